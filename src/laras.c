@@ -1,0 +1,20 @@
+/*
+ * laras.c
+ *		Entry point of the library: settings and worker registration, nothing
+ *		else. Each room has one laras_<room>_init().
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	if (IsBinaryUpgrade)
+		return;
+}
