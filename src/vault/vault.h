@@ -1,0 +1,293 @@
+/*
+ * vault.h
+ *		What the rest of laras may ask of the vault: slots, sealed values, blind
+ *		indexes, destruction.
+ *
+ * The words. A *slot* is 32 random secret bytes in the keyring, named by a
+ * u32. W is the slot of a workspace (0 = the platform, P), S the slot of a
+ * subject (a contact, a connection, an hour of raw events, ...). A value is
+ * sealed under the pair (W, S): destroying either slot is enough to make it
+ * unreadable for ever. The specification is docs/reference/keys.
+ *
+ * Rules that hold for every function here, unless its comment says otherwise:
+ * - called in a backend or a database worker that is attached to a database,
+ *   inside a transaction, never in the postmaster and never in an xact
+ *   callback;
+ * - "raises" means ereport(ERROR): LRK01 vault closed, LRK03 key damaged,
+ *   LRK04 slab absent, LRK05 value does not belong here, LRK06 keyring belongs
+ *   to another cluster, LRK09 no free slot. No message ever quotes a value;
+ * - results are palloc'd in CurrentMemoryContext; the vault keeps no pointer to
+ *   what the caller passes in;
+ * - no lock is held on return. An LWLock is never held by the caller on entry;
+ * - parallel workers may open and index, but neither lease nor destroy.
+ *
+ * Layout: page.c holds the key page and shmem.c the bits, the lease and the
+ * orphan list; access.c reads slots; sealed.c is the SQL type; destroy.c the
+ * destruction; vaultworker.c the worker's duties.
+ */
+#ifndef LARAS_VAULT_H
+#define LARAS_VAULT_H
+
+#include "datatype/timestamp.h"
+
+/* the platform's own slots, never leased and never swept */
+#define LARAS_SLOT_PLATFORM		0	/* P */
+#define LARAS_SLOT_COURIER		1	/* the courier's private seed */
+
+/* length of every blind index and of every keyed hash in this header */
+#define LARAS_INDEX_BYTES		16
+
+/* what became of an attempt to open a value */
+typedef enum LarasOpen
+{
+	LARAS_OPENED,				/* *out and *n are set */
+	LARAS_OPEN_DESTROYED		/* W or S is destroyed: *out NULL, *n 0 */
+} LarasOpen;
+
+/* what a slot is; the names of SQL's laras.key_state() in the same order */
+typedef enum LarasKeyState
+{
+	LARAS_KEY_UNUSED,			/* made, not leased yet */
+	LARAS_KEY_LIVE,
+	LARAS_KEY_DESTROYED,
+	LARAS_KEY_DAMAGED,			/* neither opens nor is a valid mark */
+	LARAS_KEY_ABSENT			/* no slab holds this number */
+} LarasKeyState;
+
+/* why a slot is destroyed; written to the slot and the journal, never renumbered */
+typedef enum LarasDestroyReason
+{
+	LARAS_DESTROY_ERASURE = 1,
+	LARAS_DESTROY_RETENTION = 2,
+	LARAS_DESTROY_DISCONNECT = 3,
+	LARAS_DESTROY_HOLD_RELEASED = 4,
+	LARAS_DESTROY_OPERATOR = 5,
+	LARAS_DESTROY_JOURNAL = 6,	/* repeated from the journal */
+	LARAS_DESTROY_ROLLED_BACK = 7
+} LarasDestroyReason;
+
+typedef enum LarasTimeSlotKind
+{
+	LARAS_TIME_SLOT_HOUR,		/* raw webhook bodies */
+	LARAS_TIME_SLOT_WEEK		/* quarantined bodies */
+} LarasTimeSlotKind;
+
+/* ------------------------------------------------------------------ state */
+
+/*
+ * May content be sealed and opened in this database now? Raises nothing, may
+ * be called anywhere after shared memory exists (also outside a transaction).
+ * A true answer may be stale by the time it is used; the functions below test
+ * again for themselves.
+ */
+extern bool laras_vault_is_open(void);
+
+/*
+ * Raise LRK01 (or LRK06, LRK02, LRK12, LRK14, when that is why it is shut)
+ * with its HINT unless the vault is open. For functions that want to fail
+ * before they do any work.
+ */
+extern void laras_vault_require_open(void);
+
+/*
+ * The state of a slot. With the vault shut, "live" and "damaged" cannot be
+ * told apart: the answer is then what the shared bits know. Raises LRK01 only
+ * when the keyring was never found.
+ */
+extern LarasKeyState laras_key_state(uint32 slot);
+
+/* "unused", "live", "destroyed", "damaged", "absent"; a static string */
+extern const char *laras_key_state_name(LarasKeyState state);
+
+/* is the slot's destroyed bit set? One memory read; raises nothing */
+extern bool laras_slot_is_destroyed(uint32 slot);
+
+/* ------------------------------------------------------------------ slots */
+
+/*
+ * Take a fresh slot, which nobody was given before and nobody will be given
+ * again, not even after a restore of the database. The caller owes it a
+ * laras_key_owner_add() in this same transaction. If the (sub)transaction
+ * rolls back, the slot is destroyed by the vault worker. Assigns a
+ * transaction id. May wait for the vault worker (10 s, then LRK09); raises
+ * LRK01 and LRK09. Refused in parallel workers and during recovery.
+ */
+extern uint32 laras_slot_lease(void);
+
+/*
+ * Record who owns a slot: the only list from which an erasure takes its slots.
+ * kind: workspace, member, connection, contact, group, application, hour,
+ * week, billing, hold, export. workspace_id 0 where no single workspace owns it (hour, week, and
+ * platform things). Runs SQL as the current role, which must be laras_owner
+ * (a definer function), laras_worker or laras_intake: row security applies,
+ * so the workspace must be bound (or in the worker set), or be 0. For the
+ * slot of a workspace that is just being made, bind it first.
+ * A slot that two persons share has one row each ("group"; rule any).
+ */
+extern void laras_key_owner_add(int64 workspace_id, uint32 slot,
+								const char *kind, int64 owner_id);
+
+/*
+ * The hour or week slot of that moment (by the product's clock, usually
+ * laras_now()), made if there is none. Its key_owner row has workspace_id 0
+ * and owner_id = hours or weeks since 1970. Cached per backend and period.
+ * Same roles as laras_key_owner_add. Hours die after
+ * laras.intake_key_horizon, weeks after 30 days; the duty is the vault's.
+ */
+extern uint32 laras_time_slot(LarasTimeSlotKind kind, TimestampTz at);
+
+/* ---------------------------------------------------------- sealed values */
+
+/*
+ * Seal n bytes under (w, s) in suite 1. field: LARAS_FIELD_... of
+ * vault/numbers.h. workspace_id and row_id are bound into the value, and
+ * whoever opens it must state the same ones: seal with the id the row will
+ * have. workspace_id is 0 exactly where the row belongs to no workspace.
+ * p may be NULL when n is 0. At most 16 MB. Raises LRK01, LRK03, LRK04;
+ * 55000 (object_not_in_prerequisite_state) when w or s is destroyed, which a
+ * writer that lost a race with an erasure must expect.
+ */
+extern bytea *laras_seal(uint32 w, uint32 s, uint16 field,
+						 int64 workspace_id, int64 row_id,
+						 const void *p, size_t n);
+
+/* laras_seal of a C string */
+extern bytea *laras_seal_cstring(uint32 w, uint32 s, uint16 field,
+								 int64 workspace_id, int64 row_id,
+								 const char *text);
+
+/*
+ * Open a suite-1 value. The workspace must be the bound one or in the worker
+ * set; 0 is allowed to C callers for platform rows. The W that the value
+ * names must be the workspace's slot, or 0 for what is sealed under P.
+ * On LARAS_OPENED *out is palloc'd with a terminating zero that *n does not
+ * count. Destroyed is an answer, never an error; damage and displacement are
+ * errors, never an answer: raises LRK01, LRK03, LRK04, LRK05, and LRK11 in a
+ * maintenance command. v may be toasted. Suite-2 values are refused with
+ * LRK05: use laras_open_token in the courier.
+ */
+extern LarasOpen laras_open(const bytea *v, int64 workspace_id, int64 row_id,
+							uint16 field, char **out, size_t *n);
+
+/* the subject slot that a value names, to find who owns it; raises LRK05 on a malformed value */
+extern uint32 laras_sealed_subject(const bytea *v);
+/* the W slot that a value names */
+extern uint32 laras_sealed_workspace_slot(const bytea *v);
+
+/*
+ * Seal a token (or any credential that only the courier needs) in suite 2:
+ * everybody can seal, only the courier opens. Same arguments and errors as
+ * laras_seal.
+ */
+extern bytea *laras_seal_token(uint32 w, uint32 s, uint16 field,
+							   int64 workspace_id, int64 row_id,
+							   const void *p, size_t n);
+
+/*
+ * In the courier only: run the key command (or read the key file) for
+ * K_wrap(courier) and keep the courier's private seed in this process. Called
+ * at the courier's start and again when laras_vault_generation() moved.
+ * Returns false, with a warning logged once, while the vault is not open or
+ * the key cannot be had: try again later. May take 30 s. Raises nothing else.
+ */
+extern bool laras_courier_unlock(void);
+
+/* changes whenever the vault opened, shut or changed epoch */
+extern uint64 laras_vault_generation(void);
+
+/*
+ * Open a suite-2 value; only after laras_courier_unlock() in this process
+ * (else LRK01). A value that holds a transport box ("laras-box:" from a
+ * client, see public_key()) has both layers opened. Same answers and errors
+ * as laras_open. The caller wipes *out with OPENSSL_cleanse.
+ */
+extern LarasOpen laras_open_token(const bytea *v, int64 workspace_id, int64 row_id,
+								  uint16 field, char **out, size_t *n);
+
+/* ------------------------------------------------- blind indexes and hashes */
+
+/*
+ * HMAC over the already normalised value under the workspace's index key.
+ * kind: LARAS_INDEX_... of vault/numbers.h. channel is required for kinds 10
+ * to 12, 32 and 34 (a provider's ids are unique only there) and must be NULL
+ * for the others. Raises LRK01, LRK03, LRK04, and 55000 if w is destroyed.
+ */
+extern void laras_blind_index(uint32 w, uint8 kind, const char *channel,
+							  const char *value, size_t n,
+							  uint8 out[LARAS_INDEX_BYTES]);
+/* the same as a palloc'd bytea, ready as a parameter */
+extern bytea *laras_index_bytea(uint32 w, uint8 kind, const char *channel,
+								const char *value, size_t n);
+
+/*
+ * Hashes under the platform's secret, for look-ups made before a workspace is
+ * known: routing of webhooks by account id, log-in by email, the person who
+ * authorised a connection. Same form and errors as a blind index.
+ */
+extern void laras_route_hash(uint8 kind, const char *channel, const char *value,
+							 size_t n, uint8 out[LARAS_INDEX_BYTES]);
+extern void laras_login_hash(uint8 kind, const char *channel, const char *value,
+							 size_t n, uint8 out[LARAS_INDEX_BYTES]);
+extern void laras_authorizer_hash(uint8 kind, const char *channel, const char *value,
+								  size_t n, uint8 out[LARAS_INDEX_BYTES]);
+extern bytea *laras_route_bytea(uint8 kind, const char *channel, const char *value, size_t n);
+extern bytea *laras_login_bytea(uint8 kind, const char *channel, const char *value, size_t n);
+extern bytea *laras_authorizer_bytea(uint8 kind, const char *channel, const char *value, size_t n);
+
+/* the suppression list: survives the contact, dies with the workspace */
+extern void laras_optout_hash(uint32 w, uint8 kind, const char *channel,
+							  const char *value, size_t n,
+							  uint8 out[LARAS_INDEX_BYTES]);
+extern bytea *laras_optout_bytea(uint32 w, uint8 kind, const char *channel,
+								 const char *value, size_t n);
+
+/*
+ * MAC over n bytes under K_callback(W): what a provider echoes in
+ * biz_opaque_callback_data proves that we wrote it. The first 8 bytes go out.
+ * Compare with CRYPTO_memcmp.
+ */
+extern void laras_callback_mac(uint32 w, const void *p, size_t n, uint8 out[32]);
+
+/* the salt of one committed evidence field (keys, section 11) */
+extern void laras_evidence_salt(uint32 w, uint32 s, int64 entry_id,
+								uint16 fieldno, uint8 out[32]);
+
+/* ------------------------------------------------------------- destruction */
+
+/*
+ * Order the destruction of a slot as part of this transaction: writes the
+ * key_destruction row now (as the current role: laras_owner or laras_worker)
+ * and forces a synchronous commit; when the commit has returned the slot is
+ * unreadable. A rolled-back (sub)transaction drops its orders. order groups
+ * the slots of one act and may be NULL for a random one. The same slot twice
+ * is one order; a slot that is already destroyed is recorded all the same.
+ * Works while the vault is shut. Does not touch key_owner: remove or keep
+ * that row as the act demands (a row whose slot is destroyed is harmless).
+ * Raises 0A000 with PREPARE TRANSACTION, 22023 for the platform's slots 0 and
+ * 1, LRK04 when no mirror holds the slab, LRK06 when the keyring is not this
+ * database's, LRK13 at commit when no mirror can be written.
+ */
+extern void laras_destroy_slot(int64 workspace_id, uint32 slot,
+							   LarasDestroyReason reason, const uint8 order[16]);
+
+/* 16 random bytes for the order argument above */
+extern void laras_new_order(uint8 order[16]);
+
+/* -------------------------------------------------- for the worker room only */
+
+/* settings; in _PG_init, before the shmem hooks */
+extern void laras_vault_init(void);
+/* in shmem_request_hook: main segment and the tranche */
+extern void laras_vault_shmem_request(void);
+/* in shmem_startup_hook, AddinShmemInitLock not held */
+extern void laras_vault_shmem_startup(void);
+
+/*
+ * The vault worker of one database: called once by the worker's loop helper
+ * after the database connection stands and the signal handlers are in place.
+ * Returns when the worker should end (exit code for the postmaster). Serves
+ * interrupts; owns its transactions.
+ */
+extern int	laras_vault_main(const char *database, int database_index);
+
+#endif							/* LARAS_VAULT_H */
