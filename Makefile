@@ -11,15 +11,70 @@ OBJS = src/laras.o
 # The install script's parts, in order. The order is the documentation.
 SQL_PARTS = 00_prelude
 
+# Programs beside the extension: add the name here, and <name>_OBJS and
+# <name>_LIBS below; each is linked from them and installed with the server's own.
+PROGRAMS =
+
+# Tests, by name; lint compares the lists with what lies in test/.
+REGRESS =
+ISOLATION =
+
 DATA_built = sql/laras--$(LARAS_VERSION).sql
-EXTRA_CLEAN = sql/laras--$(LARAS_VERSION).sql
+EXTRA_CLEAN = sql/laras--$(LARAS_VERSION).sql $(PROGRAMS) $(foreach p,$(PROGRAMS),$($(p)_OBJS)) $(DEPENDS)
 
 PG_CONFIG ?= pg_config
-PG_CPPFLAGS = -Isrc $(shell pkg-config --cflags libcurl libcrypto jansson) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
-SHLIB_LINK = $(shell pkg-config --libs libcurl libcrypto jansson) -Wl,--version-script=src/laras.map
+PKGS = libcurl libcrypto jansson
+PG_CPPFLAGS = -Isrc $(shell pkg-config --cflags $(PKGS)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
+# -MMD writes what each object was made from, so that a changed header rebuilds it.
+PG_CFLAGS = -MMD -MP
+SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) -Wl,--version-script=src/laras.map
 
+# What the scripts of test/bin do themselves: no PostgreSQL need be installed yet.
+SCRIPTED = up down test test-long bench lint requirements reference tree packages
+ifeq ($(filter-out $(SCRIPTED),$(or $(MAKECMDGOALS),all)),)
+
+packages:
+	test/bin/packages
+tree: packages
+	test/bin/build release faults
+test:
+	test/bin/test $(TESTS)
+test-long:
+	LARAS_SIZE=long test/bin/test $(TESTS)
+lint:
+	test/bin/lint
+up down bench requirements reference:
+	test/bin/$@
+
+else
+
+# Bitcode is for inlining into compiled queries, which calls of this size do not gain from.
+override with_llvm := no
+REGRESS_OPTS = --inputdir=test
+ISOLATION_OPTS = --inputdir=test
 PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error no PostgreSQL found: run test/bin/packages, or name one by PG_CONFIG=)
+endif
+ifeq ($(filter-out 9.% 10.% 11.% 12.% 13.% 14.%,$(lastword $(wordlist 1,2,$(shell $(PG_CONFIG) --version)))),)
+$(error laras needs PostgreSQL 15 or later)
+endif
 include $(PGXS)
 
 sql/laras--$(LARAS_VERSION).sql: $(SQL_PARTS:%=sql/%.sql) Makefile laras.control
 	cat $(SQL_PARTS:%=sql/%.sql) > $@
+
+all: $(PROGRAMS)
+.SECONDEXPANSION:
+$(PROGRAMS): $$($$@_OBJS)
+	$(CC) $(CFLAGS) $($@_OBJS) $(LDFLAGS) $($@_LIBS) -o $@
+install: install-programs
+install-programs: $(PROGRAMS) installdirs
+	$(if $(PROGRAMS),$(INSTALL_PROGRAM) $(PROGRAMS) '$(DESTDIR)$(bindir)/')
+.PHONY: install-programs
+
+DEPENDS = $(patsubst %.o,%.d,$(OBJS) $(foreach p,$(PROGRAMS),$($(p)_OBJS)))
+-include $(DEPENDS)
+endif
+
+.PHONY: $(SCRIPTED)
