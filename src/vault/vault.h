@@ -24,11 +24,13 @@
  * Layout: page.c holds the key page and shmem.c the bits, the lease and the
  * orphan list; access.c reads slots; sealed.c is the SQL type; destroy.c the
  * destruction; vaultworker.c the worker's duties.
+ *
  */
 #ifndef LARAS_VAULT_H
 #define LARAS_VAULT_H
 
 #include "datatype/timestamp.h"
+#include "vault/numbers.h"	/* fields, index kinds, LARAS_REASON_... */
 
 /* the platform's own slots, never leased and never swept */
 #define LARAS_SLOT_PLATFORM		0	/* P */
@@ -53,18 +55,6 @@ typedef enum LarasKeyState
 	LARAS_KEY_DAMAGED,			/* neither opens nor is a valid mark */
 	LARAS_KEY_ABSENT			/* no slab holds this number */
 } LarasKeyState;
-
-/* why a slot is destroyed; written to the slot and the journal, never renumbered */
-typedef enum LarasDestroyReason
-{
-	LARAS_DESTROY_ERASURE = 1,
-	LARAS_DESTROY_RETENTION = 2,
-	LARAS_DESTROY_DISCONNECT = 3,
-	LARAS_DESTROY_HOLD_RELEASED = 4,
-	LARAS_DESTROY_OPERATOR = 5,
-	LARAS_DESTROY_JOURNAL = 6,	/* repeated from the journal */
-	LARAS_DESTROY_ROLLED_BACK = 7
-} LarasDestroyReason;
 
 typedef enum LarasTimeSlotKind
 {
@@ -145,7 +135,7 @@ extern uint32 laras_time_slot(LarasTimeSlotKind kind, TimestampTz at);
  * have. workspace_id is 0 exactly where the row belongs to no workspace.
  * p may be NULL when n is 0. At most 16 MB. Raises LRK01, LRK03, LRK04;
  * 55000 (object_not_in_prerequisite_state) when w or s is destroyed, which a
- * writer that lost a race with an erasure must expect.
+ * writer that lost a race with an erasure must expect; 54000 above 16 MB.
  */
 extern bytea *laras_seal(uint32 w, uint32 s, uint16 field,
 						 int64 workspace_id, int64 row_id,
@@ -264,8 +254,10 @@ extern void laras_evidence_salt(uint32 w, uint32 s, int64 entry_id,
  * Works while the vault is shut. Does not touch key_owner: remove or keep
  * that row as the act demands (a row whose slot is destroyed is harmless).
  * Raises 0A000 with PREPARE TRANSACTION, 22023 for the platform's slots 0 and
- * 1, LRK04 when no mirror holds the slab, LRK06 when the keyring is not this
- * database's, LRK13 at commit when no mirror can be written.
+ * 1 and for numbers no keyring can hold, 54000 above 8,192 slots in one
+ * transaction, LRK06 when the keyring is not this database's, LRK13 at commit
+ * when no mirror can be written (nothing is committed then). A slot whose slab
+ * is lost is journalled all the same, so that a slab that comes back dies.
  */
 extern void laras_destroy_slot(int64 workspace_id, uint32 slot,
 							   LarasDestroyReason reason, const uint8 order[16]);
@@ -273,21 +265,21 @@ extern void laras_destroy_slot(int64 workspace_id, uint32 slot,
 /* 16 random bytes for the order argument above */
 extern void laras_new_order(uint8 order[16]);
 
-/* -------------------------------------------------- for the worker room only */
+/* ------------------------------------- wiring, for src/laras.c and rooms.c */
 
-/* settings; in _PG_init, before the shmem hooks */
+/* settings; in _PG_init */
 extern void laras_vault_init(void);
-/* in shmem_request_hook: main segment and the tranche */
+
+/* the parts of LarasSharedRoom */
 extern void laras_vault_shmem_request(void);
-/* in shmem_startup_hook, AddinShmemInitLock not held */
 extern void laras_vault_shmem_startup(void);
 
-/*
- * The vault worker of one database: called once by the worker's loop helper
- * after the database connection stands and the signal handlers are in place.
- * Returns when the worker should end (exit code for the postmaster). Serves
- * interrupts; owns its transactions.
- */
-extern int	laras_vault_main(const char *database, int database_index);
+/* the part of LarasHookRoom: refuses what would store revealed text */
+struct LarasUtility;
+extern void laras_vault_before_utility(const struct LarasUtility *utility);
+
+/* the vault worker (a LarasWorkerSpec) */
+struct LarasWorkerSpec;
+extern const struct LarasWorkerSpec laras_vault_worker;
 
 #endif							/* LARAS_VAULT_H */
