@@ -1,0 +1,55 @@
+/*
+ * compat.h
+ *		Differences between PostgreSQL 15 and 18, behind names of the newer
+ *		interface, so that an old branch can be deleted with the old release.
+ *		No other file tests PG_VERSION_NUM.
+ */
+#ifndef LARAS_BASE_COMPAT_H
+#define LARAS_BASE_COMPAT_H
+
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "laras needs PostgreSQL 15 or later"
+#endif
+
+/* The local transaction id moved into a struct in 17. */
+#if PG_VERSION_NUM >= 170000
+#define LARAS_MY_LXID (MyProc->vxid.lxid)
+#else
+#define LARAS_MY_LXID (MyProc->lxid)
+#endif
+
+/* Values of check hooks are freed by the server with its own allocator. */
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size) malloc(size)
+#define guc_free(ptr) free(ptr)
+#endif
+
+/* Before 16 every role with CREATEROLE could take any role but a superuser. */
+#if PG_VERSION_NUM < 160000
+#define LARAS_CREATEROLE_TAKES_ALL true
+#else
+#define LARAS_CREATEROLE_TAKES_ALL false
+#endif
+
+/* Wait events of our own have names from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#include "utils/wait_event.h"
+#define LARAS_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#else
+#define LARAS_WAIT_EVENT(name) PG_WAIT_EXTENSION
+#endif
+
+/* Index scans name their own statistics target from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define laras_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, norderbys)
+#else
+#define laras_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#endif
+
+#endif							/* LARAS_BASE_COMPAT_H */
