@@ -16,7 +16,7 @@ SQL_PARTS = 00_prelude
 PROGRAMS =
 
 # Tests, by name; lint compares the lists with what lies in test/.
-REGRESS =
+REGRESS = install
 ISOLATION =
 
 DATA_built = sql/laras--$(LARAS_VERSION).sql
@@ -30,7 +30,7 @@ PG_CFLAGS = -MMD -MP
 SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) -Wl,--version-script=src/laras.map
 
 # What the scripts of test/bin do themselves: no PostgreSQL need be installed yet.
-SCRIPTED = up down test test-long bench lint requirements reference tree packages
+SCRIPTED = up down test test-long bench lint requirements reference tree packages list-tests
 ifeq ($(filter-out $(SCRIPTED),$(or $(MAKECMDGOALS),all)),)
 
 packages:
@@ -43,6 +43,8 @@ test-long:
 	LARAS_SIZE=long test/bin/test $(TESTS)
 lint:
 	test/bin/lint
+list-tests:
+	@printf '%s\n' $(REGRESS:%=sql/%) $(ISOLATION:%=specs/%) $(sort $(patsubst test/%,%,$(wildcard test/t/*.pl)))
 up down bench requirements reference:
 	test/bin/$@
 
