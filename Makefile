@@ -7,6 +7,19 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 
 # One line a room; layers point one way, from top to bottom.
 OBJS = src/laras.o
+OBJS += $(addprefix src/base/, json.o json_owner.o)
+#OBJS += $(addprefix src/tenancy/, )
+#OBJS += $(addprefix src/vault/, )
+#OBJS += $(addprefix src/channel/, )
+#OBJS += $(addprefix src/evidence/, )
+#OBJS += $(addprefix src/intake/, )
+#OBJS += $(addprefix src/inbox/, )
+#OBJS += $(addprefix src/answer/, )
+#OBJS += $(addprefix src/courier/, )
+#OBJS += $(addprefix src/connect/, )
+#OBJS += $(addprefix src/erasure/, )
+#OBJS += $(addprefix src/gateway/, )
+#OBJS += $(addprefix src/worker/, )
 
 # The install script's parts, in order. The order is the documentation.
 SQL_PARTS = 00_prelude

@@ -1,0 +1,69 @@
+/*
+ * json.h
+ *		JSON for every room and program, on jansson: parsing that reports and
+ *		never raises, getters that never fail.
+ *
+ * Plain C, without PostgreSQL headers, so that parsers built on it can be
+ * fuzzed and used by the programs. A backend that holds a document across code
+ * that may raise gives it to laras_json_own() of json_owner.h.
+ */
+#ifndef LARAS_JSON_H
+#define LARAS_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* deeper documents are refused; the deepest body known has 12 levels */
+#define LARAS_JSON_DEPTH 64
+
+/* a string inside a document or a buffer of the caller; s may hold zero bytes */
+typedef struct LarasText
+{
+	const char *s;				/* NULL: absent */
+	size_t		n;
+} LarasText;
+
+/*
+ * Parse n bytes. On failure NULL, and *reason (may be NULL) is a word for logs
+ * and tables: invalid_json, too_deep, bad_encoding, null_character,
+ * number_out_of_range, out_of_memory. The input is never quoted. Integers
+ * beyond 64 bits do not fail a body: the document is then read with integers
+ * as doubles. The caller owns the result (json_decref).
+ */
+extern json_t *laras_json_parse(const char *bytes, size_t n, const char **reason);
+
+/* A member of an object, or NULL: for any j, NULL included. */
+extern json_t *laras_json_get(const json_t *j, const char *key);
+
+/* The first element of an array, or NULL. */
+extern json_t *laras_json_first(const json_t *j);
+
+/* The text of a string value; absent (s NULL) for anything else. */
+extern LarasText laras_json_text(const json_t *j);
+extern LarasText laras_json_text_at(const json_t *j, const char *key);
+
+/*
+ * The text of an id, which providers send as a string or as a number; a number
+ * is printed into buffer (24 bytes suffice), which must live as long as the
+ * result.
+ */
+extern LarasText laras_json_id(const json_t *j, char *buffer, size_t size);
+
+/* A number, or a string of decimal digits, as an integer; false if neither. */
+extern bool laras_json_integer(const json_t *j, int64_t *out);
+
+/* true and the JSON word true, also as the string "true" */
+extern bool laras_json_true(const json_t *j);
+
+/*
+ * Compact text of a document, keys in their order. malloc'd, to be freed with
+ * free(); NULL when memory is short.
+ */
+extern char *laras_json_dump(const json_t *j, size_t *n);
+
+/* Is this text exactly that word? */
+extern bool laras_text_is(LarasText t, const char *word);
+
+#endif							/* LARAS_JSON_H */

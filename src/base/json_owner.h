@@ -1,0 +1,24 @@
+/*
+ * json_owner.h
+ *		Keeps JSON documents and other malloc'd memory of libraries from leaking
+ *		when an error is raised.
+ */
+#ifndef LARAS_JSON_OWNER_H
+#define LARAS_JSON_OWNER_H
+
+#include "base/json.h"
+
+/*
+ * Give a document to CurrentMemoryContext: it is released when the context is
+ * reset or deleted. Returns it; NULL stays NULL. May raise (out of memory), in
+ * which case the document is released first.
+ */
+extern json_t *laras_json_own(json_t *document);
+
+/*
+ * laras_json_dump into CurrentMemoryContext, with a terminating zero. Raises
+ * 53200 when memory is short.
+ */
+extern char *laras_json_text_of(const json_t *j, size_t *n);
+
+#endif							/* LARAS_JSON_OWNER_H */
