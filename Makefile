@@ -5,31 +5,62 @@ EXTENSION = laras
 MODULE_big = laras
 LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.control)
 
-# One line a room; layers point one way, from top to bottom.
-OBJS = src/laras.o
-OBJS += $(addprefix src/base/, json.o json_owner.o)
-#OBJS += $(addprefix src/tenancy/, )
-#OBJS += $(addprefix src/vault/, )
-#OBJS += $(addprefix src/channel/, )
-#OBJS += $(addprefix src/evidence/, )
-#OBJS += $(addprefix src/intake/, )
-#OBJS += $(addprefix src/inbox/, )
-#OBJS += $(addprefix src/answer/, )
-#OBJS += $(addprefix src/courier/, )
-#OBJS += $(addprefix src/connect/, )
-#OBJS += $(addprefix src/erasure/, )
-#OBJS += $(addprefix src/gateway/, )
-#OBJS += $(addprefix src/worker/, )
+# The rooms, layers pointing one way from top to bottom: a room's line lists its .c files by name.
+# src/base/
+BASE = json json_owner
+# src/vault/
+VAULT =
+# src/tenancy/
+TENANCY =
+# src/channel/
+CHANNEL =
+# src/evidence/
+EVIDENCE =
+# src/worker/
+WORKER =
+# src/intake/
+INTAKE =
+# src/connect/
+CONNECT =
+# src/courier/
+COURIER =
+# src/inbox/
+INBOX =
+# src/answer/
+ANSWER =
+# src/erasure/
+ERASURE =
+# src/gateway/
+GATEWAY =
+#
+OBJS = src/laras.o \
+	$(BASE:%=src/base/%.o) \
+	$(VAULT:%=src/vault/%.o) \
+	$(TENANCY:%=src/tenancy/%.o) \
+	$(CHANNEL:%=src/channel/%.o) \
+	$(EVIDENCE:%=src/evidence/%.o) \
+	$(WORKER:%=src/worker/%.o) \
+	$(INTAKE:%=src/intake/%.o) \
+	$(CONNECT:%=src/connect/%.o) \
+	$(COURIER:%=src/courier/%.o) \
+	$(INBOX:%=src/inbox/%.o) \
+	$(ANSWER:%=src/answer/%.o) \
+	$(ERASURE:%=src/erasure/%.o) \
+	$(GATEWAY:%=src/gateway/%.o)
 
 # The install script's parts, in order. The order is the documentation.
-SQL_PARTS = 00_prelude
+SQL_PARTS = \
+	00_prelude \
+	99_closing
 
 # Programs beside the extension: add the name here, and <name>_OBJS and
 # <name>_LIBS below; each is linked from them and installed with the server's own.
 PROGRAMS =
 
 # Tests, by name; lint compares the lists with what lies in test/.
-REGRESS = install
+REGRESS = \
+	install
+
 ISOLATION =
 
 DATA_built = sql/laras--$(LARAS_VERSION).sql
