@@ -1,0 +1,143 @@
+/*
+ * channel.h
+ *		What a channel is: one driver a provider behind one struct.
+ *
+ * Intake, inbox, courier, connect and erasure know drivers, never a channel's
+ * name. A new channel is one driver file and one line in driver.c.
+ *
+ * Drivers are plain C without PostgreSQL headers: they read and write memory
+ * that comes from the caller's allocator and never raise, so that each can be
+ * fuzzed. Everything a driver returns points into the parsed document or into
+ * memory of the allocator; it lives as long as both.
+ */
+#ifndef LARAS_CHANNEL_H
+#define LARAS_CHANNEL_H
+
+#include "base/json.h"
+
+/*
+ * The thin allocator. alloc returns memory that the caller frees as a whole
+ * (a memory context, an arena), zero-filled, or NULL when there is none.
+ */
+typedef struct LarasAllocator
+{
+	void	   *(*alloc) (void *context, size_t n);
+	void	   *context;
+} LarasAllocator;
+
+/* ------------------------------------------------------------- splitting */
+
+/* the two kinds of account a piece can name; table route knows both */
+typedef enum LarasAccountRole
+{
+	LARAS_ACCOUNT_NUMBER,		/* the id that messages carry */
+	LARAS_ACCOUNT_BUSINESS		/* the account above it (a WABA) */
+} LarasAccountRole;
+
+/*
+ * The part of one verified body that belongs to one account. above is the
+ * business account the body names for it, absent where there is none: both
+ * must belong to one workspace.
+ */
+typedef struct LarasPiece
+{
+	LarasText	account;
+	LarasAccountRole role;
+	LarasText	above;
+	json_t	   *document;		/* a body of its own; borrowed when whole */
+	bool		whole;			/* the piece is the body as received */
+} LarasPiece;
+
+/* a body may hold up to 1,000 updates (Meta); more accounts than this are refused */
+#define LARAS_MAX_PIECES 1000
+
+/* --------------------------------------------------------------- parsing */
+
+typedef enum LarasRecordKind
+{
+	LARAS_RECORD_MESSAGE,		/* a message of a person to the business */
+	LARAS_RECORD_STATUS,		/* what became of a message of ours */
+	LARAS_RECORD_OTHER,			/* understood as an event, not parsed yet */
+	LARAS_RECORD_FAULT			/* an element that cannot be read */
+} LarasRecordKind;
+
+/* how a person is known; kind is an index kind of vault/numbers.def */
+typedef struct LarasRecordIdentity
+{
+	uint8_t		kind;
+	LarasText	value;			/* normalised */
+} LarasRecordIdentity;
+
+#define LARAS_MAX_IDENTITIES 4
+
+typedef struct LarasRecord
+{
+	LarasRecordKind kind;
+	const char *reason;			/* OTHER, FAULT: a word for quarantine */
+	const json_t *element;		/* the element itself */
+
+	/* MESSAGE and STATUS */
+	LarasText	provider_id;	/* id of the message at the provider */
+	LarasText	event_key;		/* the same event again has the same key */
+	int64_t		provider_time;	/* seconds since 1970, 0: absent or absurd */
+	int			identity_count;
+	LarasRecordIdentity identities[LARAS_MAX_IDENTITIES];
+
+	/* MESSAGE */
+	const char *message_kind;	/* "text", "unsupported" */
+	LarasText	name;			/* the person's, where given */
+	LarasText	text;
+	bool		keep_element;	/* the element must be stored whole */
+
+	/* STATUS */
+	const char *status;			/* sent, delivered, read, played, failed, deleted */
+	LarasText	callback_data;	/* what we had asked to be echoed */
+	int			error_code;		/* 0: none */
+	LarasText	error_details;
+} LarasRecord;
+
+/* ------------------------------------------------------------- the driver */
+
+struct LarasSendDriver;			/* channel/send.h: how it is spoken to */
+
+typedef struct LarasChannelDriver
+{
+	const char *channel;		/* as in table provider */
+	const char *path;			/* rest of /api/webhooks/ */
+
+	/*
+	 * Cut a body into pieces, at most one an account. *pieces is allocated.
+	 * Returns how many (0: nothing for anybody), or -1 with *reason: then the
+	 * body is set aside whole. Elements that name no account are in no piece
+	 * and are counted in *nameless.
+	 */
+	int			(*split) (json_t *body, const LarasAllocator *allocator,
+						  LarasPiece **pieces, int *nameless, const char **reason);
+
+	/*
+	 * Read a piece into records, in the order of the body. *records is
+	 * allocated. Returns how many, or -1 with *reason. An element that cannot
+	 * be read becomes a FAULT record and never loses its siblings.
+	 */
+	int			(*parse) (const json_t *piece, const LarasAllocator *allocator,
+						  LarasRecord **records, const char **reason);
+
+	/* seconds a free-form answer is allowed after the person's last message */
+	int			window_seconds;
+
+	const struct LarasSendDriver *send;
+} LarasChannelDriver;
+
+/* by name, or by what follows /api/webhooks/; NULL when there is none */
+extern const LarasChannelDriver *laras_channel_driver(const char *channel);
+extern const LarasChannelDriver *laras_channel_by_path(const char *path, size_t n);
+
+/* for drivers: zero-filled memory, or NULL */
+extern void *laras_allocate(const LarasAllocator *allocator, size_t n);
+/* for drivers: printf into allocated memory; absent when memory is short */
+extern LarasText laras_text_print(const LarasAllocator *allocator, const char *format,...)
+			__attribute__((format(printf, 2, 3)));
+
+extern const LarasChannelDriver laras_whatsapp_driver;
+
+#endif							/* LARAS_CHANNEL_H */

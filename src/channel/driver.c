@@ -1,0 +1,60 @@
+/*
+ * driver.c
+ *		The table of drivers, and the little they share.
+ */
+#include "channel/channel.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const LarasChannelDriver *const drivers[] = {
+	&laras_whatsapp_driver,
+};
+
+#define DRIVER_COUNT (sizeof(drivers) / sizeof(drivers[0]))
+
+const LarasChannelDriver *
+laras_channel_driver(const char *channel)
+{
+	for (size_t i = 0; i < DRIVER_COUNT; i++)
+		if (strcmp(drivers[i]->channel, channel) == 0)
+			return drivers[i];
+	return NULL;
+}
+
+const LarasChannelDriver *
+laras_channel_by_path(const char *path, size_t n)
+{
+	for (size_t i = 0; i < DRIVER_COUNT; i++)
+		if (strlen(drivers[i]->path) == n && memcmp(drivers[i]->path, path, n) == 0)
+			return drivers[i];
+	return NULL;
+}
+
+void *
+laras_allocate(const LarasAllocator *allocator, size_t n)
+{
+	return allocator->alloc(allocator->context, n);
+}
+
+LarasText
+laras_text_print(const LarasAllocator *allocator, const char *format,...)
+{
+	LarasText	text = {NULL, 0};
+	va_list		arguments;
+	int			n;
+	char	   *buffer;
+
+	va_start(arguments, format);
+	n = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (n < 0 || (buffer = laras_allocate(allocator, (size_t) n + 1)) == NULL)
+		return text;
+	va_start(arguments, format);
+	vsnprintf(buffer, (size_t) n + 1, format, arguments);
+	va_end(arguments);
+	text.s = buffer;
+	text.n = (size_t) n;
+	return text;
+}
