@@ -57,6 +57,9 @@ SQL_PARTS = \
 # <name>_LIBS below; each is linked from them and installed with the server's own.
 PROGRAMS =
 
+# The HTTP server that the programs share.
+HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
+
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \
 	install

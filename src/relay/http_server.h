@@ -148,11 +148,10 @@ extern void laras_http_answer(LarasHttpExchange *exchange, const LarasHttpAnswer
 /* An answer with a one-line text body ("503 Service Unavailable") of its own. */
 extern void laras_http_answer_status(LarasHttpExchange *exchange, int status);
 
-/* Frees the request's body early, once the program has copied what it needs. */
-extern void laras_http_forget_body(LarasHttpExchange *exchange);
-
-/* Closes the connection (reset = with a TCP reset) instead of answering: for
- * the sandbox's faults. Counts as the answer. */
+/*
+ * Closes the connection (reset: with a TCP reset) instead of answering, for the
+ * sandbox's faults. Counts as the answer.
+ */
 extern void laras_http_abort(LarasHttpExchange *exchange, bool reset);
 
 /*
