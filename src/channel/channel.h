@@ -39,17 +39,17 @@ typedef enum LarasAccountRole
  * business account the body names for it, absent where there is none: both
  * must belong to one workspace.
  */
-typedef struct LarasPiece
+typedef struct LarasBodyPart
 {
 	LarasText	account;
 	LarasAccountRole role;
 	LarasText	above;
 	json_t	   *document;		/* a body of its own; borrowed when whole */
 	bool		whole;			/* the piece is the body as received */
-} LarasPiece;
+} LarasBodyPart;
 
 /* a body may hold up to 1,000 updates (Meta); more accounts than this are refused */
-#define LARAS_MAX_PIECES 1000
+#define LARAS_MAX_PARTS 1000
 
 /* --------------------------------------------------------------- parsing */
 
@@ -112,7 +112,7 @@ typedef struct LarasChannelDriver
 	 * and are counted in *nameless.
 	 */
 	int			(*split) (json_t *body, const LarasAllocator *allocator,
-						  LarasPiece **pieces, int *nameless, const char **reason);
+						  LarasBodyPart **pieces, int *nameless, const char **reason);
 
 	/*
 	 * Read a piece into records, in the order of the body. *records is

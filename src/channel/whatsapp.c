@@ -72,11 +72,11 @@ allocated_id(const json_t *j, const LarasAllocator *allocator)
 }
 
 /* Find or add the piece of an account; NULL when there are too many. */
-static LarasPiece *
-piece_of(LarasPiece *pieces, int *count, int room, LarasText account,
+static LarasBodyPart *
+piece_of(LarasBodyPart *pieces, int *count, int room, LarasText account,
 		 LarasAccountRole role, LarasText above)
 {
-	LarasPiece *piece;
+	LarasBodyPart *piece;
 
 	for (int i = *count - 1; i >= 0; i--)
 		if (pieces[i].role == role && pieces[i].account.n == account.n &&
@@ -98,7 +98,7 @@ piece_of(LarasPiece *pieces, int *count, int room, LarasText account,
  * when memory or room is short.
  */
 static bool
-add_change(json_t *body, json_t *entry, json_t *change, LarasPiece *piece)
+add_change(json_t *body, json_t *entry, json_t *change, LarasBodyPart *piece)
 {
 	json_t	   *entries;
 	json_t	   *last;
@@ -132,7 +132,7 @@ add_change(json_t *body, json_t *entry, json_t *change, LarasPiece *piece)
 }
 
 static void
-drop_markers(LarasPiece *piece)
+drop_markers(LarasBodyPart *piece)
 {
 	size_t		i;
 	json_t	   *entry;
@@ -142,7 +142,7 @@ drop_markers(LarasPiece *piece)
 }
 
 static int
-split(json_t *body, const LarasAllocator *allocator, LarasPiece **pieces,
+split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces,
 	  int *nameless, const char **reason)
 {
 	json_t	   *entries = json_object_get(body, "entry");
@@ -152,7 +152,7 @@ split(json_t *body, const LarasAllocator *allocator, LarasPiece **pieces,
 	size_t		routed = 0;
 	int			count = 0;
 	int			room;
-	LarasPiece *found;
+	LarasBodyPart *found;
 
 	*nameless = 0;
 	*pieces = NULL;
@@ -168,10 +168,10 @@ split(json_t *body, const LarasAllocator *allocator, LarasPiece **pieces,
 	}
 	json_array_foreach(entries, i, entry)
 		changes += json_array_size(json_object_get(entry, "changes"));
-	room = changes < LARAS_MAX_PIECES ? (int) changes : LARAS_MAX_PIECES;
+	room = changes < LARAS_MAX_PARTS ? (int) changes : LARAS_MAX_PARTS;
 	if (room == 0)
 		return 0;
-	found = laras_allocate(allocator, sizeof(LarasPiece) * (size_t) room);
+	found = laras_allocate(allocator, sizeof(LarasBodyPart) * (size_t) room);
 	if (found == NULL)
 	{
 		*reason = "out_of_memory";
@@ -188,7 +188,7 @@ split(json_t *body, const LarasAllocator *allocator, LarasPiece **pieces,
 			json_t	   *metadata = laras_json_get(laras_json_get(change, "value"), "metadata");
 			LarasText	number = allocated_id(laras_json_get(metadata, "phone_number_id"), allocator);
 			LarasText	absent = {NULL, 0};
-			LarasPiece *piece;
+			LarasBodyPart *piece;
 
 			if (number.s == NULL && business.s == NULL)
 			{
