@@ -89,7 +89,7 @@ test:
 test-long:
 	LARAS_SIZE=long test/bin/test $(TESTS)
 lint:
-	test/bin/lint
+	test/bin/test lint
 list-tests:
 	@printf '%s\n' $(REGRESS:%=sql/%) $(ISOLATION:%=specs/%) $(sort $(patsubst test/%,%,$(wildcard test/t/*.pl)))
 up down bench requirements reference:
