@@ -98,7 +98,8 @@ extern bool laras_box_open(const uint8_t prk[LARAS_KEY_LEN],
 
 /*
  * Transport box: 0x01 || ephemeral public[32] || nonce[12] || ciphertext || tag.
- * Padded like a sealed value.  What a client forms from public_key() alone.
+ * What a client forms from public_key() alone, so it is not padded: the value
+ * is sealed once more, padded, before it is stored.
  * laras_transport_size(n) is the length of the bytes.
  */
 #define LARAS_TRANSPORT_HEADER	45
