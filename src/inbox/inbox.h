@@ -1,0 +1,90 @@
+/*
+ * inbox.h
+ *		Contacts, conversations and messages: how events become rows, and what
+ *		other rooms do with them.
+ *
+ * apply.c		a batch of events of many workspaces, set-based.
+ * identity.c	who a person is: blind indexes to contacts.
+ * status.c		statuses that only climb, with their history.
+ * message.c	outbound messages.
+ * window.c		may a free-form message be sent now?
+ */
+#ifndef LARAS_INBOX_H
+#define LARAS_INBOX_H
+
+#include "channel/channel.h"
+#include "datatype/timestamp.h"
+
+/* the records of one event, to be applied to one connection */
+typedef struct LarasInboxEvent
+{
+	int64		workspace_id;
+	uint32		workspace_slot;
+	int64		connection_id;
+	const LarasChannelDriver *driver;
+	TimestampTz received_at;
+	LarasRecord *records;
+	int			record_count;
+} LarasInboxEvent;
+
+/*
+ * Apply events of many workspaces in set-based statements. In a transaction
+ * as laras_worker whose set holds the workspaces, with the connections locked
+ * FOR SHARE. A message or status that was applied before changes nothing.
+ * Raises on the first thing that cannot be applied, leaving the caller to roll
+ * back; what is in the events is never quoted.
+ */
+extern void laras_inbox_apply(LarasInboxEvent *events, int n);
+
+/* ---------------------------------------------------------------- window */
+
+typedef enum LarasWindowState
+{
+	LARAS_WINDOW_OPEN,
+	LARAS_WINDOW_CLOSED,		/* longer ago than the channel allows */
+	LARAS_WINDOW_NEVER			/* the person never wrote */
+} LarasWindowState;
+
+/*
+ * May a free-form message leave at that moment? last_inbound_at is the
+ * provider's time of the person's last message, 0 for none. Closed at exactly
+ * the end of the window.
+ */
+extern LarasWindowState laras_window(const LarasChannelDriver *driver,
+									 TimestampTz last_inbound_at, TimestampTz now);
+
+/* "open", "window_closed", "never_wrote": for reason columns */
+extern const char *laras_window_reason(LarasWindowState state);
+
+/* --------------------------------------------------------------- messages */
+
+/*
+ * The row of a message that is going to be sent: status queued, direction out.
+ * id comes from laras_new_id() before (the verdict's digest names it). As
+ * laras_owner with the workspace bound, or laras_worker. author_kind as the
+ * column's words; author_id 0 for none.
+ */
+extern void laras_outbound_message(int64 workspace_id, int64 id, int64 conversation_id,
+								   const char *kind, const char *body, size_t n,
+								   const char *author_kind, int64 author_id);
+
+/*
+ * What became of an outbound message. provider_id may be absent; where it is
+ * given, it is stored (once) and statuses that came before it are joined. Only
+ * climbs: queued < uncertain < sent < delivered < read < played; failed and
+ * cancelled end a message that has not been delivered. error_code 0: none.
+ */
+extern void laras_message_sent(int64 workspace_id, int64 message_id,
+							   const char *channel, const char *provider_id, size_t n,
+							   TimestampTz at);
+extern void laras_message_set_status(int64 workspace_id, int64 message_id,
+									 const char *status, int error_code);
+
+/*
+ * Show the owner something: kind as column notice.kind describes. Ids may be
+ * 0. As laras_owner with the workspace bound, or laras_worker.
+ */
+extern void laras_notice(int64 workspace_id, const char *kind, int64 connection_id,
+						 int64 conversation_id, int64 message_id, int code);
+
+#endif							/* LARAS_INBOX_H */

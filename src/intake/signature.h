@@ -1,0 +1,26 @@
+/*
+ * signature.h
+ *		The signature of a webhook, over the bytes as received.
+ */
+#ifndef LARAS_SIGNATURE_H
+#define LARAS_SIGNATURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Read "sha256=" and exactly 64 lower-case hex digits (Meta, "Getting
+ * started" of Graph webhooks). Anything else is false: the legacy sha1 form,
+ * upper-case digits, padding, a second value.
+ */
+extern bool laras_signature_read(const char *header, size_t n, uint8_t mac[32]);
+
+/*
+ * Is mac the HMAC-SHA-256 of the body under the secret? Constant time in the
+ * bytes of the mac. False also where the crypto library fails.
+ */
+extern bool laras_signature_holds(const uint8_t mac[32], const void *secret, size_t secret_len,
+								  const void *body, size_t n);
+
+#endif							/* LARAS_SIGNATURE_H */
