@@ -85,15 +85,15 @@ packages:
 tree: packages
 	test/bin/build release faults
 test:
-	test/bin/test $(TESTS)
+	@test/bin/test $(TESTS)
 test-long:
-	LARAS_SIZE=long test/bin/test $(TESTS)
+	@LARAS_SIZE=long test/bin/test $(TESTS)
 lint:
-	test/bin/test lint
+	@test/bin/test lint
 list-tests:
 	@printf '%s\n' $(REGRESS:%=sql/%) $(ISOLATION:%=specs/%) $(sort $(patsubst test/%,%,$(wildcard test/t/*.pl)))
 up down bench requirements reference:
-	test/bin/$@
+	@test/bin/$@
 
 else
 
