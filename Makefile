@@ -17,7 +17,7 @@ CHANNEL =
 # src/evidence/
 EVIDENCE =
 # src/worker/
-WORKER =
+WORKER = hooks shared crash database loop keeper launcher control rooms
 # src/intake/
 INTAKE =
 # src/connect/
@@ -71,7 +71,7 @@ EXTRA_CLEAN = sql/laras--$(LARAS_VERSION).sql $(PROGRAMS) $(foreach p,$(PROGRAMS
 
 PG_CONFIG ?= pg_config
 PKGS = libcurl libcrypto jansson
-PG_CPPFLAGS = -Isrc $(shell pkg-config --cflags $(PKGS)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
+PG_CPPFLAGS = -Isrc -DLARAS_VERSION='"$(LARAS_VERSION)"' $(shell pkg-config --cflags $(PKGS)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
 # -MMD writes what each object was made from, so that a changed header rebuilds it.
 PG_CFLAGS = -MMD -MP
 SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) -Wl,--version-script=src/laras.map

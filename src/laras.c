@@ -7,6 +7,9 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -17,4 +20,9 @@ _PG_init(void)
 {
 	if (IsBinaryUpgrade)
 		return;
+
+	laras_hooks_init();
+	laras_worker_init();
+
+	MarkGUCPrefixReserved("laras");
 }

@@ -36,8 +36,8 @@
 #endif
 
 /* Wait events of our own have names from 17 on. */
-#if PG_VERSION_NUM >= 170000
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 170000
 #define LARAS_WAIT_EVENT(name) WaitEventExtensionNew(name)
 #else
 #define LARAS_WAIT_EVENT(name) PG_WAIT_EXTENSION
@@ -50,6 +50,17 @@
 #else
 #define laras_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
 	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#endif
+
+/* One function for all kinds of objects from 16 on. */
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "utils/acl.h"
+#define pg_database_ownercheck(object, role) \
+	object_ownercheck(DatabaseRelationId, (object), (role))
+#define pg_extension_ownercheck(object, role) \
+	object_ownercheck(ExtensionRelationId, (object), (role))
 #endif
 
 #endif							/* LARAS_BASE_COMPAT_H */

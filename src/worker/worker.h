@@ -32,10 +32,10 @@
  *
  * request: runs in the postmaster's shmem_request_hook; calls
  *		RequestAddinShmemSpace and, if wanted, RequestNamedLWLockTranche.
- * startup: runs in shmem_startup_hook with AddinShmemInitLock held
- *		exclusively; calls ShmemInitStruct, keeps the pointer in a static, and
- *		initialises the memory when it was not found.  It runs again after a
- *		crash restart.  GetNamedLWLockTranche is allowed here.
+ * startup: runs in shmem_startup_hook, AddinShmemInitLock not held; takes it,
+ *		calls ShmemInitStruct, keeps the pointer in a static, and initialises
+ *		the memory when it was not found.  It runs again after a crash restart.
+ *		GetNamedLWLockTranche is allowed here.
  *
  * Neither runs when the library was not preloaded: then the room's static
  * stays NULL, and what needs it calls laras_require_preload() first.
@@ -51,7 +51,7 @@ typedef struct LarasSharedRoom
 extern bool laras_is_preloaded(void);
 
 /*
- * Raises 55000 with a hint when the library was not preloaded.  For SQL
+ * Raises LRB01 with a hint when the library was not preloaded.  For SQL
  * functions that need shared memory or a worker.
  */
 extern void laras_require_preload(void);
@@ -167,6 +167,13 @@ typedef enum LarasTurn
  * lives as long as the process (TopMemoryContext), watch a descriptor.  stop
  * runs at exit with the exit code, from a before_shmem_exit callback: close
  * handles, wipe secrets, no SQL.  Either may be NULL.
+ *
+ * A room that wants a loop of its own gives main instead of turn.  It must
+ * call laras_worker_wait() between pieces of work, without a transaction: a
+ * piece of work counts as done for drain() once the wait is entered.  What it
+ * returns is the exit code: 0 quietly until something changes, others with a
+ * delay; an error it does not catch is contained as above and main is called
+ * again.
  */
 typedef struct LarasWorkerSpec
 {
@@ -177,7 +184,17 @@ typedef struct LarasWorkerSpec
 	void		(*start) (void);
 	LarasTurn	(*turn) (void);
 	void		(*stop) (int code);
+	int			(*main) (const char *database, int database_index);
 } LarasWorkerSpec;
+
+/*
+ * Waits until this worker is woken, its descriptor is readable or the time
+ * has passed (ms; -1: no limit; 0: serves interrupts and returns).  Serves
+ * interrupts, reloads the configuration, stays inside while the worker is
+ * paused, ends the process when asked to stop or when the postmaster died.
+ * Must be called without a transaction.
+ */
+extern void laras_worker_wait(long ms);
 
 /*
  * For turns that run outside a transaction, and for those that need several.
@@ -237,7 +254,10 @@ typedef struct LarasKeeperDuty
 	LarasTurn	(*run) (void);
 } LarasKeeperDuty;
 
-/* Settings, callbacks and, while preloading, the launcher. */
+/* For _PG_init: first of all, the hooks and whether we are preloaded ... */
+extern void laras_hooks_init(void);
+
+/* ... then this room's settings, callbacks and, while preloading, the launcher. */
 extern void laras_worker_init(void);
 
 #endif							/* LARAS_WORKER_H */

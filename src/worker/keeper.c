@@ -1,0 +1,124 @@
+/*
+ * keeper.c
+ *		The keeper's turn: every duty that is due, each in a transaction of its
+ *		own, none stopped by the failure of another.
+ *
+ * A duty is owed from the moment it was due (its period passed, or work was
+ * queued) until it has ended without error and with nothing left; so one that
+ * is held back after a failure is not forgotten.  The number of duties owed
+ * is what the keeper shows as pending.
+ */
+#include "postgres.h"
+
+#include "storage/lwlock.h"
+#include "utils/memutils.h"
+
+#include "worker/shared.h"
+#include "worker/worker.h"
+
+typedef struct DutyState
+{
+	bool		owed;
+	int64		last_end;		/* 0: not yet since the process started */
+	LarasFailures failures;
+} DutyState;
+
+static DutyState *states = NULL;
+static int	n_duties = 0;
+
+typedef struct DutyRun
+{
+	const LarasKeeperDuty *duty;
+	LarasTurn	left;
+} DutyRun;
+
+static void
+run_duty(void *arg)
+{
+	DutyRun    *run = arg;
+
+	run->left = run->duty->run();
+}
+
+static void
+make_states(void)
+{
+	while (laras_keeper_duties[n_duties].name != NULL)
+		n_duties++;
+	states = MemoryContextAllocZero(TopMemoryContext, sizeof(DutyState) * (n_duties + 1));
+	for (int i = 0; i < n_duties; i++)
+		states[i].failures.what = psprintf("keeper duty %s", laras_keeper_duties[i].name);
+}
+
+/* Whether drain() asked for everything; the question is answered once. */
+static bool
+all_asked(void)
+{
+	bool		result;
+
+	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
+	result = laras_my_worker->all_duties;
+	laras_my_worker->all_duties = false;
+	LWLockRelease(laras_workers->lock);
+	return result;
+}
+
+LarasTurn
+laras_keeper_turn(void)
+{
+	bool		woken = laras_worker_was_woken();
+	bool		all;
+	bool		more = false;
+	uint64		owed = 0;
+	int64		now;
+
+	if (states == NULL)
+	{
+		MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
+
+		make_states();
+		MemoryContextSwitchTo(before);
+	}
+
+	all = all_asked();
+	now = laras_monotonic_ms();
+	for (int i = 0; i < n_duties; i++)
+	{
+		const LarasKeeperDuty *duty = &laras_keeper_duties[i];
+
+		if (all || (woken && duty->on_wake) || states[i].last_end == 0 ||
+			now >= states[i].last_end + duty->period_ms)
+			states[i].owed = true;
+	}
+
+	for (int i = 0; i < n_duties; i++)
+	{
+		DutyState  *state = &states[i];
+		DutyRun		run = {&laras_keeper_duties[i], LARAS_TURN_IDLE};
+
+		if (!state->owed || laras_worker_should_yield() ||
+			laras_monotonic_ms() < laras_worker_not_before(&state->failures))
+			continue;
+		if (laras_worker_contain(&state->failures, true, run_duty, &run))
+		{
+			state->last_end = laras_monotonic_ms();
+			state->owed = (run.left == LARAS_TURN_MORE);
+			more |= state->owed;
+		}
+	}
+
+	now = laras_monotonic_ms();
+	for (int i = 0; i < n_duties; i++)
+	{
+		int64		due = states[i].last_end + laras_keeper_duties[i].period_ms;
+
+		if (states[i].owed)
+		{
+			owed++;
+			due = Max(laras_worker_not_before(&states[i].failures), now);
+		}
+		laras_worker_wake_in((int) Max(Min(due - now, INT_MAX), 0));
+	}
+	laras_worker_set_pending(owed);
+	return more ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+}

@@ -1,0 +1,38 @@
+/*
+ * rooms.c
+ *		The one place where rooms are wired into the server: a line each.
+ *
+ * The order of a table is the order in which its lines are called.  A room
+ * that is not built has no line.
+ */
+#include "postgres.h"
+
+#include "worker/shared.h"
+#include "worker/worker.h"
+
+/* Shared memory. */
+const LarasSharedRoom laras_shared_rooms[] = {
+	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
+	{NULL}
+};
+
+/* Utility statements and object access. */
+const LarasHookRoom laras_hook_rooms[] = {
+	{"worker", laras_database_before_utility, laras_database_after_utility, NULL},
+	{NULL}
+};
+
+/*
+ * Workers of a database.  The launcher starts the first line alone until that
+ * process has seen the extension; then the others, in this order, which is
+ * also who comes first when process slots are short.
+ */
+const LarasWorkerSpec laras_worker_specs[] = {
+	{LARAS_WORK_KEEPER, "keeper", 1000, false, NULL, laras_keeper_turn, NULL, NULL},
+	{0, NULL}
+};
+
+/* What the keeper does. */
+const LarasKeeperDuty laras_keeper_duties[] = {
+	{NULL}
+};
