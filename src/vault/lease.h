@@ -34,13 +34,18 @@ extern bool laras_lease_decode(const uint8_t in[LARAS_LEASE_RECORD_LEN],
 extern bool laras_lease_read(int dirfd, LarasLease *lease, LarasKeyError *err);
 
 /*
- * Write the next generation and sync it.  lease->generation is raised by one
- * on success; record (generation mod 2) is written.  Positions never go back:
- * a smaller next_position than the file's is refused (DISAGREE).
+ * Write the next generation and sync it, over the record that does not count.
+ * lease->generation becomes one more than the larger of its own and the
+ * file's.  Positions never go back: a smaller next_position than the file's is
+ * refused (DISAGREE).  For several mirrors use laras_mirrors_lease (mirror.h),
+ * which keeps them identical.
  */
 extern bool laras_lease_write(int dirfd, LarasLease *lease, LarasKeyError *err);
 
-/* Create with next_position and generation 1; synced with its directory. */
+/*
+ * Create or replace the whole file: one record (generation at least 1), the
+ * other zero; synced with its directory.
+ */
 extern bool laras_lease_create(int dirfd, const LarasLease *lease,
 							   LarasKeyError *err);
 

@@ -83,6 +83,19 @@ extern LarasSlotState laras_mirrors_look(LarasMirrors *m, int mirror,
 										 LarasTomb *tomb, LarasKeyError *err);
 
 /*
+ * Read the lease of every mirror of mask and merge them (false: none could be
+ * read); write the next generation, the same bytes, to every mirror of mask
+ * and sync.  A mirror whose lease differs from the merged one gets the whole
+ * file anew.  Returns the mask where it stands; only if that mask is what the
+ * caller demands may positions below next_position be handed out.
+ */
+extern bool laras_mirrors_read_lease(const LarasMirrors *m, LarasMirrorMask mask,
+									 LarasLease *lease, LarasKeyError *err);
+extern LarasMirrorMask laras_mirrors_lease(const LarasMirrors *m,
+										   LarasMirrorMask mask,
+										   LarasLease *lease, LarasKeyError *err);
+
+/*
  * Destroying, in the three steps of the commit protocol.
  *
  * prepare (PRE_COMMIT, may fail, may open files): opens the slab for writing.
