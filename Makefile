@@ -9,7 +9,7 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 # src/base/
 BASE = json json_owner
 # src/vault/
-VAULT =
+VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror
 # src/tenancy/
 TENANCY =
 # src/channel/
