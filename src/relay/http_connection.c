@@ -121,6 +121,7 @@ laras_http_connection_open(LarasHttpServer *server, int fd)
 	exchange->item.kind = POLL_CONNECTION;
 	exchange->item.fd = fd;
 	exchange->server = server;
+	exchange->number = server->stats.accepted;
 	exchange->started = server->now;
 	laras_http_reader_init(&exchange->reader, &server->config.limits);
 	event.data.ptr = &exchange->item;
@@ -561,8 +562,14 @@ begin_body(LarasHttpExchange *exchange, bool more_is_here)
 	int			status;
 
 	exchange->is_head = strcmp(exchange->reader.method, "HEAD") == 0;
+	exchange->requests++;
 	enter(exchange, PHASE_BODY);
 	status = config->on_head ? config->on_head(exchange, config->arg) : 0;
+	if (status < 0)
+	{
+		laras_http_connection_close(exchange, true);
+		return;
+	}
 	if (status != 0)
 	{
 		refuse(exchange, status);
@@ -707,6 +714,13 @@ const char *
 laras_http_peer(const LarasHttpExchange *exchange)
 {
 	return exchange->has_peer ? exchange->peer : NULL;
+}
+
+uint64_t
+laras_http_connection(const LarasHttpExchange *exchange, uint32_t *nth)
+{
+	*nth = exchange->requests;
+	return exchange->number;
 }
 
 bool

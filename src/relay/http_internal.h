@@ -62,6 +62,8 @@ struct LarasHttpExchange
 	LarasHttpExchange *next;	/* in the phase's list */
 	LarasHttpExchange *prev;
 	PeerCount  *peer_count;
+	uint64_t	number;			/* of the connection */
+	uint32_t	requests;		/* heads read on it */
 	int64_t		started;		/* first byte of the request */
 	int64_t		entered;		/* this phase */
 	int64_t		deadline;

@@ -48,8 +48,9 @@ typedef struct LarasHttpConfig
 
 	/*
 	 * Optional. Called at the end of a head, before any body is taken: 0 goes
-	 * on, anything else is the status to refuse with at once. It must not
-	 * answer.
+	 * on, a positive number is the status to refuse with at once, a negative
+	 * one resets the connection without a word (a fault of the sandbox). It
+	 * must not answer.
 	 */
 	int			(*on_head) (LarasHttpExchange *exchange, void *arg);
 
@@ -135,6 +136,9 @@ extern const LarasHttpReader *laras_http_request(const LarasHttpExchange *exchan
 
 /* The peer's address without port; NULL for a unix socket. Lives as the exchange does. */
 extern const char *laras_http_peer(const LarasHttpExchange *exchange);
+
+/* Which connection of this server it came on, from 1, and as which of its requests. */
+extern uint64_t laras_http_connection(const LarasHttpExchange *exchange, uint32_t *nth);
 
 /* The client closed or reset; answering is still owed, the work need not be. */
 extern bool laras_http_peer_is_gone(const LarasHttpExchange *exchange);
