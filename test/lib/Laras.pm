@@ -43,7 +43,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(
   wait_for wait_for_sql free_port start_program
   webhook_headers post_webhook http_call raw_exchange
-  worker_pid long_run shared_file
+  worker_pid long_run shared_file bench_report
 );
 
 # Facts about each cluster made here that PostgreSQL::Test::Cluster has no place for.
@@ -259,6 +259,21 @@ sub shared_file
 	my ($path) = @_;
 	my $file = ($ENV{LARAS_SHARED} // '') . "/$path";
 	return -e $file ? $file : undef;
+}
+
+=head2 bench_report($what, $figure, $unit, $goal = '-')
+
+One line of the table of C<make bench>; see test/bin/bench.
+
+=cut
+
+sub bench_report
+{
+	my ($what, $figure, $unit, $goal) = @_;
+	open my $fh, '>>', $ENV{LARAS_BENCH_OUT} or die "LARAS_BENCH_OUT: $!";
+	print $fh join("\t", $what, $figure, $unit, $goal // '-'), "\n";
+	close $fh or die "LARAS_BENCH_OUT: $!";
+	return;
 }
 
 =head1 PROGRAMS
