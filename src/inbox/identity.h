@@ -1,0 +1,37 @@
+/*
+ * identity.h
+ *		From the ids in a batch of messages to contacts, old and new.
+ */
+#ifndef LARAS_IDENTITY_H
+#define LARAS_IDENTITY_H
+
+#include "inbox/inbox.h"
+
+/* the contact a record belongs to; slot is its key slot */
+typedef struct LarasContactRef
+{
+	int64		id;
+	uint32		slot;
+} LarasContactRef;
+
+/* one message record of the batch, with what it needs to find its person */
+typedef struct LarasSender
+{
+	int64		workspace_id;
+	uint32		workspace_slot;
+	const char *channel;
+	const LarasRecord *record;
+	LarasContactRef contact;	/* out */
+	int64		created_contact;	/* out: the id, where it was made here */
+} LarasSender;
+
+/*
+ * Find the contact of every sender by blind index, locking it FOR KEY SHARE
+ * against an erasure; make contacts for those who are new, and add identities
+ * that a known contact showed for the first time. As laras_worker. Where the
+ * ids of one record belong to two contacts, the first id's contact is taken:
+ * drivers put the id they trust most first.
+ */
+extern void laras_find_contacts(LarasSender *senders, int n);
+
+#endif							/* LARAS_IDENTITY_H */
