@@ -7,11 +7,11 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 
 # The rooms, layers pointing one way from top to bottom: a room's line lists its .c files by name.
 # src/base/
-BASE = json json_owner
+BASE = clock errors id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror
 # src/tenancy/
-TENANCY =
+TENANCY = tenancy binding permission lookup token password roles guard install
 # src/channel/
 CHANNEL =
 # src/evidence/
@@ -51,6 +51,8 @@ OBJS = src/laras.o \
 # The install script's parts, in order. The order is the documentation.
 SQL_PARTS = \
 	00_prelude \
+	05_base \
+	95_worker \
 	99_closing
 
 # Programs beside the extension: add the name here, and <name>_OBJS and

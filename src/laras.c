@@ -9,6 +9,9 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "base/clock.h"
+#include "base/id.h"
+#include "tenancy/tenancy.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -22,6 +25,9 @@ _PG_init(void)
 		return;
 
 	laras_hooks_init();
+	laras_clock_init();
+	laras_id_init();
+	laras_tenancy_init();
 	laras_worker_init();
 
 	MarkGUCPrefixReserved("laras");

@@ -25,9 +25,9 @@ extern int64 laras_clock_offset(void);
 /* True when the server was started with laras.test_mode = on. */
 extern bool laras_test_mode;
 
-/* Called by the hooks that the worker room fans out, and by _PG_init. */
+/* Called by _PG_init, and as a room of shared memory (src/worker/rooms.c). */
 extern void laras_clock_init(void);
-extern Size laras_clock_shmem_size(void);
+extern void laras_clock_shmem_request(void);
 extern void laras_clock_shmem_startup(void);
 
 #endif							/* LARAS_BASE_CLOCK_H */

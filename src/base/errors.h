@@ -25,12 +25,10 @@
 	X(NOT_BOUND,				'T', '0', '1', "no workspace is bound in this transaction") \
 	X(BOUND_ELSEWHERE,			'T', '0', '2', "the transaction is bound to another workspace or principal") \
 	X(BINDING_FORGED,			'T', '0', '3', "the binding is set by laras itself only") \
-	X(TOKEN_REFUSED,			'T', '0', '4', "the token is not valid") \
-	X(HELD_CURSOR,				'T', '0', '5', "a cursor that outlives its transaction and a bound workspace exclude each other") \
-	X(WORKSPACES_EXIST,			'T', '0', '6', "workspaces exist, so nothing of laras is dropped or truncated") \
-	X(RESERVED_ROLE,			'T', '0', '7', "the role belongs to laras") \
-	X(LAST_OWNER,				'T', '0', '8', "a workspace keeps at least one owner") \
-	X(INSTALL_INCOMPLETE,		'T', '0', '9', "an object of the schema does not keep the rules of tenancy") \
+	X(HELD_CURSOR,				'T', '0', '4', "a cursor that outlives its transaction and a bound workspace exclude each other") \
+	X(WORKSPACES_EXIST,			'T', '0', '5', "workspaces exist, so nothing of laras is dropped or truncated") \
+	X(RESERVED_ROLE,			'T', '0', '6', "the role belongs to laras") \
+	X(LAST_OWNER,				'T', '0', '7', "a workspace keeps at least one owner") \
 	/* K: keys, design/keys.md section 12 */ \
 	X(VAULT_CLOSED,				'K', '0', '1', "the vault is closed") \
 	X(WRONG_MASTER_KEY,			'K', '0', '2', "the master key is wrong") \

@@ -13,7 +13,7 @@
 
 /*
  * A new id.  Needs shared memory (LRB01 without preload); may write and sync
- * the high-water file beside the keyring, once a minute (LRB03 when no mirror
+ * the high-water file beside the keyring, every ten seconds (LRB03 when no mirror
  * takes it).  Needs no open vault.
  */
 extern int64 laras_new_id(void);
@@ -22,7 +22,7 @@ extern int64 laras_new_id(void);
 extern TimestampTz laras_id_time(int64 id);
 
 extern void laras_id_init(void);
-extern Size laras_id_shmem_size(void);
+extern void laras_id_shmem_request(void);
 extern void laras_id_shmem_startup(void);
 
 #endif							/* LARAS_BASE_ID_H */

@@ -10,6 +10,8 @@
 #ifndef LARAS_TENANCY_H
 #define LARAS_TENANCY_H
 
+#include "catalog/objectaccess.h"
+
 typedef enum LarasPrincipalKind
 {
 	LARAS_PRINCIPAL_NONE = 0,
@@ -60,6 +62,12 @@ extern const LarasPrincipal *laras_principal(void);
 extern void laras_bind(int64 workspace_id, const LarasPrincipal *p);
 
 /*
+ * Binds by a session token or an API key.  False, and counted, when the token
+ * is not valid, whatever the reason; raises only what laras_bind raises.
+ */
+extern bool laras_enter_token(const char *token, size_t n);
+
+/*
  * Binds for the length of a C call, for trusted code that visits several
  * workspaces in turn (create_workspace, a provider's callback).  End restores
  * what was bound before; an error needs no cleaning.
@@ -75,6 +83,13 @@ extern void laras_require_role(LarasMemberRole at_least);
 /* The principal as evidence and logs write it: "member:12:agent" (palloc'd). */
 extern char *laras_principal_text(const LarasPrincipal *p);
 extern const char *laras_principal_kind_name(LarasPrincipalKind kind);
+
+/*
+ * SQL has the same question: laras.may('inbox') is a STABLE boolean for views
+ * and for restrictive policies of tables with plain DML, such as
+ *	 CREATE POLICY scope ON laras.faq AS RESTRICTIVE TO laras_app, laras_service
+ *	   USING ((SELECT laras.may('knowledge')));
+ */
 
 /*
  * The workspace's key slot; cached in the session.  Raises 42704 for a
@@ -111,6 +126,17 @@ extern void laras_doctor_row(LarasDoctorSink *sink, const char *check,
 							 const char *hint);
 extern void laras_doctor_tenancy(LarasDoctorSink *sink);
 
+/* Counters since the start of the server, for metrics. */
+extern uint64 laras_refused_tokens(void);
+extern uint64 laras_failed_logins(void);
+
+/* Settings, in _PG_init; and the parts of LarasSharedRoom and LarasHookRoom. */
 extern void laras_tenancy_init(void);
+extern void laras_tenancy_shmem_request(void);
+extern void laras_tenancy_shmem_startup(void);
+struct LarasUtility;
+extern void laras_tenancy_before_utility(const struct LarasUtility *utility);
+extern void laras_guard_object_access(ObjectAccessType access, Oid class_id,
+									  Oid object_id, int sub_id, void *arg);
 
 #endif							/* LARAS_TENANCY_H */

@@ -7,17 +7,24 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
+#include "base/id.h"
+#include "tenancy/tenancy.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
 /* Shared memory. */
 const LarasSharedRoom laras_shared_rooms[] = {
+	{"clock", laras_clock_shmem_request, laras_clock_shmem_startup},
+	{"ids", laras_id_shmem_request, laras_id_shmem_startup},
+	{"tenancy", laras_tenancy_shmem_request, laras_tenancy_shmem_startup},
 	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
 	{NULL}
 };
 
 /* Utility statements and object access. */
 const LarasHookRoom laras_hook_rooms[] = {
+	{"tenancy", laras_tenancy_before_utility, NULL, laras_guard_object_access},
 	{"worker", laras_database_before_utility, laras_database_after_utility, NULL},
 	{NULL}
 };
