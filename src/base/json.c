@@ -89,6 +89,12 @@ laras_json_parse(const char *bytes, size_t n, const char **reason)
 }
 
 json_t *
+laras_json_object(void)
+{
+	return json_pack("{}");
+}
+
+json_t *
 laras_json_get(const json_t *j, const char *key)
 {
 	return json_object_get(j, key);

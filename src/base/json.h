@@ -10,7 +10,18 @@
 #ifndef LARAS_JSON_H
 #define LARAS_JSON_H
 
+/* jansson's macro json_typeof and the server's function meet in peace only in this order */
+#ifdef POSTGRES_H
+#include "utils/builtins.h"
+#endif
+
+/*
+ * The server exports a function json_object of its own, and the dynamic linker
+ * would give us that one: the library's is never called by this name.
+ */
+#define json_object laras_json_object_of_jansson
 #include <jansson.h>
+#undef json_object
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +44,9 @@ typedef struct LarasText
  * as doubles. The caller owns the result (json_decref).
  */
 extern json_t *laras_json_parse(const char *bytes, size_t n, const char **reason);
+
+/* A new empty object; NULL when memory is short. */
+extern json_t *laras_json_object(void);
 
 /* A member of an object, or NULL: for any j, NULL included. */
 extern json_t *laras_json_get(const json_t *j, const char *key);

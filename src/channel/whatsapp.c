@@ -105,7 +105,7 @@ add_change(json_t *body, json_t *entry, json_t *change, LarasBodyPart *piece)
 
 	if (piece->document == NULL)
 	{
-		piece->document = json_object();
+		piece->document = laras_json_object();
 		if (piece->document == NULL)
 			return false;
 		json_object_set(piece->document, "object", json_object_get(body, "object"));
@@ -119,7 +119,7 @@ add_change(json_t *body, json_t *entry, json_t *change, LarasBodyPart *piece)
 		json_t	   *value;
 
 		/* the marker keeps the source entry recognisable; dropped below */
-		last = json_object();
+		last = laras_json_object();
 		json_object_foreach(entry, key, value)
 			if (strcmp(key, "changes") != 0)
 				json_object_set(last, key, value);

@@ -280,7 +280,7 @@ apply_halving(Event *events, int n)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch;
 	ResourceOwner owner = CurrentResourceOwner;
-	int			failure = 0;
+	volatile int failure = 0;
 
 	if (n == 0)
 		return;

@@ -2,7 +2,7 @@
  * receive.c
  *		laras.receive_webhooks: many bodies in one call and one commit.
  *
- * Every item is judged by code that returns values; rows then go in by one
+ * Every webhook is judged by code that returns values; rows then go in by one
  * INSERT without subtransactions. What can raise is infrastructure (the vault
  * shuts, the disk is full): then the statement fails whole and the relay sends
  * the batch again in halves.
@@ -73,7 +73,7 @@ typedef struct Secrets
 	}			list[MAX_SECRETS];
 } Secrets;
 
-typedef struct Item
+typedef struct Webhook
 {
 	const LarasChannelDriver *driver;
 	int64		app_id;			/* the app whose secret matched */
@@ -83,12 +83,12 @@ typedef struct Item
 	LarasBodyPart *parts;
 	int			part_count;
 	int			status;
-} Item;
+} Webhook;
 
 /* a row to be stored, or to be counted as ignored when workspace_id is 0 */
 typedef struct Row
 {
-	Item	   *item;
+	Webhook	   *webhook;
 	LarasBodyPart *part;
 	uint8		hash[LARAS_INDEX_BYTES];
 	uint8		above_hash[LARAS_INDEX_BYTES];
@@ -166,7 +166,7 @@ load_secrets(Secrets *secrets, const char *channel, MemoryContext context)
  * time does not tell which one matched.
  */
 static bool
-verify(Item *item, const Secrets *secrets, const char *signature, size_t n)
+verify(Webhook *webhook, const Secrets *secrets, const char *signature, size_t n)
 {
 	uint8		mac[32];
 	bool		well_formed = laras_signature_read(signature, n, mac);
@@ -177,11 +177,11 @@ verify(Item *item, const Secrets *secrets, const char *signature, size_t n)
 	for (int i = 0; i < secrets->count; i++)
 	{
 		bool		holds = laras_signature_holds(mac, secrets->list[i].secret, secrets->list[i].n,
-												  item->body, item->n);
+												  webhook->body, webhook->n);
 
 		if (holds && well_formed && !found)
 		{
-			item->app_id = secrets->list[i].app_id;
+			webhook->app_id = secrets->list[i].app_id;
 			found = true;
 		}
 	}
@@ -190,28 +190,28 @@ verify(Item *item, const Secrets *secrets, const char *signature, size_t n)
 
 /* Parse and split a verified body. Sets status; may set the body aside. */
 static void
-take_apart(Item *item, const LarasAllocator *allocator)
+take_apart(Webhook *webhook, const LarasAllocator *allocator)
 {
 	const char *reason = NULL;
 	int			nameless = 0;
 
-	item->status = 200;
-	item->document = laras_json_own(laras_json_parse(item->body, item->n, &reason));
-	if (item->document != NULL)
+	webhook->status = 200;
+	webhook->document = laras_json_own(laras_json_parse(webhook->body, webhook->n, &reason));
+	if (webhook->document != NULL)
 	{
-		item->part_count = item->driver->split(item->document, allocator, &item->parts, &nameless, &reason);
-		for (int i = 0; i < item->part_count; i++)
-			if (!item->parts[i].whole)
-				laras_json_own(item->parts[i].document);
+		webhook->part_count = webhook->driver->split(webhook->document, allocator, &webhook->parts, &nameless, &reason);
+		for (int i = 0; i < webhook->part_count; i++)
+			if (!webhook->parts[i].whole)
+				laras_json_own(webhook->parts[i].document);
 	}
-	if (item->document == NULL || item->part_count < 0)
+	if (webhook->document == NULL || webhook->part_count < 0)
 	{
-		item->part_count = 0;
-		laras_quarantine_body(item->driver->channel, reason, item->body, item->n);
+		webhook->part_count = 0;
+		laras_quarantine_body(webhook->driver->channel, reason, webhook->body, webhook->n);
 	}
 	if (nameless > 0)
 	{
-		LarasIgnored ignored = {item->driver->channel, "no_account", nameless};
+		LarasIgnored ignored = {webhook->driver->channel, "no_account", nameless};
 
 		laras_count_ignored(&ignored, 1);
 	}
@@ -253,7 +253,7 @@ route(Row *rows, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		const char *channel = rows[i].item->driver->channel;
+		const char *channel = rows[i].webhook->driver->channel;
 
 		laras_route_hash(LARAS_INDEX_ACCOUNT, channel, rows[i].part->account.s,
 						 rows[i].part->account.n, rows[i].hash);
@@ -292,7 +292,7 @@ route(Row *rows, int n)
 
 		if (own == NULL)
 			rows[i].ignored = "unknown_account";
-		else if (own->app_id != rows[i].item->app_id)
+		else if (own->app_id != rows[i].webhook->app_id)
 			rows[i].ignored = "foreign_app";
 		else if (above != NULL && above->workspace_id != own->workspace_id)
 			rows[i].ignored = "foreign_account";
@@ -321,8 +321,8 @@ store(Row *rows, int n)
 	for (int i = 0; i < n; i++)
 	{
 		const LarasBodyPart *part = rows[i].part;
-		const char *text = rows[i].item->body;
-		size_t		length = rows[i].item->n;
+		const char *text = rows[i].webhook->body;
+		size_t		length = rows[i].webhook->n;
 		LarasPiece	piece;
 		uint8		digest[LARAS_HASH_LEN];
 		int64		id;
@@ -331,7 +331,7 @@ store(Row *rows, int n)
 		{
 			ignored[ignored_count++] = (LarasIgnored)
 			{
-				rows[i].item->driver->channel, rows[i].ignored, 1
+				rows[i].webhook->driver->channel, rows[i].ignored, 1
 			};
 			continue;
 		}
@@ -339,7 +339,7 @@ store(Row *rows, int n)
 		{
 			ignored[ignored_count++] = (LarasIgnored)
 			{
-				rows[i].item->driver->channel, "erased", 1
+				rows[i].webhook->driver->channel, "erased", 1
 			};
 			continue;
 		}
@@ -359,10 +359,10 @@ store(Row *rows, int n)
 		columns[0][stored] = Int64GetDatum(rows[i].workspace_id);
 		columns[1][stored] = Int64GetDatum(id);
 		columns[2][stored] = Int64GetDatum(rows[i].connection_id);
-		columns[3][stored] = CStringGetTextDatum(rows[i].item->driver->channel);
+		columns[3][stored] = CStringGetTextDatum(rows[i].webhook->driver->channel);
 		columns[4][stored] = PointerGetDatum(laras_index_bytea(rows[i].workspace_slot,
 															   LARAS_INDEX_PROVIDER_EVENT,
-															   rows[i].item->driver->channel,
+															   rows[i].webhook->driver->channel,
 															   (const char *) digest, sizeof(digest)));
 		columns[5][stored] = PointerGetDatum(laras_seal(rows[i].workspace_slot, hour,
 														LARAS_FIELD_webhook_event_body,
@@ -423,7 +423,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	LarasAllocator allocator;
 	Datum	   *column[3];
 	bool	   *nulls[3];
-	Item	   *items;
+	Webhook	   *webhooks;
 	Row		   *rows;
 	int			count;
 	int			row_count = 0;
@@ -459,13 +459,13 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many webhooks in one call"),
 				 errdetail("At most %d are taken at once.", MAX_ITEMS)));
-	items = palloc0(sizeof(Item) * (count + 1));
+	webhooks = palloc0(sizeof(Webhook) * (count + 1));
 
 	laras_spi_open();
 	open = laras_vault_is_open();
 	for (int i = 0; i < count; i++)
 	{
-		Item	   *item = &items[i];
+		Webhook	   *webhook = &webhooks[i];
 		text	   *path;
 		text	   *signature;
 		bytea	   *body;
@@ -473,44 +473,44 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (nulls[0][i] || nulls[2][i])
 		{
-			item->status = 404;
+			webhook->status = 404;
 			continue;
 		}
 		path = DatumGetTextPP(column[0][i]);
-		item->driver = laras_channel_by_path(VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
-		if (item->driver == NULL)
+		webhook->driver = laras_channel_by_path(VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
+		if (webhook->driver == NULL)
 		{
-			item->status = 404;
+			webhook->status = 404;
 			continue;
 		}
 		if (!open)
 		{
-			item->status = 503;
+			webhook->status = 503;
 			continue;
 		}
 		body = DatumGetByteaPP(column[2][i]);
-		item->body = VARDATA_ANY(body);
-		item->n = VARSIZE_ANY_EXHDR(body);
-		if (item->n > LARAS_MAX_BODY)
+		webhook->body = VARDATA_ANY(body);
+		webhook->n = VARSIZE_ANY_EXHDR(body);
+		if (webhook->n > LARAS_MAX_BODY)
 		{
-			item->status = 413;
+			webhook->status = 413;
 			continue;
 		}
-		if (secrets->channel == NULL || strcmp(secrets->channel, item->driver->channel) != 0)
+		if (secrets->channel == NULL || strcmp(secrets->channel, webhook->driver->channel) != 0)
 		{
 			wipe_secrets(secrets);
-			load_secrets(secrets, item->driver->channel, work);
+			load_secrets(secrets, webhook->driver->channel, work);
 		}
 		signature = nulls[1][i] ? NULL : DatumGetTextPP(column[1][i]);
-		if (!verify(item, secrets,
+		if (!verify(webhook, secrets,
 					signature ? VARDATA_ANY(signature) : "",
 					signature ? VARSIZE_ANY_EXHDR(signature) : 0))
 		{
-			item->status = 401;
+			webhook->status = 401;
 			continue;
 		}
-		take_apart(item, &allocator);
-		room += item->part_count;
+		take_apart(webhook, &allocator);
+		room += webhook->part_count;
 	}
 	wipe_secrets(secrets);
 
@@ -518,10 +518,10 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	{
 		rows = palloc0(sizeof(Row) * room);
 		for (int i = 0; i < count; i++)
-			for (int k = 0; k < items[i].part_count; k++)
+			for (int k = 0; k < webhooks[i].part_count; k++)
 			{
-				rows[row_count].item = &items[i];
-				rows[row_count].part = &items[i].parts[k];
+				rows[row_count].webhook = &webhooks[i];
+				rows[row_count].part = &webhooks[i].parts[k];
 				row_count++;
 			}
 		route(rows, row_count);
@@ -532,7 +532,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(caller);
 	for (int i = 0; i < count; i++)
 	{
-		Datum		values[2] = {Int32GetDatum(i + 1), Int32GetDatum(items[i].status)};
+		Datum		values[2] = {Int32GetDatum(i + 1), Int32GetDatum(webhooks[i].status)};
 		bool		isnull[2] = {false, false};
 
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
