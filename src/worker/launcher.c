@@ -278,6 +278,8 @@ register_worker(int d, const LarasWorkerSpec *spec, Oid role)
 	LarasDatabaseSlot *database = &laras_workers->database[d];
 	BackgroundWorker worker;
 	LarasWorkerStart start;
+	MemoryContext scratch;
+	bool		registered;
 
 	memset(&worker, 0, sizeof(worker));
 	snprintf(worker.bgw_name, BGW_MAXLEN, "laras %s for database %s",
@@ -298,7 +300,12 @@ register_worker(int d, const LarasWorkerSpec *spec, Oid role)
 	if (handles[d][spec->kind] != NULL)
 		pfree(handles[d][spec->kind]);
 	handles[d][spec->kind] = NULL;
-	return RegisterDynamicBackgroundWorker(&worker, &handles[d][spec->kind]);
+
+	/* The handle outlives this look. */
+	scratch = MemoryContextSwitchTo(TopMemoryContext);
+	registered = RegisterDynamicBackgroundWorker(&worker, &handles[d][spec->kind]);
+	MemoryContextSwitchTo(scratch);
+	return registered;
 }
 
 /*

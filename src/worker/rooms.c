@@ -35,7 +35,7 @@ const LarasHookRoom laras_hook_rooms[] = {
  * also who comes first when process slots are short.
  */
 const LarasWorkerSpec laras_worker_specs[] = {
-	{LARAS_WORK_KEEPER, "keeper", 1000, false, NULL, laras_keeper_turn, NULL, NULL},
+	{LARAS_WORK_KEEPER, "keeper", 0, false, NULL, laras_keeper_turn, NULL, NULL},
 	{0, NULL}
 };
 
