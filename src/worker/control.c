@@ -253,6 +253,8 @@ shown_state(const LarasDatabaseSlot *database, const LarasWorkerSlot *slot, int6
 		case LARAS_WORKER_STARTING:
 			return "starting";
 		case LARAS_WORKER_RUNNING:
+			if (slot->stop)
+				return "stopping";
 			if (slot->in_turn)
 				return "working";
 			if (slot->paused)
