@@ -57,10 +57,13 @@ SQL_PARTS = \
 
 # Programs beside the extension: add the name here, and <name>_OBJS and
 # <name>_LIBS below; each is linked from them and installed with the server's own.
-PROGRAMS =
+PROGRAMS = laras-relay
 
 # The HTTP server that the programs share.
 HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
+laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o database.o arrays.o)
+laras-relay_LIBS = $(libpq)
+$(laras-relay_OBJS): override CPPFLAGS += -I$(libpq_srcdir)
 
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \

@@ -390,6 +390,8 @@ laras_http_run(LarasHttpServer *server)
 		for (int i = 0; i < n && !server->stop; i++)
 			handle_event(server, &events[i]);
 		run_timers(server);
+		if (server->config.on_turn)
+			server->config.on_turn(server->config.arg);
 		if (server->now >= server->next_sweep)
 		{
 			server->next_sweep = server->now + SWEEP_MS;

@@ -57,6 +57,9 @@ typedef struct LarasHttpConfig
 	/* A request is complete. Answer now or later. */
 	void		(*on_request) (LarasHttpExchange *exchange, void *arg);
 
+	/* Optional. The end of each turn of the loop: act on what gathered in it. */
+	void		(*on_turn) (void *arg);
+
 	/* Optional. SIGTERM or SIGINT came; listeners are closed already. */
 	void		(*on_drain) (void *arg);
 	void	   *arg;
