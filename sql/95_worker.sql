@@ -47,7 +47,7 @@ COMMENT ON COLUMN laras.worker_status.database IS 'database; null for the launch
 COMMENT ON COLUMN laras.worker_status.worker IS 'launcher, vault, intake, courier or keeper';
 COMMENT ON COLUMN laras.worker_status.pid IS 'process, null when there is none';
 COMMENT ON COLUMN laras.worker_status.state IS
-    'starting, idle, working, paused, backing off, held (the database is being altered), no extension, other version, stopped';
+    'starting, idle, working, stopping, paused, backing off, held (the database is being altered), no extension, other version, stopped';
 COMMENT ON COLUMN laras.worker_status.started_at IS 'when the process started';
 COMMENT ON COLUMN laras.worker_status.last_turn_at IS 'when it last began a turn';
 COMMENT ON COLUMN laras.worker_status.last_success_at IS 'when a turn last ended without error';
