@@ -57,13 +57,16 @@ SQL_PARTS = \
 
 # Programs beside the extension: add the name here, and <name>_OBJS and
 # <name>_LIBS below; each is linked from them and installed with the server's own.
-PROGRAMS = laras-relay
+PROGRAMS = laras-relay laras-sandbox
 
 # The HTTP server that the programs share.
 HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS): override CPPFLAGS += -I$(libpq_srcdir)
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o graph.o oauth.o assets.o \
+	messages.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
+laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \
