@@ -36,17 +36,6 @@ is_scoped_id(LarasText t)
 	return true;
 }
 
-static bool
-is_digits(LarasText t)
-{
-	if (t.s == NULL || t.n == 0 || t.n > 20)
-		return false;
-	for (size_t i = 0; i < t.n; i++)
-		if (t.s[i] < '0' || t.s[i] > '9')
-			return false;
-	return true;
-}
-
 /* An account id fit for routing: short and plain. */
 static bool
 is_account_id(LarasText t)
@@ -280,9 +269,9 @@ add_identity(LarasRecord *record, uint8_t kind, LarasText value)
 }
 
 /*
- * An id of a person, wherever it stood: digits are a WhatsApp id, the
- * business-scoped form is that, whatever the key's name (integrators report
- * scoped ids in from and wa_id), anything else is nobody.
+ * An id of a person, wherever it stood: the business-scoped form is that,
+ * whatever the key's name (integrators report scoped ids in from and wa_id);
+ * any other short plain word is a WhatsApp id, normally digits.
  */
 static void
 add_person(LarasRecord *record, const json_t *j, const LarasAllocator *allocator)
@@ -291,10 +280,10 @@ add_person(LarasRecord *record, const json_t *j, const LarasAllocator *allocator
 
 	if (json_is_integer(j) && json_integer_value(j) > 0)
 		t = laras_text_print(allocator, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
-	if (is_digits(t))
-		add_identity(record, LARAS_INDEX_WA_ID, t);
-	else if (is_scoped_id(t))
+	if (is_scoped_id(t))
 		add_identity(record, LARAS_INDEX_BSUID, t);
+	else if (is_account_id(t))
+		add_identity(record, LARAS_INDEX_WA_ID, t);
 }
 
 static bool

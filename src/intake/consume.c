@@ -49,6 +49,11 @@ LARAS_PLAN(read_cursor,
 		   "FROM laras.event_cursor c WHERE c.name OPERATOR(pg_catalog.=) 'intake' FOR UPDATE",
 		   INT4OID);
 
+/* Before everything: transaction ids begin at 3. */
+LARAS_PLAN(make_cursor,
+		   "INSERT INTO laras.event_cursor (name, position) VALUES ('intake', '1:1:') ON CONFLICT DO NOTHING",
+		   INT4OID);
+
 LARAS_PLAN(begin_batch, "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text", INT4OID);
 
 /*
@@ -395,8 +400,9 @@ laras_intake_turn(void)
 	laras_spi_open();
 	if (laras_spi_run(&read_cursor, (Datum[]) {Int32GetDatum(0)}, NULL) == 0)
 	{
+		laras_spi_run(&make_cursor, (Datum[]) {Int32GetDatum(0)}, NULL);
 		laras_spi_close();
-		return LARAS_TURN_IDLE;
+		return LARAS_TURN_MORE;
 	}
 	position = laras_spi_cstring(0, 1);
 	target = laras_spi_cstring(0, 2);

@@ -1,0 +1,340 @@
+-- 30_channel: provider apps, connections, tokens, routes, connect attempts.
+
+
+-- Channels laras can connect, one row a driver.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.provider (
+  channel text PRIMARY KEY,
+  display_name text NOT NULL,
+  driver text NOT NULL,
+  builtin boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE laras.provider IS 'Channels laras can connect, one row a driver.';
+COMMENT ON COLUMN laras.provider.channel IS 'Name of the channel, as in every other table.';
+COMMENT ON COLUMN laras.provider.display_name IS 'Name on the tile of the integrations page.';
+COMMENT ON COLUMN laras.provider.driver IS 'Driver in the library that speaks to it.';
+COMMENT ON COLUMN laras.provider.builtin IS 'Came with the extension; such rows are not dumped.';
+ALTER TABLE laras.provider ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.provider FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON laras.provider FOR SELECT TO PUBLIC USING (true);
+CREATE POLICY owner ON laras.provider TO laras_owner USING (true) WITH CHECK (true);
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.provider', 'WHERE NOT builtin');
+
+-- Credentials of an app registered at a provider. A webhook path verifies with the secrets of its own channel, current and previous.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.provider_app (
+  id bigint PRIMARY KEY,
+  app_id text NOT NULL UNIQUE,
+  channels text[] NOT NULL,
+  slot bigint NOT NULL UNIQUE,
+  app_secret laras.sealed NOT NULL,
+  previous_secret laras.sealed,
+  verify_token_hash bytea NOT NULL CHECK (octet_length(verify_token_hash) = 32),
+  options jsonb NOT NULL DEFAULT '{}',
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  changed_at timestamptz NOT NULL DEFAULT laras.now()
+);
+COMMENT ON TABLE laras.provider_app IS 'Credentials of an app registered at a provider. A webhook path verifies with the secrets of its own channel, current and previous.';
+COMMENT ON COLUMN laras.provider_app.id IS 'Random id.';
+COMMENT ON COLUMN laras.provider_app.app_id IS 'Id of the app at the provider.';
+COMMENT ON COLUMN laras.provider_app.channels IS 'Channels this app serves.';
+COMMENT ON COLUMN laras.provider_app.slot IS 'Key slot of the app (slab 0, from 2 on).';
+COMMENT ON COLUMN laras.provider_app.app_secret IS 'Secret that signs webhooks and callbacks, sealed under (platform, app).';
+COMMENT ON COLUMN laras.provider_app.previous_secret IS 'The secret before the last change, still accepted.';
+COMMENT ON COLUMN laras.provider_app.verify_token_hash IS 'SHA-256 of the token of the verification handshake.';
+COMMENT ON COLUMN laras.provider_app.options IS 'graph_url, api_version, scopes, config_id.';
+COMMENT ON COLUMN laras.provider_app.created_at IS 'When it was registered.';
+COMMENT ON COLUMN laras.provider_app.changed_at IS 'When its secret last changed.';
+ALTER TABLE laras.provider_app ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.provider_app FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON laras.provider_app TO laras_owner, laras_intake, laras_worker USING (true) WITH CHECK (true);
+GRANT SELECT ON laras.provider_app TO laras_intake, laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.provider_app', '');
+
+-- A connected account of a channel. After a disconnect only a tombstone without content is left: id, channel, times, state.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.connection (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  channel text NOT NULL REFERENCES laras.provider,
+  state text NOT NULL DEFAULT 'connected'
+    CHECK (state IN ('connected', 'needs_reauth', 'lost', 'disconnected')),
+  slot bigint NOT NULL,
+  provider_app_id bigint,
+  display_name laras.sealed,
+  account_ids laras.sealed,
+  profile laras.sealed,
+  account_index bytea CHECK (octet_length(account_index) = 16),
+  scopes text[] NOT NULL DEFAULT '{}',
+  auto_send boolean NOT NULL DEFAULT false,
+  authorizer_known boolean NOT NULL DEFAULT false,
+  token_expires_at timestamptz,
+  connected_at timestamptz NOT NULL DEFAULT laras.now(),
+  disconnected_at timestamptz,
+  disconnect_trigger text
+    CHECK (disconnect_trigger IN ('owner', 'deauthorize', 'deletion_callback', 'lost_access', 'workspace_erasure', 'replaced')),
+  disconnect_reason laras.sealed,
+  remote_revoke text
+    CHECK (remote_revoke IN ('pending', 'done', 'failed', 'skipped', 'not_told')),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, slot)
+);
+CREATE UNIQUE INDEX connection_account ON laras.connection (workspace_id, account_index) WHERE account_index IS NOT NULL;
+COMMENT ON TABLE laras.connection IS 'A connected account of a channel. After a disconnect only a tombstone without content is left: id, channel, times, state.';
+COMMENT ON COLUMN laras.connection.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.connection.id IS 'Random id; survives the disconnect, names nobody.';
+COMMENT ON COLUMN laras.connection.channel IS 'Channel.';
+COMMENT ON COLUMN laras.connection.state IS 'State of the connection.';
+COMMENT ON COLUMN laras.connection.slot IS 'Key slot; destroying it makes token, references and profile unreadable.';
+COMMENT ON COLUMN laras.connection.provider_app_id IS 'App through which it was connected.';
+COMMENT ON COLUMN laras.connection.display_name IS 'Name or number shown on the tile.';
+COMMENT ON COLUMN laras.connection.account_ids IS 'JSON of the provider ids (phone_number_id, waba_id, ...).';
+COMMENT ON COLUMN laras.connection.profile IS 'JSON shown only to recognise the account (verified name, quality, avatar URL).';
+COMMENT ON COLUMN laras.connection.account_index IS 'Blind index (kind 32) of the id webhooks carry.';
+COMMENT ON COLUMN laras.connection.scopes IS 'Scopes granted.';
+COMMENT ON COLUMN laras.connection.auto_send IS 'Drafts that pass are sent without approval.';
+COMMENT ON COLUMN laras.connection.authorizer_known IS 'The exchange gave the app-scoped id of the person who connected; false reads: authorizer unknown.';
+COMMENT ON COLUMN laras.connection.token_expires_at IS 'When the token expires; null: it does not.';
+COMMENT ON COLUMN laras.connection.connected_at IS 'When it was connected.';
+COMMENT ON COLUMN laras.connection.disconnected_at IS 'When it was cut.';
+COMMENT ON COLUMN laras.connection.disconnect_trigger IS 'Who cut it.';
+COMMENT ON COLUMN laras.connection.disconnect_reason IS 'Words of the person who cut it, sealed under the workspace.';
+COMMENT ON COLUMN laras.connection.remote_revoke IS 'Was the provider told.';
+ALTER TABLE laras.connection ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.connection FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.connection TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.connection TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.connection TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.connection', '');
+
+-- The access token of a connection, sealed so that only the courier opens it (suite 2). The row goes with the disconnect.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.channel_token (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  connection_id bigint NOT NULL,
+  token laras.sealed NOT NULL,
+  expires_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, connection_id),
+  FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
+);
+COMMENT ON TABLE laras.channel_token IS 'The access token of a connection, sealed so that only the courier opens it (suite 2). The row goes with the disconnect.';
+COMMENT ON COLUMN laras.channel_token.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.channel_token.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.channel_token.token IS 'Courier box of the token; row id of the seal = connection_id.';
+COMMENT ON COLUMN laras.channel_token.expires_at IS 'When the provider lets it expire.';
+COMMENT ON COLUMN laras.channel_token.created_at IS 'When it was stored.';
+ALTER TABLE laras.channel_token ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.channel_token FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.channel_token TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.channel_token TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.channel_token TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.channel_token', '');
+
+-- Which workspace an account belongs to: read by intake before any workspace is bound. Holds only keyed hashes; one account belongs to one workspace at a time.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.route (
+  route_hash bytea PRIMARY KEY CHECK (octet_length(route_hash) = 16),
+  provider_app_id bigint NOT NULL REFERENCES laras.provider_app,
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_slot bigint NOT NULL,
+  connection_id bigint NOT NULL,
+  role text NOT NULL CHECK (role IN ('number', 'business')),
+  FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
+);
+CREATE INDEX route_connection ON laras.route (workspace_id, connection_id);
+COMMENT ON TABLE laras.route IS 'Which workspace an account belongs to: read by intake before any workspace is bound. Holds only keyed hashes; one account belongs to one workspace at a time.';
+COMMENT ON COLUMN laras.route.route_hash IS 'K_route hash (kind 32) of channel and account id.';
+COMMENT ON COLUMN laras.route.provider_app_id IS 'Only bodies signed by this app are routed.';
+COMMENT ON COLUMN laras.route.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.route.workspace_slot IS 'Key slot of the workspace.';
+COMMENT ON COLUMN laras.route.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.route.role IS 'number: the id messages carry; business: the account above it (a WABA), for events without a number.';
+ALTER TABLE laras.route ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.route FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON laras.route TO laras_owner USING (true) WITH CHECK (true);
+CREATE POLICY intake ON laras.route FOR SELECT TO laras_intake, laras_worker USING (true);
+GRANT SELECT ON laras.route TO laras_intake, laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.route', '');
+
+-- Keyed hash of the app-scoped id of the person who authorised a connection, so that a provider callback finds it.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.authorizer (
+  authorizer_hash bytea NOT NULL CHECK (octet_length(authorizer_hash) = 16),
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  connection_id bigint NOT NULL,
+  provider_app_id bigint NOT NULL REFERENCES laras.provider_app,
+  PRIMARY KEY (authorizer_hash, workspace_id, connection_id),
+  FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
+);
+CREATE INDEX authorizer_connection ON laras.authorizer (workspace_id, connection_id);
+COMMENT ON TABLE laras.authorizer IS 'Keyed hash of the app-scoped id of the person who authorised a connection, so that a provider callback finds it.';
+COMMENT ON COLUMN laras.authorizer.authorizer_hash IS 'K_authorizer hash (kind 34) of channel and app-scoped id.';
+COMMENT ON COLUMN laras.authorizer.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.authorizer.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.authorizer.provider_app_id IS 'App whose scope the id has.';
+ALTER TABLE laras.authorizer ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.authorizer FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON laras.authorizer TO laras_owner USING (true) WITH CHECK (true);
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.authorizer', '');
+
+-- A launch of a connect flow: single use, expires; nothing else is written before it succeeds.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.connection_attempt (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  channel text NOT NULL REFERENCES laras.provider,
+  provider_app_id bigint NOT NULL REFERENCES laras.provider_app,
+  nonce_hash bytea NOT NULL CHECK (octet_length(nonce_hash) = 32),
+  state text NOT NULL DEFAULT 'open'
+    CHECK (state IN ('open', 'exchanging', 'done', 'cancelled', 'failed', 'expired', 'superseded')),
+  actor text NOT NULL,
+  launch laras.sealed,
+  connection_id bigint,
+  failure text,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  expires_at timestamptz NOT NULL DEFAULT laras.now() + '1 hour'::pg_catalog.interval,
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, nonce_hash)
+);
+COMMENT ON TABLE laras.connection_attempt IS 'A launch of a connect flow: single use, expires; nothing else is written before it succeeds.';
+COMMENT ON COLUMN laras.connection_attempt.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.connection_attempt.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.connection_attempt.channel IS 'Channel.';
+COMMENT ON COLUMN laras.connection_attempt.provider_app_id IS 'App to connect through.';
+COMMENT ON COLUMN laras.connection_attempt.nonce_hash IS 'SHA-256 of the nonce (the OAuth state) given to the browser.';
+COMMENT ON COLUMN laras.connection_attempt.state IS 'State of the attempt.';
+COMMENT ON COLUMN laras.connection_attempt.actor IS 'Principal that launched it (kind and random id).';
+COMMENT ON COLUMN laras.connection_attempt.launch IS 'JSON of what the browser posted (waba_id, phone_number_id), sealed under the workspace.';
+COMMENT ON COLUMN laras.connection_attempt.connection_id IS 'Connection it led to.';
+COMMENT ON COLUMN laras.connection_attempt.failure IS 'Machine-readable reason of a failure.';
+COMMENT ON COLUMN laras.connection_attempt.created_at IS 'Launch.';
+COMMENT ON COLUMN laras.connection_attempt.expires_at IS 'After this it answers 410.';
+ALTER TABLE laras.connection_attempt ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.connection_attempt FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.connection_attempt TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.connection_attempt TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.connection_attempt TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.connection_attempt', '');
+
+-- Scopes the owner consented to when connecting, by whom and when.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.consent_grant (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  channel text NOT NULL REFERENCES laras.provider,
+  attempt_id bigint,
+  connection_id bigint,
+  scopes text[] NOT NULL,
+  actor text NOT NULL,
+  granted_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id)
+);
+COMMENT ON TABLE laras.consent_grant IS 'Scopes the owner consented to when connecting, by whom and when.';
+COMMENT ON COLUMN laras.consent_grant.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.consent_grant.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.consent_grant.channel IS 'Channel.';
+COMMENT ON COLUMN laras.consent_grant.attempt_id IS 'Attempt.';
+COMMENT ON COLUMN laras.consent_grant.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.consent_grant.scopes IS 'Scopes consented to.';
+COMMENT ON COLUMN laras.consent_grant.actor IS 'Principal (kind and random id).';
+COMMENT ON COLUMN laras.consent_grant.granted_at IS 'When.';
+ALTER TABLE laras.consent_grant ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.consent_grant FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.consent_grant TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.consent_grant TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.consent_grant TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.consent_grant', '');
+
+-- What erasure does with every column above (laras.data_column says how to read a row).
+INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('provider', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider', 'display_name', 'system', NULL, NULL, 'name of a product', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider', 'driver', 'system', NULL, NULL, 'name of a driver', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider', 'builtin', 'system', NULL, NULL, 'a flag', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'id', 'system', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'app_id', 'system', NULL, NULL, 'id of an app of the operator, not of a person', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'channels', 'system', NULL, NULL, 'words from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'slot', 'system', NULL, NULL, 'number of a key slot', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'app_secret', 'credential', 18, 'app', NULL, 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'previous_secret', 'credential', 19, 'app', NULL, 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'verify_token_hash', 'credential', NULL, NULL, 'hash of a random token of the operator', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'options', 'system', NULL, NULL, 'settings of the operator', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'created_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('provider_app', 'changed_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('connection', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'id', 'system', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'state', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'slot', 'system', NULL, NULL, 'number of a key slot', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'provider_app_id', 'system', NULL, NULL, 'random id of a row of this workspace', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'display_name', 'account_reference', 1, 'connection', NULL, 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'account_ids', 'account_reference', 2, 'connection', NULL, 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'profile', 'profile_metadata', 3, 'connection', NULL, 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'account_index', 'account_reference', NULL, NULL, 'keyed hash, gone with the connection', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'scopes', 'account_reference', NULL, NULL, 'words from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'auto_send', 'automation_state', NULL, NULL, 'a flag', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'authorizer_known', 'account_reference', NULL, NULL, 'a flag', 'keep', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'token_expires_at', 'access_token', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'connected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'disconnected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'disconnect_trigger', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'disconnect_reason', 'system', 21, 'workspace', NULL, 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'remote_revoke', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('channel_token', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('channel_token', 'connection_id', 'access_token', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('channel_token', 'token', 'access_token', 4, 'connection', NULL, 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('channel_token', 'expires_at', 'access_token', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('channel_token', 'created_at', 'access_token', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('route', 'route_hash', 'account_reference', NULL, NULL, 'keyed hash, gone with the connection', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('route', 'provider_app_id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('route', 'workspace_id', 'account_reference', NULL, NULL, 'random id of the tenant', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('route', 'workspace_slot', 'account_reference', NULL, NULL, 'number of a key slot', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('route', 'connection_id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('route', 'role', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('authorizer', 'authorizer_hash', 'account_reference', NULL, NULL, 'keyed hash, gone with the connection', 'delete', 'none', 'none', 'delete', 'delete', NULL, NULL),
+  ('authorizer', 'workspace_id', 'account_reference', NULL, NULL, 'random id of the tenant', 'delete', 'none', 'none', 'delete', 'delete', NULL, NULL),
+  ('authorizer', 'connection_id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'delete', 'delete', NULL, NULL),
+  ('authorizer', 'provider_app_id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'delete', 'delete', NULL, NULL),
+  ('connection_attempt', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'channel', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'provider_app_id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'nonce_hash', 'account_reference', NULL, NULL, 'hash of random bytes', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'state', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'actor', 'account_reference', NULL, NULL, 'random id of a member', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'launch', 'account_reference', 20, 'workspace', NULL, 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'connection_id', 'account_reference', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'failure', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'created_at', 'account_reference', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection_attempt', 'expires_at', 'account_reference', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'id', 'system', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'channel', 'audit', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'attempt_id', 'system', NULL, NULL, 'random id of a row of this workspace', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'connection_id', 'system', NULL, NULL, 'random id of a row of this workspace', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'scopes', 'audit', NULL, NULL, 'words from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'actor', 'audit', NULL, NULL, 'random id of a member', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('consent_grant', 'granted_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
+
+INSERT INTO laras.provider (channel, display_name, driver, builtin) VALUES ('whatsapp', 'WhatsApp Business', 'whatsapp', true);

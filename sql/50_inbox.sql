@@ -1,0 +1,537 @@
+-- 50_inbox: contacts, conversations, messages and their statuses.
+
+
+-- A person who wrote to the business. Everything about them is sealed under the contacts slot.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.contact (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  slot bigint NOT NULL,
+  name laras.sealed,
+  profile laras.sealed,
+  state text NOT NULL DEFAULT 'active'
+    CHECK (state IN ('active', 'restricted', 'erasing')),
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  opt_out_at timestamptz,
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, slot)
+);
+COMMENT ON TABLE laras.contact IS 'A person who wrote to the business. Everything about them is sealed under the contacts slot.';
+COMMENT ON COLUMN laras.contact.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.contact.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.contact.slot IS 'Key slot of the person.';
+COMMENT ON COLUMN laras.contact.name IS 'Name as the provider gave it.';
+COMMENT ON COLUMN laras.contact.profile IS 'JSON of the rest of the profile.';
+COMMENT ON COLUMN laras.contact.state IS 'State.';
+COMMENT ON COLUMN laras.contact.created_at IS 'First seen.';
+COMMENT ON COLUMN laras.contact.opt_out_at IS 'When the person opted out.';
+ALTER TABLE laras.contact ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.contact FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.contact TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.contact TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.contact', '');
+
+-- The ids under which a person is known on a channel; looked up by blind index.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.contact_identity (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  channel text NOT NULL REFERENCES laras.provider,
+  kind smallint NOT NULL,
+  value laras.sealed NOT NULL,
+  index_epoch smallint NOT NULL DEFAULT 1,
+  value_index bytea NOT NULL CHECK (octet_length(value_index) = 16),
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, channel, kind, value_index),
+  FOREIGN KEY (workspace_id, contact_id) REFERENCES laras.contact (workspace_id, id)
+);
+CREATE INDEX contact_identity_contact ON laras.contact_identity (workspace_id, contact_id);
+COMMENT ON TABLE laras.contact_identity IS 'The ids under which a person is known on a channel; looked up by blind index.';
+COMMENT ON COLUMN laras.contact_identity.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.contact_identity.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.contact_identity.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.contact_identity.channel IS 'Channel.';
+COMMENT ON COLUMN laras.contact_identity.kind IS 'Index kind (src/vault/numbers.def): 1 phone, 2 wa_id, 3 BSUID, ...';
+COMMENT ON COLUMN laras.contact_identity.value IS 'The id itself.';
+COMMENT ON COLUMN laras.contact_identity.index_epoch IS 'Epoch of the index key.';
+COMMENT ON COLUMN laras.contact_identity.value_index IS 'Blind index of the normalised value.';
+COMMENT ON COLUMN laras.contact_identity.created_at IS 'First seen.';
+ALTER TABLE laras.contact_identity ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.contact_identity FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.contact_identity TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.contact_identity TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact_identity TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.contact_identity', '');
+
+-- The exchange between one contact and one connection.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.conversation (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  connection_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  channel text NOT NULL REFERENCES laras.provider,
+  state text NOT NULL DEFAULT 'open'
+    CHECK (state IN ('open', 'waiting', 'closed')),
+  last_inbound_at timestamptz,
+  last_message_at timestamptz,
+  unread integer NOT NULL DEFAULT 0,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, connection_id, contact_id),
+  FOREIGN KEY (workspace_id, contact_id) REFERENCES laras.contact (workspace_id, id),
+  FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
+);
+CREATE INDEX conversation_contact ON laras.conversation (workspace_id, contact_id);
+CREATE INDEX conversation_recent ON laras.conversation (workspace_id, last_message_at);
+COMMENT ON TABLE laras.conversation IS 'The exchange between one contact and one connection.';
+COMMENT ON COLUMN laras.conversation.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.conversation.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.conversation.connection_id IS 'Connection (a tombstone after a disconnect).';
+COMMENT ON COLUMN laras.conversation.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.conversation.channel IS 'Channel.';
+COMMENT ON COLUMN laras.conversation.state IS 'State.';
+COMMENT ON COLUMN laras.conversation.last_inbound_at IS 'Provider time of the last message of the person: opens the window.';
+COMMENT ON COLUMN laras.conversation.last_message_at IS 'Time of the last message in either direction.';
+COMMENT ON COLUMN laras.conversation.unread IS 'Inbound messages nobody has seen.';
+COMMENT ON COLUMN laras.conversation.created_at IS 'First message.';
+ALTER TABLE laras.conversation ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.conversation FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.conversation TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.conversation TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.conversation TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.conversation', '');
+
+-- One message in either direction.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.message (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  conversation_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  connection_id bigint NOT NULL,
+  slot bigint NOT NULL,
+  channel text NOT NULL REFERENCES laras.provider,
+  direction text NOT NULL
+    CHECK (direction IN ('in', 'out')),
+  kind text NOT NULL,
+  body laras.sealed,
+  element laras.sealed,
+  provider_message_id laras.sealed,
+  provider_message_index bytea CHECK (octet_length(provider_message_index) = 16),
+  event_index bytea CHECK (octet_length(event_index) = 16),
+  provider_timestamp timestamptz,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  status text NOT NULL
+    CHECK (status IN ('received', 'queued', 'sent', 'delivered', 'read', 'played', 'failed', 'uncertain', 'cancelled')),
+  error_code integer,
+  author_kind text NOT NULL
+    CHECK (author_kind IN ('contact', 'member', 'draft', 'key', 'service')),
+  author_id bigint,
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, event_index),
+  FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id),
+  FOREIGN KEY (workspace_id, contact_id) REFERENCES laras.contact (workspace_id, id)
+);
+CREATE INDEX message_conversation ON laras.message (workspace_id, conversation_id, provider_timestamp, id);
+CREATE INDEX message_contact ON laras.message (workspace_id, contact_id);
+CREATE UNIQUE INDEX message_provider ON laras.message (workspace_id, provider_message_index) WHERE provider_message_index IS NOT NULL;
+COMMENT ON TABLE laras.message IS 'One message in either direction.';
+COMMENT ON COLUMN laras.message.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.message.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.message.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.message.contact_id IS 'The person it is from or to.';
+COMMENT ON COLUMN laras.message.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.message.slot IS 'Slot that seals body, element and provider id.';
+COMMENT ON COLUMN laras.message.channel IS 'Channel.';
+COMMENT ON COLUMN laras.message.direction IS 'Direction.';
+COMMENT ON COLUMN laras.message.kind IS 'text, template, unsupported, ... (issue order adds kinds).';
+COMMENT ON COLUMN laras.message.body IS 'Text.';
+COMMENT ON COLUMN laras.message.element IS 'The JSON element of the provider, kept whole where laras does not parse it yet.';
+COMMENT ON COLUMN laras.message.provider_message_id IS 'Id at the provider (a WhatsApp id contains the phone number).';
+COMMENT ON COLUMN laras.message.provider_message_index IS 'Blind index (kind 10) of that id.';
+COMMENT ON COLUMN laras.message.event_index IS 'Blind index (kind 11) of the event key: a repeated event changes nothing.';
+COMMENT ON COLUMN laras.message.provider_timestamp IS 'Time by the provider (of the hand-off for outbound ones).';
+COMMENT ON COLUMN laras.message.created_at IS 'When laras stored it.';
+COMMENT ON COLUMN laras.message.status IS 'Status; only climbs.';
+COMMENT ON COLUMN laras.message.error_code IS 'Error code of the provider where it failed.';
+COMMENT ON COLUMN laras.message.author_kind IS 'Who wrote it.';
+COMMENT ON COLUMN laras.message.author_id IS 'Random id of the member or key.';
+ALTER TABLE laras.message ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.message FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.message TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.message TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.message TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.message', '');
+
+-- Every status a provider reported of a message, in the order of arrival; contradictory ones too.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.message_status (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  message_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  status text NOT NULL
+    CHECK (status IN ('accepted', 'held', 'sent', 'delivered', 'read', 'played', 'failed', 'deleted')),
+  provider_timestamp timestamptz,
+  received_at timestamptz NOT NULL DEFAULT laras.now(),
+  error_code integer,
+  error_details laras.sealed,
+  event_index bytea NOT NULL CHECK (octet_length(event_index) = 16),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, event_index),
+  FOREIGN KEY (workspace_id, message_id) REFERENCES laras.message (workspace_id, id)
+);
+CREATE INDEX message_status_message ON laras.message_status (workspace_id, message_id);
+CREATE INDEX message_status_contact ON laras.message_status (workspace_id, contact_id);
+COMMENT ON TABLE laras.message_status IS 'Every status a provider reported of a message, in the order of arrival; contradictory ones too.';
+COMMENT ON COLUMN laras.message_status.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.message_status.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.message_status.message_id IS 'Message.';
+COMMENT ON COLUMN laras.message_status.contact_id IS 'The person it concerns.';
+COMMENT ON COLUMN laras.message_status.status IS 'Status as reported.';
+COMMENT ON COLUMN laras.message_status.provider_timestamp IS 'Time by the provider.';
+COMMENT ON COLUMN laras.message_status.received_at IS 'When laras heard of it.';
+COMMENT ON COLUMN laras.message_status.error_code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.message_status.error_details IS 'Words of the provider about the error.';
+COMMENT ON COLUMN laras.message_status.event_index IS 'Blind index (kind 11) of the event key.';
+ALTER TABLE laras.message_status ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.message_status FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.message_status TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.message_status TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.message_status TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.message_status', '');
+
+-- A status that came before the message it speaks of is known (the answer of the send is still on its way, or was lost); joined later, dropped after 7 days.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.unmatched_status (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  connection_id bigint NOT NULL,
+  provider_message_index bytea NOT NULL CHECK (octet_length(provider_message_index) = 16),
+  event_index bytea NOT NULL CHECK (octet_length(event_index) = 16),
+  status text NOT NULL
+    CHECK (status IN ('sent', 'delivered', 'read', 'played', 'failed', 'deleted')),
+  provider_timestamp timestamptz,
+  received_at timestamptz NOT NULL DEFAULT laras.now(),
+  error_code integer,
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, event_index)
+);
+CREATE INDEX unmatched_status_message ON laras.unmatched_status (workspace_id, provider_message_index);
+CREATE INDEX unmatched_status_connection ON laras.unmatched_status (workspace_id, connection_id);
+COMMENT ON TABLE laras.unmatched_status IS 'A status that came before the message it speaks of is known (the answer of the send is still on its way, or was lost); joined later, dropped after 7 days.';
+COMMENT ON COLUMN laras.unmatched_status.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.unmatched_status.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.unmatched_status.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.unmatched_status.provider_message_index IS 'Blind index (kind 10) of the message id.';
+COMMENT ON COLUMN laras.unmatched_status.event_index IS 'Blind index (kind 11) of the event key.';
+COMMENT ON COLUMN laras.unmatched_status.status IS 'Status as reported.';
+COMMENT ON COLUMN laras.unmatched_status.provider_timestamp IS 'Time by the provider.';
+COMMENT ON COLUMN laras.unmatched_status.received_at IS 'When laras heard of it.';
+COMMENT ON COLUMN laras.unmatched_status.error_code IS 'Error code of the provider.';
+ALTER TABLE laras.unmatched_status ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.unmatched_status FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.unmatched_status TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.unmatched_status TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.unmatched_status TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.unmatched_status', '');
+
+-- What the owner should see: a failed send, a refused send, an account problem.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.notice (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  kind text NOT NULL,
+  connection_id bigint,
+  conversation_id bigint,
+  message_id bigint,
+  code integer,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  seen_at timestamptz,
+  PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX notice_message ON laras.notice (workspace_id, message_id);
+CREATE INDEX notice_conversation ON laras.notice (workspace_id, conversation_id);
+COMMENT ON TABLE laras.notice IS 'What the owner should see: a failed send, a refused send, an account problem.';
+COMMENT ON COLUMN laras.notice.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.notice.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.notice.kind IS 'send_failed, window_closed, uncertain, needs_reauth, account_event, ...';
+COMMENT ON COLUMN laras.notice.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.notice.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.notice.message_id IS 'Message.';
+COMMENT ON COLUMN laras.notice.code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.notice.created_at IS 'When.';
+COMMENT ON COLUMN laras.notice.seen_at IS 'When somebody saw it.';
+ALTER TABLE laras.notice ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.notice FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.notice TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.notice TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.notice TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.notice', '');
+
+-- What erasure does with every column above (laras.data_column says how to read a row).
+INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('contact', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'id', 'contact', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'slot', 'contact', NULL, NULL, 'number of a key slot', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'name', 'contact', 5, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'profile', 'contact', 7, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'state', 'contact', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'created_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'opt_out_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'id', 'contact', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'contact_id', 'contact', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'channel', 'contact', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'kind', 'contact', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'value', 'contact', 6, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'index_epoch', 'contact', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'value_index', 'contact', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_identity', 'created_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'connection_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'channel', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'last_inbound_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'last_message_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'unread', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'conversation_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'connection_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'slot', 'message', NULL, NULL, 'number of a key slot', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'channel', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'direction', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'kind', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'body', 'message', 17, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'element', 'message', 10, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'provider_message_id', 'message', 11, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'provider_message_index', 'message', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'event_index', 'message', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'provider_timestamp', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'status', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'author_kind', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'author_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'null', 'none', 'delete', NULL, NULL),
+  ('message_status', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'status', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'provider_timestamp', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'received_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'error_details', 'message', 24, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'event_index', 'message', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'id', 'message', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'connection_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'provider_message_index', 'message', NULL, NULL, 'keyed hash, dropped after 7 days', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'event_index', 'message', NULL, NULL, 'keyed hash, dropped after 7 days', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'status', 'message', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'provider_timestamp', 'message', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'received_at', 'message', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'id', 'delivery_log', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'kind', 'delivery_log', NULL, NULL, 'a word from a fixed list', 'none', 'anonymise', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'connection_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'conversation_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'null', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'message_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'null', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'code', 'delivery_log', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'created_at', 'delivery_log', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'seen_at', 'delivery_log', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
+
+-- What applications read: revealed, of the bound workspace only, for principals with scope inbox.
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.contacts AS
+  SELECT c.id,
+    laras.reveal(c.name, c.id, 5::smallint) AS name,
+    c.state,
+    c.created_at,
+    c.opt_out_at
+  FROM laras.contact c WHERE laras.may('inbox');
+COMMENT ON VIEW laras.contacts IS 'People who wrote to the business.';
+COMMENT ON COLUMN laras.contacts.id IS 'Id.';
+COMMENT ON COLUMN laras.contacts.name IS 'Name as the provider gave it; null once erased.';
+COMMENT ON COLUMN laras.contacts.state IS 'active, restricted or erasing.';
+COMMENT ON COLUMN laras.contacts.created_at IS 'First seen.';
+COMMENT ON COLUMN laras.contacts.opt_out_at IS 'When the person opted out.';
+GRANT SELECT ON laras.contacts TO laras_app, laras_service;
+
+CREATE VIEW laras.contact_identities AS
+  SELECT i.id,
+    i.contact_id,
+    i.channel,
+    CASE i.kind WHEN 1 THEN 'phone' WHEN 2 THEN 'wa_id' WHEN 3 THEN 'bsuid' WHEN 4 THEN 'igsid' WHEN 5 THEN 'psid' WHEN 6 THEN 'username' WHEN 7 THEN 'threads_id' WHEN 8 THEN 'telegram_id' WHEN 9 THEN 'email' END AS kind,
+    laras.reveal(i.value, i.id, 6::smallint) AS value,
+    i.created_at
+  FROM laras.contact_identity i WHERE laras.may('inbox');
+COMMENT ON VIEW laras.contact_identities IS 'The ids under which people are known.';
+COMMENT ON COLUMN laras.contact_identities.id IS 'Id.';
+COMMENT ON COLUMN laras.contact_identities.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.contact_identities.channel IS 'Channel.';
+COMMENT ON COLUMN laras.contact_identities.kind IS 'What kind of id.';
+COMMENT ON COLUMN laras.contact_identities.value IS 'The id; null once erased.';
+COMMENT ON COLUMN laras.contact_identities.created_at IS 'First seen.';
+GRANT SELECT ON laras.contact_identities TO laras_app, laras_service;
+
+CREATE VIEW laras.conversations AS
+  SELECT c.id,
+    c.connection_id,
+    c.contact_id,
+    c.channel,
+    c.state,
+    c.last_inbound_at,
+    c.last_message_at,
+    c.unread,
+    c.created_at
+  FROM laras.conversation c WHERE laras.may('inbox');
+COMMENT ON VIEW laras.conversations IS 'Exchanges between a contact and a connection.';
+COMMENT ON COLUMN laras.conversations.id IS 'Id.';
+COMMENT ON COLUMN laras.conversations.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.conversations.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.conversations.channel IS 'Channel.';
+COMMENT ON COLUMN laras.conversations.state IS 'open, waiting or closed.';
+COMMENT ON COLUMN laras.conversations.last_inbound_at IS 'Provider time of the last message of the person: the window counts from here.';
+COMMENT ON COLUMN laras.conversations.last_message_at IS 'Last message in either direction.';
+COMMENT ON COLUMN laras.conversations.unread IS 'Inbound messages nobody has answered.';
+COMMENT ON COLUMN laras.conversations.created_at IS 'First message.';
+GRANT SELECT ON laras.conversations TO laras_app, laras_service;
+
+CREATE VIEW laras.messages AS
+  SELECT m.id,
+    m.conversation_id,
+    m.contact_id,
+    m.connection_id,
+    m.channel,
+    m.direction,
+    m.kind,
+    laras.reveal(m.body, m.id, 17::smallint) AS body,
+    laras.reveal(m.element, m.id, 10::smallint) AS element,
+    laras.reveal(m.provider_message_id, m.id, 11::smallint) AS provider_message_id,
+    m.provider_timestamp,
+    m.created_at,
+    m.status,
+    m.error_code,
+    m.author_kind,
+    m.author_id
+  FROM laras.message m WHERE laras.may('inbox');
+COMMENT ON VIEW laras.messages IS 'Messages in both directions.';
+COMMENT ON COLUMN laras.messages.id IS 'Id.';
+COMMENT ON COLUMN laras.messages.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.messages.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.messages.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.messages.channel IS 'Channel.';
+COMMENT ON COLUMN laras.messages.direction IS 'in or out.';
+COMMENT ON COLUMN laras.messages.kind IS 'text, template, unsupported, ...';
+COMMENT ON COLUMN laras.messages.body IS 'Text; null once erased.';
+COMMENT ON COLUMN laras.messages.element IS 'JSON element of the provider, where laras does not read it yet.';
+COMMENT ON COLUMN laras.messages.provider_message_id IS 'Id at the provider; null once erased.';
+COMMENT ON COLUMN laras.messages.provider_timestamp IS 'Time by the provider.';
+COMMENT ON COLUMN laras.messages.created_at IS 'When laras stored it.';
+COMMENT ON COLUMN laras.messages.status IS 'received; or queued, uncertain, sent, delivered, read, played, failed, cancelled.';
+COMMENT ON COLUMN laras.messages.error_code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.messages.author_kind IS 'Who wrote it: contact, member, draft, key or service.';
+COMMENT ON COLUMN laras.messages.author_id IS 'Id of the member or key.';
+GRANT SELECT ON laras.messages TO laras_app, laras_service;
+
+CREATE VIEW laras.message_statuses AS
+  SELECT s.message_id,
+    s.status,
+    s.provider_timestamp,
+    s.received_at,
+    s.error_code,
+    laras.reveal(s.error_details, s.id, 24::smallint) AS error_details
+  FROM laras.message_status s WHERE laras.may('inbox');
+COMMENT ON VIEW laras.message_statuses IS 'Every status reported of a message, contradictory ones too.';
+COMMENT ON COLUMN laras.message_statuses.message_id IS 'Message.';
+COMMENT ON COLUMN laras.message_statuses.status IS 'Status as reported.';
+COMMENT ON COLUMN laras.message_statuses.provider_timestamp IS 'Time by the provider.';
+COMMENT ON COLUMN laras.message_statuses.received_at IS 'When laras heard of it.';
+COMMENT ON COLUMN laras.message_statuses.error_code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.message_statuses.error_details IS 'Words of the provider; null once erased.';
+GRANT SELECT ON laras.message_statuses TO laras_app, laras_service;
+
+CREATE VIEW laras.inbox AS
+  SELECT c.id AS conversation_id,
+    c.contact_id,
+    laras.reveal(p.name, p.id, 5::smallint) AS contact_name,
+    c.channel,
+    c.connection_id,
+    'message'::text AS kind,
+    c.state,
+    c.unread,
+    c.last_message_at
+  FROM laras.conversation c JOIN laras.contact p ON p.workspace_id = c.workspace_id AND p.id = c.contact_id WHERE laras.may('inbox');
+COMMENT ON VIEW laras.inbox IS 'Conversations as a list screen shows them, with the name of the person.';
+COMMENT ON COLUMN laras.inbox.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.inbox.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.inbox.contact_name IS 'Name of the person.';
+COMMENT ON COLUMN laras.inbox.channel IS 'Channel.';
+COMMENT ON COLUMN laras.inbox.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.inbox.kind IS 'message; comments join with their channels.';
+COMMENT ON COLUMN laras.inbox.state IS 'open, waiting or closed.';
+COMMENT ON COLUMN laras.inbox.unread IS 'Inbound messages nobody has answered.';
+COMMENT ON COLUMN laras.inbox.last_message_at IS 'Last message in either direction.';
+GRANT SELECT ON laras.inbox TO laras_app, laras_service;
+
+CREATE VIEW laras.notices AS
+  SELECT n.id,
+    n.kind,
+    n.connection_id,
+    n.conversation_id,
+    n.message_id,
+    n.code,
+    n.created_at,
+    n.seen_at
+  FROM laras.notice n WHERE laras.may('inbox');
+COMMENT ON VIEW laras.notices IS 'What the owner should see.';
+COMMENT ON COLUMN laras.notices.id IS 'Id.';
+COMMENT ON COLUMN laras.notices.kind IS 'send_failed, window_closed, uncertain, needs_reauth, ...';
+COMMENT ON COLUMN laras.notices.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.notices.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.notices.message_id IS 'Message.';
+COMMENT ON COLUMN laras.notices.code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.notices.created_at IS 'When.';
+COMMENT ON COLUMN laras.notices.seen_at IS 'When somebody saw it.';
+GRANT SELECT ON laras.notices TO laras_app, laras_service;
+
+RESET ROLE;
