@@ -343,12 +343,14 @@ read_message(Reader *r, const json_t *value, const json_t *message)
 	record->provider_time = time_of(laras_json_get(message, "timestamp"));
 
 	contact = profile_of(value, message);
-	add_person(record, laras_json_get(message, "from"), r->allocator);
+	/* the scoped id first: it stays when the phone is hidden */
 	add_person(record, laras_json_get(message, "from_user_id"), r->allocator);
+	if (contact != NULL)
+		add_person(record, laras_json_get(contact, "user_id"), r->allocator);
+	add_person(record, laras_json_get(message, "from"), r->allocator);
 	if (contact != NULL)
 	{
 		add_person(record, laras_json_get(contact, "wa_id"), r->allocator);
-		add_person(record, laras_json_get(contact, "user_id"), r->allocator);
 		record->name = laras_json_text_at(laras_json_get(contact, "profile"), "name");
 	}
 	system = laras_json_get(message, "system");
