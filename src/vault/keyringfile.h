@@ -126,4 +126,10 @@ extern bool laras_keyring_grow(const int *dirfds, int n, const LarasKeyring *k,
 /* First slab number from 16 on that does not exist in dirfd. */
 extern uint32_t laras_keyring_next_slab(int dirfd);
 
+/*
+ * One more than the highest slab number that any name in dirfd has, at least
+ * 16: shows slabs that are missing below it.  16 where it cannot be listed.
+ */
+extern uint32_t laras_keyring_slab_end(int dirfd);
+
 #endif							/* LARAS_VAULT_KEYRINGFILE_H */

@@ -210,6 +210,32 @@ laras_keyring_next_slab(int dirfd)
 	}
 }
 
+uint32_t
+laras_keyring_slab_end(int dirfd)
+{
+	uint32_t	end = FIRST_LEASED_SLAB;
+	int			fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR		   *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (dir == NULL)
+	{
+		if (fd >= 0)
+			close(fd);
+		return end;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] == 's' && is_keyring_name(entry->d_name))
+		{
+			uint32_t	number = (uint32_t) strtoul(entry->d_name + 5, NULL, 16);
+
+			if (number < UINT32_MAX && number + 1 > end)
+				end = number + 1;
+		}
+	closedir(dir);
+	return end;
+}
+
 /* Slab 0 and what follows from it: built once, put into every mirror. */
 static bool
 make_first_slab(const int *dirfds, int n, const LarasKeyringPlan *plan,

@@ -332,16 +332,14 @@ base64_digit(unsigned char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Strict: padded, no white space, unused bits zero. */
 bool
-laras_transport_decode(const char *text, size_t n, uint8_t *out, size_t *outlen)
+laras_base64_decode(const char *text, size_t n, uint8_t *out, size_t *outlen)
 {
-	size_t		prefix = sizeof(LARAS_TRANSPORT_PREFIX) - 1;
 	size_t		at = 0;
 
-	if (!laras_is_transport_text(text, n) || (n - prefix) % 4 != 0 || n == prefix)
+	if (n == 0 || n % 4 != 0)
 		return false;
-	for (size_t i = prefix; i < n; i += 4)
+	for (size_t i = 0; i < n; i += 4)
 	{
 		int			pads = 0;
 		uint32_t	v = 0;
@@ -366,4 +364,13 @@ laras_transport_decode(const char *text, size_t n, uint8_t *out, size_t *outlen)
 	}
 	*outlen = at;
 	return true;
+}
+
+bool
+laras_transport_decode(const char *text, size_t n, uint8_t *out, size_t *outlen)
+{
+	size_t		prefix = sizeof(LARAS_TRANSPORT_PREFIX) - 1;
+
+	return laras_is_transport_text(text, n) &&
+		laras_base64_decode(text + prefix, n - prefix, out, outlen);
 }

@@ -125,4 +125,8 @@ extern bool laras_is_transport_text(const char *text, size_t n);
 extern bool laras_transport_decode(const char *text, size_t n,
 								   uint8_t *out, size_t *outlen);
 
+/* Strict base64: padded, no white space, unused bits zero; out has n bytes. */
+extern bool laras_base64_decode(const char *text, size_t n,
+								uint8_t *out, size_t *outlen);
+
 #endif							/* LARAS_VAULT_SEALEDBYTES_H */
