@@ -57,7 +57,7 @@ SQL_PARTS = \
 
 # Programs beside the extension: add the name here, and <name>_OBJS and
 # <name>_LIBS below; each is linked from them and installed with the server's own.
-PROGRAMS = laras-relay laras-sandbox
+PROGRAMS = laras-relay laras-sandbox laras-keytool
 
 # The HTTP server that the programs share.
 HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
@@ -67,6 +67,11 @@ $(laras-relay_OBJS): override CPPFLAGS += -I$(libpq_srcdir)
 laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o graph.o oauth.o assets.o \
 	messages.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
+
+# The vault's files that know nothing of the server, and the program over them.
+KEYRING = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror
+laras-keytool_OBJS = $(KEYRING:%=src/vault/%.o) $(addprefix src/vault/,keytool.o keyscan.o vectors.o)
+laras-keytool_LIBS = $(shell pkg-config --libs libcrypto)
 
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \
