@@ -64,8 +64,8 @@ HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS): override CPPFLAGS += -I$(libpq_srcdir)
-laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o graph.o oauth.o assets.o \
-	messages.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o objects.o graph.o oauth.o assets.o \
+	messages.o content.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 
 # The vault's files that know nothing of the server, and the program over them.

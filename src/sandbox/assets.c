@@ -10,8 +10,8 @@
 #include "sandbox/graph.h"
 #include "sandbox/refusal.h"
 
-#define PIN_TRIES	10
-#define PIN_SPAN	(72 * 3600 * SB_SECOND)
+#define PIN_TRIES 10
+#define PIN_SPAN (72 * 3600 * SB_SECOND)
 
 /*
  * The token, if it may do this with objects of waba. Whoever was not granted
@@ -21,7 +21,7 @@
 static SbToken *
 allowed(SbCall *call, SbWaba *waba, const char *id, uint32_t scope)
 {
-	SbToken    *t = sb_live_token(call);
+	SbToken *t = sb_live_token(call);
 
 	if (t == NULL)
 		return NULL;
@@ -43,10 +43,8 @@ static json_t *
 only_fields(const SbCall *call, json_t *o)
 {
 	const char *fields = sb_param(call, "fields");
-	json_t	   *some;
-	char	   *copy,
-			   *next,
-			   *name;
+	json_t *some;
+	char *copy, *next, *name;
 
 	if (fields == NULL)
 		return o;
@@ -64,7 +62,8 @@ only_fields(const SbCall *call, json_t *o)
 static json_t *
 page(json_t *list)
 {
-	return json_pack("{s:o,s:{s:{s:s,s:s}}}", "data", list, "paging", "cursors", "before", "QVFI", "after", "QVFI");
+	return json_pack("{s:o,s:{s:{s:s,s:s}}}", "data", list, "paging", "cursors", "before", "QVFI",
+					 "after", "QVFI");
 }
 
 /* ---------- subscriptions ---------- */
@@ -73,7 +72,7 @@ page(json_t *list)
 static bool
 subscribe(SbWaba *waba, SbApp *app, const char *url)
 {
-	int			i;
+	int i;
 
 	for (i = 0; i < waba->nsubs && waba->subs[i].app != app; i++)
 		;
@@ -81,10 +80,7 @@ subscribe(SbWaba *waba, SbApp *app, const char *url)
 	{
 		if (i == SB_MAX_TARGETS)
 			return false;
-		waba->subs[waba->nsubs++] = (SbSubscription)
-		{
-			.app = app
-		};
+		waba->subs[waba->nsubs++] = (SbSubscription){.app = app};
 	}
 	sb_replace(&waba->subs[i].url, url);
 	return true;
@@ -97,7 +93,8 @@ unsubscribe(SbWaba *waba, SbApp *app)
 		if (waba->subs[i].app == app)
 		{
 			free(waba->subs[i].url);
-			memmove(&waba->subs[i], &waba->subs[i + 1], (size_t) (waba->nsubs - i - 1) * sizeof(SbSubscription));
+			memmove(&waba->subs[i], &waba->subs[i + 1],
+					(size_t) (waba->nsubs - i - 1) * sizeof(SbSubscription));
 			waba->nsubs--;
 			return;
 		}
@@ -110,32 +107,34 @@ unsubscribe(SbWaba *waba, SbApp *app)
  */
 typedef struct Handshake
 {
-	SbCall	   *call;
-	char	   *waba;			/* one of these three */
-	char	   *number;
-	char	   *app;
-	char	   *by_app;			/* whose subscription of the WABA */
-	char	   *url;
-	char	   *verify_token;
+	SbCall *call;
+	char *waba; /* one of these three */
+	char *number;
+	char *app;
+	char *by_app; /* whose subscription of the WABA */
+	char *url;
+	char *verify_token;
 } Handshake;
 
 static void
 handshake_done(void *arg, int status, const char *body, const char *error)
 {
-	Handshake  *h = arg;
-	SbCall	   *call = h->call;
-	SbWaba	   *waba = sb_waba(h->waba);
-	SbNumber   *number = sb_number(h->number);
-	SbApp	   *app = sb_app(h->app);
-	SbApp	   *by = sb_app(h->by_app);
+	Handshake *h = arg;
+	SbCall *call = h->call;
+	SbWaba *waba = sb_waba(h->waba);
+	SbNumber *number = sb_number(h->number);
+	SbApp *app = sb_app(h->app);
+	SbApp *by = sb_app(h->by_app);
 
 	(void) body;
 	if (status != 200)
 	{
-		char		message[300];
+		char message[300];
 
-		snprintf(message, sizeof(message), "(#2200) Callback verification failed with the following errors: HTTP Status Code = %d; %.150s",
-				 status, error ? error : "");
+		snprintf(
+			message, sizeof(message),
+			"(#2200) Callback verification failed with the following errors: HTTP Status Code = %d; %.150s",
+			status, error ? error : "");
 		sb_refuse(call, 2200, 0, message, NULL);
 	}
 	else
@@ -165,7 +164,7 @@ handshake_done(void *arg, int status, const char *body, const char *error)
 static void
 begin_handshake(SbCall *call, Handshake h)
 {
-	Handshake  *copy = sb_alloc(sizeof(Handshake));
+	Handshake *copy = sb_alloc(sizeof(Handshake));
 
 	*copy = h;
 	copy->call = call;
@@ -198,19 +197,21 @@ web_address(const char *url)
 static void
 subscribed_apps(SbCall *call, SbWaba *waba)
 {
-	SbToken    *t = allowed(call, waba, waba->id, SB_SCOPE_MANAGEMENT);
+	SbToken *t = allowed(call, waba, waba->id, SB_SCOPE_MANAGEMENT);
 
 	call->note.route = "subscribed_apps";
 	if (t == NULL)
 		return;
 	if (strcmp(call->method, "GET") == 0)
 	{
-		json_t	   *list = json_array();
+		json_t *list = json_array();
 
 		for (int i = 0; i < waba->nsubs; i++)
 		{
-			json_t	   *one = json_pack("{s:{s:s,s:s,s:s}}", "whatsapp_business_api_data", "id", waba->subs[i].app->id,
-										"link", "https://www.facebook.com/games/?app_id=0", "name", waba->subs[i].app->name);
+			json_t *one =
+				json_pack("{s:{s:s,s:s,s:s}}", "whatsapp_business_api_data", "id",
+						  waba->subs[i].app->id, "link", "https://www.facebook.com/games/?app_id=0",
+						  "name", waba->subs[i].app->name);
 
 			if (waba->subs[i].url != NULL)
 				json_object_set_new(one, "override_callback_uri", json_string(waba->subs[i].url));
@@ -234,12 +235,13 @@ subscribed_apps(SbCall *call, SbWaba *waba)
 			sb_answer_success(call);
 		}
 		else if (!web_address(url) || verify == NULL)
-			sb_refuse(call, 100, 0, "(#100) override_callback_uri needs a web address and verify_token.", NULL);
+			sb_refuse(call, 100, 0,
+					  "(#100) override_callback_uri needs a web address and verify_token.", NULL);
 		else
-			begin_handshake(call, (Handshake)
-		{
-			.waba = waba->id, .by_app = t->app->id, .url = (char *) url, .verify_token = (char *) verify
-		});
+			begin_handshake(call, (Handshake){.waba = waba->id,
+											  .by_app = t->app->id,
+											  .url = (char *) url,
+											  .verify_token = (char *) verify});
 	}
 }
 
@@ -248,11 +250,11 @@ subscribed_apps(SbCall *call, SbWaba *waba)
 json_t *
 sb_template_json(const SbTemplate *t)
 {
-	json_t	   *components = json_array();
+	json_t *components = json_array();
 
 	if (t->header_format != NULL)
 	{
-		json_t	   *header = json_pack("{s:s,s:s}", "type", "HEADER", "format", t->header_format);
+		json_t *header = json_pack("{s:s,s:s}", "type", "HEADER", "format", t->header_format);
 
 		if (t->header_text != NULL)
 			json_object_set_new(header, "text", json_string(t->header_text));
@@ -260,10 +262,12 @@ sb_template_json(const SbTemplate *t)
 	}
 	json_array_append_new(components, json_pack("{s:s,s:s}", "type", "BODY", "text", t->body));
 	if (t->button_url != NULL)
-		json_array_append_new(components, json_pack("{s:s,s:[{s:s,s:s,s:s}]}", "type", "BUTTONS", "buttons",
-													"type", "URL", "text", "Open", "url", t->button_url));
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "id", t->id, "name", t->name, "language", t->language, "status", t->status,
-					 "category", t->category, "parameter_format", t->named ? "NAMED" : "POSITIONAL", "components", components);
+		json_array_append_new(components,
+							  json_pack("{s:s,s:[{s:s,s:s,s:s}]}", "type", "BUTTONS", "buttons",
+										"type", "URL", "text", "Open", "url", t->button_url));
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "id", t->id, "name", t->name, "language",
+					 t->language, "status", t->status, "category", t->category, "parameter_format",
+					 t->named ? "NAMED" : "POSITIONAL", "components", components);
 }
 
 static bool
@@ -286,12 +290,12 @@ sb_put_template(SbWaba *waba, const json_t *spec, const char *status, const char
 	const char *header_format = json_string_value(json_object_get(spec, "header_format"));
 	const char *header_text = json_string_value(json_object_get(spec, "header"));
 	const char *button_url = json_string_value(json_object_get(spec, "button_url"));
-	bool		header_named;
-	bool		button_named;
+	bool header_named;
+	bool button_named;
 	SbTemplate *t;
-	size_t		i;
-	json_t	   *one;
-	char		key[600];
+	size_t i;
+	json_t *one;
+	char key[600];
 
 	json_array_foreach(json_object_get(spec, "components"), i, one)
 	{
@@ -308,9 +312,11 @@ sb_put_template(SbWaba *waba, const json_t *spec, const char *status, const char
 			header_format = json_string_value(json_object_get(one, "format"));
 		}
 		else if (strcasecmp(type, "BUTTONS") == 0)
-			button_url = json_string_value(json_object_get(json_array_get(json_object_get(one, "buttons"), 0), "url"));
+			button_url = json_string_value(
+				json_object_get(json_array_get(json_object_get(one, "buttons"), 0), "url"));
 	}
-	if (name == NULL || strlen(name) > 512 || name[0] == '\0' || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+	if (name == NULL || strlen(name) > 512 || name[0] == '\0' ||
+		name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
 		*why = "name consists of a-z, 0-9 and _, at most 512";
 	else if (language == NULL || strlen(language) > 16 || language[0] == '\0')
 		*why = "language is missing";
@@ -351,7 +357,7 @@ static void
 message_templates(SbCall *call, SbWaba *waba)
 {
 	const char *name = sb_param(call, "name");
-	size_t		pos = 0;
+	size_t pos = 0;
 	SbTemplate *t;
 
 	call->note.route = "message_templates";
@@ -359,17 +365,18 @@ message_templates(SbCall *call, SbWaba *waba)
 		return;
 	if (strcmp(call->method, "GET") == 0)
 	{
-		json_t	   *list = json_array();
+		json_t *list = json_array();
 		const char *status = sb_param(call, "status");
 
 		while ((t = sb_table_next(&waba->templates, &pos)) != NULL)
-			if ((name == NULL || strcmp(name, t->name) == 0) && (status == NULL || strcmp(status, t->status) == 0))
+			if ((name == NULL || strcmp(name, t->name) == 0) &&
+				(status == NULL || strcmp(status, t->status) == 0))
 				json_array_append_new(list, sb_template_json(t));
 		sb_answer_json(call, 200, page(list));
 	}
 	else if (strcmp(call->method, "DELETE") == 0)
 	{
-		bool		found = false;
+		bool found = false;
 
 		while ((t = sb_table_next(&waba->templates, &pos)) != NULL)
 			if (name != NULL && strcmp(name, t->name) == 0)
@@ -390,7 +397,9 @@ message_templates(SbCall *call, SbWaba *waba)
 		if (t == NULL)
 			sb_refuse(call, 100, 0, NULL, why);
 		else
-			sb_answer_json(call, 200, json_pack("{s:s,s:s,s:s}", "id", t->id, "status", t->status, "category", t->category));
+			sb_answer_json(call, 200,
+						   json_pack("{s:s,s:s,s:s}", "id", t->id, "status", t->status, "category",
+									 t->category));
 	}
 }
 
@@ -398,21 +407,23 @@ void
 sb_waba_call(SbCall *call, SbWaba *waba)
 {
 	const char *edge = call->nparts > 1 ? call->parts[1] : NULL;
-	bool		get = strcmp(call->method, "GET") == 0;
+	bool get = strcmp(call->method, "GET") == 0;
 
 	if (call->nparts > 2)
 		sb_refuse_object(call, call->parts[2]);
 	else if (edge == NULL && get)
 	{
 		if (allowed(call, waba, waba->id, SB_SCOPE_MANAGEMENT) != NULL)
-			sb_answer_json(call, 200, only_fields(call, json_pack("{s:s,s:s,s:s,s:s}", "id", waba->id, "name", waba->name,
-																  "currency", "IDR", "timezone_id", "1")));
+			sb_answer_json(call, 200,
+						   only_fields(call, json_pack("{s:s,s:s,s:s,s:s}", "id", waba->id, "name",
+													   waba->name, "currency", "IDR", "timezone_id",
+													   "1")));
 	}
 	else if (edge != NULL && strcmp(edge, "phone_numbers") == 0 && get)
 	{
-		json_t	   *list;
-		size_t		pos = 0;
-		SbNumber   *n;
+		json_t *list;
+		size_t pos = 0;
+		SbNumber *n;
 
 		call->note.route = "phone_numbers";
 		if (allowed(call, waba, waba->id, SB_SCOPE_MANAGEMENT) == NULL)
@@ -436,10 +447,12 @@ sb_waba_call(SbCall *call, SbWaba *waba)
 json_t *
 sb_number_json(const SbNumber *n)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:{s:s}}", "id", n->id, "display_phone_number", n->display,
-					 "verified_name", n->verified_name, "quality_rating", n->quality,
-					 "code_verification_status", "VERIFIED", "platform_type", n->registered ? "CLOUD_API" : "NOT_APPLICABLE",
-					 "status", n->registered ? "CONNECTED" : "DISCONNECTED", "throughput", "level", n->rate > 80 ? "HIGH" : "STANDARD");
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:{s:s}}", "id", n->id, "display_phone_number",
+					 n->display, "verified_name", n->verified_name, "quality_rating", n->quality,
+					 "code_verification_status", "VERIFIED", "platform_type",
+					 n->registered ? "CLOUD_API" : "NOT_APPLICABLE", "status",
+					 n->registered ? "CONNECTED" : "DISCONNECTED", "throughput", "level",
+					 n->rate > 80 ? "HIGH" : "STANDARD");
 }
 
 /* POST /{number}/register with the two-step PIN */
@@ -448,7 +461,7 @@ register_number(SbCall *call, SbNumber *n)
 {
 	const char *product = given(call, "messaging_product");
 	const char *pin = given(call, "pin");
-	int64_t		now = sb_now();
+	int64_t now = sb_now();
 
 	call->note.route = "register";
 	if (product == NULL || strcmp(product, "whatsapp") != 0)
@@ -476,7 +489,9 @@ register_number(SbCall *call, SbNumber *n)
 	n->pins[n->npins++] = now;
 	if (n->coexistence)
 	{
-		sb_refuse(call, 133015, 0, NULL, "The number is in use with the WhatsApp Business app and is not registered here.");
+		sb_refuse(
+			call, 133015, 0, NULL,
+			"The number is in use with the WhatsApp Business app and is not registered here.");
 		return;
 	}
 	if (n->pin != NULL && strcmp(n->pin, pin) != 0)
@@ -505,20 +520,20 @@ configure_number(SbCall *call, SbNumber *n)
 		sb_answer_success(call);
 	}
 	else if (!web_address(url) || verify == NULL)
-		sb_refuse(call, 100, 0, "(#100) override_callback_uri needs a web address and verify_token.", NULL);
+		sb_refuse(call, 100, 0,
+				  "(#100) override_callback_uri needs a web address and verify_token.", NULL);
 	else
-		begin_handshake(call, (Handshake)
-	{
-		.number = n->id, .url = (char *) url, .verify_token = (char *) verify
-	});
+		begin_handshake(call, (Handshake){.number = n->id,
+										  .url = (char *) url,
+										  .verify_token = (char *) verify});
 }
 
 void
 sb_number_call(SbCall *call, SbNumber *n)
 {
 	const char *edge = call->nparts > 1 ? call->parts[1] : NULL;
-	bool		get = strcmp(call->method, "GET") == 0;
-	bool		post = strcmp(call->method, "POST") == 0;
+	bool get = strcmp(call->method, "GET") == 0;
+	bool post = strcmp(call->method, "POST") == 0;
 
 	call->note.number = n->id;
 	if (call->nparts > 2)
@@ -543,7 +558,9 @@ sb_number_call(SbCall *call, SbNumber *n)
 		sb_answer_success(call);
 	}
 	else if (edge != NULL && strcmp(edge, "smb_app_data") == 0 && post && n->coexistence)
-		sb_answer_json(call, 200, json_pack("{s:s,s:s}", "messaging_product", "whatsapp", "request_id", "sandbox"));
+		sb_answer_json(call, 200,
+					   json_pack("{s:s,s:s}", "messaging_product", "whatsapp", "request_id",
+								 "sandbox"));
 	else
 		sb_refuse_object(call, edge ? edge : n->id);
 }
@@ -571,12 +588,14 @@ sb_app_call(SbCall *call, SbApp *app)
 		sb_refuse_object(call, edge ? edge : app->id);
 	else if (strcmp(call->method, "GET") == 0)
 	{
-		json_t	   *list = json_array();
+		json_t *list = json_array();
 
 		if (app->callback_url != NULL)
-			json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:[{s:s,s:s}]}", "object", "whatsapp_business_account",
-												  "callback_url", app->callback_url, "active", 1, "fields",
-												  "name", "messages", "version", call->version ? call->version : "v23.0"));
+			json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:[{s:s,s:s}]}", "object",
+												  "whatsapp_business_account", "callback_url",
+												  app->callback_url, "active", 1, "fields", "name",
+												  "messages", "version",
+												  call->version ? call->version : "v23.0"));
 		sb_answer_json(call, 200, json_pack("{s:o}", "data", list));
 	}
 	else if (strcmp(call->method, "DELETE") == 0)
@@ -585,12 +604,12 @@ sb_app_call(SbCall *call, SbApp *app)
 		sb_answer_success(call);
 	}
 	else if (object == NULL || strcmp(object, "whatsapp_business_account") != 0)
-		sb_refuse(call, 100, 0, "(#100) Param object must be one of {whatsapp_business_account}.", NULL);
+		sb_refuse(call, 100, 0, "(#100) Param object must be one of {whatsapp_business_account}.",
+				  NULL);
 	else if (!web_address(url) || verify == NULL)
 		sb_refuse(call, 100, 0, "(#100) callback_url and verify_token are required.", NULL);
 	else
-		begin_handshake(call, (Handshake)
-	{
-		.app = app->id, .url = (char *) url, .verify_token = (char *) verify
-	});
+		begin_handshake(call, (Handshake){.app = app->id,
+										  .url = (char *) url,
+										  .verify_token = (char *) verify});
 }

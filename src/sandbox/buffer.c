@@ -12,7 +12,7 @@
 void *
 sb_alloc(size_t n)
 {
-	void	   *p = calloc(1, n ? n : 1);
+	void *p = calloc(1, n ? n : 1);
 
 	if (p == NULL)
 	{
@@ -25,8 +25,8 @@ sb_alloc(size_t n)
 char *
 sb_strdup(const char *s)
 {
-	char	   *copy;
-	size_t		n;
+	char *copy;
+	size_t n;
 
 	if (s == NULL)
 		return NULL;
@@ -39,7 +39,7 @@ sb_strdup(const char *s)
 void
 sb_replace(char **field, const char *s)
 {
-	char	   *copy = sb_strdup(s);
+	char *copy = sb_strdup(s);
 
 	free(*field);
 	*field = copy;
@@ -48,7 +48,7 @@ sb_replace(char **field, const char *s)
 void
 sb_reserve(SbBuffer *b, size_t more)
 {
-	size_t		cap = b->cap ? b->cap : 256;
+	size_t cap = b->cap ? b->cap : 256;
 
 	if (b->data != NULL && b->cap - b->len > more)
 		return;
@@ -95,10 +95,10 @@ sb_adds(SbBuffer *b, const char *s)
 }
 
 void
-sb_addf(SbBuffer *b, const char *fmt,...)
+sb_addf(SbBuffer *b, const char *fmt, ...)
 {
-	va_list		ap;
-	int			n;
+	va_list ap;
+	int n;
 
 	sb_reserve(b, 128);
 	va_start(ap, fmt);
@@ -119,8 +119,8 @@ sb_addf(SbBuffer *b, const char *fmt,...)
 void
 sb_addu(SbBuffer *b, uint64_t v)
 {
-	char		digits[24];
-	int			pos = sizeof(digits);
+	char digits[24];
+	int pos = sizeof(digits);
 
 	do
 	{
@@ -135,8 +135,8 @@ static uint32_t
 next_code_point(const unsigned char **s)
 {
 	const unsigned char *p = *s;
-	uint32_t	c = p[0];
-	int			more;
+	uint32_t c = p[0];
+	int more;
 
 	if (c < 0x80)
 		more = 0;
@@ -180,7 +180,7 @@ sb_addj(SbBuffer *b, const char *s)
 			break;
 		if (*p == '"' || *p == '\\' || *p == '/')
 		{
-			char		pair[2] = {'\\', (char) *p++};
+			char pair[2] = {'\\', (char) *p++};
 
 			sb_add(b, pair, 2);
 		}
@@ -191,7 +191,7 @@ sb_addj(SbBuffer *b, const char *s)
 		}
 		else
 		{
-			uint32_t	c = next_code_point(&p);
+			uint32_t c = next_code_point(&p);
 
 			if (c >= 0x10000)
 			{
@@ -208,14 +208,14 @@ sb_addj(SbBuffer *b, const char *s)
 static void
 add_base64(SbBuffer *b, const unsigned char *p, size_t n, const char *alphabet, int pad)
 {
-	size_t		i;
+	size_t i;
 
 	sb_reserve(b, n / 3 * 4 + 8);
 	for (i = 0; i < n; i += 3)
 	{
-		uint32_t	v = (uint32_t) p[i] << 16;
-		char		quad[4];
-		size_t		have = n - i >= 3 ? 3 : n - i;
+		uint32_t v = (uint32_t) p[i] << 16;
+		char quad[4];
+		size_t have = n - i >= 3 ? 3 : n - i;
 
 		if (have > 1)
 			v |= (uint32_t) p[i + 1] << 8;
@@ -250,7 +250,7 @@ sb_add_hex(SbBuffer *b, const void *p, size_t n)
 	sb_reserve(b, n * 2 + 1);
 	while (n-- > 0)
 	{
-		char		pair[2] = {digits[*s >> 4], digits[*s & 15]};
+		char pair[2] = {digits[*s >> 4], digits[*s & 15]};
 
 		sb_add(b, pair, 2);
 		s++;

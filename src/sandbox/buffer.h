@@ -12,9 +12,9 @@
 
 typedef struct SbBuffer
 {
-	char	   *data;			/* always followed by a NUL when not NULL */
-	size_t		len;
-	size_t		cap;
+	char *data; /* always followed by a NUL when not NULL */
+	size_t len;
+	size_t cap;
 } SbBuffer;
 
 /* Zeroed memory; never returns NULL. */
@@ -31,7 +31,7 @@ extern void sb_clear(SbBuffer *b);
 extern void sb_release(SbBuffer *b);
 extern void sb_add(SbBuffer *b, const void *p, size_t n);
 extern void sb_adds(SbBuffer *b, const char *s);
-extern void sb_addf(SbBuffer *b, const char *fmt,...) __attribute__((format(printf, 2, 3)));
+extern void sb_addf(SbBuffer *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 extern void sb_addu(SbBuffer *b, uint64_t v);
 
 /*

@@ -28,11 +28,11 @@ take(char *data, size_t size, size_t count, void *arg)
 static long
 request(const char *base, const char *method, const char *path, const char *body, SbBuffer *reply)
 {
-	CURL	   *easy = curl_easy_init();
-	SbBuffer	url = {0};
+	CURL *easy = curl_easy_init();
+	SbBuffer url = {0};
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-	long		status = 0;
-	CURLcode	code;
+	long status = 0;
+	CURLcode code;
 
 	if (easy == NULL)
 		abort();
@@ -63,7 +63,7 @@ request(const char *base, const char *method, const char *path, const char *body
 static int
 show(long status, const SbBuffer *reply)
 {
-	json_t	   *value = reply->data ? json_loads(reply->data, JSON_DECODE_ANY, NULL) : NULL;
+	json_t *value = reply->data ? json_loads(reply->data, JSON_DECODE_ANY, NULL) : NULL;
 
 	if (value != NULL)
 	{
@@ -88,10 +88,10 @@ string_at(const json_t *o, const char *name)
 static int
 show_ledger(long status, const SbBuffer *reply)
 {
-	json_t	   *value = reply->data ? json_loads(reply->data, 0, NULL) : NULL;
+	json_t *value = reply->data ? json_loads(reply->data, 0, NULL) : NULL;
 	const json_t *entries = json_object_get(value, "entries");
-	size_t		i;
-	json_t	   *e;
+	size_t i;
+	json_t *e;
 
 	if (!json_is_array(entries))
 	{
@@ -100,11 +100,13 @@ show_ledger(long status, const SbBuffer *reply)
 	}
 	json_array_foreach(entries, i, e)
 	{
-		const char *text = json_string_value(json_object_get(json_object_get(json_object_get(e, "body"), "text"), "body"));
-		long long	code = (long long) json_integer_value(json_object_get(e, "code"));
+		const char *text = json_string_value(
+			json_object_get(json_object_get(json_object_get(e, "body"), "text"), "body"));
+		long long code = (long long) json_integer_value(json_object_get(e, "code"));
 
-		printf("%6lld  %-6s %-44s %3lld %-8s", (long long) json_integer_value(json_object_get(e, "seq")),
-			   string_at(e, "method"), string_at(e, "path"), (long long) json_integer_value(json_object_get(e, "status")),
+		printf("%6lld  %-6s %-44s %3lld %-8s",
+			   (long long) json_integer_value(json_object_get(e, "seq")), string_at(e, "method"),
+			   string_at(e, "path"), (long long) json_integer_value(json_object_get(e, "status")),
 			   string_at(e, "outcome"));
 		if (code != 0)
 			printf(" code %lld", code);
@@ -127,10 +129,10 @@ customer(const char *base, int argc, char **argv)
 	const char *from = NULL;
 	const char *name = NULL;
 	const char *text = NULL;
-	json_t	   *o;
-	char	   *body;
-	SbBuffer	reply = {0};
-	int			status;
+	json_t *o;
+	char *body;
+	SbBuffer reply = {0};
+	int status;
 
 	for (int i = 0; i < argc; i++)
 	{
@@ -166,16 +168,16 @@ customer(const char *base, int argc, char **argv)
 static int
 ledger(const char *base, int argc, char **argv)
 {
-	SbBuffer	path = {0};
-	SbBuffer	reply = {0};
-	bool		totals = false;
-	char		glue = '?';
-	int			status;
+	SbBuffer path = {0};
+	SbBuffer reply = {0};
+	bool totals = false;
+	char glue = '?';
+	int status;
 
 	sb_adds(&path, "/_sandbox/ledger");
 	for (int i = 0; i < argc; i++)
 	{
-		char	   *equals = strchr(argv[i], '=');
+		char *equals = strchr(argv[i], '=');
 
 		if (strcmp(argv[i], "--totals") == 0)
 			totals = true;
@@ -208,7 +210,7 @@ sb_client(int argc, char **argv)
 {
 	const char *command = argv[0];
 	const char *base = getenv("LARAS_SANDBOX_URL");
-	int			status = -1;
+	int status = -1;
 
 	argv++;
 	argc--;
@@ -227,7 +229,7 @@ sb_client(int argc, char **argv)
 		status = ledger(base, argc, argv);
 	else if (argc == 2 || argc == 3)
 	{
-		SbBuffer	reply = {0};
+		SbBuffer reply = {0};
 
 		status = show(request(base, argv[0], argv[1], argc == 3 ? argv[2] : NULL, &reply), &reply);
 		sb_release(&reply);

@@ -6,6 +6,6 @@
 #define LARAS_SANDBOX_CLIENT_H
 
 /* argv[0] is the subcommand. Returns the exit status, or -1 for wrong usage. */
-extern int	sb_client(int argc, char **argv);
+extern int sb_client(int argc, char **argv);
 
 #endif

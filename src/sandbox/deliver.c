@@ -20,51 +20,51 @@
 
 #include "sandbox/buffer.h"
 
-#define MAX_BODY		(3 << 20)
-#define MAX_REPLY		(1 << 20)
-#define MAX_RETRYING	1000
-#define GIVE_UP			(7 * 24 * 3600 * SB_SECOND)
-#define LONGEST_PAUSE	(6 * 3600 * SB_SECOND)
+#define MAX_BODY (3 << 20)
+#define MAX_REPLY (1 << 20)
+#define MAX_RETRYING 1000
+#define GIVE_UP (7 * 24 * 3600 * SB_SECOND)
+#define LONGEST_PAUSE (6 * 3600 * SB_SECOND)
 
 typedef struct Event
 {
 	struct Event *next;
-	SbWait	   *wait;
-	size_t		length;
-	char		json[];
+	SbWait *wait;
+	size_t length;
+	char json[];
 } Event;
 
 typedef struct Queue
 {
-	char	   *key;			/* URL, a line feed, secret */
-	char	   *url;
-	char	   *secret;
-	Event	   *head;
-	Event	   *tail;
-	int			flights;
-	int			retrying;
+	char *key; /* URL, a line feed, secret */
+	char *url;
+	char *secret;
+	Event *head;
+	Event *tail;
+	int flights;
+	int retrying;
 } Queue;
 
 typedef struct Transfer
 {
 	struct Transfer *next;
 	struct Transfer *prev;
-	SbTimer		retry;
-	CURL	   *easy;			/* NULL while waiting for the retry */
-	Queue	   *queue;			/* NULL: a single request */
-	char	   *url;
+	SbTimer retry;
+	CURL *easy;   /* NULL while waiting for the retry */
+	Queue *queue; /* NULL: a single request */
+	char *url;
 	struct curl_slist *headers;
-	bool		post;
-	SbBuffer	body;
-	SbBuffer	reply;
-	Event	   *events;
-	int			nevents;
-	int			attempt;
-	int64_t		first;
-	SbHttpDone	done;
-	void	   *arg;
-	char	   *challenge;		/* a handshake's */
-	char		error[CURL_ERROR_SIZE];
+	bool post;
+	SbBuffer body;
+	SbBuffer reply;
+	Event *events;
+	int nevents;
+	int attempt;
+	int64_t first;
+	SbHttpDone done;
+	void *arg;
+	char *challenge; /* a handshake's */
+	char error[CURL_ERROR_SIZE];
 } Transfer;
 
 SbDeliveryStats sb_delivery;
@@ -73,9 +73,9 @@ static LarasHttpServer *loop;
 static CURLM *multi;
 static LarasHttpTimer multi_timer;
 static SbTable queues;
-static Transfer transfers = {.next = &transfers, .prev = &transfers};	/* ring of all */
+static Transfer transfers = {.next = &transfers, .prev = &transfers}; /* ring of all */
 static CURL *idle_handles[64];
-static int	nidle;
+static int nidle;
 
 static void start_transfer(Transfer *t);
 static void pump(Queue *q);
@@ -87,13 +87,13 @@ static void finish_transfer(Transfer *t, CURLcode code);
 static void
 collect(void)
 {
-	CURLMsg    *msg;
-	int			left;
+	CURLMsg *msg;
+	int left;
 
 	while ((msg = curl_multi_info_read(multi, &left)) != NULL)
 	{
-		Transfer   *t;
-		CURLcode	code;
+		Transfer *t;
+		CURLcode code;
 
 		if (msg->msg != CURLMSG_DONE)
 			continue;
@@ -106,8 +106,8 @@ collect(void)
 static void
 socket_ready(int fd, int ready, void *arg)
 {
-	int			mask = 0;
-	int			running;
+	int mask = 0;
+	int running;
 
 	(void) arg;
 	if (ready & LARAS_HTTP_READABLE)
@@ -121,7 +121,7 @@ socket_ready(int fd, int ready, void *arg)
 static void
 multi_timeout(void *arg)
 {
-	int			running;
+	int running;
 
 	(void) arg;
 	curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -132,7 +132,7 @@ static int
 socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
 	LarasHttpWatch *watch = socket_arg;
-	int			want = 0;
+	int want = 0;
 
 	(void) easy;
 	(void) arg;
@@ -186,8 +186,8 @@ sb_deliver_init(LarasHttpServer *server)
 static size_t
 take_reply(char *data, size_t size, size_t count, void *arg)
 {
-	Transfer   *t = arg;
-	size_t		n = size * count;
+	Transfer *t = arg;
+	size_t n = size * count;
 
 	if (t->reply.len + n > MAX_REPLY)
 		return 0;
@@ -198,7 +198,7 @@ take_reply(char *data, size_t size, size_t count, void *arg)
 static CURL *
 take_handle(void)
 {
-	CURL	   *easy;
+	CURL *easy;
 
 	if (nidle > 0)
 		return idle_handles[--nidle];
@@ -233,7 +233,7 @@ static void retry_now(SbTimer *timer);
 static Transfer *
 new_transfer(const char *url)
 {
-	Transfer   *t = sb_alloc(sizeof(Transfer));
+	Transfer *t = sb_alloc(sizeof(Transfer));
 
 	t->url = sb_strdup(url);
 	t->retry.fire = retry_now;
@@ -263,7 +263,7 @@ drop_transfer(Transfer *t)
 static void
 start_transfer(Transfer *t)
 {
-	CURL	   *e = t->easy = take_handle();
+	CURL *e = t->easy = take_handle();
 
 	sb_clear(&t->reply);
 	t->error[0] = '\0';
@@ -303,7 +303,7 @@ tell_events(Transfer *t, int status)
 {
 	while (t->events != NULL)
 	{
-		Event	   *e = t->events;
+		Event *e = t->events;
 
 		t->events = e->next;
 		told(e->wait, status);
@@ -314,8 +314,8 @@ tell_events(Transfer *t, int status)
 static void
 finish_transfer(Transfer *t, CURLcode code)
 {
-	long		status = 0;
-	Queue	   *q = t->queue;
+	long status = 0;
+	Queue *q = t->queue;
 
 	if (code == CURLE_OK)
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -335,7 +335,8 @@ finish_transfer(Transfer *t, CURLcode code)
 			error = "the challenge did not come back";
 		}
 		if (t->done != NULL)
-			t->done(t->arg, (int) status, t->reply.data ? t->reply.data : "", code == CURLE_OK && status ? NULL : error);
+			t->done(t->arg, (int) status, t->reply.data ? t->reply.data : "",
+					code == CURLE_OK && status ? NULL : error);
 		drop_transfer(t);
 		return;
 	}
@@ -356,7 +357,7 @@ finish_transfer(Transfer *t, CURLcode code)
 	}
 	else
 	{
-		int64_t		pause = (int64_t) sb_settings.retry_first * 1000;
+		int64_t pause = (int64_t) sb_settings.retry_first * 1000;
 
 		for (int i = 0; i < t->attempt && pause < LONGEST_PAUSE; i++)
 			pause *= 2;
@@ -371,7 +372,7 @@ finish_transfer(Transfer *t, CURLcode code)
 static void
 retry_now(SbTimer *timer)
 {
-	Transfer   *t = (Transfer *) ((char *) timer - offsetof(Transfer, retry));
+	Transfer *t = (Transfer *) ((char *) timer - offsetof(Transfer, retry));
 
 	t->queue->retrying--;
 	t->queue->flights++;
@@ -384,16 +385,17 @@ retry_now(SbTimer *timer)
 static void
 hmac(const char *secret, const char *data, size_t length, unsigned char out[32])
 {
-	unsigned	n = 32;
+	unsigned n = 32;
 
-	if (HMAC(EVP_sha256(), secret, (int) strlen(secret), (const unsigned char *) data, length, out, &n) == NULL)
+	if (HMAC(EVP_sha256(), secret, (int) strlen(secret), (const unsigned char *) data, length, out,
+			 &n) == NULL)
 		abort();
 }
 
 static void
 sign(Transfer *t, const char *secret)
 {
-	SbBuffer	line = {0};
+	SbBuffer line = {0};
 	unsigned char mac[32];
 
 	hmac(secret, t->body.data, t->body.len, mac);
@@ -419,7 +421,7 @@ static Queue *
 queue_for(const char *url, const char *secret)
 {
 	static SbBuffer key;
-	Queue	   *q;
+	Queue *q;
 
 	sb_clear(&key);
 	sb_addf(&key, "%s\n%s", url, secret);
@@ -441,15 +443,15 @@ pump(Queue *q)
 {
 	while (q->head != NULL && q->flights < sb_settings.webhook_flights)
 	{
-		Transfer   *t = new_transfer(q->url);
-		Event	  **link = &t->events;
+		Transfer *t = new_transfer(q->url);
+		Event **link = &t->events;
 
 		t->queue = q;
 		sb_adds(&t->body, "{\"object\":\"whatsapp_business_account\",\"entry\":[");
 		while (q->head != NULL && t->nevents < sb_settings.webhook_batch &&
 			   (t->nevents == 0 || t->body.len + q->head->length < MAX_BODY))
 		{
-			Event	   *e = q->head;
+			Event *e = q->head;
 
 			q->head = e->next;
 			if (t->nevents++ > 0)
@@ -474,8 +476,8 @@ pump(Queue *q)
 static bool
 push(const char *url, const char *secret, const SbBuffer *json, SbWait *wait)
 {
-	Queue	   *q;
-	Event	   *e;
+	Queue *q;
+	Event *e;
 
 	sb_delivery.events++;
 	if (sb_delivery.waiting_bytes + (int64_t) json->len > sb_settings.queue_bytes)
@@ -504,7 +506,7 @@ int
 sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value, SbWait *wait)
 {
 	static SbBuffer json;
-	int			n = 0;
+	int n = 0;
 
 	sb_clear(&json);
 	sb_addf(&json, "{\"id\":\"%s\",\"changes\":[{\"value\":", waba->id);
@@ -513,8 +515,9 @@ sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value,
 	for (int i = 0; i < waba->nsubs; i++)
 	{
 		SbSubscription *s = &waba->subs[i];
-		const char *url = number && number->override_url ? number->override_url :
-			s->url ? s->url : s->app->callback_url;
+		const char *url = number && number->override_url ? number->override_url
+						  : s->url                       ? s->url
+														 : s->app->callback_url;
 
 		if (url == NULL)
 			continue;
@@ -529,10 +532,10 @@ sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value,
 /* ---------- single requests ---------- */
 
 void
-sb_webhook_raw(const char *url, const char *secret, const char *signature,
-			   const char *body, size_t length, SbHttpDone done, void *arg)
+sb_webhook_raw(const char *url, const char *secret, const char *signature, const char *body,
+			   size_t length, SbHttpDone done, void *arg)
 {
-	Transfer   *t = new_transfer(url);
+	Transfer *t = new_transfer(url);
 
 	t->done = done;
 	t->arg = arg;
@@ -542,7 +545,7 @@ sb_webhook_raw(const char *url, const char *secret, const char *signature,
 		sign(t, secret);
 	else if (signature[0] != '\0')
 	{
-		SbBuffer	line = {0};
+		SbBuffer line = {0};
 
 		sb_addf(&line, "X-Hub-Signature-256: %s", signature);
 		t->headers = curl_slist_append(t->headers, line.data);
@@ -552,17 +555,20 @@ sb_webhook_raw(const char *url, const char *secret, const char *signature,
 }
 
 void
-sb_signed_request(const char *url, const char *secret, const char *user_id, SbHttpDone done, void *arg)
+sb_signed_request(const char *url, const char *secret, const char *user_id, SbHttpDone done,
+				  void *arg)
 {
-	Transfer   *t = new_transfer(url);
-	SbBuffer	payload = {0};
-	SbBuffer	encoded = {0};
+	Transfer *t = new_transfer(url);
+	SbBuffer payload = {0};
+	SbBuffer encoded = {0};
 	unsigned char mac[32];
-	long long	now = (long long) (sb_now() / SB_SECOND);
+	long long now = (long long) (sb_now() / SB_SECOND);
 
 	t->done = done;
 	t->arg = arg;
-	sb_addf(&payload, "{\"algorithm\":\"HMAC-SHA256\",\"expires\":%lld,\"issued_at\":%lld,\"user_id\":", now + 3600, now);
+	sb_addf(&payload,
+			"{\"algorithm\":\"HMAC-SHA256\",\"expires\":%lld,\"issued_at\":%lld,\"user_id\":",
+			now + 3600, now);
 	sb_addj(&payload, user_id);
 	sb_adds(&payload, "}");
 	sb_add_base64url(&encoded, payload.data, payload.len);
@@ -580,9 +586,9 @@ sb_signed_request(const char *url, const char *secret, const char *user_id, SbHt
 void
 sb_handshake(const char *url, const char *verify_token, SbHttpDone done, void *arg)
 {
-	SbBuffer	full = {0};
-	char		challenge[16];
-	Transfer   *t;
+	SbBuffer full = {0};
+	char challenge[16];
+	Transfer *t;
 
 	sb_random_text(challenge, 10, "123456789");
 	sb_addf(&full, "%s%chub.mode=subscribe&hub.challenge=%s&hub.verify_token=", url,
@@ -601,12 +607,12 @@ sb_handshake(const char *url, const char *verify_token, SbHttpDone done, void *a
 void
 sb_deliver_reset(void)
 {
-	size_t		pos = 0;
-	Queue	   *q;
+	size_t pos = 0;
+	Queue *q;
 
 	while (transfers.next != &transfers)
 	{
-		Transfer   *t = transfers.next;
+		Transfer *t = transfers.next;
 
 		if (t->easy != NULL)
 		{
@@ -623,7 +629,7 @@ sb_deliver_reset(void)
 	{
 		while (q->head != NULL)
 		{
-			Event	   *e = q->head;
+			Event *e = q->head;
 
 			q->head = e->next;
 			told(e->wait, 0);

@@ -20,26 +20,26 @@
 typedef struct SbWait SbWait;
 struct SbWait
 {
-	int			pending;
-	int			status;
-	void		(*done) (SbWait *wait);
-	void	   *arg;
+	int pending;
+	int status;
+	void (*done)(SbWait *wait);
+	void *arg;
 };
 
 /* status 0: no HTTP answer, and error says why. body is NUL-terminated. */
-typedef void (*SbHttpDone) (void *arg, int status, const char *body, const char *error);
+typedef void (*SbHttpDone)(void *arg, int status, const char *body, const char *error);
 
 typedef struct SbDeliveryStats
 {
-	uint64_t	events;			/* updates queued, a copy for each subscribed app */
-	uint64_t	delivered;		/* updates in bodies answered 200 */
-	uint64_t	bodies;			/* attempts to post one */
-	uint64_t	failures;		/* attempts not answered 200 */
-	uint64_t	dropped;		/* updates given up: 7 days, or no room */
-	uint64_t	nowhere;		/* updates without a subscribed app */
-	int64_t		waiting_bytes;
-	int			in_flight;
-	int			retrying;
+	uint64_t events;    /* updates queued, a copy for each subscribed app */
+	uint64_t delivered; /* updates in bodies answered 200 */
+	uint64_t bodies;    /* attempts to post one */
+	uint64_t failures;  /* attempts not answered 200 */
+	uint64_t dropped;   /* updates given up: 7 days, or no room */
+	uint64_t nowhere;   /* updates without a subscribed app */
+	int64_t waiting_bytes;
+	int in_flight;
+	int retrying;
 } SbDeliveryStats;
 
 extern SbDeliveryStats sb_delivery;
@@ -54,7 +54,8 @@ extern void sb_deliver_reset(void);
  * value is the JSON text of "value". Returns how many apps it goes to; wait
  * (may be NULL) has then been raised by as many.
  */
-extern int	sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value, SbWait *wait);
+extern int
+sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value, SbWait *wait);
 
 /* Posts one body as it is. signature: NULL makes the right one, "" none. */
 extern void sb_webhook_raw(const char *url, const char *secret, const char *signature,

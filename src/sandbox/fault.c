@@ -12,9 +12,9 @@
 static const struct
 {
 	const char *name;
-	SbAction	action;
-	bool		accept;			/* by default */
-}			actions[] = {
+	SbAction action;
+	bool accept; /* by default */
+} actions[] = {
 	{"none", SB_FAULT_NONE, true},
 	{"reset_before_body", SB_FAULT_RESET_BEFORE_BODY, false},
 	{"reset_after_body", SB_FAULT_RESET_AFTER_BODY, true},
@@ -29,10 +29,11 @@ static const struct
 	{"hang", SB_FAULT_HANG, true},
 };
 
-static const char *const status_faults[] = {"normal", "never", "twice", "first", "failed", "reversed"};
+static const char *const status_faults[] = {"normal", "never",  "twice",
+											"first",  "failed", "reversed"};
 
 static SbFault *faults;
-static int	last_id;
+static int last_id;
 
 #define LENGTH(a) ((int) (sizeof(a) / sizeof((a)[0])))
 
@@ -162,24 +163,23 @@ int_of(const json_t *spec, const char *name, int otherwise)
 SbFault *
 sb_fault_add(const json_t *spec, const char **why)
 {
-	static const char *const names[] = {
-		"action", "statuses", "delay_ms", "accept", "http_status", "code", "subcode", "status_code",
-		"callback_data", "match", "skip", "times", NULL
-	};
-	static const char *const match_names[] = {
-		"method", "route", "path", "number", "to", "text", "reused", NULL
-	};
+	static const char *const names[] = {"action",  "statuses",    "delay_ms",
+										"accept",  "http_status", "code",
+										"subcode", "status_code", "callback_data",
+										"match",   "skip",        "times",
+										NULL};
+	static const char *const match_names[] = {"method", "route", "path",   "number",
+											  "to",     "text",  "reused", NULL};
 	const char *action = json_string_value(json_object_get(spec, "action"));
 	const char *statuses = json_string_value(json_object_get(spec, "statuses"));
 	const json_t *match = json_object_get(spec, "match");
 	const json_t *accept = json_object_get(spec, "accept");
 	const json_t *data = json_object_get(spec, "callback_data");
 	const char *key;
-	json_t	   *value;
-	SbFault    *f;
-	SbFault   **tail;
-	int			i,
-				s = 0;
+	json_t *value;
+	SbFault *f;
+	SbFault **tail;
+	int i, s = 0;
 
 	json_object_foreach((json_t *) spec, key, value)
 	{
@@ -255,12 +255,12 @@ sb_fault_add(const json_t *spec, const char **why)
 bool
 sb_fault_remove(int id)
 {
-	SbFault    *f = faults;
-	bool		found = false;
+	SbFault *f = faults;
+	bool found = false;
 
 	while (f != NULL)
 	{
-		SbFault    *next = f->next;
+		SbFault *next = f->next;
 
 		if (id == 0 || f->id == id)
 		{
@@ -275,11 +275,12 @@ sb_fault_remove(int id)
 json_t *
 sb_fault_list(void)
 {
-	json_t	   *list = json_array();
+	json_t *list = json_array();
 
 	for (SbFault *f = faults; f != NULL; f = f->next)
-		json_array_append_new(list, json_pack("{s:i,s:s,s:s,s:i,s:i,s:i}", "id", f->id, "action", sb_fault_name(f),
-											  "statuses", status_faults[f->statuses], "skip", f->skip,
-											  "times", f->times, "hits", f->hits));
+		json_array_append_new(list,
+							  json_pack("{s:i,s:s,s:s,s:i,s:i,s:i}", "id", f->id, "action",
+										sb_fault_name(f), "statuses", status_faults[f->statuses],
+										"skip", f->skip, "times", f->times, "hits", f->hits));
 	return list;
 }

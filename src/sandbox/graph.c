@@ -25,7 +25,7 @@ sb_answer_success(SbCall *call)
 void
 sb_answer_json(SbCall *call, int status, json_t *value)
 {
-	char	   *text = json_dumps(value, JSON_COMPACT);
+	char *text = json_dumps(value, JSON_COMPACT);
 
 	if (text == NULL)
 		abort();
@@ -63,13 +63,14 @@ proof_holds(const SbCall *call, const SbToken *t)
 {
 	const char *proof = sb_param(call, "appsecret_proof");
 	unsigned char mac[32];
-	unsigned	n = 32;
-	SbBuffer	hex = {0};
-	bool		good;
+	unsigned n = 32;
+	SbBuffer hex = {0};
+	bool good;
 
 	if (proof == NULL)
 		return !t->app->require_proof;
-	HMAC(EVP_sha256(), t->app->secret, (int) strlen(t->app->secret), (const unsigned char *) t->token, strlen(t->token), mac, &n);
+	HMAC(EVP_sha256(), t->app->secret, (int) strlen(t->app->secret),
+		 (const unsigned char *) t->token, strlen(t->token), mac, &n);
 	sb_add_hex(&hex, mac, sizeof(mac));
 	good = strlen(proof) == 64 && CRYPTO_memcmp(proof, hex.data, 64) == 0;
 	sb_release(&hex);
@@ -80,7 +81,7 @@ SbToken *
 sb_live_token(SbCall *call)
 {
 	const char *text = sb_bearer(call);
-	SbToken    *t;
+	SbToken *t;
 
 	if (text == NULL || text[0] == '\0')
 	{
@@ -106,7 +107,8 @@ sb_live_token(SbCall *call)
 	}
 	if (!proof_holds(call, t))
 	{
-		sb_refuse(call, 100, 0, "API calls from the server require an appsecret_proof argument", NULL);
+		sb_refuse(call, 100, 0, "API calls from the server require an appsecret_proof argument",
+				  NULL);
 		return NULL;
 	}
 	return t;
@@ -115,10 +117,15 @@ sb_live_token(SbCall *call)
 void
 sb_refuse_object(SbCall *call, const char *id)
 {
-	char		message[320];
+	char message[320];
 
-	snprintf(message, sizeof(message), "Unsupported %s request. Object with ID '%.64s' does not exist, cannot be loaded due to missing permissions, or does not support this operation. Please read the Graph API documentation at https://developers.facebook.com/docs/graph-api",
-			 strcmp(call->method, "GET") == 0 ? "get" : strcmp(call->method, "DELETE") == 0 ? "delete" : "post", id);
+	snprintf(
+		message, sizeof(message),
+		"Unsupported %s request. Object with ID '%.64s' does not exist, cannot be loaded due to missing permissions, or does not support this operation. Please read the Graph API documentation at https://developers.facebook.com/docs/graph-api",
+		strcmp(call->method, "GET") == 0      ? "get"
+		: strcmp(call->method, "DELETE") == 0 ? "delete"
+											  : "post",
+		id);
 	sb_refuse(call, 100, 33, message, NULL);
 }
 
@@ -126,8 +133,8 @@ sb_refuse_object(SbCall *call, const char *id)
 static void
 delete_permissions(SbCall *call, const char *user)
 {
-	SbToken    *t = sb_live_token(call);
-	SbApp	   *app;
+	SbToken *t = sb_live_token(call);
+	SbApp *app;
 
 	if (t == NULL)
 		return;
@@ -139,7 +146,7 @@ delete_permissions(SbCall *call, const char *user)
 	app = t->app;
 	if (call->nparts == 3)
 	{
-		uint32_t	scope = sb_scope(call->parts[2]);
+		uint32_t scope = sb_scope(call->parts[2]);
 
 		if (scope == 0)
 		{
@@ -157,7 +164,7 @@ delete_permissions(SbCall *call, const char *user)
 static void
 get_me(SbCall *call)
 {
-	SbToken    *t = sb_live_token(call);
+	SbToken *t = sb_live_token(call);
 
 	if (t != NULL)
 		sb_answer_json(call, 200, json_pack("{s:s,s:s}", "id", t->user_id, "name", "Sandbox User"));
@@ -168,10 +175,10 @@ sb_graph(SbCall *call)
 {
 	const char *first = call->nparts > 0 ? call->parts[0] : "";
 	const char *second = call->nparts > 1 ? call->parts[1] : NULL;
-	bool		get = strcmp(call->method, "GET") == 0;
-	SbNumber   *number;
-	SbWaba	   *waba;
-	SbApp	   *app;
+	bool get = strcmp(call->method, "GET") == 0;
+	SbNumber *number;
+	SbWaba *waba;
+	SbApp *app;
 
 	if (second != NULL && strcmp(first, "oauth") == 0 && strcmp(second, "access_token") == 0)
 		sb_oauth_access_token(call);
@@ -181,7 +188,8 @@ sb_graph(SbCall *call)
 		sb_debug_token(call);
 	else if (strcmp(first, "me") == 0 && second == NULL && get)
 		get_me(call);
-	else if (second != NULL && strcmp(second, "permissions") == 0 && strcmp(call->method, "DELETE") == 0)
+	else if (second != NULL && strcmp(second, "permissions") == 0 &&
+			 strcmp(call->method, "DELETE") == 0)
 		delete_permissions(call, first);
 	else if ((number = sb_number(first)) != NULL)
 		sb_number_call(call, number);

@@ -35,7 +35,7 @@ extern void sb_debug_token(SbCall *call);
 extern SbCode *sb_new_code(SbApp *app, const char *user_id, const char *redirect_uri);
 
 /* Ends every token of that user for that app (190/458). */
-extern int	sb_revoke_user(SbApp *app, const char *user_id);
+extern int sb_revoke_user(SbApp *app, const char *user_id);
 
 /* assets.c: WABAs, numbers, templates, app subscriptions */
 extern void sb_waba_call(SbCall *call, SbWaba *waba);
@@ -50,6 +50,7 @@ extern json_t *sb_template_json(const SbTemplate *t);
  * or "header","body","button_url"}; replaces one of the same name and language.
  * NULL with *why when it is none.
  */
-extern SbTemplate *sb_put_template(SbWaba *waba, const json_t *spec, const char *status, const char **why);
+extern SbTemplate *
+sb_put_template(SbWaba *waba, const json_t *spec, const char *status, const char **why);
 
 #endif

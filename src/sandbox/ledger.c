@@ -13,48 +13,55 @@
 #include "sandbox/table.h"
 #include "sandbox/traffic.h"
 
-#define MAX_COUNTED		(1 << 22)
+#define MAX_COUNTED (1 << 22)
 
 /* Texts stand behind the struct, each ended by NUL: path, wamid, callback data, to, number, body. */
 typedef struct Entry
 {
-	uint64_t	seq;
-	int64_t		at;				/* sandbox time */
-	int32_t		took;			/* microseconds until the answer was given */
-	int32_t		status;			/* 0: no answer */
-	int32_t		code;
-	int32_t		subcode;
-	int32_t		fault;			/* id, or 0 */
-	uint32_t	nth;
-	uint64_t	connection;
-	bool		accepted;
-	bool		over_rate;
-	bool		over_pair;
-	bool		outside_window;
-	const char *method;			/* static */
-	const char *fault_name;		/* static */
+	uint64_t seq;
+	int64_t at;     /* sandbox time */
+	int32_t took;   /* microseconds until the answer was given */
+	int32_t status; /* 0: no answer */
+	int32_t code;
+	int32_t subcode;
+	int32_t fault; /* id, or 0 */
+	uint32_t nth;
+	uint64_t connection;
+	bool accepted;
+	bool over_rate;
+	bool over_pair;
+	bool outside_window;
+	const char *method;     /* static */
+	const char *fault_name; /* static */
 	unsigned char digest[32];
-	uint32_t	body_length;
-	uint32_t	size;
-	uint32_t	texts[8];		/* offsets */
-	char		data[];
+	uint32_t body_length;
+	uint32_t size;
+	uint32_t texts[8]; /* offsets */
+	char data[];
 } Entry;
 
 enum
 {
-	T_PATH, T_WAMID, T_CALLBACK, T_TO, T_NUMBER, T_TYPE, T_TOKEN, T_BODY
+	T_PATH,
+	T_WAMID,
+	T_CALLBACK,
+	T_TO,
+	T_NUMBER,
+	T_TYPE,
+	T_TOKEN,
+	T_BODY
 };
 
 /* A multiset of 64-bit hashes; counts stop at 255. */
 typedef struct Counted
 {
-	uint64_t   *keys;
-	uint8_t    *counts;
-	size_t		cap;
-	size_t		used;
-	uint64_t	total;
-	uint64_t	repeated;		/* additions of a key that was there already */
-	uint64_t	uncounted;		/* additions beyond the bound */
+	uint64_t *keys;
+	uint8_t *counts;
+	size_t cap;
+	size_t used;
+	uint64_t total;
+	uint64_t repeated;  /* additions of a key that was there already */
+	uint64_t uncounted; /* additions beyond the bound */
 } Counted;
 
 static Entry **ring;
@@ -76,20 +83,20 @@ static uint64_t outside_window;
 
 typedef struct CodeCount
 {
-	int			code;
-	int			subcode;
-	uint64_t	count;
+	int code;
+	int subcode;
+	uint64_t count;
 } CodeCount;
 
 static CodeCount code_counts[128];
-static int	ncodes;
+static int ncodes;
 
 /* ---------- multisets ---------- */
 
 static size_t
 slot_of(const Counted *c, uint64_t key)
 {
-	size_t		i = key & (c->cap - 1);
+	size_t i = key & (c->cap - 1);
 
 	while (c->keys[i] != 0 && c->keys[i] != key)
 		i = (i + 1) & (c->cap - 1);
@@ -99,14 +106,14 @@ slot_of(const Counted *c, uint64_t key)
 static void
 count(Counted *c, uint64_t key)
 {
-	size_t		i;
+	size_t i;
 
 	if (key == 0)
 		key = 1;
 	c->total++;
 	if ((c->used + 1) * 10 > c->cap * 7)
 	{
-		Counted		bigger = *c;
+		Counted bigger = *c;
 
 		bigger.cap = c->cap ? c->cap * 2 : 1024;
 		bigger.keys = sb_alloc(bigger.cap * sizeof(uint64_t));
@@ -114,7 +121,7 @@ count(Counted *c, uint64_t key)
 		for (i = 0; i < c->cap; i++)
 			if (c->keys[i] != 0)
 			{
-				size_t		k = slot_of(&bigger, c->keys[i]);
+				size_t k = slot_of(&bigger, c->keys[i]);
 
 				bigger.keys[k] = c->keys[i];
 				bigger.counts[k] = c->counts[i];
@@ -153,7 +160,7 @@ forget(Counted *c)
 static void
 drop_oldest(void)
 {
-	Entry	   *e = ring[ring_first];
+	Entry *e = ring[ring_first];
 
 	ring_bytes -= e->size;
 	free(e);
@@ -171,10 +178,7 @@ count_code(int code, int subcode)
 			return;
 		}
 	if (ncodes < (int) (sizeof(code_counts) / sizeof(code_counts[0])))
-		code_counts[ncodes++] = (CodeCount)
-	{
-		code, subcode, 1
-	};
+		code_counts[ncodes++] = (CodeCount){code, subcode, 1};
 }
 
 void
@@ -182,11 +186,11 @@ sb_ledger_add(const SbCall *call)
 {
 	const SbNote *n = &call->note;
 	const char *texts[T_BODY];
-	size_t		lengths[T_BODY];
-	size_t		size = sizeof(Entry) + call->body_length + 1;
-	size_t		used = 0;
-	unsigned	digest_length = 32;
-	Entry	   *e;
+	size_t lengths[T_BODY];
+	size_t size = sizeof(Entry) + call->body_length + 1;
+	size_t used = 0;
+	unsigned digest_length = 32;
+	Entry *e;
 
 	requests++;
 	if (n->accepted)
@@ -245,7 +249,8 @@ sb_ledger_add(const SbCall *call)
 	if (call->body_length > 0)
 		memcpy(e->data + used, call->body, call->body_length);
 	e->data[used + call->body_length] = '\0';
-	if (!EVP_Digest(call->body_length ? call->body : "", call->body_length, e->digest, &digest_length, EVP_sha256(), NULL))
+	if (!EVP_Digest(call->body_length ? call->body : "", call->body_length, e->digest,
+					&digest_length, EVP_sha256(), NULL))
 		abort();
 	e->seq = next_seq++;
 	e->at = sb_now() - (sb_real() - call->started);
@@ -265,7 +270,8 @@ sb_ledger_add(const SbCall *call)
 	e->body_length = (uint32_t) call->body_length;
 	e->size = (uint32_t) size;
 
-	while (ring_count > 0 && (ring_count == ring_cap || ring_bytes + (int64_t) size > sb_settings.ledger_bytes))
+	while (ring_count > 0 &&
+		   (ring_count == ring_cap || ring_bytes + (int64_t) size > sb_settings.ledger_bytes))
 		drop_oldest();
 	ring[(ring_first + ring_count) % ring_cap] = e;
 	ring_count++;
@@ -317,16 +323,14 @@ passes(const SbCall *call, const Entry *e)
 	const char *code = sb_param(call, "code");
 
 	return (after == NULL || e->seq > strtoull(after, NULL, 10)) &&
-		(path == NULL || strstr(e->data + e->texts[T_PATH], path) != NULL) &&
-		(code == NULL || atoi(code) == e->code) &&
-		is(call, "method", e->method) &&
-		is(call, "outcome", outcome(e)) &&
-		is(call, "to", e->data + e->texts[T_TO]) &&
-		is(call, "number", e->data + e->texts[T_NUMBER]) &&
-		is(call, "type", e->data + e->texts[T_TYPE]) &&
-		is(call, "wamid", e->data + e->texts[T_WAMID]) &&
-		is(call, "callback_data", e->data + e->texts[T_CALLBACK]) &&
-		truth(call, "accepted", e->accepted);
+		   (path == NULL || strstr(e->data + e->texts[T_PATH], path) != NULL) &&
+		   (code == NULL || strtol(code, NULL, 10) == e->code) && is(call, "method", e->method) &&
+		   is(call, "outcome", outcome(e)) && is(call, "to", e->data + e->texts[T_TO]) &&
+		   is(call, "number", e->data + e->texts[T_NUMBER]) &&
+		   is(call, "type", e->data + e->texts[T_TYPE]) &&
+		   is(call, "wamid", e->data + e->texts[T_WAMID]) &&
+		   is(call, "callback_data", e->data + e->texts[T_CALLBACK]) &&
+		   truth(call, "accepted", e->accepted);
 }
 
 static void
@@ -339,8 +343,8 @@ set_text(json_t *o, const char *name, const char *s)
 static json_t *
 entry_json(const Entry *e)
 {
-	json_t	   *o = json_object();
-	SbBuffer	hex = {0};
+	json_t *o = json_object();
+	SbBuffer hex = {0};
 
 	json_object_set_new(o, "seq", json_integer((json_int_t) e->seq));
 	json_object_set_new(o, "time_ms", json_integer(e->at / 1000));
@@ -379,7 +383,8 @@ entry_json(const Entry *e)
 	sb_release(&hex);
 	if (e->body_length > 0)
 	{
-		json_t	   *body = json_loadb(e->data + e->texts[T_BODY], e->body_length, JSON_DECODE_ANY, NULL);
+		json_t *body =
+			json_loadb(e->data + e->texts[T_BODY], e->body_length, JSON_DECODE_ANY, NULL);
 
 		json_object_set_new(o, "body", body ? body : json_null());
 	}
@@ -390,8 +395,8 @@ json_t *
 sb_ledger_list(const SbCall *call)
 {
 	const char *limit_text = sb_param(call, "limit");
-	size_t		limit = limit_text ? strtoul(limit_text, NULL, 10) : 1000;
-	json_t	   *list = json_array();
+	size_t limit = limit_text ? strtoul(limit_text, NULL, 10) : 1000;
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < ring_count && json_array_size(list) < limit; i++)
 	{
@@ -400,22 +405,24 @@ sb_ledger_list(const SbCall *call)
 		if (passes(call, e))
 			json_array_append_new(list, entry_json(e));
 	}
-	return json_pack("{s:I,s:I,s:o}", "first", (json_int_t) (ring_count ? ring[ring_first]->seq : 0),
-					 "last", (json_int_t) (next_seq - 1), "entries", list);
+	return json_pack("{s:I,s:I,s:o}", "first",
+					 (json_int_t) (ring_count ? ring[ring_first]->seq : 0), "last",
+					 (json_int_t) (next_seq - 1), "entries", list);
 }
 
 static json_t *
 counted_json(const Counted *c)
 {
-	return json_pack("{s:I,s:I,s:I,s:I}", "total", (json_int_t) c->total, "distinct", (json_int_t) c->used,
-					 "repeated", (json_int_t) c->repeated, "uncounted", (json_int_t) c->uncounted);
+	return json_pack("{s:I,s:I,s:I,s:I}", "total", (json_int_t) c->total, "distinct",
+					 (json_int_t) c->used, "repeated", (json_int_t) c->repeated, "uncounted",
+					 (json_int_t) c->uncounted);
 }
 
 json_t *
 sb_ledger_totals(void)
 {
-	json_t	   *codes = json_object();
-	SbBuffer	key = {0};
+	json_t *codes = json_object();
+	SbBuffer key = {0};
 
 	for (int i = 0; i < ncodes; i++)
 	{
@@ -426,10 +433,10 @@ sb_ledger_totals(void)
 		json_object_set_new(codes, key.data, json_integer((json_int_t) code_counts[i].count));
 	}
 	sb_release(&key);
-	return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I}}",
-					 "requests", (json_int_t) requests, "accepted", (json_int_t) accepted,
-					 "refused", (json_int_t) refused, "faulted", (json_int_t) faulted,
-					 "codes", codes, "messages", counted_json(&contents), "callback_data", counted_json(&callbacks),
-					 "violations", "number_limit", (json_int_t) over_rate, "pair_limit", (json_int_t) over_pair,
-					 "outside_window", (json_int_t) outside_window);
+	return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I}}", "requests",
+					 (json_int_t) requests, "accepted", (json_int_t) accepted, "refused",
+					 (json_int_t) refused, "faulted", (json_int_t) faulted, "codes", codes,
+					 "messages", counted_json(&contents), "callback_data", counted_json(&callbacks),
+					 "violations", "number_limit", (json_int_t) over_rate, "pair_limit",
+					 (json_int_t) over_pair, "outside_window", (json_int_t) outside_window);
 }

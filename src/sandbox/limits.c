@@ -31,7 +31,7 @@ sb_limits_set(SbNumber *number, int rate, int pair_burst, int pair_interval_ms)
 bool
 sb_over_rate(const SbNumber *number, int64_t now)
 {
-	int64_t		oldest = number->recent[number->recent_at];
+	int64_t oldest = number->recent[number->recent_at];
 
 	return oldest != 0 && now - oldest < SB_SECOND - (int64_t) sb_settings.tolerance * 1000;
 }
@@ -39,7 +39,7 @@ sb_over_rate(const SbNumber *number, int64_t now)
 bool
 sb_over_pair(const SbNumber *number, const SbPair *pair, int64_t now)
 {
-	int64_t		reach = number->pair_interval * (number->pair_burst - 1);
+	int64_t reach = number->pair_interval * (number->pair_burst - 1);
 
 	if (pair == NULL || number->pair_interval == 0)
 		return false;

@@ -23,11 +23,13 @@
 static int
 usage(FILE *out)
 {
-	fputs("usage: laras-sandbox [serve] [--listen HOST:PORT]\n"
-		  "       laras-sandbox customer [--at URL] --number ID|PHONE --from PHONE [--name NAME] TEXT\n"
-		  "       laras-sandbox ledger [--at URL] [--totals] [FILTER=VALUE ...]\n"
-		  "       laras-sandbox call [--at URL] METHOD PATH [JSON]\n"
-		  "HOST:PORT and URL are 127.0.0.1:8099 unless given; LARAS_SANDBOX_URL sets URL too.\n", out);
+	fputs(
+		"usage: laras-sandbox [serve] [--listen HOST:PORT]\n"
+		"       laras-sandbox customer [--at URL] --number ID|PHONE --from PHONE [--name NAME] TEXT\n"
+		"       laras-sandbox ledger [--at URL] [--totals] [FILTER=VALUE ...]\n"
+		"       laras-sandbox call [--at URL] METHOD PATH [JSON]\n"
+		"HOST:PORT and URL are 127.0.0.1:8099 unless given; LARAS_SANDBOX_URL sets URL too.\n",
+		out);
 	return out == stdout ? 0 : 64;
 }
 
@@ -35,11 +37,12 @@ int
 main(int argc, char **argv)
 {
 	const char *listen = "127.0.0.1:8099";
-	int			i = 1;
+	int i = 1;
 
-	if (argc > 1 && (strcmp(argv[1], "customer") == 0 || strcmp(argv[1], "ledger") == 0 || strcmp(argv[1], "call") == 0))
+	if (argc > 1 && (strcmp(argv[1], "customer") == 0 || strcmp(argv[1], "ledger") == 0 ||
+					 strcmp(argv[1], "call") == 0))
 	{
-		int			status = sb_client(argc - 1, argv + 1);
+		int status = sb_client(argc - 1, argv + 1);
 
 		return status < 0 ? usage(stderr) : status;
 	}

@@ -14,7 +14,7 @@
 #include "sandbox/graph.h"
 #include "sandbox/refusal.h"
 
-#define CODE_LIFE	(30 * SB_SECOND)
+#define CODE_LIFE (30 * SB_SECOND)
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -28,8 +28,8 @@ SbApp *
 sb_app_token(const char *token)
 {
 	const char *bar = token ? strchr(token, '|') : NULL;
-	char		id[32];
-	SbApp	   *app;
+	char id[32];
+	SbApp *app;
 
 	if (bar == NULL || bar - token >= (int) sizeof(id))
 		return NULL;
@@ -42,9 +42,9 @@ sb_app_token(const char *token)
 SbToken *
 sb_new_token(SbApp *app, const char *user_id, const char *text)
 {
-	SbToken    *t = sb_alloc(sizeof(SbToken));
-	char		random[96];
-	char		label[32];
+	SbToken *t = sb_alloc(sizeof(SbToken));
+	char random[96];
+	char label[32];
 	static uint64_t made;
 
 	if (text == NULL)
@@ -66,8 +66,8 @@ sb_new_token(SbApp *app, const char *user_id, const char *text)
 SbCode *
 sb_new_code(SbApp *app, const char *user_id, const char *redirect_uri)
 {
-	SbCode	   *c = sb_alloc(sizeof(SbCode));
-	char		random[128];
+	SbCode *c = sb_alloc(sizeof(SbCode));
+	char random[128];
 
 	memcpy(random, "AQ", 2);
 	sb_random_text(random + 2, 110, letters);
@@ -84,9 +84,9 @@ sb_new_code(SbApp *app, const char *user_id, const char *redirect_uri)
 int
 sb_revoke_user(SbApp *app, const char *user_id)
 {
-	size_t		pos = 0;
-	SbToken    *t;
-	int			n = 0;
+	size_t pos = 0;
+	SbToken *t;
+	int n = 0;
 
 	while ((t = sb_table_next(&sb_world.tokens, &pos)) != NULL)
 	{
@@ -103,20 +103,21 @@ sb_revoke_user(SbApp *app, const char *user_id)
 void
 sb_oauth_dialog(SbCall *call)
 {
-	SbApp	   *app = sb_app(sb_param(call, "client_id"));
+	SbApp *app = sb_app(sb_param(call, "client_id"));
 	const char *uri = sb_param(call, "redirect_uri");
 	const char *state = sb_param(call, "state");
-	SbCode	   *code;
-	size_t		pos = 0;
-	SbWaba	   *w;
+	SbCode *code;
+	size_t pos = 0;
+	SbWaba *w;
 
 	if (app == NULL)
 	{
 		sb_refuse(call, 101, 0, NULL, NULL);
 		return;
 	}
-	if (uri == NULL || (strncmp(uri, "https://", 8) != 0 && strncmp(uri, "http://127.0.0.1", 16) != 0 &&
-						strncmp(uri, "http://localhost", 16) != 0))
+	if (uri == NULL ||
+		(strncmp(uri, "https://", 8) != 0 && strncmp(uri, "http://127.0.0.1", 16) != 0 &&
+		 strncmp(uri, "http://localhost", 16) != 0))
 	{
 		sb_refuse(call, 100, 0, "(#100) The parameter redirect_uri is required.", NULL);
 		return;
@@ -137,7 +138,7 @@ sb_oauth_dialog(SbCall *call)
 static void
 answer_token(SbCall *call, const SbToken *t)
 {
-	json_t	   *o = json_pack("{s:s,s:s}", "access_token", t->token, "token_type", "bearer");
+	json_t *o = json_pack("{s:s,s:s}", "access_token", t->token, "token_type", "bearer");
 
 	if (t->expires != 0)
 		json_object_set_new(o, "expires_in", json_integer((t->expires - sb_now()) / SB_SECOND));
@@ -155,13 +156,13 @@ bad_code(SbCall *call, int subcode, const char *message)
 void
 sb_oauth_access_token(SbCall *call)
 {
-	SbApp	   *app = sb_app(sb_param(call, "client_id"));
+	SbApp *app = sb_app(sb_param(call, "client_id"));
 	const char *secret = sb_param(call, "client_secret");
 	const char *grant = sb_param(call, "grant_type");
 	const char *text = sb_param(call, "code");
 	const char *uri = sb_param(call, "redirect_uri");
-	SbCode	   *code;
-	SbToken    *t;
+	SbCode *code;
+	SbToken *t;
 
 	call->note.route = "access_token";
 	if (app == NULL)
@@ -177,7 +178,7 @@ sb_oauth_access_token(SbCall *call)
 	}
 	if (grant != NULL && strcmp(grant, "client_credentials") == 0)
 	{
-		json_t	   *o = json_object();
+		json_t *o = json_object();
 
 		json_object_set_new(o, "access_token", json_sprintf("%s|%s", app->id, app->secret));
 		json_object_set_new(o, "token_type", json_string("bearer"));
@@ -214,7 +215,9 @@ sb_oauth_access_token(SbCall *call)
 	else if (sb_now() - code->issued > CODE_LIFE)
 		bad_code(call, 36007, "This authorization code has expired.");
 	else if (code->redirect_uri != NULL && (uri == NULL || strcmp(uri, code->redirect_uri) != 0))
-		bad_code(call, 36008, "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request");
+		bad_code(
+			call, 36008,
+			"Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request");
 	else
 	{
 		code->used = true;
@@ -235,7 +238,7 @@ expired(const SbToken *t)
 static json_t *
 scope_list(uint32_t scopes)
 {
-	json_t	   *list = json_array();
+	json_t *list = json_array();
 
 	for (uint32_t bit = 1; bit <= SB_SCOPE_BUSINESS; bit <<= 1)
 		if (scopes & bit)
@@ -247,17 +250,17 @@ scope_list(uint32_t scopes)
 void
 sb_debug_token(SbCall *call)
 {
-	SbApp	   *app = sb_app_token(sb_bearer(call));
+	SbApp *app = sb_app_token(sb_bearer(call));
 	const char *text = sb_param(call, "input_token");
-	SbToken    *t = sb_token(text);
-	json_t	   *data;
-	json_t	   *granular;
-	int			dead;
+	SbToken *t = sb_token(text);
+	json_t *data;
+	json_t *granular;
+	int dead;
 
 	call->note.route = "debug_token";
 	if (app == NULL)
 	{
-		SbToken    *own = sb_live_token(call);	/* or a token of the same app */
+		SbToken *own = sb_live_token(call); /* or a token of the same app */
 
 		if (own == NULL)
 			return;
@@ -270,34 +273,40 @@ sb_debug_token(SbCall *call)
 	}
 	if (t == NULL || t->app != app)
 	{
-		sb_answer_json(call, 200, json_pack("{s:{s:{s:i,s:s},s:b,s:[]}}", "data", "error", "code", 190,
-											"message", "Invalid OAuth access token - Cannot parse access token",
-											"is_valid", 0, "scopes"));
+		sb_answer_json(call, 200,
+					   json_pack("{s:{s:{s:i,s:s},s:b,s:[]}}", "data", "error", "code", 190,
+								 "message",
+								 "Invalid OAuth access token - Cannot parse access token",
+								 "is_valid", 0, "scopes"));
 		return;
 	}
 	call->note.token = t->label;
 	dead = t->dead ? t->dead : expired(t) ? 463 : 0;
-	data = json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:o,s:s}", "app_id", app->id, "type", "SYSTEM_USER", "application", app->name,
-					 "expires_at", (json_int_t) (t->expires / SB_SECOND), "data_access_expires_at", (json_int_t) 0,
-					 "is_valid", dead == 0, "scopes", scope_list(t->scopes), "user_id", t->user_id);
+	data = json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:o,s:s}", "app_id", app->id, "type", "SYSTEM_USER",
+					 "application", app->name, "expires_at", (json_int_t) (t->expires / SB_SECOND),
+					 "data_access_expires_at", (json_int_t) 0, "is_valid", dead == 0, "scopes",
+					 scope_list(t->scopes), "user_id", t->user_id);
 	json_object_set_new(data, "issued_at", json_integer(t->issued / SB_SECOND));
 	if (dead != 0)
 	{
 		const SbRefusal *r = sb_refusal(190, dead);
 
-		json_object_set_new(data, "error", json_pack("{s:i,s:i,s:s}", "code", 190, "subcode", dead, "message", r->title));
+		json_object_set_new(data, "error",
+							json_pack("{s:i,s:i,s:s}", "code", 190, "subcode", dead, "message",
+									  r->title));
 	}
 	granular = json_array();
 	for (uint32_t bit = 1; bit <= SB_SCOPE_MANAGEMENT; bit <<= 1)
 	{
-		json_t	   *targets;
+		json_t *targets;
 
 		if (!(t->scopes & bit))
 			continue;
 		targets = json_array();
 		for (int i = 0; i < t->nwabas; i++)
 			json_array_append_new(targets, json_string(t->wabas[i]->id));
-		json_array_append_new(granular, json_pack("{s:s,s:o}", "scope", sb_scope_name(bit), "target_ids", targets));
+		json_array_append_new(granular, json_pack("{s:s,s:o}", "scope", sb_scope_name(bit),
+												  "target_ids", targets));
 	}
 	json_object_set_new(data, "granular_scopes", granular);
 	sb_answer_json(call, 200, json_pack("{s:o}", "data", data));

@@ -18,70 +18,70 @@
 #include "sandbox/buffer.h"
 #include "sandbox/timer.h"
 
-#define SB_MAX_PARAMS	32
-#define SB_MAX_PARTS	6
+#define SB_MAX_PARAMS 32
+#define SB_MAX_PARTS 6
 
 struct SbFault;
 struct SbNumber;
 
 typedef struct SbParam
 {
-	char	   *name;
-	char	   *value;
+	char *name;
+	char *value;
 } SbParam;
 
 /* For the ledger; pointers live as long as the call. */
 typedef struct SbNote
 {
-	const char *route;			/* static text: "messages", "token", ... */
+	const char *route; /* static text: "messages", "token", ... */
 	const char *number;
-	const char *token;			/* its label */
-	char		to[136];
-	char		type[32];
-	char		wamid[128];
+	const char *token; /* its label */
+	char to[136];
+	char type[32];
+	char wamid[128];
 	const char *callback_data;
-	int			code;			/* of the refusal, or 0 */
-	int			subcode;
-	bool		accepted;		/* a message was taken: the customer gets it */
-	bool		over_rate;
-	bool		over_pair;
-	bool		outside_window;
-	uint64_t	content;		/* hash of sender, recipient and content */
+	int code; /* of the refusal, or 0 */
+	int subcode;
+	bool accepted; /* a message was taken: the customer gets it */
+	bool over_rate;
+	bool over_pair;
+	bool outside_window;
+	uint64_t content; /* hash of sender, recipient and content */
 } SbNote;
 
 typedef struct SbCall
 {
 	/* request */
 	const char *method;
-	const char *raw_path;		/* as received, without query */
-	char	   *parts[SB_MAX_PARTS];	/* decoded path segments, version left out */
-	int			nparts;
-	char	   *version;		/* "v23.0", or NULL */
-	SbParam		params[SB_MAX_PARAMS];	/* query, then form body */
-	int			nparams;
+	const char *raw_path;      /* as received, without query */
+	char *parts[SB_MAX_PARTS]; /* decoded path segments, version left out */
+	int nparts;
+	char *version;                 /* "v23.0", or NULL */
+	SbParam params[SB_MAX_PARAMS]; /* query, then form body */
+	int nparams;
 	const char *body;
-	size_t		body_length;
+	size_t body_length;
 	const char *authorization;
-	bool		local;			/* from this machine, and no browser's page */
-	uint64_t	connection;
-	uint32_t	nth;			/* request on its connection, from 1 */
-	json_t	   *json;			/* parsed body, owned by the call, or NULL */
-	SbBuffer	storage;		/* behind parts and params */
+	bool local; /* from this machine, and no browser's page */
+	uint64_t connection;
+	uint32_t nth;     /* request on its connection, from 1 */
+	json_t *json;     /* parsed body, owned by the call, or NULL */
+	SbBuffer storage; /* behind parts and params */
 
 	/* answer */
-	int			status;
+	int status;
 	const char *content_type;
-	const char *extra_name;		/* one further header, or NULL */
-	SbBuffer	extra_value;
-	SbBuffer	answer;
-	bool		held;			/* answered later, by sb_call_finish */
+	const char *extra_name; /* one further header, or NULL */
+	SbBuffer extra_value;
+	SbBuffer answer;
+	bool held; /* answered later, by sb_call_finish */
 
-	SbNote		note;
-	struct SbFault *fault;		/* scripted for this request, or NULL */
-	int64_t		started;		/* sb_real() */
-	SbTimer		delay;
-	void	   *transport;
-	void	   *waiting;		/* handler's own state while held */
+	SbNote note;
+	struct SbFault *fault; /* scripted for this request, or NULL */
+	int64_t started;       /* sb_real() */
+	SbTimer delay;
+	void *transport;
+	void *waiting; /* handler's own state while held */
 	struct SbCall *next_free;
 } SbCall;
 

@@ -20,7 +20,7 @@
 #include "sandbox/refusal.h"
 #include "sandbox/traffic.h"
 
-#define HANG_MS		60000
+#define HANG_MS 60000
 
 static LarasHttpServer *server;
 static LarasHttpTimer tick;
@@ -31,8 +31,8 @@ static SbCall *free_calls;
 static SbCall *
 take_call(void)
 {
-	SbCall	   *call = free_calls;
-	SbBuffer	kept[3];
+	SbCall *call = free_calls;
+	SbBuffer kept[3];
 
 	if (call == NULL)
 		return sb_alloc(sizeof(SbCall));
@@ -81,7 +81,7 @@ hex_digit(char c)
 static void
 decode(char *s, bool form)
 {
-	char	   *out = s;
+	char *out = s;
 
 	for (; *s != '\0'; s++)
 	{
@@ -103,7 +103,7 @@ decode(char *s, bool form)
 static char *
 store(SbCall *call, const char *p, size_t n)
 {
-	char	   *copy = call->storage.data + call->storage.len;
+	char *copy = call->storage.data + call->storage.len;
 
 	sb_add(&call->storage, p, n);
 	sb_add(&call->storage, "", 1);
@@ -113,12 +113,12 @@ store(SbCall *call, const char *p, size_t n)
 static void
 read_params(SbCall *call, char *s)
 {
-	char	   *next;
+	char *next;
 
 	for (char *pair = strtok_r(s, "&", &next); pair != NULL && call->nparams < SB_MAX_PARAMS;
 		 pair = strtok_r(NULL, "&", &next))
 	{
-		SbParam    *p = &call->params[call->nparams++];
+		SbParam *p = &call->params[call->nparams++];
 
 		p->name = pair;
 		p->value = strchr(pair, '=');
@@ -141,7 +141,7 @@ is_version(const char *s)
 static void
 read_path(SbCall *call, char *s)
 {
-	char	   *next;
+	char *next;
 
 	for (char *part = strtok_r(s, "/", &next); part != NULL; part = strtok_r(NULL, "/", &next))
 	{
@@ -161,7 +161,8 @@ from_here(const LarasHttpExchange *x, const LarasHttpReader *r)
 	/* a page in a browser on this machine may not drive the sandbox */
 	if (laras_http_field(r, "origin") != NULL)
 		return false;
-	return peer == NULL || strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 || strncmp(peer, "::ffff:127.", 11) == 0;
+	return peer == NULL || strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ||
+		   strncmp(peer, "::ffff:127.", 11) == 0;
 }
 
 /* A call for the exchange; with complete, its body too. */
@@ -169,11 +170,12 @@ static SbCall *
 read_call(LarasHttpExchange *x, bool complete)
 {
 	const LarasHttpReader *r = laras_http_request(x);
-	SbCall	   *call = take_call();
+	SbCall *call = take_call();
 	const char *type = laras_http_field(r, "content-type");
 	const char *query = laras_http_query(r);
-	bool		form = complete && type != NULL && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
-	char	   *copy;
+	bool form =
+		complete && type != NULL && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
+	char *copy;
 
 	call->started = sb_real();
 	call->transport = x;
@@ -210,15 +212,17 @@ read_call(LarasHttpExchange *x, bool complete)
 static void
 answer_raw(SbCall *call, bool whole)
 {
-	SbBuffer	raw = {0};
-	size_t		length;
+	SbBuffer raw = {0};
+	size_t length;
 
 	sb_addf(&raw, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", call->status,
-			laras_http_status_text(call->status), call->content_type ? call->content_type : "application/json; charset=UTF-8",
+			laras_http_status_text(call->status),
+			call->content_type ? call->content_type : "application/json; charset=UTF-8",
 			call->answer.len);
 	length = raw.len;
 	sb_add(&raw, call->answer.data ? call->answer.data : "", call->answer.len);
-	laras_http_answer_raw(call->transport, raw.data, whole ? raw.len : length + call->answer.len / 2);
+	laras_http_answer_raw(call->transport, raw.data,
+						  whole ? raw.len : length + call->answer.len / 2);
 	sb_release(&raw);
 }
 
@@ -228,20 +232,13 @@ answer(SbCall *call)
 	LarasHttpField fields[4];
 	LarasHttpAnswer a = {0};
 
-	fields[a.nfields++] = (LarasHttpField)
-	{
-		"Content-Type", call->content_type ? call->content_type : "application/json; charset=UTF-8"
-	};
+	fields[a.nfields++] =
+		(LarasHttpField){"Content-Type", call->content_type ? call->content_type
+															: "application/json; charset=UTF-8"};
 	if (call->version != NULL)
-		fields[a.nfields++] = (LarasHttpField)
-	{
-		"facebook-api-version", call->version
-	};
+		fields[a.nfields++] = (LarasHttpField){"facebook-api-version", call->version};
 	if (call->extra_name != NULL && call->extra_value.len > 0)
-		fields[a.nfields++] = (LarasHttpField)
-	{
-		call->extra_name, call->extra_value.data
-	};
+		fields[a.nfields++] = (LarasHttpField){call->extra_name, call->extra_value.data};
 	a.status = call->status;
 	a.fields = fields;
 	a.body = call->answer.data ? call->answer.data : "";
@@ -301,7 +298,8 @@ spoil_answer(SbCall *call)
 			call->status = call->fault->http_status;
 			call->content_type = "text/html; charset=utf-8";
 			sb_clear(&call->answer);
-			sb_addf(&call->answer, "<html><body>%d %s</body></html>", call->status, laras_http_status_text(call->status));
+			sb_addf(&call->answer, "<html><body>%d %s</body></html>", call->status,
+					laras_http_status_text(call->status));
 			break;
 		case SB_FAULT_REFUSE:
 			sb_refuse(call, call->fault->code, call->fault->subcode, NULL, NULL);
@@ -314,7 +312,7 @@ spoil_answer(SbCall *call)
 void
 sb_call_finish(SbCall *call)
 {
-	int			delay = 0;
+	int delay = 0;
 
 	call->held = false;
 	if (call->fault != NULL)
@@ -341,8 +339,8 @@ sb_call_finish(SbCall *call)
 static int
 on_head(LarasHttpExchange *x, void *arg)
 {
-	SbCall	   *call;
-	int			verdict = 0;
+	SbCall *call;
+	int verdict = 0;
 
 	(void) arg;
 	if (!sb_fault_before_body())
@@ -368,7 +366,8 @@ note_unread(SbCall *call)
 	if (call->nparts != 2 || strcmp(call->parts[1], "messages") != 0)
 		return;
 	call->note.number = call->parts[0];
-	call->note.callback_data = json_string_value(json_object_get(call->json, "biz_opaque_callback_data"));
+	call->note.callback_data =
+		json_string_value(json_object_get(call->json, "biz_opaque_callback_data"));
 	if (to != NULL)
 		snprintf(call->note.to, sizeof(call->note.to), "%s", to);
 }
@@ -376,7 +375,7 @@ note_unread(SbCall *call)
 static void
 on_request(LarasHttpExchange *x, void *arg)
 {
-	SbCall	   *call = read_call(x, true);
+	SbCall *call = read_call(x, true);
 
 	(void) arg;
 	call->local = from_here(x, laras_http_request(x));
@@ -385,7 +384,8 @@ on_request(LarasHttpExchange *x, void *arg)
 		if (call->local)
 			sb_control(call);
 		else
-			sb_answer_json(call, 403, json_pack("{s:s}", "error", "control calls come from this machine"));
+			sb_answer_json(call, 403,
+						   json_pack("{s:s}", "error", "control calls come from this machine"));
 	}
 	else
 	{
@@ -429,7 +429,7 @@ sb_serve(const char *listen)
 {
 	static const char *const methods[] = {"GET", "POST", "DELETE", NULL};
 	LarasHttpConfig config;
-	bool		clean;
+	bool clean;
 
 	laras_http_defaults(&config);
 	config.limits.methods = methods;

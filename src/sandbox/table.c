@@ -14,11 +14,11 @@ uint64_t
 sb_hash(const void *p, size_t n)
 {
 	const unsigned char *s = p;
-	uint64_t	h = UINT64_C(0x9E3779B97F4A7C15) ^ n;
+	uint64_t h = UINT64_C(0x9E3779B97F4A7C15) ^ n;
 
 	while (n >= 8)
 	{
-		uint64_t	w;
+		uint64_t w;
 
 		memcpy(&w, s, 8);
 		h = (h ^ w) * UINT64_C(0xFF51AFD7ED558CCD);
@@ -37,7 +37,7 @@ sb_hash(const void *p, size_t n)
 static size_t
 find(const SbTable *t, const char *key, uint64_t hash)
 {
-	size_t		i = hash & (t->cap - 1);
+	size_t i = hash & (t->cap - 1);
 
 	while (t->slots[i].key != NULL &&
 		   (t->slots[i].hash != hash || strcmp(t->slots[i].key, key) != 0))
@@ -56,8 +56,8 @@ sb_table_get(const SbTable *t, const char *key)
 static void
 grow(SbTable *t)
 {
-	SbTable		bigger = {0};
-	size_t		i;
+	SbTable bigger = {0};
+	size_t i;
 
 	bigger.cap = t->cap ? t->cap * 2 : 16;
 	bigger.slots = sb_alloc(bigger.cap * sizeof(SbSlot));
@@ -72,9 +72,9 @@ grow(SbTable *t)
 void *
 sb_table_put(SbTable *t, const char *key, void *value)
 {
-	uint64_t	hash = sb_hash(key, strlen(key));
-	size_t		i;
-	void	   *old;
+	uint64_t hash = sb_hash(key, strlen(key));
+	size_t i;
+	void *old;
 
 	if ((t->count + 1) * 10 > t->cap * 7)
 		grow(t);
@@ -91,9 +91,8 @@ sb_table_put(SbTable *t, const char *key, void *value)
 void *
 sb_table_remove(SbTable *t, const char *key)
 {
-	size_t		hole,
-				i;
-	void	   *old;
+	size_t hole, i;
+	void *old;
 
 	if (t->count == 0)
 		return NULL;
@@ -104,7 +103,7 @@ sb_table_remove(SbTable *t, const char *key)
 	t->count--;
 	for (i = (hole + 1) & (t->cap - 1); t->slots[i].key != NULL; i = (i + 1) & (t->cap - 1))
 	{
-		size_t		home = t->slots[i].hash & (t->cap - 1);
+		size_t home = t->slots[i].hash & (t->cap - 1);
 
 		/* move back unless its home lies cyclically after the hole */
 		if (((i - home) & (t->cap - 1)) >= ((i - hole) & (t->cap - 1)))
@@ -122,7 +121,7 @@ sb_table_next(const SbTable *t, size_t *pos)
 {
 	while (*pos < t->cap)
 	{
-		size_t		i = (*pos)++;
+		size_t i = (*pos)++;
 
 		if (t->slots[i].key != NULL)
 			return t->slots[i].value;
@@ -131,10 +130,10 @@ sb_table_next(const SbTable *t, size_t *pos)
 }
 
 void
-sb_table_clear(SbTable *t, void (*drop) (void *))
+sb_table_clear(SbTable *t, void (*drop)(void *))
 {
-	size_t		pos = 0;
-	void	   *value;
+	size_t pos = 0;
+	void *value;
 
 	if (drop != NULL)
 		while ((value = sb_table_next(t, &pos)) != NULL)

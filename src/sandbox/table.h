@@ -13,16 +13,16 @@
 
 typedef struct SbSlot
 {
-	const char *key;			/* NULL: empty */
-	void	   *value;
-	uint64_t	hash;
+	const char *key; /* NULL: empty */
+	void *value;
+	uint64_t hash;
 } SbSlot;
 
 typedef struct SbTable
 {
-	SbSlot	   *slots;
-	size_t		cap;			/* power of two, or 0 */
-	size_t		count;
+	SbSlot *slots;
+	size_t cap; /* power of two, or 0 */
+	size_t count;
 } SbTable;
 
 extern uint64_t sb_hash(const void *p, size_t n);
@@ -36,6 +36,6 @@ extern void *sb_table_remove(SbTable *t, const char *key);
 extern void *sb_table_next(const SbTable *t, size_t *pos);
 
 /* Forgets all entries, giving each value to drop (may be NULL). */
-extern void sb_table_clear(SbTable *t, void (*drop) (void *));
+extern void sb_table_clear(SbTable *t, void (*drop)(void *));
 
 #endif

@@ -11,14 +11,14 @@
 
 typedef struct Heap
 {
-	SbTimer   **at;				/* at[1] is due first */
-	size_t		count;
-	size_t		cap;
+	SbTimer **at; /* at[1] is due first */
+	size_t count;
+	size_t cap;
 } Heap;
 
-void		(*sb_timer_changed) (void);
+void (*sb_timer_changed)(void);
 
-static Heap heaps[2];			/* sandbox time, real time */
+static Heap heaps[2]; /* sandbox time, real time */
 static int64_t shift;
 
 int64_t
@@ -33,7 +33,7 @@ sb_real(void)
 int64_t
 sb_now(void)
 {
-	static int64_t base;		/* wall clock minus monotonic clock at start */
+	static int64_t base; /* wall clock minus monotonic clock at start */
 
 	if (base == 0)
 	{
@@ -82,7 +82,7 @@ move_down(Heap *h, size_t i, SbTimer *t)
 {
 	for (;;)
 	{
-		size_t		child = i * 2;
+		size_t child = i * 2;
 
 		if (child > h->count)
 			break;
@@ -99,9 +99,9 @@ move_down(Heap *h, size_t i, SbTimer *t)
 void
 sb_timer_cancel(SbTimer *timer)
 {
-	Heap	   *h = &heaps[timer->real];
-	size_t		i = timer->place;
-	SbTimer    *last;
+	Heap *h = &heaps[timer->real];
+	size_t i = timer->place;
+	SbTimer *last;
 
 	if (i == 0)
 		return;
@@ -118,7 +118,7 @@ sb_timer_cancel(SbTimer *timer)
 void
 sb_timer_set(SbTimer *timer, int64_t after)
 {
-	Heap	   *h = &heaps[timer->real];
+	Heap *h = &heaps[timer->real];
 
 	sb_timer_cancel(timer);
 	timer->due = (timer->real ? sb_real() : sb_now()) + after;
@@ -139,7 +139,7 @@ sb_timer_wait(int most)
 {
 	for (int i = 0; i < 2; i++)
 	{
-		int64_t		left;
+		int64_t left;
 
 		if (heaps[i].count == 0)
 			continue;
@@ -158,12 +158,12 @@ sb_timer_run(void)
 {
 	for (int i = 0; i < 2; i++)
 	{
-		int64_t		now = i ? sb_real() : sb_now();
+		int64_t now = i ? sb_real() : sb_now();
 
 		/* timers set by the functions called here come due after `now` */
 		while (heaps[i].count > 0 && heaps[i].at[1]->due <= now)
 		{
-			SbTimer    *t = heaps[i].at[1];
+			SbTimer *t = heaps[i].at[1];
 
 			sb_timer_cancel(t);
 			t->fire(t);

@@ -13,15 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SB_SECOND	INT64_C(1000000)
+#define SB_SECOND INT64_C(1000000)
 
 typedef struct SbTimer SbTimer;
 struct SbTimer
 {
-	int64_t		due;
-	size_t		place;			/* 1-based place in its heap; 0: not set */
-	bool		real;			/* runs on the monotonic clock */
-	void		(*fire) (SbTimer *timer);
+	int64_t due;
+	size_t place; /* 1-based place in its heap; 0: not set */
+	bool real;    /* runs on the monotonic clock */
+	void (*fire)(SbTimer *timer);
 };
 
 extern int64_t sb_now(void);
@@ -34,10 +34,10 @@ extern void sb_timer_set(SbTimer *timer, int64_t after);
 extern void sb_timer_cancel(SbTimer *timer);
 
 /* Called when the soonest timer may have changed: the loop has to ask again. */
-extern void (*sb_timer_changed) (void);
+extern void (*sb_timer_changed)(void);
 
 /* Milliseconds until the next timer, at most `most`. */
-extern int	sb_timer_wait(int most);
+extern int sb_timer_wait(int most);
 
 /* Fires what is due. A fired timer is unset before its function runs. */
 extern void sb_timer_run(void);

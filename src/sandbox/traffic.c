@@ -12,8 +12,8 @@
 
 #include "sandbox/refusal.h"
 
-#define MAX_WAITING		1000000
-#define MAX_STEPS		8
+#define MAX_WAITING 1000000
+#define MAX_STEPS 8
 
 typedef enum Rank
 {
@@ -27,28 +27,28 @@ static const char *const rank_names[] = {"sent", "delivered", "read", "failed"};
 
 typedef struct Step
 {
-	Rank		rank;
-	int			after;			/* ms after the message was taken */
+	Rank rank;
+	int after; /* ms after the message was taken */
 } Step;
 
 /* A taken message with statuses still to leave. One allocation. */
 typedef struct Pending
 {
-	SbTimer		timer;
+	SbTimer timer;
 	struct Pending *next;
 	struct Pending *prev;
-	SbNumber   *number;
+	SbNumber *number;
 	const char *phone;
 	const char *user_id;
 	const char *callback_data;
-	const char *category;		/* static */
-	bool		free;
-	int			code;
-	uint8_t		nsteps;
-	uint8_t		at;
-	Step		steps[MAX_STEPS];
-	char		wamid[128];
-	char		text[];
+	const char *category; /* static */
+	bool free;
+	int code;
+	uint8_t nsteps;
+	uint8_t at;
+	Step steps[MAX_STEPS];
+	char wamid[128];
+	char text[];
 } Pending;
 
 static Pending ring = {.next = &ring, .prev = &ring};
@@ -92,12 +92,12 @@ static int
 tell(const Pending *p, int i, SbWait *wait)
 {
 	static SbBuffer b;
-	Rank		rank = p->steps[i].rank;
+	Rank rank = p->steps[i].rank;
 
 	sb_clear(&b);
 	sb_value_head(&b, p->number);
-	sb_addf(&b, ",\"statuses\":[{\"id\":\"%s\",\"status\":\"%s\",\"timestamp\":\"%lld\"", p->wamid, rank_names[rank],
-			(long long) (sb_now() / SB_SECOND));
+	sb_addf(&b, ",\"statuses\":[{\"id\":\"%s\",\"status\":\"%s\",\"timestamp\":\"%lld\"", p->wamid,
+			rank_names[rank], (long long) (sb_now() / SB_SECOND));
 	if (p->phone != NULL)
 		sb_addf(&b, ",\"recipient_id\":\"%s\"", p->phone);
 	if (p->user_id != NULL)
@@ -117,8 +117,10 @@ tell(const Pending *p, int i, SbWait *wait)
 		sb_adds(&b, "]");
 	}
 	else if (rank != RANK_READ)
-		sb_addf(&b, ",\"pricing\":{\"billable\":%s,\"pricing_model\":\"PMP\",\"type\":\"%s\",\"category\":\"%s\"}",
-				p->free ? "false" : "true", p->free ? "free_customer_service" : "regular", p->category);
+		sb_addf(
+			&b,
+			",\"pricing\":{\"billable\":%s,\"pricing_model\":\"PMP\",\"type\":\"%s\",\"category\":\"%s\"}",
+			p->free ? "false" : "true", p->free ? "free_customer_service" : "regular", p->category);
 	sb_adds(&b, "}]}");
 	return sb_webhook(p->number->waba, p->number, "messages", b.data, wait);
 }
@@ -126,8 +128,8 @@ tell(const Pending *p, int i, SbWait *wait)
 static void
 next_status(SbTimer *timer)
 {
-	Pending    *p = (Pending *) timer;	/* its first member */
-	int			before = p->steps[p->at].after;
+	Pending *p = (Pending *) timer; /* its first member */
+	int before = p->steps[p->at].after;
 
 	tell(p, p->at++, NULL);
 	if (p->at < p->nsteps)
@@ -141,18 +143,15 @@ add_step(Pending *p, Rank rank, int after, bool twice)
 {
 	for (int i = 0; i < (twice ? 2 : 1); i++)
 		if (p->nsteps < MAX_STEPS)
-			p->steps[p->nsteps++] = (Step)
-		{
-			rank, after
-		};
+			p->steps[p->nsteps++] = (Step){rank, after};
 }
 
 static void
 plan(Pending *p, const SbSent *sent, SbStatusFault how)
 {
 	const SbSettings *s = &sb_settings;
-	bool		twice = how == SB_STATUS_TWICE;
-	bool		reads = sent->reads && s->read_after >= 0;
+	bool twice = how == SB_STATUS_TWICE;
+	bool reads = sent->reads && s->read_after >= 0;
 
 	if (how == SB_STATUS_NEVER)
 		return;
@@ -185,8 +184,8 @@ plan(Pending *p, const SbSent *sent, SbStatusFault how)
 static const char *
 keep(Pending *p, size_t *used, const char *s)
 {
-	char	   *copy = p->text + *used;
-	size_t		n;
+	char *copy = p->text + *used;
+	size_t n;
 
 	if (s == NULL)
 		return NULL;
@@ -206,9 +205,10 @@ void
 sb_sent(const SbSent *sent, const SbFault *fault, SbWait *first)
 {
 	SbStatusFault how = fault ? fault->statuses : SB_STATUS_NORMAL;
-	const char *data = fault && fault->change_callback_data ? fault->callback_data : sent->callback_data;
-	size_t		used = 0;
-	Pending    *p;
+	const char *data =
+		fault && fault->change_callback_data ? fault->callback_data : sent->callback_data;
+	size_t used = 0;
+	Pending *p;
 
 	if (waiting >= MAX_WAITING)
 	{
@@ -238,7 +238,7 @@ sb_sent(const SbSent *sent, const SbFault *fault, SbWait *first)
 	waiting++;
 	if (how == SB_STATUS_FIRST && first != NULL)
 	{
-		int			before = p->steps[0].after;
+		int before = p->steps[0].after;
 
 		tell(p, p->at++, first);
 		if (p->at == p->nsteps)
@@ -255,15 +255,15 @@ sb_inbound(SbNumber *number, const char *phone, json_t *body, SbWait *wait, char
 {
 	static SbBuffer b;
 	SbCustomer *c = sb_customer(phone);
-	SbPair	   *pair = sb_pair(number, phone, true);
-	bool		hidden = c && c->hidden;
+	SbPair *pair = sb_pair(number, phone, true);
+	bool hidden = c && c->hidden;
 	const char *given = json_string_value(json_object_get(body, "id"));
-	int64_t		now = sb_now();
-	char		user_id[64];
-	char	   *text;
-	json_t	   *message = json_object();
+	int64_t now = sb_now();
+	char user_id[64];
+	char *text;
+	json_t *message = json_object();
 	const char *key;
-	json_t	   *value;
+	json_t *value;
 
 	if (given != NULL && strlen(given) < 128)
 		memcpy(wamid, given, strlen(given) + 1);
@@ -280,7 +280,7 @@ sb_inbound(SbNumber *number, const char *phone, json_t *body, SbWait *wait, char
 	json_object_set_new(message, "timestamp", json_sprintf("%lld", (long long) (now / SB_SECOND)));
 	json_object_foreach(body, key, value)
 		if (strcmp(key, "id") != 0)
-		json_object_set(message, key, value);
+			json_object_set(message, key, value);
 
 	sb_clear(&b);
 	sb_value_head(&b, number);

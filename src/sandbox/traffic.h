@@ -13,15 +13,15 @@
 /* A message that was taken, as its statuses will tell of it. */
 typedef struct SbSent
 {
-	SbNumber   *number;
+	SbNumber *number;
 	const char *wamid;
-	const char *phone;			/* NULL when only the user id is known */
-	const char *user_id;		/* NULL: not told */
-	const char *callback_data;	/* NULL: none */
-	const char *category;		/* service, marketing, utility, authentication */
-	bool		free;			/* in the customer service window */
-	bool		reads;
-	int			failed;			/* code: one status, "failed" */
+	const char *phone;         /* NULL when only the user id is known */
+	const char *user_id;       /* NULL: not told */
+	const char *callback_data; /* NULL: none */
+	const char *category;      /* service, marketing, utility, authentication */
+	bool free;                 /* in the customer service window */
+	bool reads;
+	int failed; /* code: one status, "failed" */
 } SbSent;
 
 /*
@@ -37,7 +37,8 @@ extern void sb_sent(const SbSent *sent, const SbFault *fault, SbWait *first);
  * added where they are missing. Opens the window. Returns the number of apps
  * told; wamid gets the id.
  */
-extern int	sb_inbound(SbNumber *number, const char *phone, json_t *body, SbWait *wait, char wamid[128]);
+extern int
+sb_inbound(SbNumber *number, const char *phone, json_t *body, SbWait *wait, char wamid[128]);
 
 /* {"messaging_product":"whatsapp","metadata":{...} : the start of every value of the field "messages" */
 extern void sb_value_head(SbBuffer *b, const SbNumber *number);

@@ -16,36 +16,35 @@
 
 #include "sandbox/buffer.h"
 
-#define MAX_PAIRS		1000000
-#define KNOWN_WAMIDS	(1 << 18)
+#define MAX_PAIRS 1000000
+#define KNOWN_WAMIDS (1 << 18)
 
-SbWorld		sb_world;
-SbSettings	sb_settings;
+SbWorld sb_world;
+SbSettings sb_settings;
 
-static uint64_t random_state;	/* of the message ids */
-static uint64_t known[KNOWN_WAMIDS];	/* open-addressed, never emptied slots */
+static uint64_t random_state;        /* of the message ids */
+static uint64_t known[KNOWN_WAMIDS]; /* open-addressed, never emptied slots */
 static uint64_t known_ring[KNOWN_WAMIDS / 2];
 static uint64_t known_count;
 
 void
 sb_settings_reset(void)
 {
-	sb_settings = (SbSettings)
-	{
+	sb_settings = (SbSettings){
 		.sent_after = 20,
-			.delivered_after = 60,
-			.read_after = 200,
-			.enforce_limits = true,
-			.strangers = true,
-			.user_ids = true,
-			.tolerance = 50,
-			.retry_first = 1000,
-			.webhook_timeout = 10000,
-			.webhook_flights = 8,
-			.webhook_batch = 1000,
-			.queue_bytes = INT64_C(256) << 20,
-			.ledger_entries = 100000,
-			.ledger_bytes = INT64_C(64) << 20,
+		.delivered_after = 60,
+		.read_after = 200,
+		.enforce_limits = true,
+		.strangers = true,
+		.user_ids = true,
+		.tolerance = 50,
+		.retry_first = 1000,
+		.webhook_timeout = 10000,
+		.webhook_flights = 8,
+		.webhook_batch = 1000,
+		.queue_bytes = INT64_C(256) << 20,
+		.ledger_entries = 100000,
+		.ledger_bytes = INT64_C(64) << 20,
 	};
 }
 
@@ -54,7 +53,7 @@ sb_settings_reset(void)
 static void
 drop_app(void *p)
 {
-	SbApp	   *a = p;
+	SbApp *a = p;
 
 	free(a->id);
 	free(a->secret);
@@ -87,7 +86,7 @@ drop_template(void *p)
 static void
 drop_waba(void *p)
 {
-	SbWaba	   *w = p;
+	SbWaba *w = p;
 
 	for (int i = 0; i < w->nsubs; i++)
 		free(w->subs[i].url);
@@ -101,7 +100,7 @@ drop_waba(void *p)
 static void
 drop_number(void *p)
 {
-	SbNumber   *n = p;
+	SbNumber *n = p;
 
 	for (int i = 0; i < n->nallowed; i++)
 		free(n->allowed[i]);
@@ -121,7 +120,7 @@ drop_number(void *p)
 static void
 drop_token(void *p)
 {
-	SbToken    *t = p;
+	SbToken *t = p;
 
 	free(t->token);
 	free(t->label);
@@ -132,7 +131,7 @@ drop_token(void *p)
 static void
 drop_code(void *p)
 {
-	SbCode	   *c = p;
+	SbCode *c = p;
 
 	free(c->code);
 	free(c->user_id);
@@ -180,11 +179,11 @@ random_bytes(void *p, int n)
 char *
 sb_new_id(void)
 {
-	char		text[32];
+	char text[32];
 
 	if (sb_world.last_id == 0)
 	{
-		uint32_t	start;
+		uint32_t start;
 
 		random_bytes(&start, sizeof(start));
 		sb_world.last_id = UINT64_C(100000000000000) + start % 1000000 * UINT64_C(100000000);
@@ -197,7 +196,7 @@ sb_new_id(void)
 void
 sb_random_text(char *out, int n, const char *alphabet)
 {
-	size_t		letters = strlen(alphabet);
+	size_t letters = strlen(alphabet);
 	unsigned char raw[256];
 
 	random_bytes(raw, n);
@@ -210,7 +209,7 @@ sb_random_text(char *out, int n, const char *alphabet)
 static uint64_t
 next_random(void)
 {
-	uint64_t	z;
+	uint64_t z;
 
 	if (random_state == 0)
 		random_bytes(&random_state, sizeof(random_state));
@@ -227,15 +226,15 @@ next_random(void)
 static void
 remember(uint64_t hash)
 {
-	size_t		half = KNOWN_WAMIDS / 2;
-	size_t		i;
+	size_t half = KNOWN_WAMIDS / 2;
+	size_t i;
 
 	if (known_count >= half && known_count % (half / 2) == 0)
 	{
 		memset(known, 0, sizeof(known));
 		for (size_t k = half / 2; k > 0; k--)
 		{
-			uint64_t	h = known_ring[(known_count - k) % half];
+			uint64_t h = known_ring[(known_count - k) % half];
 
 			for (i = h % KNOWN_WAMIDS; known[i] != 0; i = (i + 1) % KNOWN_WAMIDS)
 				;
@@ -251,7 +250,7 @@ remember(uint64_t hash)
 static uint64_t
 wamid_hash(const char *wamid)
 {
-	uint64_t	h = sb_hash(wamid, strlen(wamid));
+	uint64_t h = sb_hash(wamid, strlen(wamid));
 
 	return h ? h : 1;
 }
@@ -259,7 +258,7 @@ wamid_hash(const char *wamid)
 bool
 sb_wamid_known(const char *wamid)
 {
-	uint64_t	h = wamid_hash(wamid);
+	uint64_t h = wamid_hash(wamid);
 
 	for (size_t i = h % KNOWN_WAMIDS; known[i] != 0; i = (i + 1) % KNOWN_WAMIDS)
 		if (known[i] == h)
@@ -278,10 +277,10 @@ sb_new_wamid(const char *phone, bool inbound, char out[128])
 	static const char hex[] = "0123456789ABCDEF";
 	static SbBuffer text;
 	unsigned char raw[64];
-	size_t		n = strlen(phone);
-	uint64_t	random = next_random();
-	int			digits = inbound ? 20 : 18;
-	size_t		p = 0;
+	size_t n = strlen(phone);
+	uint64_t random = next_random();
+	int digits = inbound ? 20 : 18;
+	size_t p = 0;
 
 	if (n > 20)
 		n = 20;
@@ -298,7 +297,8 @@ sb_new_wamid(const char *phone, bool inbound, char out[128])
 	raw[p++] = inbound ? 0x14 : 0x12;
 	for (int i = 0; i < digits; i++)
 	{
-		raw[p++] = (unsigned char) hex[i < 16 ? random >> (60 - 4 * i) & 15 : (unsigned) (0xA7C3 >> (4 * (i - 16))) & 15];
+		raw[p++] = (unsigned char)
+			hex[i < 16 ? random >> (60 - 4 * i) & 15 : (unsigned) (0xA7C3 >> (4 * (i - 16))) & 15];
 	}
 	raw[p++] = 0x00;
 	sb_clear(&text);
@@ -331,9 +331,9 @@ sb_number(const char *id)
 SbNumber *
 sb_number_any(const char *id_or_phone)
 {
-	SbNumber   *n = sb_number(id_or_phone);
-	char		digits[16];
-	size_t		pos = 0;
+	SbNumber *n = sb_number(id_or_phone);
+	char digits[16];
+	size_t pos = 0;
 
 	if (n != NULL || id_or_phone == NULL || !sb_digits(id_or_phone, digits))
 		return n;
@@ -359,8 +359,8 @@ SbCustomer *
 sb_customer_by_user_id(const char *user_id, const char *business_id)
 {
 	SbCustomer *c = sb_table_get(&sb_world.user_ids, user_id);
-	char		derived[64];
-	size_t		pos = 0;
+	char derived[64];
+	size_t pos = 0;
 
 	if (c != NULL)
 		return c;
@@ -382,16 +382,15 @@ sb_user_id(const char *phone, const char *business_id, char out[64])
 	{
 		const char *prefix;
 		const char *country;
-	}			countries[] = {
-		{"62", "ID"}, {"65", "SG"}, {"60", "MY"}, {"63", "PH"}, {"66", "TH"},
-		{"84", "VN"}, {"91", "IN"}, {"44", "GB"}, {"49", "DE"}, {"55", "BR"},
-		{"61", "AU"}, {"81", "JP"},
+	} countries[] = {
+		{"62", "ID"}, {"65", "SG"}, {"60", "MY"}, {"63", "PH"}, {"66", "TH"}, {"84", "VN"},
+		{"91", "IN"}, {"44", "GB"}, {"49", "DE"}, {"55", "BR"}, {"61", "AU"}, {"81", "JP"},
 	};
 	const char *country = "US";
 	unsigned char digest[32];
-	unsigned	len;
-	char		text[128];
-	uint64_t	a;
+	unsigned len;
+	char text[128];
+	uint64_t a;
 	SbCustomer *c = sb_customer(phone);
 
 	if (c != NULL && c->user_id != NULL)
@@ -412,7 +411,7 @@ sb_user_id(const char *phone, const char *business_id, char out[64])
 bool
 sb_digits(const char *text, char out[16])
 {
-	int			n = 0;
+	int n = 0;
 
 	for (; *text != '\0'; text++)
 	{
@@ -433,10 +432,10 @@ sb_digits(const char *text, char out[16])
 static void
 sweep_pairs(SbNumber *number)
 {
-	SbTable		keep = {0};
-	size_t		pos = 0;
-	SbPair	   *p;
-	int64_t		now = sb_now();
+	SbTable keep = {0};
+	size_t pos = 0;
+	SbPair *p;
+	int64_t now = sb_now();
 
 	while ((p = sb_table_next(&number->pairs, &pos)) != NULL)
 	{
@@ -455,8 +454,8 @@ sweep_pairs(SbNumber *number)
 SbPair *
 sb_pair(SbNumber *number, const char *key, bool make)
 {
-	SbPair	   *p = sb_table_get(&number->pairs, key);
-	size_t		n;
+	SbPair *p = sb_table_get(&number->pairs, key);
+	size_t n;
 
 	if (p != NULL || !make)
 		return p;
@@ -492,7 +491,7 @@ sb_token_reaches(const SbToken *token, const SbWaba *waba)
 int
 sb_count_params(const char *text, bool *named)
 {
-	int			n = 0;
+	int n = 0;
 
 	*named = false;
 	if (text == NULL)
@@ -514,7 +513,7 @@ sb_count_params(const char *text, bool *named)
 SbTemplate *
 sb_template(const SbWaba *waba, const char *name, const char *language)
 {
-	char		key[600];
+	char key[600];
 
 	if (snprintf(key, sizeof(key), "%s\n%s", name, language) >= (int) sizeof(key))
 		return NULL;
@@ -524,7 +523,9 @@ sb_template(const SbWaba *waba, const char *name, const char *language)
 /* ---------- scopes ---------- */
 
 static const char *const scope_names[] = {
-	"whatsapp_business_messaging", "whatsapp_business_management", "business_management",
+	"whatsapp_business_messaging",
+	"whatsapp_business_management",
+	"business_management",
 };
 
 uint32_t
