@@ -14,6 +14,7 @@
 #include "utils/tuplestore.h"
 
 #include "base/compat.h"
+#include "base/fault.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
@@ -365,3 +366,28 @@ laras_list_workers(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_VOID();
 }
+
+#ifdef LARAS_FAULTS
+/* ------------------------------------------------------------------------
+ * For tests only
+ * ------------------------------------------------------------------------
+ */
+
+PG_FUNCTION_INFO_V1(laras_test_queue_work);
+
+/* Queues work for the worker of that kind, as a room's function would. */
+Datum
+laras_test_queue_work(PG_FUNCTION_ARGS)
+{
+	laras_work_queued((LarasWork) PG_GETARG_INT32(0));
+	PG_RETURN_VOID();
+}
+
+/* A duty that does what laras.fault says. */
+LarasTurn
+laras_test_duty(void)
+{
+	LARAS_FAULT("duty_test");
+	return LARAS_TURN_IDLE;
+}
+#endif

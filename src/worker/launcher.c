@@ -193,7 +193,7 @@ remember_crashes(const Wanted *wanted, const LarasWorkerSpec *spec,
 			 errmsg("laras %s in database \"%s\" crashed (%d in a row) and took the server down with it",
 					spec->name, NameStr(wanted->name), crashes.in_a_row),
 			 errdetail("It is started again in %d ms.", (int) delay),
-			 errhint("laras.resume_workers() starts it at once.")));
+			 errhint("Call laras.resume_workers() in that database to start it at once.")));
 }
 
 /*
@@ -387,7 +387,7 @@ note_refusal(LarasDatabaseSlot *database, const LarasWorkerSpec *spec, int64 now
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("no background worker slot is free for laras %s in database \"%s\"",
 						spec->name, NameStr(database->name)),
-				 errdetail("laras goes on without it and tries again."),
+				 errdetail("The other workers go on without it, and it is tried again later."),
 				 errhint("Raise max_worker_processes and restart the server.")));
 	return now + delay;
 }
@@ -544,7 +544,7 @@ server_is_new_enough(void)
 {
 	static const int least[] = {150018, 160014, 170010, 180004};
 	const char *text = GetConfigOption("server_version_num", false, false);
-	int			version = atoi(text);
+	int			version = pg_strtoint32(text);
 
 	for (int i = 0; i < lengthof(least); i++)
 	{

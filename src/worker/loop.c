@@ -436,15 +436,31 @@ laras_worker_wait(long ms)
  * ------------------------------------------------------------------------
  */
 
+/* Stop points of crash tests, one for each kind: keeper_start, keeper_turn ... */
+#ifdef LARAS_FAULTS
+static void
+fault_point(const char *point)
+{
+	char		name[NAMEDATALEN];
+
+	snprintf(name, sizeof(name), "%s_%s", my_spec->name, point);
+	LARAS_FAULT(name);
+}
+#else
+#define fault_point(point) ((void) 0)
+#endif
+
 static void
 one_turn(void *arg)
 {
+	fault_point("turn");
 	*(LarasTurn *) arg = my_spec->turn();
 }
 
 static void
 one_main(void *arg)
 {
+	fault_point("turn");
 	*(int *) arg = my_spec->main(NameStr(my_database->name),
 								 (int) (my_database - laras_workers->database));
 }
@@ -695,7 +711,7 @@ laras_worker_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 
 	attach_slot(DatumGetInt32(arg), &start);
-	LARAS_FAULT("worker_start");
+	fault_point("start");
 
 	BackgroundWorkerInitializeConnectionByOid(start.database, start.role, 0);
 	if (RecoveryInProgress())

@@ -41,5 +41,8 @@ const LarasWorkerSpec laras_worker_specs[] = {
 
 /* What the keeper does. */
 const LarasKeeperDuty laras_keeper_duties[] = {
+#ifdef LARAS_FAULTS
+	{"test", 3600 * 1000, true, laras_test_duty},
+#endif
 	{NULL}
 };

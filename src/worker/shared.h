@@ -177,6 +177,9 @@ typedef struct LarasWorkerStart
 	uint32		incarnation;
 } LarasWorkerStart;
 
+/* control.c, in the build with fault points */
+extern LarasTurn laras_test_duty(void);
+
 /* keeper.c */
 extern LarasTurn laras_keeper_turn(void);
 
