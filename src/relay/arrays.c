@@ -12,14 +12,14 @@
 
 #include <arpa/inet.h>
 
-#define HEADER		20
-#define KEEP_BYTES	(1 << 20)
+#define HEADER 20
+#define KEEP_BYTES (1 << 20)
 
 static bool
 room(LarasArray *array, size_t n)
 {
-	size_t		capacity = array->capacity ? array->capacity : 8192;
-	char	   *grown;
+	size_t capacity = array->capacity ? array->capacity : 8192;
+	char *grown;
 
 	if (array->failed)
 		return false;
@@ -48,7 +48,7 @@ put_int32(char *at, uint32_t value)
 uint32_t
 laras_read_int32(const char *at)
 {
-	uint32_t	value;
+	uint32_t value;
 
 	memcpy(&value, at, 4);
 	return ntohl(value);
@@ -103,7 +103,7 @@ laras_array_free(LarasArray *array)
 int
 laras_array_open(const char *data, int length, const char **at)
 {
-	uint32_t	count;
+	uint32_t count;
 
 	if (length < 12)
 		return -1;
@@ -119,7 +119,7 @@ laras_array_open(const char *data, int length, const char **at)
 bool
 laras_array_next(const char **at, const char *end, const char **bytes, size_t *length)
 {
-	uint32_t	n;
+	uint32_t n;
 
 	if (end - *at < 4)
 		return false;

@@ -9,11 +9,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define BACKOFF_MIN_MS	100
-#define BACKOFF_MAX_MS	5000
-#define CONNECT_MS		5000
-#define LARGE_RESULT	(1 << 20)	/* a connection that has received this is replaced */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 5000
+#define CONNECT_MS 5000
+#define LARGE_RESULT (1 << 20) /* a connection that has received this is replaced */
 
 typedef enum LinkState
 {
@@ -27,18 +28,18 @@ typedef enum LinkState
 struct LarasLink
 {
 	LarasDatabase *database;
-	LinkState	state;
-	PGconn	   *conn;
+	LinkState state;
+	PGconn *conn;
 	LarasHttpWatch *watch;
-	LarasHttpTimer timer;		/* reconnect, connect deadline or statement deadline */
-	int			backoff_ms;
-	int			prepared;		/* while setting up */
-	PGresult   *result;			/* first result of the statement */
-	bool		failed;
-	bool		grown;			/* received so much that its buffer is to be dropped */
-	char		sqlstate[6];
-	LarasDone	done;
-	void	   *arg;
+	LarasHttpTimer timer; /* reconnect, connect deadline or statement deadline */
+	int backoff_ms;
+	int prepared;     /* while setting up */
+	PGresult *result; /* first result of the statement */
+	bool failed;
+	bool grown; /* received so much that its buffer is to be dropped */
+	char sqlstate[6];
+	LarasDone done;
+	void *arg;
 };
 
 struct LarasDatabase
@@ -46,13 +47,14 @@ struct LarasDatabase
 	LarasHttpServer *server;
 	const char *conninfo;
 	const LarasStatement *statements;
-	int			statement_ms;
-	bool		closing;
-	bool		was_up;			/* what the log said last */
-	bool		told_failure;
+	unsigned jitter; /* where waiting times come from; no secret hangs on it */
+	int statement_ms;
+	bool closing;
+	bool was_up; /* what the log said last */
+	bool told_failure;
 	LarasDatabaseStats stats;
-	int			nlinks;
-	LarasLink	links[];
+	int nlinks;
+	LarasLink links[];
 };
 
 static void link_ready(int fd, int ready, void *arg);
@@ -61,23 +63,22 @@ static void link_ready(int fd, int ready, void *arg);
  * Weaker than "on" would answer 200 before the commit is on disk; stronger
  * settings of the role are left alone.
  */
-static const char durable[] =
-	"SELECT pg_catalog.set_config('synchronous_commit', 'on', false)"
-	" WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
+static const char durable[] = "SELECT pg_catalog.set_config('synchronous_commit', 'on', false)"
+							  " WHERE pg_catalog.current_setting('synchronous_commit') = 'off'";
 
 /* Conditions of the server, not of the statement: another try now is no use. */
 static bool
 is_unavailable(const char *sqlstate)
 {
 	return strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "53", 2) == 0 ||
-		strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "58", 2) == 0 ||
-		strcmp(sqlstate, "25006") == 0;
+		   strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "58", 2) == 0 ||
+		   strcmp(sqlstate, "25006") == 0;
 }
 
 static void
 log_state(LarasDatabase *database, const char *sqlstate)
 {
-	bool		up = laras_database_is_up(database);
+	bool up = laras_database_is_up(database);
 
 	if (up)
 		database->told_failure = false;
@@ -86,7 +87,8 @@ log_state(LarasDatabase *database, const char *sqlstate)
 	else if (!up && (database->was_up || !database->told_failure))
 	{
 		/* never libpq's message: it may quote what the server was told */
-		laras_http_log("database: not connected (SQLSTATE %s), trying again", sqlstate[0] ? sqlstate : "none");
+		laras_http_log("database: not connected (SQLSTATE %s), trying again",
+					   sqlstate[0] ? sqlstate : "none");
 		database->told_failure = true;
 	}
 	database->was_up = up;
@@ -97,9 +99,9 @@ static void
 link_down(LarasLink *link)
 {
 	LarasDatabase *database = link->database;
-	LinkState	was = link->state;
-	LarasDone	done = link->done;
-	unsigned	jitter;
+	LinkState was = link->state;
+	LarasDone done = link->done;
+	unsigned jitter;
 
 	laras_http_timer_clear(database->server, &link->timer);
 	if (link->watch)
@@ -122,7 +124,8 @@ link_down(LarasLink *link)
 		link->backoff_ms = link->backoff_ms ? link->backoff_ms * 2 : BACKOFF_MIN_MS;
 		if (link->backoff_ms > BACKOFF_MAX_MS)
 			link->backoff_ms = BACKOFF_MAX_MS;
-		jitter = (unsigned) random() % (unsigned) (link->backoff_ms / 2 + 1);
+		database->jitter = database->jitter * 1103515245u + 12345u;
+		jitter = (database->jitter >> 8) % (unsigned) (link->backoff_ms / 2 + 1);
 		laras_http_timer_set(database->server, &link->timer, link->backoff_ms / 2 + (int) jitter);
 		log_state(database, link->sqlstate);
 	}
@@ -136,7 +139,8 @@ rewatch(LarasLink *link, int want)
 	/* while connecting, libpq may have closed one socket and opened another */
 	if (link->watch)
 		laras_http_unwatch(link->watch);
-	link->watch = laras_http_watch(link->database->server, PQsocket(link->conn), want, link_ready, link);
+	link->watch =
+		laras_http_watch(link->database->server, PQsocket(link->conn), want, link_ready, link);
 	return link->watch != NULL;
 }
 
@@ -151,9 +155,8 @@ quiet_notice(void *arg, const PGresult *result)
 static void
 link_connect(LarasLink *link)
 {
-	static const char *const keywords[] = {
-		"dbname", "client_encoding", "fallback_application_name", NULL
-	};
+	static const char *const keywords[] = {"dbname", "client_encoding", "fallback_application_name",
+										   NULL};
 	const char *values[] = {link->database->conninfo, "UTF8", "laras-relay", NULL};
 
 	link->sqlstate[0] = '\0';
@@ -162,7 +165,8 @@ link_connect(LarasLink *link)
 	if (link->conn)
 		PQsetNoticeReceiver(link->conn, quiet_notice, NULL);
 	laras_http_timer_set(link->database->server, &link->timer, CONNECT_MS);
-	if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD || !rewatch(link, LARAS_HTTP_WRITABLE))
+	if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD ||
+		!rewatch(link, LARAS_HTTP_WRITABLE))
 		link_down(link);
 }
 
@@ -170,7 +174,7 @@ link_connect(LarasLink *link)
 static void
 link_timer(void *arg)
 {
-	LarasLink  *link = arg;
+	LarasLink *link = arg;
 
 	if (link->state == LINK_DOWN)
 		link_connect(link);
@@ -186,9 +190,10 @@ link_timer(void *arg)
 static bool
 flush(LarasLink *link)
 {
-	int			left = PQflush(link->conn);
+	int left = PQflush(link->conn);
 
-	return left >= 0 && laras_http_rewatch(link->watch, LARAS_HTTP_READABLE | (left ? LARAS_HTTP_WRITABLE : 0));
+	return left >= 0 &&
+		   laras_http_rewatch(link->watch, LARAS_HTTP_READABLE | (left ? LARAS_HTTP_WRITABLE : 0));
 }
 
 /* Next step of setting up, after the one before succeeded. */
@@ -197,12 +202,13 @@ set_up(LarasLink *link)
 {
 	LarasDatabase *database = link->database;
 	const LarasStatement *statement = &database->statements[link->prepared];
-	bool		sent;
+	bool sent;
 
 	if (link->prepared < 0)
 		sent = PQsendQuery(link->conn, durable);
 	else if (statement->name)
-		sent = PQsendPrepare(link->conn, statement->name, statement->text, statement->nparams, statement->types);
+		sent = PQsendPrepare(link->conn, statement->name, statement->text, statement->nparams,
+							 statement->types);
 	else
 	{
 		laras_http_timer_clear(database->server, &link->timer);
@@ -268,10 +274,10 @@ keep_result(LarasLink *link, PGresult *result)
 static void
 statement_ended(LarasLink *link)
 {
-	PGresult   *result = link->result;
-	LarasDone	done = link->done;
-	bool		failed = link->failed;
-	char		sqlstate[6];
+	PGresult *result = link->result;
+	LarasDone done = link->done;
+	bool failed = link->failed;
+	char sqlstate[6];
 
 	link->result = NULL;
 	if (link->state == LINK_SETTING_UP)
@@ -300,13 +306,14 @@ statement_ended(LarasLink *link)
 	if (!failed)
 		done(LARAS_COMMITTED, result, "00000", link->arg);
 	else
-		done(is_unavailable(sqlstate) ? LARAS_UNAVAILABLE : LARAS_FAILED, NULL, sqlstate, link->arg);
+		done(is_unavailable(sqlstate) ? LARAS_UNAVAILABLE : LARAS_FAILED, NULL, sqlstate,
+			 link->arg);
 }
 
 static void
 link_ready(int fd, int ready, void *arg)
 {
-	LarasLink  *link = arg;
+	LarasLink *link = arg;
 
 	(void) fd;
 	if (link->state == LINK_CONNECTING)
@@ -323,7 +330,7 @@ link_ready(int fd, int ready, void *arg)
 	if (link->state == LINK_FREE)
 	{
 		/* an unasked word: notices are dropped, a farewell ends the connection */
-		PGnotify   *notify;
+		PGnotify *notify;
 
 		while ((notify = PQnotifies(link->conn)) != NULL)
 			PQfreemem(notify);
@@ -333,7 +340,7 @@ link_ready(int fd, int ready, void *arg)
 	}
 	while (link->state == LINK_BUSY || link->state == LINK_SETTING_UP)
 	{
-		PGresult   *result;
+		PGresult *result;
 
 		if (PQisBusy(link->conn))
 			return;
@@ -352,22 +359,23 @@ link_ready(int fd, int ready, void *arg)
 }
 
 LarasDatabase *
-laras_database_open(LarasHttpServer *server, const char *conninfo, int connections, int statement_ms,
-					const LarasStatement *statements)
+laras_database_open(LarasHttpServer *server, const char *conninfo, int connections,
+					int statement_ms, const LarasStatement *statements)
 {
-	LarasDatabase *database = calloc(1, sizeof(*database) + (size_t) connections * sizeof(LarasLink));
+	LarasDatabase *database =
+		calloc(1, sizeof(*database) + (size_t) connections * sizeof(LarasLink));
 
 	if (database == NULL)
 		return NULL;
-	srandom((unsigned) laras_http_now(server));
 	database->server = server;
+	database->jitter = (unsigned) laras_http_now(server) ^ (unsigned) getpid();
 	database->conninfo = conninfo;
 	database->statements = statements;
 	database->statement_ms = statement_ms;
 	database->nlinks = connections;
 	for (int i = 0; i < connections; i++)
 	{
-		LarasLink  *link = &database->links[i];
+		LarasLink *link = &database->links[i];
 
 		link->database = database;
 		link->timer.fire = link_timer;
@@ -389,7 +397,7 @@ laras_database_close(LarasDatabase *database)
 int
 laras_database_links(const LarasDatabase *database)
 {
-	int			n = 0;
+	int n = 0;
 
 	for (int i = 0; i < database->nlinks; i++)
 		n += database->links[i].state >= LINK_FREE;
@@ -436,7 +444,8 @@ laras_link_send(LarasLink *link, const LarasStatement *statement, const char *co
 	link->done = done;
 	link->arg = arg;
 	laras_http_timer_set(link->database->server, &link->timer, link->database->statement_ms);
-	if (!PQsendQueryPrepared(link->conn, statement->name, statement->nparams, values, lengths, formats, 1) ||
+	if (!PQsendQueryPrepared(link->conn, statement->name, statement->nparams, values, lengths,
+							 formats, 1) ||
 		!flush(link))
 		link_down(link);
 }

@@ -20,28 +20,28 @@ typedef struct LarasLink LarasLink;
 
 typedef enum LarasOutcome
 {
-	LARAS_COMMITTED,			/* result holds the rows */
-	LARAS_FAILED,				/* rolled back; sqlstate says why */
-	LARAS_UNAVAILABLE			/* rolled back, and the next statement would fare no
+	LARAS_COMMITTED,  /* result holds the rows */
+	LARAS_FAILED,     /* rolled back; sqlstate says why */
+	LARAS_UNAVAILABLE /* rolled back, and the next statement would fare no
 								 * better; or the connection was lost and nobody knows */
 } LarasOutcome;
 
 /* Called exactly once a statement. Whoever is called owns result (may be NULL). */
-typedef void (*LarasDone) (LarasOutcome outcome, PGresult *result, const char *sqlstate, void *arg);
+typedef void (*LarasDone)(LarasOutcome outcome, PGresult *result, const char *sqlstate, void *arg);
 
 typedef struct LarasStatement
 {
-	const char *name;			/* of the prepared statement */
+	const char *name; /* of the prepared statement */
 	const char *text;
-	int			nparams;
-	const Oid  *types;
+	int nparams;
+	const Oid *types;
 } LarasStatement;
 
 typedef struct LarasDatabaseStats
 {
-	uint64_t	connects;
-	uint64_t	losses;			/* connections lost or given up while a statement ran */
-	uint64_t	failures;		/* attempts to connect that failed */
+	uint64_t connects;
+	uint64_t losses;   /* connections lost or given up while a statement ran */
+	uint64_t failures; /* attempts to connect that failed */
 } LarasDatabaseStats;
 
 /*
@@ -50,8 +50,9 @@ typedef struct LarasDatabaseStats
  * NULL name. A statement longer than statement_ms costs its connection.
  * Connections become free within a turn of the loop: look in on_turn.
  */
-extern LarasDatabase *laras_database_open(LarasHttpServer *server, const char *conninfo, int connections,
-										  int statement_ms, const LarasStatement *statements);
+extern LarasDatabase *
+laras_database_open(LarasHttpServer *server, const char *conninfo, int connections,
+					int statement_ms, const LarasStatement *statements);
 
 /* Gives up all connections; statements under way end as unavailable. */
 extern void laras_database_close(LarasDatabase *database);
@@ -60,7 +61,7 @@ extern void laras_database_close(LarasDatabase *database);
 extern bool laras_database_is_up(const LarasDatabase *database);
 
 /* Connections that are up: all, and those with nothing to do. */
-extern int	laras_database_links(const LarasDatabase *database);
+extern int laras_database_links(const LarasDatabase *database);
 extern const LarasDatabaseStats *laras_database_stats(const LarasDatabase *database);
 
 /*
@@ -75,7 +76,8 @@ extern bool laras_link_takes_large(const LarasLink *link);
  * back in binary. done is called later, from the loop, or before this returns
  * when the connection turns out to be lost. The parameters are copied.
  */
-extern void laras_link_send(LarasLink *link, const LarasStatement *statement, const char *const *values,
-							const int *lengths, const int *formats, LarasDone done, void *arg);
+extern void
+laras_link_send(LarasLink *link, const LarasStatement *statement, const char *const *values,
+				const int *lengths, const int *formats, LarasDone done, void *arg);
 
-#endif							/* LARAS_RELAY_DATABASE_H */
+#endif /* LARAS_RELAY_DATABASE_H */

@@ -17,9 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Buffers larger than this may fill only three quarters of max_bytes, so that
- * a few slow large bodies cannot shut out the small ones. */
-#define LARGE_BYTES		65536
+/*
+ * Buffers larger than this may fill only three quarters of max_bytes, so that
+ * a few slow large bodies cannot shut out the small ones.
+ */
+#define LARGE_BYTES 65536
 
 /* ---- phases and accounts ---- */
 
@@ -52,14 +54,15 @@ progress(LarasHttpExchange *exchange)
 	const LarasHttpConfig *config = &exchange->server->config;
 
 	if (exchange->phase == PHASE_BODY)
-		exchange->deadline = earlier(exchange->started + config->total_ms,
-									 exchange->entered + config->body_ms +
-									 (int64_t) exchange->reader.body_length * 1000 / config->min_rate);
+		exchange->deadline =
+			earlier(exchange->started + config->total_ms,
+					exchange->entered + config->body_ms +
+						(int64_t) exchange->reader.body_length * 1000 / config->min_rate);
 	else if (exchange->phase == PHASE_WRITE)
 		exchange->deadline = earlier(exchange->entered + config->write_total_ms,
 									 exchange->entered + config->write_ms +
-									 (int64_t) (exchange->out_sent + exchange->body_sent) * 1000 /
-									 config->min_rate);
+										 (int64_t) (exchange->out_sent + exchange->body_sent) *
+											 1000 / config->min_rate);
 }
 
 static void
@@ -72,8 +75,9 @@ enter(LarasHttpExchange *exchange, Phase phase)
 	list_append(&server->phases[phase], exchange);
 	exchange->phase = (uint8_t) phase;
 	exchange->entered = server->now;
-	exchange->deadline = server->now + (phase == PHASE_IDLE ? config->idle_ms :
-										phase == PHASE_HEAD ? config->head_ms : config->linger_ms);
+	exchange->deadline = server->now + (phase == PHASE_IDLE   ? config->idle_ms
+										: phase == PHASE_HEAD ? config->head_ms
+															  : config->linger_ms);
 	progress(exchange);
 }
 
@@ -82,9 +86,9 @@ static bool
 account(LarasHttpExchange *exchange)
 {
 	LarasHttpStats *stats = &exchange->server->stats;
-	size_t		most = exchange->server->config.max_bytes;
-	size_t		bytes = exchange->reader.capacity + exchange->out_length + exchange->body_length;
-	bool		grew = bytes > exchange->counted;
+	size_t most = exchange->server->config.max_bytes;
+	size_t bytes = exchange->reader.capacity + exchange->out_length + exchange->body_length;
+	bool grew = bytes > exchange->counted;
 
 	stats->bytes += bytes - exchange->counted;
 	exchange->counted = bytes;
@@ -135,7 +139,7 @@ laras_http_connection_open(LarasHttpServer *server, int fd)
 	server->stats.connections++;
 	exchange->phase = PHASE_IDLE;
 	list_append(&server->phases[PHASE_IDLE], exchange);
-	enter(exchange, PHASE_HEAD);	/* the first request is awaited like a head */
+	enter(exchange, PHASE_HEAD); /* the first request is awaited like a head */
 	return exchange;
 }
 
@@ -156,7 +160,7 @@ bury(LarasHttpExchange *exchange)
 void
 laras_http_connection_close(LarasHttpExchange *exchange, bool reset)
 {
-	struct linger abort = {.l_onoff = 1,.l_linger = 0};
+	struct linger abort = {.l_onoff = 1, .l_linger = 0};
 
 	if (exchange->item.fd >= 0)
 	{
@@ -207,7 +211,7 @@ static void
 arm(LarasHttpExchange *exchange, bool read, bool write)
 {
 	struct epoll_event event = {.events = (read ? EPOLLIN : 0) | (write ? EPOLLOUT : 0),
-	.data.ptr = &exchange->item};
+								.data.ptr = &exchange->item};
 
 	if (exchange->no_read == !read && exchange->want_write == write)
 		return;
@@ -218,52 +222,61 @@ arm(LarasHttpExchange *exchange, bool read, bool write)
 
 /* ---- answering ---- */
 
+static const struct
+{
+	int status;
+	const char *text;
+} status_texts[] = {
+	{200, "OK"},
+	{201, "Created"},
+	{202, "Accepted"},
+	{204, "No Content"},
+	{302, "Found"},
+	{303, "See Other"},
+	{304, "Not Modified"},
+	{307, "Temporary Redirect"},
+	{308, "Permanent Redirect"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{406, "Not Acceptable"},
+	{408, "Request Timeout"},
+	{409, "Conflict"},
+	{410, "Gone"},
+	{411, "Length Required"},
+	{413, "Content Too Large"},
+	{414, "URI Too Long"},
+	{415, "Unsupported Media Type"},
+	{417, "Expectation Failed"},
+	{422, "Unprocessable Content"},
+	{429, "Too Many Requests"},
+	{431, "Request Header Fields Too Large"},
+	{500, "Internal Server Error"},
+	{501, "Not Implemented"},
+	{502, "Bad Gateway"},
+	{503, "Service Unavailable"},
+	{504, "Gateway Timeout"},
+	{505, "HTTP Version Not Supported"},
+};
+
 const char *
 laras_http_status_text(int status)
 {
-	switch (status)
-	{
-		case 200: return "OK";
-		case 201: return "Created";
-		case 202: return "Accepted";
-		case 204: return "No Content";
-		case 302: return "Found";
-		case 303: return "See Other";
-		case 304: return "Not Modified";
-		case 307: return "Temporary Redirect";
-		case 308: return "Permanent Redirect";
-		case 400: return "Bad Request";
-		case 401: return "Unauthorized";
-		case 403: return "Forbidden";
-		case 404: return "Not Found";
-		case 405: return "Method Not Allowed";
-		case 406: return "Not Acceptable";
-		case 408: return "Request Timeout";
-		case 409: return "Conflict";
-		case 410: return "Gone";
-		case 411: return "Length Required";
-		case 413: return "Content Too Large";
-		case 414: return "URI Too Long";
-		case 415: return "Unsupported Media Type";
-		case 417: return "Expectation Failed";
-		case 422: return "Unprocessable Content";
-		case 429: return "Too Many Requests";
-		case 431: return "Request Header Fields Too Large";
-		case 500: return "Internal Server Error";
-		case 501: return "Not Implemented";
-		case 502: return "Bad Gateway";
-		case 503: return "Service Unavailable";
-		case 504: return "Gateway Timeout";
-		case 505: return "HTTP Version Not Supported";
-	}
-	return status < 300 ? "Success" : status < 400 ? "Redirect" : status < 500 ? "Client Error" : "Server Error";
+	for (size_t i = 0; i < sizeof(status_texts) / sizeof(status_texts[0]); i++)
+		if (status_texts[i].status == status)
+			return status_texts[i].text;
+	if (status < 300)
+		return "Success";
+	return status < 400 ? "Redirect" : status < 500 ? "Client Error" : "Server Error";
 }
 
 static const char *
 date_now(LarasHttpServer *server)
 {
-	time_t		now = time(NULL);
-	struct tm	tm;
+	time_t now = time(NULL);
+	struct tm tm;
 
 	if (now != server->date_second)
 	{
@@ -278,11 +291,12 @@ date_now(LarasHttpServer *server)
 static bool
 field_is_valid(const LarasHttpField *field, char *lower, size_t size)
 {
-	size_t		n = 0;
+	size_t n = 0;
 
 	for (const char *c = field->name; *c; c++)
 	{
-		bool		alnum = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+		bool alnum =
+			(*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
 
 		if ((!alnum && !strchr("!#$%&'*+-.^_`|~", *c)) || n + 1 == size)
 			return false;
@@ -300,10 +314,10 @@ static size_t
 make_head(LarasHttpExchange *exchange, const LarasHttpAnswer *answer)
 {
 	LarasHttpServer *server = exchange->server;
-	char	   *head = server->head;
-	size_t		size = sizeof(server->head);
-	size_t		n;
-	char		lower[128];
+	char *head = server->head;
+	size_t size = sizeof(server->head);
+	size_t n;
+	char lower[128];
 
 	n = (size_t) snprintf(head, size, "HTTP/1.1 %d %s\r\nDate: %s\r\n", answer->status,
 						  laras_http_status_text(answer->status), date_now(server));
@@ -314,8 +328,8 @@ make_head(LarasHttpExchange *exchange, const LarasHttpAnswer *answer)
 	for (int i = 0; i < answer->nfields; i++)
 	{
 		const LarasHttpField *field = &answer->fields[i];
-		size_t		name = strlen(field->name);
-		size_t		value = strlen(field->value);
+		size_t name = strlen(field->name);
+		size_t value = strlen(field->value);
 
 		if (!field_is_valid(field, lower, sizeof(lower)))
 			return 0;
@@ -365,8 +379,8 @@ finish(LarasHttpExchange *exchange)
 static bool
 own_body(LarasHttpExchange *exchange)
 {
-	size_t		left = exchange->body_length - exchange->body_sent;
-	char	   *copy = malloc(left + 1);
+	size_t left = exchange->body_length - exchange->body_sent;
+	char *copy = malloc(left + 1);
 
 	if (copy == NULL)
 		return false;
@@ -386,10 +400,11 @@ own_body(LarasHttpExchange *exchange)
 static void
 send_bytes(LarasHttpExchange *exchange, const char *head, size_t head_length)
 {
-	struct iovec parts[2] = {{(void *) head, head_length}, {(void *) exchange->body, exchange->body_length}};
-	struct msghdr message = {.msg_iov = parts,.msg_iovlen = exchange->body_length ? 2 : 1};
-	ssize_t		sent;
-	size_t		of_head;
+	struct iovec parts[2] = {{(void *) head, head_length},
+							 {(void *) exchange->body, exchange->body_length}};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = exchange->body_length ? 2 : 1};
+	ssize_t sent;
+	size_t of_head;
 
 	enter(exchange, PHASE_WRITE);
 	do
@@ -433,13 +448,13 @@ send_bytes(LarasHttpExchange *exchange, const char *head, size_t head_length)
 static void
 write_more(LarasHttpExchange *exchange)
 {
-	struct iovec parts[2] = {
-		{exchange->out + exchange->out_sent, exchange->out_length - exchange->out_sent},
-		{(void *) (exchange->body + exchange->body_sent), exchange->body_length - exchange->body_sent}
-	};
-	struct msghdr message = {.msg_iov = parts,.msg_iovlen = 2};
-	ssize_t		sent = sendmsg(exchange->item.fd, &message, MSG_NOSIGNAL);
-	size_t		of_head;
+	struct iovec parts[2] = {{exchange->out + exchange->out_sent,
+							  exchange->out_length - exchange->out_sent},
+							 {(void *) (exchange->body + exchange->body_sent),
+							  exchange->body_length - exchange->body_sent}};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t sent = sendmsg(exchange->item.fd, &message, MSG_NOSIGNAL);
+	size_t of_head;
 
 	if (sent < 0)
 	{
@@ -461,12 +476,13 @@ static void
 answer_now(LarasHttpExchange *exchange, const LarasHttpAnswer *answer)
 {
 	static const LarasHttpAnswer broken = {.status = 500};
-	bool		bodiless = answer->status == 204 || answer->status == 304 || exchange->is_head;
-	size_t		head;
+	bool bodiless = answer->status == 204 || answer->status == 304 || exchange->is_head;
+	size_t head;
 
 	exchange->release = answer->release;
 	exchange->release_arg = answer->release_arg;
-	if (!exchange->reader.keep_alive || answer->close || exchange->server->draining || exchange->eof)
+	if (!exchange->reader.keep_alive || answer->close || exchange->server->draining ||
+		exchange->eof)
 		exchange->close_after = true;
 	head = answer->status < 200 || answer->status > 599 ? 0 : make_head(exchange, answer);
 	if (head == 0)
@@ -488,14 +504,15 @@ static void
 status_now(LarasHttpExchange *exchange, int status)
 {
 	LarasHttpField fields[2] = {{"Content-Type", "text/plain"}, {"Retry-After", NULL}};
-	LarasHttpAnswer answer = {.status = status,.fields = fields,.nfields = status == 503 ? 2 : 1};
-	char		body[64];
-	char		seconds[12];
+	LarasHttpAnswer answer = {.status = status, .fields = fields, .nfields = status == 503 ? 2 : 1};
+	char body[64];
+	char seconds[12];
 
 	snprintf(seconds, sizeof(seconds), "%d", exchange->server->config.retry_after_s);
 	fields[1].value = seconds;
 	answer.body = body;
-	answer.body_length = (size_t) snprintf(body, sizeof(body), "%d %s\n", status, laras_http_status_text(status));
+	answer.body_length =
+		(size_t) snprintf(body, sizeof(body), "%d %s\n", status, laras_http_status_text(status));
 	answer_now(exchange, &answer);
 }
 
@@ -510,7 +527,7 @@ refuse(LarasHttpExchange *exchange, int status)
 
 /* True when the exchange may be answered; otherwise it is finished here. */
 static bool
-may_answer(LarasHttpExchange *exchange, void (*release) (void *), void *release_arg)
+may_answer(LarasHttpExchange *exchange, void (*release)(void *), void *release_arg)
 {
 	if (!exchange->peer_gone)
 		return true;
@@ -539,7 +556,7 @@ laras_http_abort(LarasHttpExchange *exchange, bool reset)
 {
 	if (!may_answer(exchange, NULL, NULL))
 		return;
-	enter(exchange, PHASE_LINGER);	/* nothing is owed any more */
+	enter(exchange, PHASE_LINGER); /* nothing is owed any more */
 	laras_http_connection_close(exchange, reset);
 }
 
@@ -559,7 +576,7 @@ begin_body(LarasHttpExchange *exchange, bool more_is_here)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	const LarasHttpConfig *config = &exchange->server->config;
-	int			status;
+	int status;
 
 	exchange->is_head = strcmp(exchange->reader.method, "HEAD") == 0;
 	exchange->requests++;
@@ -577,7 +594,8 @@ begin_body(LarasHttpExchange *exchange, bool more_is_here)
 	}
 	if (exchange->reader.expects_continue && !more_is_here &&
 		(exchange->reader.chunked || exchange->reader.content_length > 0) &&
-		send(exchange->item.fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL) != (ssize_t) sizeof(go_on) - 1)
+		send(exchange->item.fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL) !=
+			(ssize_t) sizeof(go_on) - 1)
 		laras_http_connection_close(exchange, false);
 }
 
@@ -589,7 +607,7 @@ take(LarasHttpExchange *exchange, const char *data, size_t length)
 
 	for (;;)
 	{
-		size_t		taken;
+		size_t taken;
 		LarasHttpEvent event = laras_http_reader_feed(&exchange->reader, data, length, &taken);
 
 		data += taken;
@@ -636,7 +654,7 @@ static void
 readable(LarasHttpExchange *exchange)
 {
 	LarasHttpServer *server = exchange->server;
-	ssize_t		n = recv(exchange->item.fd, server->scratch, sizeof(server->scratch), 0);
+	ssize_t n = recv(exchange->item.fd, server->scratch, sizeof(server->scratch), 0);
 
 	if (n < 0)
 	{

@@ -18,10 +18,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG				1024
-#define ACCEPTS_A_TURN		64
-#define FIRST_PASSED_FD		3		/* SD_LISTEN_FDS_START */
-#define PAUSE_MS			100
+#define BACKLOG 1024
+#define ACCEPTS_A_TURN 64
+#define FIRST_PASSED_FD 3 /* SD_LISTEN_FDS_START */
+#define PAUSE_MS 100
 
 typedef union SocketAddress
 {
@@ -35,10 +35,10 @@ typedef union SocketAddress
 static bool
 add_listener(LarasHttpServer *server, int fd, bool passed, const char *path)
 {
-	Listener   *listener = calloc(1, sizeof(*listener));
+	Listener *listener = calloc(1, sizeof(*listener));
 	SocketAddress address;
-	socklen_t	length = sizeof(address);
-	char		text[INET6_ADDRSTRLEN] = "";
+	socklen_t length = sizeof(address);
+	char text[INET6_ADDRSTRLEN] = "";
 
 	memset(&address, 0, sizeof(address));
 	if (listener == NULL || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
@@ -57,11 +57,12 @@ add_listener(LarasHttpServer *server, int fd, bool passed, const char *path)
 	server->listeners = listener;
 	if (address.sa.sa_family == AF_INET || address.sa.sa_family == AF_INET6)
 	{
-		bool		v4 = address.sa.sa_family == AF_INET;
-		int			port = ntohs(v4 ? address.in.sin_port : address.in6.sin6_port);
+		bool v4 = address.sa.sa_family == AF_INET;
+		int port = ntohs(v4 ? address.in.sin_port : address.in6.sin6_port);
 
-		inet_ntop(address.sa.sa_family, v4 ? (void *) &address.in.sin_addr : (void *) &address.in6.sin6_addr,
-				  text, sizeof(text));
+		inet_ntop(address.sa.sa_family,
+				  v4 ? (void *) &address.in.sin_addr : (void *) &address.in6.sin6_addr, text,
+				  sizeof(text));
 		laras_http_log(v4 ? "listening on %s:%d" : "listening on [%s]:%d", text, port);
 		if (server->port == 0)
 			server->port = port;
@@ -76,7 +77,7 @@ listen_unix(LarasHttpServer *server, const char *path)
 {
 	SocketAddress address;
 	struct stat st;
-	int			fd;
+	int fd;
 
 	memset(&address, 0, sizeof(address));
 	address.un.sun_family = AF_UNIX;
@@ -85,7 +86,7 @@ listen_unix(LarasHttpServer *server, const char *path)
 		laras_http_log("socket path is too long");
 		return false;
 	}
-	strcpy(address.un.sun_path, path);
+	memcpy(address.un.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 	{
@@ -104,7 +105,8 @@ listen_unix(LarasHttpServer *server, const char *path)
 		}
 		unlink(path);
 	}
-	if (bind(fd, &address.sa, sizeof(address.un)) != 0 || chmod(path, 0660) != 0 || listen(fd, BACKLOG) != 0)
+	if (bind(fd, &address.sa, sizeof(address.un)) != 0 || chmod(path, 0660) != 0 ||
+		listen(fd, BACKLOG) != 0)
 	{
 		laras_http_log("cannot listen on unix:%s: %s", path, strerror(errno));
 		close(fd);
@@ -116,13 +118,14 @@ listen_unix(LarasHttpServer *server, const char *path)
 static bool
 listen_tcp(LarasHttpServer *server, const char *text)
 {
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,.ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+							 .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	const char *colon = strrchr(text, ':');
-	char		host[64];
-	size_t		length;
-	int			fd;
-	int			on = 1;
+	char host[64];
+	size_t length;
+	int fd;
+	int on = 1;
 
 	if (colon == NULL || colon == text || (size_t) (colon - text) >= sizeof(host))
 	{
@@ -162,18 +165,18 @@ listen_passed(LarasHttpServer *server)
 {
 	const char *pid = getenv("LISTEN_PID");
 	const char *fds = getenv("LISTEN_FDS");
-	int			n = fds ? atoi(fds) : 0;
+	long n = fds ? strtol(fds, NULL, 10) : 0;
 
 	if (pid == NULL || strtol(pid, NULL, 10) != (long) getpid() || n < 1 || n > 64)
 	{
 		laras_http_log("no socket was passed (LISTEN_PID, LISTEN_FDS)");
 		return false;
 	}
-	for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + n; fd++)
+	for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + (int) n; fd++)
 	{
-		int			type = 0;
-		int			accepts = 0;
-		socklen_t	length = sizeof(int);
+		int type = 0;
+		int accepts = 0;
+		socklen_t length = sizeof(int);
 
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM ||
 			getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &length) != 0 || !accepts)
@@ -208,9 +211,10 @@ laras_http_listeners_arm(LarasHttpServer *server, bool on)
 	server->listening = on;
 	for (Listener *listener = server->listeners; listener; listener = listener->next)
 	{
-		struct epoll_event event = {.events = EPOLLIN,.data.ptr = &listener->item};
+		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener->item};
 
-		if (epoll_ctl(server->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener->item.fd, &event) != 0)
+		if (epoll_ctl(server->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener->item.fd,
+					  &event) != 0)
 			laras_http_log("epoll_ctl: %s", strerror(errno));
 	}
 }
@@ -222,7 +226,7 @@ laras_http_listeners_close(LarasHttpServer *server)
 	server->listen_again = 0;
 	while (server->listeners)
 	{
-		Listener   *listener = server->listeners;
+		Listener *listener = server->listeners;
 
 		server->listeners = listener->next;
 		close(listener->item.fd);
@@ -237,8 +241,7 @@ laras_http_listeners_close(LarasHttpServer *server)
 static PeerCount **
 peer_bucket(LarasHttpServer *server, const unsigned char *key)
 {
-	uint64_t	a,
-				b;
+	uint64_t a, b;
 
 	/* the seed keeps a client from choosing addresses that share a bucket */
 	memcpy(&a, key, 8);
@@ -254,7 +257,7 @@ peer_enter(LarasHttpServer *server, const SocketAddress *address)
 {
 	unsigned char key[16] = {0};
 	PeerCount **bucket;
-	PeerCount  *peer;
+	PeerCount *peer;
 
 	if (address->sa.sa_family == AF_INET)
 	{
@@ -308,12 +311,12 @@ static bool
 accept_one(LarasHttpServer *server, Listener *listener)
 {
 	SocketAddress address;
-	socklen_t	length = sizeof(address);
+	socklen_t length = sizeof(address);
 	LarasHttpExchange *exchange;
-	PeerCount  *peer = NULL;
-	bool		tcp;
-	int			fd;
-	int			on = 1;
+	PeerCount *peer = NULL;
+	bool tcp;
+	int fd;
+	int on = 1;
 
 	address.sa.sa_family = AF_UNSPEC;
 	fd = accept4(listener->item.fd, &address.sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -345,7 +348,8 @@ accept_one(LarasHttpServer *server, Listener *listener)
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
-	if (server->stats.connections >= server->config.max_connections && !laras_http_connection_evict(server))
+	if (server->stats.connections >= server->config.max_connections &&
+		!laras_http_connection_evict(server))
 	{
 		/* everybody is being served: the newcomer has to come again */
 		laras_http_peer_leave(server, peer);
@@ -362,7 +366,8 @@ accept_one(LarasHttpServer *server, Listener *listener)
 	exchange->has_peer = tcp;
 	if (tcp)
 		inet_ntop(address.sa.sa_family,
-				  address.sa.sa_family == AF_INET ? (void *) &address.in.sin_addr : (void *) &address.in6.sin6_addr,
+				  address.sa.sa_family == AF_INET ? (void *) &address.in.sin_addr
+												  : (void *) &address.in6.sin6_addr,
 				  exchange->peer, sizeof(exchange->peer));
 	return true;
 }

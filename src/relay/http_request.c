@@ -21,15 +21,15 @@ enum
 	ST_QUERY,
 	ST_VERSION,
 	ST_LINE_LF,
-	ST_FIELD,					/* first byte of a line */
+	ST_FIELD, /* first byte of a line */
 	ST_NAME,
 	ST_VALUE_START,
 	ST_VALUE,
 	ST_VALUE_LF,
 	ST_HEAD_LF,
-	ST_HEAD_DONE,				/* HEAD was told, body not begun */
+	ST_HEAD_DONE, /* HEAD was told, body not begun */
 	ST_FIXED,
-	ST_CHUNK,					/* first digit of a size */
+	ST_CHUNK, /* first digit of a size */
 	ST_CHUNK_SIZE,
 	ST_CHUNK_LF,
 	ST_CHUNK_DATA,
@@ -41,17 +41,17 @@ enum
 	ST_REFUSED
 };
 
-#define C_TOKEN		1			/* RFC 9110 tchar */
-#define C_PATH		2			/* RFC 3986 pchar and "/" */
-#define C_QUERY		4			/* the same, "?", "[" and "]" */
-#define C_VALUE		8			/* visible ASCII, space, tab */
-#define C_HOST		16
+#define C_TOKEN 1 /* RFC 9110 tchar */
+#define C_PATH 2  /* RFC 3986 pchar and "/" */
+#define C_QUERY 4 /* the same, "?", "[" and "]" */
+#define C_VALUE 8 /* visible ASCII, space, tab */
+#define C_HOST 16
 
 static uint8_t
 class_of(unsigned char c)
 {
-	bool		alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-	uint8_t		k = 0;
+	bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+	uint8_t k = 0;
 
 	if (c == '\0' || c > 0x7e)
 		return 0;
@@ -102,10 +102,10 @@ refuse(LarasHttpReader *reader, int status, const char *reason)
 static bool
 reserve(LarasHttpReader *reader, uint32_t n)
 {
-	uint64_t	need = (uint64_t) reader->length + n;
-	uint64_t	capacity = reader->capacity ? reader->capacity : 512;
-	uint64_t	most = (uint64_t) reader->limits->head_bytes + reader->limits->body_bytes + 1;
-	char	   *grown;
+	uint64_t need = (uint64_t) reader->length + n;
+	uint64_t capacity = reader->capacity ? reader->capacity : 512;
+	uint64_t most = (uint64_t) reader->limits->head_bytes + reader->limits->body_bytes + 1;
+	char *grown;
 
 	if (need <= reader->capacity)
 		return true;
@@ -145,8 +145,8 @@ laras_http_reader_init(LarasHttpReader *reader, const LarasHttpLimits *limits)
 void
 laras_http_reader_reset(LarasHttpReader *reader)
 {
-	char	   *buffer = reader->buffer;
-	uint32_t	capacity = reader->capacity;
+	char *buffer = reader->buffer;
+	uint32_t capacity = reader->capacity;
 
 	if (capacity > LARAS_HTTP_KEEP_BYTES)
 	{
@@ -190,8 +190,8 @@ escapes_are_whole(const LarasHttpReader *reader, uint32_t from)
 static bool
 end_target_part(LarasHttpReader *reader)
 {
-	bool		query = reader->state == ST_QUERY;
-	uint32_t	from = query ? reader->query : reader->path;
+	bool query = reader->state == ST_QUERY;
+	uint32_t from = query ? reader->query : reader->path;
 
 	if (!escapes_are_whole(reader, from))
 		return refuse(reader, 400, "broken percent escape");
@@ -226,7 +226,7 @@ static bool
 version_byte(LarasHttpReader *reader, char c)
 {
 	static const char shape[] = "HTTP/d.d\r";
-	char		want = shape[reader->matched];
+	char want = shape[reader->matched];
 
 	if (want == 'd' ? (c < '0' || c > '9') : c != want)
 		return refuse(reader, 400, "malformed version");
@@ -248,18 +248,17 @@ version_byte(LarasHttpReader *reader, char c)
 static bool
 list_holds(const char *text, const char *token)
 {
-	size_t		length = strlen(token);
+	size_t length = strlen(token);
 
 	while (*text)
 	{
-		size_t		n,
-					i;
+		size_t n, i;
 
 		text += strspn(text, " \t,");
 		n = strcspn(text, " \t,");
 		for (i = 0; i < n && i < length; i++)
 		{
-			char		c = text[i];
+			char c = text[i];
 
 			if (c >= 'A' && c <= 'Z')
 				c = (char) (c - 'A' + 'a');
@@ -276,7 +275,7 @@ list_holds(const char *text, const char *token)
 static bool
 read_content_length(LarasHttpReader *reader, const char *value, size_t length)
 {
-	uint64_t	number = 0;
+	uint64_t number = 0;
 
 	if (reader->has_length)
 		return refuse(reader, 400, "more than one content-length");
@@ -298,8 +297,8 @@ end_field(LarasHttpReader *reader)
 	const char *name;
 	const char *value;
 
-	while (reader->length > field->value &&
-		   (reader->buffer[reader->length - 1] == ' ' || reader->buffer[reader->length - 1] == '\t'))
+	while (reader->length > field->value && (reader->buffer[reader->length - 1] == ' ' ||
+											 reader->buffer[reader->length - 1] == '\t'))
 		reader->length--;
 	field->value_length = (uint16_t) (reader->length - field->value);
 	if (!put(reader, '\0'))
@@ -376,8 +375,8 @@ static bool
 head_byte(LarasHttpReader *reader, char c)
 {
 	if (reader->head_read++ >= reader->limits->head_bytes)
-		return reader->state <= ST_VERSION ? refuse(reader, 414, "request line too long") :
-			refuse(reader, 431, "head too large");
+		return reader->state <= ST_VERSION ? refuse(reader, 414, "request line too long")
+										   : refuse(reader, 431, "head too large");
 	switch (reader->state)
 	{
 		case ST_METHOD:
@@ -468,7 +467,7 @@ head_byte(LarasHttpReader *reader, char c)
 static bool
 chunk_byte(LarasHttpReader *reader, char c)
 {
-	int			digit = hex_digit(c);
+	int digit = hex_digit(c);
 
 	switch (reader->state)
 	{
@@ -514,7 +513,7 @@ chunk_byte(LarasHttpReader *reader, char c)
 LarasHttpEvent
 laras_http_reader_feed(LarasHttpReader *reader, const char *data, size_t length, size_t *taken)
 {
-	size_t		at = 0;
+	size_t at = 0;
 
 	*taken = 0;
 	if (reader->state < ST_HEAD_DONE)
@@ -533,7 +532,7 @@ laras_http_reader_feed(LarasHttpReader *reader, const char *data, size_t length,
 	{
 		if (reader->state == ST_FIXED || reader->state == ST_CHUNK_DATA)
 		{
-			uint32_t	n = length - at < reader->left ? (uint32_t) (length - at) : reader->left;
+			uint32_t n = length - at < reader->left ? (uint32_t) (length - at) : reader->left;
 
 			if (n > 0)
 			{
@@ -605,10 +604,17 @@ laras_http_body(const LarasHttpReader *reader)
 bool
 laras_http_is_hop_by_hop(const char *name)
 {
-	static const char *const names[] = {
-		"connection", "content-length", "expect", "keep-alive", "proxy-authenticate",
-		"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"
-	};
+	static const char *const names[] = {"connection",
+										"content-length",
+										"expect",
+										"keep-alive",
+										"proxy-authenticate",
+										"proxy-authorization",
+										"proxy-connection",
+										"te",
+										"trailer",
+										"transfer-encoding",
+										"upgrade"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0)

@@ -39,33 +39,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LARAS_HTTP_MAX_FIELDS	64
-#define LARAS_HTTP_HEAD_BYTES	16384	/* default and upper bound is 65535 */
-#define LARAS_HTTP_KEEP_BYTES	2048	/* a larger buffer is freed on reset */
+#define LARAS_HTTP_MAX_FIELDS 64
+#define LARAS_HTTP_HEAD_BYTES 16384 /* default and upper bound is 65535 */
+#define LARAS_HTTP_KEEP_BYTES 2048  /* a larger buffer is freed on reset */
 
 /* What a program accepts. Must outlive its readers. */
 typedef struct LarasHttpLimits
 {
 	const char *const *methods; /* NULL-terminated; others are 501 */
-	uint32_t	head_bytes;		/* request line and fields, all line ends too */
-	uint32_t	body_bytes;		/* decoded body */
+	uint32_t head_bytes;        /* request line and fields, all line ends too */
+	uint32_t body_bytes;        /* decoded body */
 } LarasHttpLimits;
 
 typedef enum LarasHttpEvent
 {
-	LARAS_HTTP_MORE,			/* all bytes taken, more are needed */
-	LARAS_HTTP_HEAD,			/* the head is complete; told once a request */
-	LARAS_HTTP_COMPLETE,		/* the request is complete; further bytes are not taken */
-	LARAS_HTTP_REFUSED			/* not a request; answer status, close */
+	LARAS_HTTP_MORE,     /* all bytes taken, more are needed */
+	LARAS_HTTP_HEAD,     /* the head is complete; told once a request */
+	LARAS_HTTP_COMPLETE, /* the request is complete; further bytes are not taken */
+	LARAS_HTTP_REFUSED   /* not a request; answer status, close */
 } LarasHttpEvent;
 
 /* Offsets into buffer; both strings end with NUL. */
 typedef struct LarasHttpSpan
 {
-	uint16_t	name;
-	uint16_t	name_length;
-	uint16_t	value;
-	uint16_t	value_length;
+	uint16_t name;
+	uint16_t name_length;
+	uint16_t value;
+	uint16_t value_length;
 } LarasHttpSpan;
 
 /*
@@ -74,36 +74,36 @@ typedef struct LarasHttpSpan
  */
 typedef struct LarasHttpReader
 {
-	const char *method;			/* the entry of limits->methods */
-	uint8_t		minor;			/* HTTP/1.minor: 0 or 1 */
-	bool		keep_alive;		/* version and Connection allow another request */
-	bool		expects_continue;	/* HTTP/1.1 with Expect: 100-continue */
-	bool		chunked;
-	bool		has_length;		/* a Content-Length was given */
-	uint16_t	status;			/* after REFUSED: the status to answer */
-	const char *reason;			/* after REFUSED: static text, never input */
-	uint32_t	content_length; /* when has_length */
-	uint32_t	body_length;	/* bytes of body read so far */
-	uint16_t	nfields;
+	const char *method;    /* the entry of limits->methods */
+	uint8_t minor;         /* HTTP/1.minor: 0 or 1 */
+	bool keep_alive;       /* version and Connection allow another request */
+	bool expects_continue; /* HTTP/1.1 with Expect: 100-continue */
+	bool chunked;
+	bool has_length;         /* a Content-Length was given */
+	uint16_t status;         /* after REFUSED: the status to answer */
+	const char *reason;      /* after REFUSED: static text, never input */
+	uint32_t content_length; /* when has_length */
+	uint32_t body_length;    /* bytes of body read so far */
+	uint16_t nfields;
 	/* ---------------------------------------------------------------- */
-	uint8_t		state;
-	uint8_t		matched;
-	bool		host_seen;
-	bool		close_seen;
-	bool		expect_seen;
-	bool		expect_bad;
-	bool		coding_seen;
-	bool		coding_bad;
-	uint16_t	path;
-	uint16_t	path_length;
-	uint16_t	query;
-	uint16_t	query_length;
-	uint32_t	head_read;
-	uint32_t	body;
-	uint32_t	left;
-	uint32_t	length;
-	uint32_t	capacity;
-	char	   *buffer;
+	uint8_t state;
+	uint8_t matched;
+	bool host_seen;
+	bool close_seen;
+	bool expect_seen;
+	bool expect_bad;
+	bool coding_seen;
+	bool coding_bad;
+	uint16_t path;
+	uint16_t path_length;
+	uint16_t query;
+	uint16_t query_length;
+	uint32_t head_read;
+	uint32_t body;
+	uint32_t left;
+	uint32_t length;
+	uint32_t capacity;
+	char *buffer;
 	const LarasHttpLimits *limits;
 	LarasHttpSpan fields[LARAS_HTTP_MAX_FIELDS];
 } LarasHttpReader;
@@ -123,15 +123,15 @@ extern void laras_http_reader_free(LarasHttpReader *reader);
  * completes with zero further bytes). After COMPLETE and REFUSED nothing more
  * is taken until reset.
  */
-extern LarasHttpEvent laras_http_reader_feed(LarasHttpReader *reader, const char *data, size_t length,
-											 size_t *taken);
+extern LarasHttpEvent
+laras_http_reader_feed(LarasHttpReader *reader, const char *data, size_t length, size_t *taken);
 
 /* True while no byte of a request has been taken. */
 extern bool laras_http_reader_idle(const LarasHttpReader *reader);
 
 /* Valid from HEAD on. Path as received, not decoded; query without "?". */
 extern const char *laras_http_path(const LarasHttpReader *reader);
-extern const char *laras_http_query(const LarasHttpReader *reader);	/* "" when absent */
+extern const char *laras_http_query(const LarasHttpReader *reader); /* "" when absent */
 
 /* Field i in order of arrival, name in lower case; value trimmed. */
 extern const char *laras_http_field_name(const LarasHttpReader *reader, int i);
@@ -149,4 +149,4 @@ extern const char *laras_http_body(const LarasHttpReader *reader);
  */
 extern bool laras_http_is_hop_by_hop(const char *name);
 
-#endif							/* LARAS_HTTP_REQUEST_H */
+#endif /* LARAS_HTTP_REQUEST_H */

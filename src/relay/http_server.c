@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SWEEP_MS	50
-#define EVENTS		256
+#define SWEEP_MS 50
+#define EVENTS 256
 
 static int64_t
 read_clock(void)
@@ -31,14 +31,14 @@ read_clock(void)
 }
 
 void
-laras_http_log(const char *format,...)
+laras_http_log(const char *format, ...)
 {
-	char		line[540];
+	char line[540];
 	struct timespec ts;
-	struct tm	tm;
-	va_list		args;
-	size_t		head;
-	size_t		n;
+	struct tm tm;
+	va_list args;
+	size_t head;
+	size_t n;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
@@ -160,7 +160,7 @@ laras_http_drain(LarasHttpServer *server)
 void
 laras_http_timer_clear(LarasHttpServer *server, LarasHttpTimer *timer)
 {
-	(void) server;				/* the ring needs no head to be left */
+	(void) server; /* the ring needs no head to be left */
 	if (timer->at == 0)
 		return;
 	timer->prev->next = timer->next;
@@ -209,7 +209,7 @@ LarasHttpWatch *
 laras_http_watch(LarasHttpServer *server, int fd, int want, LarasHttpReady ready, void *arg)
 {
 	LarasHttpWatch *watch = calloc(1, sizeof(*watch));
-	struct epoll_event event = {.events = epoll_bits(want),.data.ptr = watch};
+	struct epoll_event event = {.events = epoll_bits(want), .data.ptr = watch};
 
 	if (watch == NULL || epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 	{
@@ -228,7 +228,7 @@ laras_http_watch(LarasHttpServer *server, int fd, int want, LarasHttpReady ready
 bool
 laras_http_rewatch(LarasHttpWatch *watch, int want)
 {
-	struct epoll_event event = {.events = epoll_bits(want),.data.ptr = watch};
+	struct epoll_event event = {.events = epoll_bits(want), .data.ptr = watch};
 
 	return epoll_ctl(watch->server->epoll_fd, EPOLL_CTL_MOD, watch->item.fd, &event) == 0;
 }
@@ -248,7 +248,7 @@ laras_http_unwatch(LarasHttpWatch *watch)
 static void
 watch_event(LarasHttpWatch *watch, unsigned events)
 {
-	int			ready = 0;
+	int ready = 0;
 
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
 		ready |= LARAS_HTTP_READABLE;
@@ -284,7 +284,7 @@ sweep(LarasHttpServer *server)
 		LarasHttpExchange *exchange = server->phases[phase].first;
 
 		if (phase == PHASE_ANSWER)
-			continue;			/* the program's time, not the client's */
+			continue; /* the program's time, not the client's */
 		while (exchange)
 		{
 			LarasHttpExchange *next = exchange->next;
@@ -310,11 +310,12 @@ sweep(LarasHttpServer *server)
 static int
 wait_ms(const LarasHttpServer *server)
 {
-	int64_t		ms = 1000;
+	int64_t ms = 1000;
 
 	if (server->timers.next != &server->timers)
 		ms = server->timers.next->at - server->now;
-	if ((server->stats.connections > 0 || server->listen_again) && ms > server->next_sweep - server->now)
+	if ((server->stats.connections > 0 || server->listen_again) &&
+		ms > server->next_sweep - server->now)
 		ms = server->next_sweep - server->now;
 	return ms < 0 ? 0 : (int) ms;
 }
@@ -322,8 +323,8 @@ wait_ms(const LarasHttpServer *server)
 static bool
 watch_signals(LarasHttpServer *server)
 {
-	struct epoll_event event = {.events = EPOLLIN,.data.ptr = &server->signal};
-	sigset_t	set;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &server->signal};
+	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -344,7 +345,7 @@ watch_signals(LarasHttpServer *server)
 static void
 handle_event(LarasHttpServer *server, const struct epoll_event *event)
 {
-	PollItem   *item = event->data.ptr;
+	PollItem *item = event->data.ptr;
 	struct signalfd_siginfo info;
 
 	if (item->fd < 0)
@@ -377,7 +378,7 @@ laras_http_run(LarasHttpServer *server)
 	laras_http_listeners_arm(server, true);
 	while (!server->stop)
 	{
-		int			n;
+		int n;
 
 		server->now = read_clock();
 		n = epoll_wait(server->epoll_fd, events, EVENTS, wait_ms(server));
@@ -399,7 +400,8 @@ laras_http_run(LarasHttpServer *server)
 		}
 		laras_http_connection_reap(server);
 		reap_watches(server);
-		if (server->draining && (server->stats.connections == 0 || server->now >= server->drain_until))
+		if (server->draining &&
+			(server->stats.connections == 0 || server->now >= server->drain_until))
 			break;
 	}
 	return server->phases[PHASE_ANSWER].first == NULL && server->phases[PHASE_WRITE].first == NULL;
@@ -430,7 +432,7 @@ laras_http_destroy(LarasHttpServer *server)
 	}
 	while (server->free_peers)
 	{
-		PeerCount  *peer = server->free_peers;
+		PeerCount *peer = server->free_peers;
 
 		server->free_peers = peer->next;
 		free(peer);

@@ -30,21 +30,21 @@ typedef struct LarasHttpWatch LarasHttpWatch;
 /* Start from laras_http_defaults(). Milliseconds unless said otherwise. */
 typedef struct LarasHttpConfig
 {
-	LarasHttpLimits limits;		/* methods and sizes of a request */
-	int			max_connections;	/* overall; when full the longest waiting idle or
+	LarasHttpLimits limits; /* methods and sizes of a request */
+	int max_connections;    /* overall; when full the longest waiting idle or
 									 * half-received head gives way */
-	int			max_per_address;	/* TCP peers (IPv6: per /64); unix sockets are not counted */
-	size_t		max_bytes;		/* buffers of all connections; beyond it: 503 */
-	int			head_ms;		/* first byte (or accept) to end of head */
-	int			body_ms;		/* end of head to end of body, longer by ... */
-	int			min_rate;		/* ... a second for each that many bytes received */
-	int			total_ms;		/* first byte to end of body, whatever the rate */
-	int			write_ms;		/* answer to last byte sent, longer by min_rate too ... */
-	int			write_total_ms; /* ... up to this */
-	int			idle_ms;		/* keep-alive without a byte */
-	int			linger_ms;		/* after a refusal: read and forget for so long */
-	int			drain_ms;		/* after SIGTERM: time for requests under way */
-	int			retry_after_s;	/* Retry-After of every 503 */
+	int max_per_address;    /* TCP peers (IPv6: per /64); unix sockets are not counted */
+	size_t max_bytes;       /* buffers of all connections; beyond it: 503 */
+	int head_ms;            /* first byte (or accept) to end of head */
+	int body_ms;            /* end of head to end of body, longer by ... */
+	int min_rate;           /* ... a second for each that many bytes received */
+	int total_ms;           /* first byte to end of body, whatever the rate */
+	int write_ms;           /* answer to last byte sent, longer by min_rate too ... */
+	int write_total_ms;     /* ... up to this */
+	int idle_ms;            /* keep-alive without a byte */
+	int linger_ms;          /* after a refusal: read and forget for so long */
+	int drain_ms;           /* after SIGTERM: time for requests under way */
+	int retry_after_s;      /* Retry-After of every 503 */
 
 	/*
 	 * Optional. Called at the end of a head, before any body is taken: 0 goes
@@ -52,17 +52,17 @@ typedef struct LarasHttpConfig
 	 * one resets the connection without a word (a fault of the sandbox). It
 	 * must not answer.
 	 */
-	int			(*on_head) (LarasHttpExchange *exchange, void *arg);
+	int (*on_head)(LarasHttpExchange *exchange, void *arg);
 
 	/* A request is complete. Answer now or later. */
-	void		(*on_request) (LarasHttpExchange *exchange, void *arg);
+	void (*on_request)(LarasHttpExchange *exchange, void *arg);
 
 	/* Optional. The end of each turn of the loop: act on what gathered in it. */
-	void		(*on_turn) (void *arg);
+	void (*on_turn)(void *arg);
 
 	/* Optional. SIGTERM or SIGINT came; listeners are closed already. */
-	void		(*on_drain) (void *arg);
-	void	   *arg;
+	void (*on_drain)(void *arg);
+	void *arg;
 } LarasHttpConfig;
 
 typedef struct LarasHttpField
@@ -80,27 +80,27 @@ typedef struct LarasHttpField
  */
 typedef struct LarasHttpAnswer
 {
-	int			status;
+	int status;
 	const LarasHttpField *fields;
-	int			nfields;
+	int nfields;
 	const char *body;
-	size_t		body_length;
-	void		(*release) (void *arg);
-	void	   *release_arg;
-	bool		close;			/* close the connection afterwards */
+	size_t body_length;
+	void (*release)(void *arg);
+	void *release_arg;
+	bool close; /* close the connection afterwards */
 } LarasHttpAnswer;
 
 typedef struct LarasHttpStats
 {
-	uint64_t	accepted;
-	uint64_t	refused_address;	/* closed at accept: too many from one address */
-	uint64_t	evicted;		/* gave way to a newer connection */
-	uint64_t	requests;		/* handed to on_request */
-	uint64_t	refused;		/* answered by the server itself: bad requests, on_head */
-	uint64_t	timeouts;		/* a deadline passed */
-	uint64_t	answers;
-	int			connections;	/* now */
-	size_t		bytes;			/* buffers of connections, now */
+	uint64_t accepted;
+	uint64_t refused_address; /* closed at accept: too many from one address */
+	uint64_t evicted;         /* gave way to a newer connection */
+	uint64_t requests;        /* handed to on_request */
+	uint64_t refused;         /* answered by the server itself: bad requests, on_head */
+	uint64_t timeouts;        /* a deadline passed */
+	uint64_t answers;
+	int connections; /* now */
+	size_t bytes;    /* buffers of connections, now */
 } LarasHttpStats;
 
 extern void laras_http_defaults(LarasHttpConfig *config);
@@ -116,7 +116,7 @@ extern LarasHttpServer *laras_http_create(const LarasHttpConfig *config);
 extern bool laras_http_listen(LarasHttpServer *server, const char *address);
 
 /* The port of the first TCP listener, 0 if there is none. */
-extern int	laras_http_port(const LarasHttpServer *server);
+extern int laras_http_port(const LarasHttpServer *server);
 
 /*
  * Runs until laras_http_stop() or, after SIGTERM or SIGINT, until all requests
@@ -125,8 +125,8 @@ extern int	laras_http_port(const LarasHttpServer *server);
  * ignores SIGPIPE and SIGHUP.
  */
 extern bool laras_http_run(LarasHttpServer *server);
-extern void laras_http_drain(LarasHttpServer *server);	/* as SIGTERM does */
-extern void laras_http_stop(LarasHttpServer *server);	/* at once */
+extern void laras_http_drain(LarasHttpServer *server); /* as SIGTERM does */
+extern void laras_http_stop(LarasHttpServer *server);  /* at once */
 extern bool laras_http_is_draining(const LarasHttpServer *server);
 
 /* Closes everything and frees the server. Unanswered exchanges become invalid. */
@@ -168,14 +168,14 @@ extern void laras_http_abort(LarasHttpExchange *exchange, bool reset);
 extern void laras_http_answer_raw(LarasHttpExchange *exchange, const char *bytes, size_t length);
 
 /* ---- the program's own descriptors: level triggered ---- */
-#define LARAS_HTTP_READABLE	1
-#define LARAS_HTTP_WRITABLE	2
+#define LARAS_HTTP_READABLE 1
+#define LARAS_HTTP_WRITABLE 2
 
 /* Told with READABLE and/or WRITABLE; an error or hang-up is told as both. */
-typedef void (*LarasHttpReady) (int fd, int ready, void *arg);
+typedef void (*LarasHttpReady)(int fd, int ready, void *arg);
 
-extern LarasHttpWatch *laras_http_watch(LarasHttpServer *server, int fd, int want, LarasHttpReady ready,
-										void *arg);
+extern LarasHttpWatch *
+laras_http_watch(LarasHttpServer *server, int fd, int want, LarasHttpReady ready, void *arg);
 extern bool laras_http_rewatch(LarasHttpWatch *watch, int want);
 
 /* Does not close fd; call it before closing fd. The watch is freed. */
@@ -184,9 +184,9 @@ extern void laras_http_unwatch(LarasHttpWatch *watch);
 /* ---- timers: one shot, embedded in the program's structures ---- */
 typedef struct LarasHttpTimer
 {
-	void		(*fire) (void *arg);	/* the program sets these two */
-	void	   *arg;
-	int64_t		at;				/* 0: not set */
+	void (*fire)(void *arg); /* the program sets these two */
+	void *arg;
+	int64_t at; /* 0: not set */
 	struct LarasHttpTimer *next;
 	struct LarasHttpTimer *prev;
 } LarasHttpTimer;
@@ -199,9 +199,9 @@ extern void laras_http_timer_clear(LarasHttpServer *server, LarasHttpTimer *time
 extern int64_t laras_http_now(const LarasHttpServer *server);
 
 /* One line to stderr with the time, at most 500 bytes, controls replaced. */
-extern void laras_http_log(const char *format,...) __attribute__((format(printf, 1, 2)));
+extern void laras_http_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "Service Unavailable" for 503, and so on. */
 extern const char *laras_http_status_text(int status);
 
-#endif							/* LARAS_HTTP_SERVER_H */
+#endif /* LARAS_HTTP_SERVER_H */

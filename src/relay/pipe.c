@@ -13,22 +13,22 @@
 
 #include "relay/arrays.h"
 
-#define WEBHOOKS		"/api/webhooks/"
-#define CONTINUE_STATUS	102
-#define MAX_ITEMS		512
-#define MAX_TICKET		4096
-#define MAX_FIELDS		100			/* of an answer */
-#define LARGE_BATCH		(1 << 19)	/* a connection of its own above this */
-#define REPORT_MS		60000
+#define WEBHOOKS "/api/webhooks/"
+#define CONTINUE_STATUS 102
+#define MAX_ITEMS 512
+#define MAX_TICKET 4096
+#define MAX_FIELDS 100        /* of an answer */
+#define LARGE_BATCH (1 << 19) /* a connection of its own above this */
+#define REPORT_MS 60000
 
-static const char *const signature_fields[] = {
-	"x-hub-signature-256", "x-telegram-bot-api-secret-token", "x-laras-signature", NULL
-};
+static const char *const signature_fields[] = {"x-hub-signature-256",
+											   "x-telegram-bot-api-secret-token",
+											   "x-laras-signature", NULL};
 
-static const Oid webhook_types[] = {LARAS_OID_TEXT_ARRAY, LARAS_OID_TEXT_ARRAY, LARAS_OID_BYTEA_ARRAY};
-static const Oid request_types[] = {
-	LARAS_OID_TEXT, LARAS_OID_TEXT, LARAS_OID_TEXT, LARAS_OID_TEXT_ARRAY, LARAS_OID_BYTEA, LARAS_OID_INET
-};
+static const Oid webhook_types[] = {LARAS_OID_TEXT_ARRAY, LARAS_OID_TEXT_ARRAY,
+									LARAS_OID_BYTEA_ARRAY};
+static const Oid request_types[] = {LARAS_OID_TEXT,       LARAS_OID_TEXT,  LARAS_OID_TEXT,
+									LARAS_OID_TEXT_ARRAY, LARAS_OID_BYTEA, LARAS_OID_INET};
 static const Oid continue_types[] = {LARAS_OID_BYTEA};
 
 enum
@@ -39,39 +39,40 @@ enum
 };
 
 static const LarasStatement statements[] = {
-	{"receive_webhooks", "SELECT ordinal, status FROM laras.receive_webhooks($1, $2, $3)", 3, webhook_types},
-	{"http_request", "SELECT status, headers, body FROM laras.http_request($1, $2, $3, $4, $5, $6)", 6,
-	request_types},
-	{"http_continue", "SELECT status, headers, body FROM laras.http_continue($1)", 1, continue_types},
-	{NULL, NULL, 0, NULL}
-};
+	{"receive_webhooks", "SELECT ordinal, status FROM laras.receive_webhooks($1, $2, $3)", 3,
+	 webhook_types},
+	{"http_request", "SELECT status, headers, body FROM laras.http_request($1, $2, $3, $4, $5, $6)",
+	 6, request_types},
+	{"http_continue", "SELECT status, headers, body FROM laras.http_continue($1)", 1,
+	 continue_types},
+	{NULL, NULL, 0, NULL}};
 
 /* A request that waits: for a batch, for a connection, or for its ticket's next turn. */
 typedef struct Work
 {
 	struct Work *next;
-	LarasPipe  *pipe;
+	LarasPipe *pipe;
 	LarasHttpExchange *exchange;
-	int64_t		since;
-	char	   *ticket;			/* after a status 102 */
-	int			ticket_length;
-	int64_t		due;			/* the ticket's next turn */
+	int64_t since;
+	char *ticket; /* after a status 102 */
+	int ticket_length;
+	int64_t due; /* the ticket's next turn */
 } Work;
 
 typedef struct Queue
 {
-	Work	   *first;
-	Work	   *last;
-	int			items;
+	Work *first;
+	Work *last;
+	int items;
 } Queue;
 
 typedef struct Batch
 {
 	struct Batch *next;
-	LarasPipe  *pipe;
-	int			items;
-	size_t		bytes;
-	Work	   *work[];
+	LarasPipe *pipe;
+	int items;
+	size_t bytes;
+	Work *work[];
 } Batch;
 
 struct LarasPipe
@@ -80,21 +81,21 @@ struct LarasPipe
 	LarasPipeStats stats;
 	LarasHttpServer *server;
 	LarasDatabase *database;
-	Queue		webhooks;		/* of bodies that any connection takes */
-	Queue		large;			/* for the connection that takes large ones */
-	Queue		requests;
-	Batch	   *halves;			/* of failed batches: before anything new */
-	Queue		tickets;		/* soonest first: all wait equally long */
+	Queue webhooks; /* of bodies that any connection takes */
+	Queue large;    /* for the connection that takes large ones */
+	Queue requests;
+	Batch *halves; /* of failed batches: before anything new */
+	Queue tickets; /* soonest first: all wait equally long */
 	LarasHttpTimer ticket_timer;
-	int			batches_out;
-	int			requests_out;
-	bool		requests_first;	/* whose turn a single connection is */
+	int batches_out;
+	int requests_out;
+	bool requests_first; /* whose turn a single connection is */
 	LarasHttpTimer report_timer;
-	uint64_t	reported;		/* sum of counters at the last report */
-	Work	   *free_works;
-	LarasArray	channels;
-	LarasArray	signatures;
-	LarasArray	bodies;
+	uint64_t reported; /* sum of counters at the last report */
+	Work *free_works;
+	LarasArray channels;
+	LarasArray signatures;
+	LarasArray bodies;
 };
 
 void
@@ -125,7 +126,7 @@ queue_add(Queue *queue, Work *work)
 static Work *
 queue_take(Queue *queue)
 {
-	Work	   *work = queue->first;
+	Work *work = queue->first;
 
 	queue->first = work->next;
 	if (queue->first == NULL)
@@ -137,7 +138,7 @@ queue_take(Queue *queue)
 static Work *
 work_new(LarasPipe *pipe, LarasHttpExchange *exchange)
 {
-	Work	   *work = pipe->free_works;
+	Work *work = pipe->free_works;
 
 	if (work)
 		pipe->free_works = work->next;
@@ -154,7 +155,7 @@ work_new(LarasPipe *pipe, LarasHttpExchange *exchange)
 static void
 work_free(Work *work)
 {
-	LarasPipe  *pipe = work->pipe;
+	LarasPipe *pipe = work->pipe;
 
 	free(work->ticket);
 	work->next = pipe->free_works;
@@ -180,7 +181,8 @@ static bool
 is_stale(Work *work)
 {
 	return laras_http_peer_is_gone(work->exchange) ||
-		(work->ticket == NULL && laras_http_now(work->pipe->server) - work->since > work->pipe->config.wait_ms);
+		   (work->ticket == NULL &&
+			laras_http_now(work->pipe->server) - work->since > work->pipe->config.wait_ms);
 }
 
 static void
@@ -197,8 +199,9 @@ webhook_channel(const LarasHttpReader *request)
 {
 	const char *path = laras_http_path(request);
 
-	return strcmp(request->method, "POST") == 0 && strncmp(path, WEBHOOKS, strlen(WEBHOOKS)) == 0 ?
-		path + strlen(WEBHOOKS) : NULL;
+	return strcmp(request->method, "POST") == 0 && strncmp(path, WEBHOOKS, strlen(WEBHOOKS)) == 0
+			   ? path + strlen(WEBHOOKS)
+			   : NULL;
 }
 
 static void batch_done(LarasOutcome outcome, PGresult *result, const char *sqlstate, void *arg);
@@ -206,7 +209,7 @@ static void batch_done(LarasOutcome outcome, PGresult *result, const char *sqlst
 static Batch *
 batch_new(LarasPipe *pipe, int items)
 {
-	Batch	   *batch = malloc(sizeof(*batch) + (size_t) items * sizeof(Work *));
+	Batch *batch = malloc(sizeof(*batch) + (size_t) items * sizeof(Work *));
 
 	if (batch)
 	{
@@ -237,9 +240,9 @@ batch_refuse(Batch *batch, int status)
 static void
 batch_send(LarasLink *link, Batch *batch)
 {
-	LarasPipe  *pipe = batch->pipe;
+	LarasPipe *pipe = batch->pipe;
 	const char *values[3];
-	int			lengths[3];
+	int lengths[3];
 	static const int formats[3] = {1, 1, 1};
 
 	laras_array_begin(&pipe->channels, LARAS_OID_TEXT);
@@ -272,16 +275,17 @@ batch_send(LarasLink *link, Batch *batch)
 	lengths[1] = (int) pipe->signatures.length;
 	lengths[2] = (int) pipe->bodies.length;
 	pipe->batches_out++;
-	laras_link_send(link, &statements[RECEIVE_WEBHOOKS], values, lengths, formats, batch_done, batch);
+	laras_link_send(link, &statements[RECEIVE_WEBHOOKS], values, lengths, formats, batch_done,
+					batch);
 }
 
 /* A call failed and was rolled back: once more in halves, until the culprit stands alone. */
 static void
 batch_halve(Batch *batch)
 {
-	LarasPipe  *pipe = batch->pipe;
-	int			half = batch->items / 2;
-	Batch	   *halves[2] = {NULL, NULL};
+	LarasPipe *pipe = batch->pipe;
+	int half = batch->items / 2;
+	Batch *halves[2] = {NULL, NULL};
 
 	if (batch->items == 1)
 	{
@@ -311,12 +315,12 @@ batch_halve(Batch *batch)
 static void
 batch_answer(Batch *batch, PGresult *result)
 {
-	uint16_t	statuses[MAX_ITEMS] = {0};
-	int			rows = PQntuples(result);
+	uint16_t statuses[MAX_ITEMS] = {0};
+	int rows = PQntuples(result);
 
 	for (int row = 0; row < rows && PQnfields(result) == 2; row++)
 	{
-		uint32_t	ordinal;
+		uint32_t ordinal;
 
 		if (PQgetlength(result, row, 0) != 4 || PQgetlength(result, row, 1) != 4)
 			continue;
@@ -350,7 +354,7 @@ batch_answer(Batch *batch, PGresult *result)
 static void
 batch_done(LarasOutcome outcome, PGresult *result, const char *sqlstate, void *arg)
 {
-	Batch	   *batch = arg;
+	Batch *batch = arg;
 
 	batch->pipe->batches_out--;
 	if (outcome == LARAS_COMMITTED)
@@ -370,14 +374,14 @@ batch_done(LarasOutcome outcome, PGresult *result, const char *sqlstate, void *a
 static Batch *
 batch_gather(LarasPipe *pipe, Queue *queue, size_t most)
 {
-	int			items = queue->items < pipe->config.batch_items ? queue->items : pipe->config.batch_items;
-	Batch	   *batch = batch_new(pipe, items);
+	int items = queue->items < pipe->config.batch_items ? queue->items : pipe->config.batch_items;
+	Batch *batch = batch_new(pipe, items);
 
 	if (batch == NULL)
 		return NULL;
 	while (queue->first && batch->items < items)
 	{
-		size_t		bytes = laras_http_request(queue->first->exchange)->body_length;
+		size_t bytes = laras_http_request(queue->first->exchange)->body_length;
 
 		if (batch->items > 0 && batch->bytes + bytes > most)
 			break;
@@ -401,10 +405,10 @@ static void request_done(LarasOutcome outcome, PGresult *result, const char *sql
 static void
 request_send(LarasLink *link, Work *work)
 {
-	LarasPipe  *pipe = work->pipe;
+	LarasPipe *pipe = work->pipe;
 	const LarasHttpReader *request = laras_http_request(work->exchange);
 	const char *values[6];
-	int			lengths[6] = {0};
+	int lengths[6] = {0};
 	static const int formats[6] = {0, 0, 0, 1, 1, 0};
 	static const int binary[1] = {1};
 
@@ -413,7 +417,8 @@ request_send(LarasLink *link, Work *work)
 	{
 		values[0] = work->ticket;
 		lengths[0] = work->ticket_length;
-		laras_link_send(link, &statements[HTTP_CONTINUE], values, lengths, binary, request_done, work);
+		laras_link_send(link, &statements[HTTP_CONTINUE], values, lengths, binary, request_done,
+						work);
 		return;
 	}
 	laras_array_begin(&pipe->channels, LARAS_OID_TEXT);
@@ -448,29 +453,31 @@ request_send(LarasLink *link, Work *work)
 static void
 tickets_due(void *arg)
 {
-	LarasPipe  *pipe = arg;
-	int64_t		now = laras_http_now(pipe->server);
+	LarasPipe *pipe = arg;
+	int64_t now = laras_http_now(pipe->server);
 
 	while (pipe->tickets.first && pipe->tickets.first->due <= now)
 	{
-		Work	   *work = queue_take(&pipe->tickets);
+		Work *work = queue_take(&pipe->tickets);
 
-		if (laras_http_peer_is_gone(work->exchange) || now - work->since >= pipe->config.ticket_total_ms)
+		if (laras_http_peer_is_gone(work->exchange) ||
+			now - work->since >= pipe->config.ticket_total_ms)
 			work_answer(work, 504);
 		else
 			queue_add(&pipe->requests, work);
 	}
 	if (pipe->tickets.first)
-		laras_http_timer_set(pipe->server, &pipe->ticket_timer, (int) (pipe->tickets.first->due - now));
+		laras_http_timer_set(pipe->server, &pipe->ticket_timer,
+							 (int) (pipe->tickets.first->due - now));
 }
 
 /* Status 102: the body is a ticket, to be shown again a moment later. */
 static void
 keep_ticket(Work *work, PGresult *result)
 {
-	LarasPipe  *pipe = work->pipe;
-	int			length = PQgetlength(result, 0, 2);
-	char	   *ticket = length > 0 && length <= MAX_TICKET ? malloc((size_t) length) : NULL;
+	LarasPipe *pipe = work->pipe;
+	int length = PQgetlength(result, 0, 2);
+	char *ticket = length > 0 && length <= MAX_TICKET ? malloc((size_t) length) : NULL;
 
 	if (ticket == NULL)
 	{
@@ -499,7 +506,7 @@ read_fields(PGresult *result, LarasHttpField *fields, char *text, size_t size)
 {
 	const char *at = PQgetvalue(result, 0, 1);
 	const char *end = at + PQgetlength(result, 0, 1);
-	int			count;
+	int count;
 
 	if (PQgetisnull(result, 0, 1))
 		return 0;
@@ -509,9 +516,10 @@ read_fields(PGresult *result, LarasHttpField *fields, char *text, size_t size)
 	for (int i = 0; i < count; i++)
 	{
 		const char *bytes;
-		size_t		length;
+		size_t length;
 
-		if (!laras_array_next(&at, end, &bytes, &length) || length + 1 > size || memchr(bytes, '\0', length))
+		if (!laras_array_next(&at, end, &bytes, &length) || length + 1 > size ||
+			memchr(bytes, '\0', length))
 			return -1;
 		memcpy(text, bytes, length);
 		text[length] = '\0';
@@ -535,8 +543,9 @@ request_answer(Work *work, PGresult *result)
 	LarasHttpField fields[MAX_FIELDS];
 	LarasHttpAnswer answer = {.fields = fields};
 	static char text[LARAS_HTTP_HEAD_BYTES];
-	bool		is_row = PQntuples(result) == 1 && PQnfields(result) == 3 && PQgetlength(result, 0, 0) == 4;
-	int			status = is_row ? (int) laras_read_int32(PQgetvalue(result, 0, 0)) : 0;
+	bool is_row =
+		PQntuples(result) == 1 && PQnfields(result) == 3 && PQgetlength(result, 0, 0) == 4;
+	int status = is_row ? (int) laras_read_int32(PQgetvalue(result, 0, 0)) : 0;
 
 	if (status == CONTINUE_STATUS)
 	{
@@ -566,7 +575,7 @@ request_answer(Work *work, PGresult *result)
 static void
 request_done(LarasOutcome outcome, PGresult *result, const char *sqlstate, void *arg)
 {
-	Work	   *work = arg;
+	Work *work = arg;
 
 	work->pipe->requests_out--;
 	if (outcome == LARAS_COMMITTED)
@@ -574,8 +583,8 @@ request_done(LarasOutcome outcome, PGresult *result, const char *sqlstate, void 
 		request_answer(work, result);
 		return;
 	}
-	if (outcome == LARAS_UNAVAILABLE || strncmp(sqlstate, "40", 2) == 0 || strncmp(sqlstate, "55", 2) == 0 ||
-		strncmp(sqlstate, "57", 2) == 0)
+	if (outcome == LARAS_UNAVAILABLE || strncmp(sqlstate, "40", 2) == 0 ||
+		strncmp(sqlstate, "55", 2) == 0 || strncmp(sqlstate, "57", 2) == 0)
 		work_answer(work, 503);
 	else
 	{
@@ -591,12 +600,12 @@ request_done(LarasOutcome outcome, PGresult *result, const char *sqlstate, void 
 static int
 on_head(LarasHttpExchange *exchange, void *arg)
 {
-	LarasPipe  *pipe = arg;
+	LarasPipe *pipe = arg;
 
 	(void) exchange;
 	if (laras_database_is_up(pipe->database) &&
 		pipe->webhooks.items + pipe->large.items + pipe->requests.items + pipe->tickets.items <
-		pipe->config.queue_items)
+			pipe->config.queue_items)
 		return 0;
 	pipe->stats.unavailable++;
 	return 503;
@@ -605,9 +614,9 @@ on_head(LarasHttpExchange *exchange, void *arg)
 static void
 on_request(LarasHttpExchange *exchange, void *arg)
 {
-	LarasPipe  *pipe = arg;
+	LarasPipe *pipe = arg;
 	const LarasHttpReader *request = laras_http_request(exchange);
-	Work	   *work = work_new(pipe, exchange);
+	Work *work = work_new(pipe, exchange);
 
 	if (work == NULL)
 		laras_http_answer_status(exchange, 503);
@@ -623,7 +632,7 @@ refuse_waiting(LarasPipe *pipe)
 {
 	while (pipe->halves)
 	{
-		Batch	   *batch = pipe->halves;
+		Batch *batch = pipe->halves;
 
 		pipe->halves = batch->next;
 		batch_refuse(batch, 503);
@@ -640,8 +649,8 @@ static void
 send_webhooks(LarasPipe *pipe, int most)
 {
 	LarasDatabase *database = pipe->database;
-	LarasLink  *link;
-	Batch	   *batch;
+	LarasLink *link;
+	Batch *batch;
 
 	while (pipe->halves && pipe->batches_out < most &&
 		   (link = laras_database_free_link(database, pipe->halves->bytes > LARGE_BATCH)))
@@ -653,10 +662,12 @@ send_webhooks(LarasPipe *pipe, int most)
 		else
 			batch_send(link, batch);
 	}
-	if (pipe->large.first && pipe->batches_out < most && (link = laras_database_free_link(database, true)) &&
+	if (pipe->large.first && pipe->batches_out < most &&
+		(link = laras_database_free_link(database, true)) &&
 		(batch = batch_gather(pipe, &pipe->large, (size_t) pipe->config.batch_bytes)))
 		batch_send(link, batch);
-	while (pipe->webhooks.first && pipe->batches_out < most && (link = laras_database_free_link(database, false)) &&
+	while (pipe->webhooks.first && pipe->batches_out < most &&
+		   (link = laras_database_free_link(database, false)) &&
 		   (batch = batch_gather(pipe, &pipe->webhooks, LARGE_BATCH)))
 		batch_send(link, batch);
 }
@@ -664,12 +675,12 @@ send_webhooks(LarasPipe *pipe, int most)
 static void
 send_requests(LarasPipe *pipe, int most)
 {
-	LarasLink  *link;
+	LarasLink *link;
 
 	while (pipe->requests.first && pipe->requests_out < most)
 	{
-		Work	   *work = pipe->requests.first;
-		bool		large = laras_http_request(work->exchange)->body_length > LARGE_BATCH;
+		Work *work = pipe->requests.first;
+		bool large = laras_http_request(work->exchange)->body_length > LARGE_BATCH;
 
 		link = laras_database_free_link(pipe->database, large);
 		if (link == NULL)
@@ -690,8 +701,8 @@ send_requests(LarasPipe *pipe, int most)
 static void
 on_turn(void *arg)
 {
-	LarasPipe  *pipe = arg;
-	int			most = pipe->config.connections > 1 ? pipe->config.connections - 1 : 1;
+	LarasPipe *pipe = arg;
+	int most = pipe->config.connections > 1 ? pipe->config.connections - 1 : 1;
 
 	if (!laras_database_is_up(pipe->database))
 	{
@@ -715,25 +726,26 @@ on_turn(void *arg)
 static void
 report(void *arg)
 {
-	LarasPipe  *pipe = arg;
+	LarasPipe *pipe = arg;
 	const LarasPipeStats *stats = &pipe->stats;
 	const LarasHttpStats *http = laras_http_stats(pipe->server);
 	const LarasDatabaseStats *database = laras_database_stats(pipe->database);
-	uint64_t	sum = http->accepted + http->answers + stats->unavailable + database->losses;
+	uint64_t sum = http->accepted + http->answers + stats->unavailable + database->losses;
 
 	if (sum != pipe->reported)
 	{
-		laras_http_log("connections=%d accepted=%llu requests=%llu refused=%llu timeouts=%llu evicted=%llu"
-					   " webhooks=%llu batches=%llu halved=%llu failed=%llu unavailable=%llu"
-					   " answers=%llu errors=%llu database_losses=%llu",
-					   http->connections, (unsigned long long) http->accepted,
-					   (unsigned long long) http->requests,
-					   (unsigned long long) (http->refused + http->refused_address),
-					   (unsigned long long) http->timeouts, (unsigned long long) http->evicted,
-					   (unsigned long long) stats->webhooks, (unsigned long long) stats->batches,
-					   (unsigned long long) stats->halved, (unsigned long long) stats->failed,
-					   (unsigned long long) stats->unavailable, (unsigned long long) stats->requests,
-					   (unsigned long long) stats->request_errors, (unsigned long long) database->losses);
+		laras_http_log(
+			"connections=%d accepted=%llu requests=%llu refused=%llu timeouts=%llu evicted=%llu"
+			" webhooks=%llu batches=%llu halved=%llu failed=%llu unavailable=%llu"
+			" answers=%llu errors=%llu database_losses=%llu",
+			http->connections, (unsigned long long) http->accepted,
+			(unsigned long long) http->requests,
+			(unsigned long long) (http->refused + http->refused_address),
+			(unsigned long long) http->timeouts, (unsigned long long) http->evicted,
+			(unsigned long long) stats->webhooks, (unsigned long long) stats->batches,
+			(unsigned long long) stats->halved, (unsigned long long) stats->failed,
+			(unsigned long long) stats->unavailable, (unsigned long long) stats->requests,
+			(unsigned long long) stats->request_errors, (unsigned long long) database->losses);
 		pipe->reported = sum;
 	}
 	laras_http_timer_set(pipe->server, &pipe->report_timer, REPORT_MS);
@@ -742,7 +754,7 @@ report(void *arg)
 LarasPipe *
 laras_pipe_create(const LarasPipeConfig *config)
 {
-	LarasPipe  *pipe = calloc(1, sizeof(*pipe));
+	LarasPipe *pipe = calloc(1, sizeof(*pipe));
 
 	if (pipe == NULL)
 		return NULL;
@@ -790,7 +802,7 @@ laras_pipe_free(LarasPipe *pipe)
 {
 	while (pipe->free_works)
 	{
-		Work	   *work = pipe->free_works;
+		Work *work = pipe->free_works;
 
 		pipe->free_works = work->next;
 		free(work);

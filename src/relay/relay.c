@@ -20,18 +20,18 @@
 
 #include "relay/pipe.h"
 
-#define EXIT_UNANSWERED	1
-#define EXIT_USAGE		2
-#define EXIT_START		3
-#define MAX_LISTEN		16
-#define SPARE_FDS		64
+#define EXIT_UNANSWERED 1
+#define EXIT_USAGE 2
+#define EXIT_START 3
+#define MAX_LISTEN 16
+#define SPARE_FDS 64
 
 typedef struct Settings
 {
 	const char *listen[MAX_LISTEN];
-	int			nlisten;
-	int			max_body;
-	int			max_bytes;
+	int nlisten;
+	int max_body;
+	int max_bytes;
 	LarasHttpConfig http;
 	LarasPipeConfig pipe;
 } Settings;
@@ -41,9 +41,9 @@ static Settings settings;
 typedef struct Option
 {
 	const char *name;
-	int		   *value;
-	int			least;
-	int			most;
+	int *value;
+	int least;
+	int most;
 	const char *help;
 } Option;
 
@@ -52,24 +52,33 @@ static const Option options[] = {
 	{"batch-items", &settings.pipe.batch_items, 1, 512, "webhooks in one call"},
 	{"batch-bytes", &settings.pipe.batch_bytes, 4096, 16 << 20, "bytes of bodies in one call"},
 	{"max-queue", &settings.pipe.queue_items, 1, 1000000, "waiting requests; beyond it 503"},
-	{"max-wait", &settings.pipe.wait_ms, 10, 600000, "ms a request waits for a connection; then 503"},
-	{"statement-timeout", &settings.pipe.statement_ms, 10, 600000, "ms until a silent database connection is given up"},
-	{"ticket-timeout", &settings.pipe.ticket_total_ms, 100, 600000, "ms until a pending answer becomes 504"},
+	{"max-wait", &settings.pipe.wait_ms, 10, 600000,
+	 "ms a request waits for a connection; then 503"},
+	{"statement-timeout", &settings.pipe.statement_ms, 10, 600000,
+	 "ms until a silent database connection is given up"},
+	{"ticket-timeout", &settings.pipe.ticket_total_ms, 100, 600000,
+	 "ms until a pending answer becomes 504"},
 	{"max-connections", &settings.http.max_connections, 1, 1000000, "HTTP connections overall"},
-	{"max-per-address", &settings.http.max_per_address, 1, 1000000, "HTTP connections of one address"},
+	{"max-per-address", &settings.http.max_per_address, 1, 1000000,
+	 "HTTP connections of one address"},
 	{"max-body", &settings.max_body, 0, 16 << 20, "bytes of a request body; beyond it 413"},
 	{"max-bytes", &settings.max_bytes, 65536, 1 << 30, "bytes of all HTTP buffers together"},
 	{"head-timeout", &settings.http.head_ms, 10, 600000, "ms for the head of a request"},
 	{"body-timeout", &settings.http.body_ms, 10, 600000, "ms for a body, longer by --min-rate"},
-	{"min-rate", &settings.http.min_rate, 1, 1 << 30, "bytes that earn a body or an answer one more second"},
-	{"total-timeout", &settings.http.total_ms, 10, 600000, "ms for head and body, whatever the rate"},
-	{"write-timeout", &settings.http.write_ms, 10, 600000, "ms for an answer, longer by --min-rate"},
-	{"write-total-timeout", &settings.http.write_total_ms, 10, 3600000, "ms for an answer, whatever the rate"},
-	{"idle-timeout", &settings.http.idle_ms, 10, 3600000, "ms a connection waits for its next request"},
-	{"drain-timeout", &settings.http.drain_ms, 0, 600000, "ms for requests under way after SIGTERM"},
+	{"min-rate", &settings.http.min_rate, 1, 1 << 30,
+	 "bytes that earn a body or an answer one more second"},
+	{"total-timeout", &settings.http.total_ms, 10, 600000,
+	 "ms for head and body, whatever the rate"},
+	{"write-timeout", &settings.http.write_ms, 10, 600000,
+	 "ms for an answer, longer by --min-rate"},
+	{"write-total-timeout", &settings.http.write_total_ms, 10, 3600000,
+	 "ms for an answer, whatever the rate"},
+	{"idle-timeout", &settings.http.idle_ms, 10, 3600000,
+	 "ms a connection waits for its next request"},
+	{"drain-timeout", &settings.http.drain_ms, 0, 600000,
+	 "ms for requests under way after SIGTERM"},
 	{"retry-after", &settings.http.retry_after_s, 0, 86400, "seconds told with a 503"},
-	{NULL, NULL, 0, 0, NULL}
-};
+	{NULL, NULL, 0, 0, NULL}};
 
 static void
 usage(void)
@@ -94,8 +103,8 @@ usage(void)
 static bool
 set_option(const char *name, size_t length, const char *value)
 {
-	char	   *end;
-	long		number;
+	char *end;
+	long number;
 
 	if (length == 8 && strncmp(name, "conninfo", 8) == 0)
 	{
@@ -120,8 +129,8 @@ set_option(const char *name, size_t length, const char *value)
 		number = strtol(value, &end, 10);
 		if (errno || *value == '\0' || *end || number < option->least || number > option->most)
 		{
-			fprintf(stderr, "laras-relay: --%s takes a number from %d to %d\n", option->name, option->least,
-					option->most);
+			fprintf(stderr, "laras-relay: --%s takes a number from %d to %d\n", option->name,
+					option->least, option->most);
 			return false;
 		}
 		*option->value = (int) number;
@@ -134,12 +143,12 @@ set_option(const char *name, size_t length, const char *value)
 static bool
 read_environment(void)
 {
-	char		name[64];
-	char	   *value;
+	char name[64];
+	char *value;
 
 	for (const Option *option = options; option->name; option++)
 	{
-		size_t		n = (size_t) snprintf(name, sizeof(name), "LARAS_RELAY_%s", option->name);
+		size_t n = (size_t) snprintf(name, sizeof(name), "LARAS_RELAY_%s", option->name);
 
 		for (size_t i = 0; i < n; i++)
 			name[i] = name[i] == '-' ? '_' : (char) toupper((unsigned char) name[i]);
@@ -157,13 +166,20 @@ read_environment(void)
 static bool
 read_listen_environment(void)
 {
-	char	   *value = getenv("LARAS_RELAY_LISTEN");
+	char *value = getenv("LARAS_RELAY_LISTEN");
 
 	if (settings.nlisten > 0 || value == NULL)
 		return true;
-	for (value = strtok(value, " "); value; value = strtok(NULL, " "))
+	for (value += strspn(value, " "); *value; value += strspn(value, " "))
+	{
+		char *end = value + strcspn(value, " ");
+		bool last = *end == '\0';
+
+		*end = '\0';
 		if (!set_option("listen", 6, value))
 			return false;
+		value = last ? end : end + 1;
+	}
 	return true;
 }
 
@@ -216,8 +232,10 @@ limit_process(void)
 		if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY &&
 			files.rlim_cur < (rlim_t) settings.http.max_connections + SPARE_FDS)
 		{
-			settings.http.max_connections = files.rlim_cur > SPARE_FDS + 1 ? (int) files.rlim_cur - SPARE_FDS : 1;
-			laras_http_log("the limit of descriptors allows %d connections", settings.http.max_connections);
+			settings.http.max_connections =
+				files.rlim_cur > SPARE_FDS + 1 ? (int) files.rlim_cur - SPARE_FDS : 1;
+			laras_http_log("the limit of descriptors allows %d connections",
+						   settings.http.max_connections);
 		}
 	}
 #ifdef __GLIBC__
@@ -233,8 +251,8 @@ main(int argc, char **argv)
 {
 	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", NULL};
 	LarasHttpServer *server;
-	LarasPipe  *pipe;
-	bool		answered;
+	LarasPipe *pipe;
+	bool answered;
 
 	laras_http_defaults(&settings.http);
 	laras_pipe_defaults(&settings.pipe);
