@@ -11,7 +11,7 @@ BASE = clock errors id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror
 # src/tenancy/
-TENANCY = tenancy binding permission lookup token password roles guard install
+TENANCY = tenancy binding permission lookup token password doctor checks roles guard install
 # src/channel/
 CHANNEL =
 # src/evidence/
@@ -53,6 +53,7 @@ SQL_PARTS = \
 	00_prelude \
 	05_base \
 	95_worker \
+	97_doctor \
 	99_closing
 
 # Programs beside the extension: add the name here, and <name>_OBJS and

@@ -39,7 +39,8 @@ LARAS_PLAN(trigger_statements,
 static void
 run_all(LarasPlan *plan)
 {
-	uint64		n = laras_spi_read(plan, NULL, NULL);
+	/* not laras_spi_read: what the list before made must be seen */
+	uint64		n = laras_spi_run(plan, NULL, NULL);
 	char	  **statements = palloc(sizeof(char *) * Max(n, 1));
 
 	for (uint64 i = 0; i < n; i++)

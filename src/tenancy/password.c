@@ -12,7 +12,6 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -44,24 +43,21 @@ LARAS_PLAN(pgcrypto_member,
 		   "AND d.objid = p.oid AND d.deptype = 'e' "
 		   "JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass "
 		   "AND d.refobjid = e.oid AND e.extname = 'pgcrypto' "
-		   "WHERE p.proname = $1 AND p.proargtypes::pg_catalog.oid[] = $2::pg_catalog.oid[]",
-		   NAMEOID, OIDARRAYOID);
+		   "WHERE p.proname = $1 AND p.proargtypes = $2",
+		   NAMEOID, OIDVECTOROID);
 
 /* A function of the extension pgcrypto, wherever that was installed. */
 static Oid
 pgcrypto_function(const char *name, int nargs, const Oid *argtypes)
 {
 	NameData	wanted;
-	Datum		types[2];
 	Oid			function;
 
 	namestrcpy(&wanted, name);
-	for (int i = 0; i < nargs; i++)
-		types[i] = ObjectIdGetDatum(argtypes[i]);
 	laras_spi_open();
 	if (laras_spi_read(&pgcrypto_member,
 					   (Datum[]) {NameGetDatum(&wanted),
-						   PointerGetDatum(construct_array(types, nargs, OIDOID, sizeof(Oid), true, TYPALIGN_INT))},
+						   PointerGetDatum(buildoidvector(argtypes, nargs))},
 					   NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),

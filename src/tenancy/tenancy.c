@@ -5,9 +5,12 @@
 #include "postgres.h"
 
 #include "nodes/parsenodes.h"
+#include "utils/guc.h"
 
 #include "base/errors.h"
 #include "tenancy/tenancy_private.h"
+
+int			laras_session_lifetime = 720;
 
 void
 laras_tenancy_init(void)
@@ -15,6 +18,14 @@ laras_tenancy_init(void)
 	laras_binding_init();
 	laras_guard_init();
 	laras_password_init();
+	DefineCustomIntVariable("laras.session_lifetime",
+							"How long a session lasts after its log-in.",
+							NULL,
+							&laras_session_lifetime,
+							720, 5, 43200,
+							PGC_SUSET,
+							GUC_UNIT_MIN,
+							NULL, NULL, NULL);
 }
 
 /*

@@ -68,6 +68,17 @@ extern void laras_bind(int64 workspace_id, const LarasPrincipal *p);
 extern bool laras_enter_token(const char *token, size_t n);
 
 /*
+ * Logs in and returns the session token (palloc'd), or NULL when address or
+ * password is wrong; commit then too, since the failure is evidence.  Binds
+ * nothing.  Runs SQL: laras_owner, search_path pinned.  Raises LRK01 while the
+ * vault is shut.
+ */
+extern char *laras_log_in(const char *email, const char *password);
+
+/* Ends the session that bound this transaction; false when none did. */
+extern bool laras_log_out(void);
+
+/*
  * Binds for the length of a C call, for trusted code that visits several
  * workspaces in turn (create_workspace, a provider's callback).  End restores
  * what was bound before; an error needs no cleaning.

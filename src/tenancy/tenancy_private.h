@@ -85,8 +85,8 @@ extern void laras_token_hash(const char *token, size_t n,
 extern int64 laras_entered_session(void);
 extern void laras_count_failed_login(void);
 
-/* session.c */
-extern void laras_session_init(void);
+/* tenancy.c: minutes */
+extern int	laras_session_lifetime;
 
 /* password.c */
 extern char *laras_password_hash(const char *password);
@@ -95,6 +95,7 @@ extern void laras_password_check(const char *password);
 extern void laras_password_init(void);
 
 /* member.c */
+extern void laras_name_check(const char *name);
 extern char *laras_email_normalise(const char *email);
 extern int64 laras_member_insert(int64 workspace_id, uint32 w, const char *email,
 								 const char *name, LarasMemberRole role,
