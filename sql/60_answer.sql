@@ -1,0 +1,435 @@
+-- 60_answer: the knowledge of the business, drafts, verdicts and approvals.
+
+
+-- What the business sells. Plain DML under row security; price and stock are what drafts may say.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.catalog_item (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  name text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 500),
+  description text NOT NULL DEFAULT '',
+  price numeric(18,2) CHECK (price >= 0),
+  currency text NOT NULL DEFAULT 'IDR' CHECK (currency ~ '^[A-Z]{3}$'),
+  stock integer CHECK (stock >= 0),
+  attributes jsonb NOT NULL DEFAULT '{}',
+  state text NOT NULL DEFAULT 'active'
+    CHECK (state IN ('active', 'hidden')),
+  version bigint NOT NULL DEFAULT 1,
+  updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id)
+);
+COMMENT ON TABLE laras.catalog_item IS 'What the business sells. Plain DML under row security; price and stock are what drafts may say.';
+COMMENT ON COLUMN laras.catalog_item.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.catalog_item.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.catalog_item.name IS 'Name of the item.';
+COMMENT ON COLUMN laras.catalog_item.description IS 'Description.';
+COMMENT ON COLUMN laras.catalog_item.price IS 'Price of one; null: not for quoting.';
+COMMENT ON COLUMN laras.catalog_item.currency IS 'ISO 4217 code.';
+COMMENT ON COLUMN laras.catalog_item.stock IS 'Pieces in stock; null: unknown.';
+COMMENT ON COLUMN laras.catalog_item.attributes IS 'Variants, sizes, colours.';
+COMMENT ON COLUMN laras.catalog_item.state IS 'Hidden items are not offered.';
+COMMENT ON COLUMN laras.catalog_item.version IS 'Grows with every change of a quotable column.';
+COMMENT ON COLUMN laras.catalog_item.updated_at IS 'Last change.';
+ALTER TABLE laras.catalog_item ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.catalog_item FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.catalog_item TO laras_owner, laras_app, laras_service
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.catalog_item TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.catalog_item TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.catalog_item TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.catalog_item', '');
+
+-- A rule of the business (delivery, returns, payment) in its own words.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.policy_text (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  topic text NOT NULL,
+  language text NOT NULL DEFAULT 'id'
+    CHECK (language IN ('id', 'en')),
+  body text NOT NULL,
+  version bigint NOT NULL DEFAULT 1,
+  updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id)
+);
+COMMENT ON TABLE laras.policy_text IS 'A rule of the business (delivery, returns, payment) in its own words.';
+COMMENT ON COLUMN laras.policy_text.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.policy_text.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.policy_text.topic IS 'Topic, such as delivery.';
+COMMENT ON COLUMN laras.policy_text.language IS 'Language.';
+COMMENT ON COLUMN laras.policy_text.body IS 'The text.';
+COMMENT ON COLUMN laras.policy_text.version IS 'Grows with every change.';
+COMMENT ON COLUMN laras.policy_text.updated_at IS 'Last change.';
+ALTER TABLE laras.policy_text ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.policy_text FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.policy_text TO laras_owner, laras_app, laras_service
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.policy_text TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.policy_text TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.policy_text TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.policy_text', '');
+
+-- A question with the answer of the business.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.faq (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  question text NOT NULL,
+  answer text NOT NULL,
+  language text NOT NULL DEFAULT 'id'
+    CHECK (language IN ('id', 'en')),
+  version bigint NOT NULL DEFAULT 1,
+  updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id)
+);
+COMMENT ON TABLE laras.faq IS 'A question with the answer of the business.';
+COMMENT ON COLUMN laras.faq.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.faq.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.faq.question IS 'Question.';
+COMMENT ON COLUMN laras.faq.answer IS 'Answer.';
+COMMENT ON COLUMN laras.faq.language IS 'Language.';
+COMMENT ON COLUMN laras.faq.version IS 'Grows with every change.';
+COMMENT ON COLUMN laras.faq.updated_at IS 'Last change.';
+ALTER TABLE laras.faq ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.faq FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.faq TO laras_owner, laras_app, laras_service
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.faq TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.faq TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.faq TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.faq', '');
+
+-- Phrases that no text may contain.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.forbidden_phrase (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  phrase text NOT NULL CHECK (octet_length(phrase) BETWEEN 1 AND 500),
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id)
+);
+COMMENT ON TABLE laras.forbidden_phrase IS 'Phrases that no text may contain.';
+COMMENT ON COLUMN laras.forbidden_phrase.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.forbidden_phrase.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.forbidden_phrase.phrase IS 'Phrase, compared without case.';
+COMMENT ON COLUMN laras.forbidden_phrase.created_at IS 'When it was added.';
+ALTER TABLE laras.forbidden_phrase ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.forbidden_phrase FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.forbidden_phrase TO laras_owner, laras_app, laras_service
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.forbidden_phrase TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.forbidden_phrase TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.forbidden_phrase TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.forbidden_phrase', '');
+
+-- Judgement of the safety classifier on one exact text. Bound to it by the text digest: the row is what an outbox row must point at.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.verdict (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  message_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  text_digest bytea NOT NULL CHECK (octet_length(text_digest) = 32),
+  outcome text NOT NULL
+    CHECK (outcome IN ('pass', 'hold', 'block')),
+  reasons text[] NOT NULL DEFAULT '{}',
+  classifier text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, id, message_id, text_digest, outcome)
+);
+CREATE INDEX verdict_contact ON laras.verdict (workspace_id, contact_id);
+COMMENT ON TABLE laras.verdict IS 'Judgement of the safety classifier on one exact text. Bound to it by the text digest: the row is what an outbox row must point at.';
+COMMENT ON COLUMN laras.verdict.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.verdict.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.verdict.message_id IS 'Id the message has or will have; part of the digest.';
+COMMENT ON COLUMN laras.verdict.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.verdict.text_digest IS 'Commitment (keys.md 11) of the text under the contact''s salt.';
+COMMENT ON COLUMN laras.verdict.outcome IS 'Outcome.';
+COMMENT ON COLUMN laras.verdict.reasons IS 'Machine-readable reasons.';
+COMMENT ON COLUMN laras.verdict.classifier IS 'Name and version of the classifier.';
+COMMENT ON COLUMN laras.verdict.created_at IS 'When.';
+ALTER TABLE laras.verdict ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.verdict FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.verdict TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.verdict TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.verdict TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.verdict', '');
+
+-- A reply proposed by laras, waiting for its verdict, a person or the courier.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.draft (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  conversation_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  inbound_message_id bigint NOT NULL,
+  message_id bigint NOT NULL,
+  state text NOT NULL DEFAULT 'pending'
+    CHECK (state IN ('pending', 'held', 'approved', 'withheld', 'stale', 'superseded', 'rejected', 'sent')),
+  body laras.sealed,
+  text_digest bytea CHECK (octet_length(text_digest) = 32),
+  verdict_id bigint,
+  intent text,
+  hold_reasons text[] NOT NULL DEFAULT '{}',
+  drafter text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  decided_at timestamptz,
+  decided_by text,
+  PRIMARY KEY (workspace_id, id),
+  FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id)
+);
+CREATE INDEX draft_conversation ON laras.draft (workspace_id, conversation_id);
+CREATE INDEX draft_contact ON laras.draft (workspace_id, contact_id);
+CREATE INDEX draft_waiting ON laras.draft (workspace_id, created_at) WHERE state IN ('pending', 'held');
+CREATE UNIQUE INDEX draft_inbound ON laras.draft (workspace_id, inbound_message_id);
+COMMENT ON TABLE laras.draft IS 'A reply proposed by laras, waiting for its verdict, a person or the courier.';
+COMMENT ON COLUMN laras.draft.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.draft.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.draft.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.draft.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.draft.inbound_message_id IS 'Message it answers.';
+COMMENT ON COLUMN laras.draft.message_id IS 'Id the outbound message will have.';
+COMMENT ON COLUMN laras.draft.state IS 'State.';
+COMMENT ON COLUMN laras.draft.body IS 'The proposed text.';
+COMMENT ON COLUMN laras.draft.text_digest IS 'Commitment of the text as it stands.';
+COMMENT ON COLUMN laras.draft.verdict_id IS 'Verdict on exactly this text.';
+COMMENT ON COLUMN laras.draft.intent IS 'price, stock, hours, ... as the drafter understood it.';
+COMMENT ON COLUMN laras.draft.hold_reasons IS 'Why it waits for a person.';
+COMMENT ON COLUMN laras.draft.drafter IS 'Name and version of the drafter.';
+COMMENT ON COLUMN laras.draft.created_at IS 'When it was drafted.';
+COMMENT ON COLUMN laras.draft.decided_at IS 'When it was approved, rejected or superseded.';
+COMMENT ON COLUMN laras.draft.decided_by IS 'Principal that decided (auto, or kind and random id).';
+ALTER TABLE laras.draft ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.draft FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.draft TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.draft TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.draft TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.draft', '');
+
+-- The rows, with their versions, that a draft relied on.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.draft_source (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  draft_id bigint NOT NULL,
+  ordinal smallint NOT NULL,
+  source_table text NOT NULL
+    CHECK (source_table IN ('catalog_item', 'policy_text', 'faq')),
+  source_id bigint NOT NULL,
+  source_version bigint NOT NULL,
+  PRIMARY KEY (workspace_id, draft_id, ordinal),
+  FOREIGN KEY (workspace_id, draft_id) REFERENCES laras.draft (workspace_id, id)
+);
+CREATE INDEX draft_source_row ON laras.draft_source (workspace_id, source_table, source_id);
+COMMENT ON TABLE laras.draft_source IS 'The rows, with their versions, that a draft relied on.';
+COMMENT ON COLUMN laras.draft_source.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.draft_source.draft_id IS 'Draft.';
+COMMENT ON COLUMN laras.draft_source.ordinal IS 'Order of citation.';
+COMMENT ON COLUMN laras.draft_source.source_table IS 'Table of the cited row.';
+COMMENT ON COLUMN laras.draft_source.source_id IS 'Id of the cited row.';
+COMMENT ON COLUMN laras.draft_source.source_version IS 'Version of the cited row.';
+ALTER TABLE laras.draft_source ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.draft_source FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.draft_source TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.draft_source TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.draft_source TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.draft_source', '');
+
+-- Who approved, edited or rejected a draft, and when.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.draft_decision (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  draft_id bigint NOT NULL,
+  act text NOT NULL
+    CHECK (act IN ('approved', 'edited', 'rejected', 'superseded', 'stale', 'auto_sent', 'withheld', 'held')),
+  actor text NOT NULL,
+  reason laras.sealed,
+  decided_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  FOREIGN KEY (workspace_id, draft_id) REFERENCES laras.draft (workspace_id, id)
+);
+CREATE INDEX draft_decision_draft ON laras.draft_decision (workspace_id, draft_id);
+COMMENT ON TABLE laras.draft_decision IS 'Who approved, edited or rejected a draft, and when.';
+COMMENT ON COLUMN laras.draft_decision.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.draft_decision.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.draft_decision.draft_id IS 'Draft.';
+COMMENT ON COLUMN laras.draft_decision.act IS 'Act.';
+COMMENT ON COLUMN laras.draft_decision.actor IS 'Principal (kind and random id).';
+COMMENT ON COLUMN laras.draft_decision.reason IS 'Words of the person.';
+COMMENT ON COLUMN laras.draft_decision.decided_at IS 'When.';
+ALTER TABLE laras.draft_decision ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.draft_decision FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.draft_decision TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.draft_decision TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.draft_decision TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.draft_decision', '');
+
+-- Inbound messages for which a draft is still to be made; the drafting duty takes rows away.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.draft_wanted (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  message_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, message_id)
+);
+CREATE INDEX draft_wanted_order ON laras.draft_wanted (created_at, workspace_id, message_id);
+CREATE INDEX draft_wanted_contact ON laras.draft_wanted (workspace_id, contact_id);
+COMMENT ON TABLE laras.draft_wanted IS 'Inbound messages for which a draft is still to be made; the drafting duty takes rows away.';
+COMMENT ON COLUMN laras.draft_wanted.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.draft_wanted.message_id IS 'Inbound message.';
+COMMENT ON COLUMN laras.draft_wanted.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.draft_wanted.created_at IS 'When it came.';
+ALTER TABLE laras.draft_wanted ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.draft_wanted FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.draft_wanted TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.draft_wanted TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.draft_wanted TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.draft_wanted', '');
+
+-- When a draft must be seen by a person.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.review_rule (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  channel text REFERENCES laras.provider,
+  topic text,
+  minimum_confidence real CHECK (minimum_confidence BETWEEN 0 AND 1),
+  act text NOT NULL DEFAULT 'review'
+    CHECK (act IN ('review', 'allow')),
+  priority integer NOT NULL DEFAULT 0,
+  PRIMARY KEY (workspace_id, id)
+);
+COMMENT ON TABLE laras.review_rule IS 'When a draft must be seen by a person.';
+COMMENT ON COLUMN laras.review_rule.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.review_rule.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.review_rule.channel IS 'Channel; null: every one.';
+COMMENT ON COLUMN laras.review_rule.topic IS 'Intent; null: every one.';
+COMMENT ON COLUMN laras.review_rule.minimum_confidence IS 'Below this a person looks.';
+COMMENT ON COLUMN laras.review_rule.act IS 'What the rule says.';
+COMMENT ON COLUMN laras.review_rule.priority IS 'The highest that matches decides.';
+ALTER TABLE laras.review_rule ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.review_rule FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.review_rule TO laras_owner, laras_app, laras_service
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.review_rule TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.review_rule TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.review_rule TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.review_rule', '');
+
+-- What erasure does with every column above (laras.data_column says how to read a row).
+INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('catalog_item', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'name', 'knowledge', NULL, NULL, 'the business''s own knowledge, about goods', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'description', 'knowledge', NULL, NULL, 'the business''s own knowledge, about goods', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'price', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'currency', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'stock', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'attributes', 'knowledge', NULL, NULL, 'the business''s own knowledge, about goods', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'state', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'topic', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'language', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'body', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'question', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'answer', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'language', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('forbidden_phrase', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('forbidden_phrase', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('forbidden_phrase', 'phrase', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('forbidden_phrase', 'created_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'id', 'ai_log', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'message_id', 'ai_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'contact_id', 'ai_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'text_digest', 'ai_log', NULL, NULL, 'commitment, unlinkable once the key is destroyed', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'outcome', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'reasons', 'ai_log', NULL, NULL, 'words from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'classifier', 'ai_log', NULL, NULL, 'a name of a program', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'created_at', 'ai_log', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'conversation_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'inbound_message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'body', 'message', 12, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'text_digest', 'message', NULL, NULL, 'commitment, unlinkable once the key is destroyed', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'verdict_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'intent', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'hold_reasons', 'ai_log', NULL, NULL, 'words from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'drafter', 'ai_log', NULL, NULL, 'a name of a program', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'decided_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'decided_by', 'message', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'draft_id', 'ai_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'ordinal', 'ai_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'source_table', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'source_id', 'ai_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'source_version', 'ai_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_decision', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_decision', 'id', 'audit', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_decision', 'draft_id', 'audit', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_decision', 'act', 'audit', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_decision', 'actor', 'audit', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),
+  ('draft_decision', 'reason', 'audit', 25, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_decision', 'decided_at', 'audit', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_wanted', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_wanted', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_wanted', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_wanted', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'id', 'automation_state', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'channel', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'topic', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'minimum_confidence', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'act', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'priority', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);

@@ -1,0 +1,120 @@
+/*
+ * carry.c
+ *		The courier's turn: let requests go on, record those that ended, begin
+ *		new ones.
+ *
+ * No transaction is open while a request is: a turn claims and commits, marks
+ * and commits, starts requests, returns to the loop to wait on the epoll
+ * descriptor, and records what ended in a transaction of its own.
+ */
+#include "postgres.h"
+
+#include "base/id.h"
+#include "courier/carry.h"
+#include "courier/courier.h"
+#include "courier/task.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "vault/vault.h"
+
+int64_t		laras_courier_run = 0;
+
+static bool swept = false;
+static uint64 unlocked_generation = 0;
+static bool unlocked = false;
+
+/* how long to wait before asking the vault again */
+#define LOCKED_WAIT_MS 1000
+
+void
+laras_courier_start(void)
+{
+	laras_courier_run = laras_new_id();
+	if (!laras_http_open())
+		ereport(FATAL,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("libcurl could not be started")));
+	laras_worker_watch(laras_http_descriptor());
+}
+
+void
+laras_courier_stop(int code)
+{
+	laras_task_stop();
+	laras_http_close();
+}
+
+/* May tokens be opened now? */
+static bool
+unlock(void)
+{
+	uint64		generation = laras_vault_generation();
+
+	if (!laras_vault_is_open())
+		return false;
+	if (!unlocked || generation != unlocked_generation)
+	{
+		unlocked = laras_courier_unlock();
+		unlocked_generation = generation;
+	}
+	return unlocked;
+}
+
+/* Give every ended call to its owner. Returns how many there were. */
+static int
+take_ended(void)
+{
+	LarasFlight *flights[LARAS_COURIER_FLIGHTS];
+	int			n = 0;
+	int			ended = 0;
+	LarasHttpCall *call;
+
+	while (n < LARAS_COURIER_FLIGHTS && (call = laras_http_next()) != NULL)
+	{
+		LarasFlight *flight = call->owner;
+
+		ended++;
+		flight->call = call;
+		if (flight->kind == LARAS_FLIGHT_SEND)
+			flights[n++] = flight;
+		else
+			laras_task_answered((struct LarasTaskFlight *) flight, call);
+	}
+	if (n > 0)
+		laras_courier_record(flights, n);
+	return ended;
+}
+
+LarasTurn
+laras_courier_turn(void)
+{
+	int			ended;
+	int			begun = 0;
+	int			timeout;
+
+	if (!unlock())
+	{
+		laras_worker_wake_in(LOCKED_WAIT_MS);
+		return LARAS_TURN_IDLE;
+	}
+	if (!swept)
+	{
+		laras_courier_sweep();
+		laras_task_sweep();
+		swept = true;
+	}
+	laras_http_drive();
+	ended = take_ended();
+	if (!laras_worker_should_yield())
+	{
+		begun += laras_task_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());
+		if (laras_http_in_flight() < LARAS_COURIER_FLIGHTS)
+			begun += laras_courier_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());
+		laras_http_drive();
+	}
+	laras_worker_set_pending(laras_http_in_flight());
+	timeout = laras_http_timeout();
+	if (timeout >= 0)
+		laras_worker_wake_in(timeout);
+	return ended > 0 || begun > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+}

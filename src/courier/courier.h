@@ -1,0 +1,61 @@
+/*
+ * courier.h
+ *		Everything that leaves: the outbox, tasks at providers, and the worker
+ *		that carries them.
+ *
+ * outbox.c		rows of the outbox: queued, cancelled.
+ * carry.c		the worker: claim and commit, mark and commit, HTTP, record.
+ * prepare.c	decides at hand-off whether a message may leave, and builds it.
+ * record.c		writes down what became of it.
+ * reconcile.c	what a status webhook tells about a send whose answer was lost.
+ * http.c		libcurl multi on one epoll descriptor.
+ * task.c		other requests to providers, in steps.
+ * handoff.c	tokens that outlive their destruction just long enough to revoke.
+ *
+ * A message is sent at most once: a row is `sending` before its request
+ * begins, and a row found `sending` by a new run of the courier is
+ * `uncertain`, never sent again by itself.
+ */
+#ifndef LARAS_COURIER_H
+#define LARAS_COURIER_H
+
+#include "datatype/timestamp.h"
+#include "worker/worker.h"
+
+typedef struct LarasOutboxRow
+{
+	int64		connection_id;
+	int64		conversation_id;
+	int64		contact_id;
+	int64		message_id;
+	int64		draft_id;		/* 0: written by a person */
+	int64		verdict_id;
+	uint8		text_digest[32];	/* what the verdict is bound to */
+	const char *approved_by;	/* "auto", or the principal */
+	const char *kind;			/* "text", "template" */
+} LarasOutboxRow;
+
+/*
+ * Queue a message for sending; returns the row's id. The foreign key refuses
+ * (23503) a text without a passing verdict on exactly that text. As
+ * laras_owner with the workspace bound, or laras_worker. The courier is woken
+ * at commit.
+ */
+extern int64 laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row);
+
+/*
+ * Cancel what waits for a connection (or a contact): rows queued, claimed or
+ * parked become cancelled with that reason, their messages too. A row already
+ * `sending` is left to its end. Returns how many. Needs no key. As laras_owner
+ * with the workspace bound, or laras_worker.
+ */
+extern uint64 laras_outbox_cancel_connection(int64 workspace_id, int64 connection_id, const char *reason);
+extern uint64 laras_outbox_cancel_contact(int64 workspace_id, int64 contact_id, const char *reason);
+
+/* the worker, for the table in worker/rooms.c */
+extern void laras_courier_start(void);
+extern LarasTurn laras_courier_turn(void);
+extern void laras_courier_stop(int code);
+extern void laras_courier_init(void);
+
+#endif							/* LARAS_COURIER_H */

@@ -1,0 +1,483 @@
+/*
+ * http.c
+ *		libcurl multi on one epoll descriptor.
+ *
+ * libcurl's resolver starts threads; a thread must never run one of the
+ * server's signal handlers, so every call that may start one runs with all
+ * signals blocked, which the thread inherits.
+ *
+ * Invariant: a request goes out at most once. A POST body is given through a
+ * read callback without a seek callback, which makes libcurl fail
+ * (CURLE_SEND_FAIL_REWIND) where it would otherwise repeat the request on a
+ * fresh connection; requests without a body are forbidden to reuse a
+ * connection that could be dead (seen with libcurl 7.88: one call, two POSTs).
+ */
+#include "courier/http.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECT_MS 5000L
+#define TOTAL_MS 30000L
+#define LARGEST_ANSWER (1024 * 1024)
+
+struct LarasHttpState
+{
+	CURL	   *easy;
+	struct curl_slist *headers;
+	char	   *request;
+	size_t		request_n;
+	size_t		request_at;
+	size_t		room;
+	bool		too_large;
+	LarasHttpCall *next;
+};
+
+static CURLM *multi = NULL;
+static int	epoll_fd = -1;
+static int64_t deadline_ms = -1;	/* when libcurl wants to be called */
+static int	in_flight = 0;
+static LarasHttpCall *ended_first = NULL;
+static LarasHttpCall *ended_last = NULL;
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+block_signals(sigset_t *saved)
+{
+	sigset_t	all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, saved);
+}
+
+static void
+restore_signals(const sigset_t *saved)
+{
+	sigprocmask(SIG_SETMASK, saved, NULL);
+}
+
+/* ------------------------------------------------------ libcurl's callbacks */
+
+static int
+on_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *known)
+{
+	struct epoll_event event = {0};
+
+	(void) easy;
+	(void) user;
+	if (what == CURL_POLL_REMOVE)
+	{
+		epoll_ctl(epoll_fd, EPOLL_CTL_DEL, socket, NULL);
+		curl_multi_assign(multi, socket, NULL);
+		return 0;
+	}
+	event.data.fd = socket;
+	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+	if (epoll_ctl(epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event) != 0 && errno == EEXIST)
+		epoll_ctl(epoll_fd, EPOLL_CTL_MOD, socket, &event);
+	curl_multi_assign(multi, socket, &epoll_fd);
+	return 0;
+}
+
+static int
+on_timer(CURLM *m, long ms, void *user)
+{
+	(void) m;
+	(void) user;
+	deadline_ms = ms < 0 ? -1 : now_ms() + ms;
+	return 0;
+}
+
+static size_t
+on_read(char *buffer, size_t size, size_t count, void *user)
+{
+	struct LarasHttpState *state = ((LarasHttpCall *) user)->state;
+	size_t		n = size * count;
+
+	if (n > state->request_n - state->request_at)
+		n = state->request_n - state->request_at;
+	memcpy(buffer, state->request + state->request_at, n);
+	state->request_at += n;
+	return n;
+}
+
+static size_t
+on_write(char *bytes, size_t size, size_t count, void *user)
+{
+	LarasHttpCall *call = user;
+	struct LarasHttpState *state = call->state;
+	size_t		n = size * count;
+
+	if (n > LARGEST_ANSWER - call->body_n)
+	{
+		state->too_large = true;
+		return 0;
+	}
+	if (call->body_n + n + 1 > state->room)
+	{
+		size_t		room = state->room == 0 ? 2048 : state->room;
+		char	   *grown;
+
+		while (room < call->body_n + n + 1)
+			room *= 2;
+		grown = realloc(call->body, room);
+		if (grown == NULL)
+			return 0;
+		call->body = grown;
+		state->room = room;
+	}
+	memcpy(call->body + call->body_n, bytes, n);
+	call->body_n += n;
+	call->body[call->body_n] = '\0';
+	return n;
+}
+
+/* ------------------------------------------------------------ open and close */
+
+bool
+laras_http_open(void)
+{
+	sigset_t	saved;
+	bool		ok;
+
+	if (multi != NULL)
+		return true;
+	block_signals(&saved);
+	ok = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK && (multi = curl_multi_init()) != NULL;
+	restore_signals(&saved);
+	if (!ok)
+		return false;
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0)
+		return false;
+	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 256L);
+	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 256L);
+	return true;
+}
+
+void
+laras_http_close(void)
+{
+	/* the process ends: sockets close with it, secrets were wiped per call */
+	if (epoll_fd >= 0)
+		close(epoll_fd);
+	epoll_fd = -1;
+}
+
+int
+laras_http_descriptor(void)
+{
+	return epoll_fd;
+}
+
+int
+laras_http_timeout(void)
+{
+	int64_t		left;
+
+	if (deadline_ms < 0)
+		return -1;
+	left = deadline_ms - now_ms();
+	return left < 0 ? 0 : (int) left;
+}
+
+int
+laras_http_in_flight(void)
+{
+	return in_flight;
+}
+
+/* ------------------------------------------------------------------- start */
+
+bool
+laras_http_allowed(const char *url, size_t n)
+{
+	CURLU	   *parsed = curl_url();
+	char	   *copy = malloc(n + 1);
+	char	   *scheme = NULL;
+	char	   *host = NULL;
+	char	   *user = NULL;
+	bool		allowed = false;
+
+	if (parsed != NULL && copy != NULL)
+	{
+		memcpy(copy, url, n);
+		copy[n] = '\0';
+		if (strlen(copy) == n &&
+			curl_url_set(parsed, CURLUPART_URL, copy, 0) == CURLUE_OK &&
+			curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+			curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+			curl_url_get(parsed, CURLUPART_USER, &user, 0) != CURLUE_OK)
+		{
+			struct in_addr v4;
+
+			if (strcmp(scheme, "https") == 0)
+				allowed = true;
+			else if (strcmp(scheme, "http") == 0)
+				allowed = strcmp(host, "[::1]") == 0 ||
+					(inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
+		}
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(user);
+	curl_url_cleanup(parsed);
+	free(copy);
+	return allowed;
+}
+
+static bool
+add_header(struct LarasHttpState *state, const char *header)
+{
+	struct curl_slist *list = curl_slist_append(state->headers, header);
+
+	if (list == NULL)
+		return false;
+	state->headers = list;
+	return true;
+}
+
+/* curl_slist copies what it is given: the copy of a secret is wiped too */
+static void
+wipe_headers(struct LarasHttpState *state)
+{
+	for (struct curl_slist *h = state->headers; h != NULL; h = h->next)
+		if (strncmp(h->data, "Authorization:", 14) == 0)
+			OPENSSL_cleanse(h->data, strlen(h->data));
+	curl_slist_free_all(state->headers);
+	state->headers = NULL;
+}
+
+void
+laras_http_free(LarasHttpCall *call)
+{
+	struct LarasHttpState *state;
+
+	if (call == NULL)
+		return;
+	state = call->state;
+	if (state != NULL)
+	{
+		if (state->easy != NULL)
+			curl_easy_cleanup(state->easy);
+		wipe_headers(state);
+		if (state->request != NULL)
+			OPENSSL_cleanse(state->request, state->request_n);
+		free(state->request);
+		free(state);
+	}
+	if (call->body != NULL)
+		OPENSSL_cleanse(call->body, call->body_n);
+	free(call->body);
+	free(call);
+}
+
+static bool
+configure(LarasHttpCall *call, const char *method, const char *url, const char *content_type)
+{
+	struct LarasHttpState *state = call->state;
+	CURL	   *easy = state->easy;
+	char		type[128];
+
+	snprintf(type, sizeof(type), "Content-Type: %s", content_type ? content_type : "application/json");
+	if (!add_header(state, "Expect:") || (state->request != NULL && !add_header(state, type)))
+		return false;
+	if (state->request != NULL)
+	{
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) state->request_n);
+		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+		curl_easy_setopt(easy, CURLOPT_READDATA, call);
+		if (strcmp(method, "POST") != 0)
+			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+	}
+	else
+	{
+		/* nothing to rewind, so libcurl could repeat it: use a connection of its own */
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+		if (strcmp(method, "GET") != 0)
+			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+	}
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, state->headers);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, strncmp(url, "http:", 5) == 0 ? "http" : "https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TOTAL_MS);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
+}
+
+LarasHttpCall *
+laras_http_start(const char *method, const char *url, size_t url_n, const char *content_type,
+				 const char *body, size_t body_n, const char *token, size_t token_n, void *owner)
+{
+	LarasHttpCall *call = calloc(1, sizeof(LarasHttpCall));
+	char	   *address = malloc(url_n + 1);
+	sigset_t	saved;
+	bool		ok = false;
+
+	if (call == NULL || address == NULL || (call->state = calloc(1, sizeof(*call->state))) == NULL)
+	{
+		free(address);
+		laras_http_free(call);
+		return NULL;
+	}
+	memcpy(address, url, url_n);
+	address[url_n] = '\0';
+	call->owner = owner;
+	block_signals(&saved);
+	call->state->easy = curl_easy_init();
+	if (call->state->easy != NULL && laras_http_allowed(url, url_n))
+	{
+		ok = true;
+		if (body != NULL)
+		{
+			call->state->request = malloc(body_n + 1);
+			ok = call->state->request != NULL;
+			if (ok)
+				memcpy(call->state->request, body, body_n);
+			call->state->request_n = body_n;
+		}
+		if (ok && token != NULL)
+		{
+			size_t		room = token_n + sizeof("Authorization: Bearer ");
+			char	   *header = malloc(room);
+
+			ok = header != NULL;
+			if (ok)
+			{
+				snprintf(header, room, "Authorization: Bearer %.*s", (int) token_n, token);
+				ok = add_header(call->state, header);
+				OPENSSL_cleanse(header, room);
+			}
+			free(header);
+		}
+		ok = ok && configure(call, method, address, content_type);
+		ok = ok && curl_multi_add_handle(multi, call->state->easy) == CURLM_OK;
+	}
+	restore_signals(&saved);
+	free(address);
+	if (!ok)
+	{
+		laras_http_free(call);
+		return NULL;
+	}
+	in_flight++;
+	return call;
+}
+
+/* ------------------------------------------------------------------- drive */
+
+static void
+settle(LarasHttpCall *call, CURLcode code)
+{
+	long		status = 0;
+	long		request_size = 0;
+
+	call->curl_code = (int) code;
+	curl_easy_getinfo(call->state->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(call->state->easy, CURLINFO_REQUEST_SIZE, &request_size);
+	if (code == CURLE_OK)
+	{
+		call->end = LARAS_HTTP_ANSWERED;
+		call->http_status = (int) status;
+	}
+	else if (request_size == 0 &&
+			 (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
+			  code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+			  code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_RESOLVE_PROXY ||
+			  code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT))
+		call->end = LARAS_HTTP_NOT_SENT;
+	else
+		call->end = LARAS_HTTP_UNKNOWN;
+	curl_multi_remove_handle(multi, call->state->easy);
+	if (ended_last != NULL)
+		ended_last->state->next = call;
+	else
+		ended_first = call;
+	ended_last = call;
+}
+
+void
+laras_http_drive(void)
+{
+	struct epoll_event events[64];
+	sigset_t	saved;
+	int			running;
+	int			n;
+	int			left;
+	CURLMsg    *message;
+
+	if (multi == NULL)
+		return;
+	block_signals(&saved);
+	if (deadline_ms >= 0 && now_ms() >= deadline_ms)
+	{
+		deadline_ms = -1;
+		curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
+	do
+	{
+		n = epoll_wait(epoll_fd, events, 64, 0);
+		for (int i = 0; i < n; i++)
+		{
+			int			mask = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+				(events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+				(events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+
+			curl_multi_socket_action(multi, events[i].data.fd, mask, &running);
+		}
+	} while (n == 64);
+	while ((message = curl_multi_info_read(multi, &left)) != NULL)
+	{
+		char	   *call = NULL;
+		CURLcode	code = message->data.result;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+		settle((LarasHttpCall *) call, code);
+	}
+	restore_signals(&saved);
+}
+
+LarasHttpCall *
+laras_http_next(void)
+{
+	LarasHttpCall *call = ended_first;
+
+	if (call == NULL)
+		return NULL;
+	ended_first = call->state->next;
+	if (ended_first == NULL)
+		ended_last = NULL;
+	in_flight--;
+	return call;
+}

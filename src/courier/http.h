@@ -1,0 +1,75 @@
+/*
+ * http.h
+ *		Requests to providers through libcurl multi, behind one epoll
+ *		descriptor. Nothing here raises or pallocs: memory is malloc'd, because
+ *		a request outlives transactions and memory contexts.
+ */
+#ifndef LARAS_COURIER_HTTP_H
+#define LARAS_COURIER_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* how far a request got */
+typedef enum LarasHttpEnd
+{
+	LARAS_HTTP_ANSWERED,		/* an answer arrived whole */
+	LARAS_HTTP_NOT_SENT,		/* certainly: no byte of the request left */
+	LARAS_HTTP_UNKNOWN			/* anything may have happened */
+} LarasHttpEnd;
+
+typedef struct LarasHttpCall
+{
+	/* set by the caller, before laras_http_start; all copied */
+	void	   *owner;			/* given back with the call */
+
+	/* set at the end */
+	LarasHttpEnd end;
+	int			curl_code;
+	int			http_status;	/* 0 unless ANSWERED */
+	char	   *body;			/* answer, zero-terminated; valid until freed */
+	size_t		body_n;
+
+	struct LarasHttpState *state;
+} LarasHttpCall;
+
+/* Once a process; false when libcurl cannot start. */
+extern bool laras_http_open(void);
+extern void laras_http_close(void);
+
+/* The descriptor to wait on, and ms until libcurl wants to be called (-1: no). */
+extern int	laras_http_descriptor(void);
+extern int	laras_http_timeout(void);
+
+/*
+ * Is this URL one we may speak to? https to any host, http to a loopback
+ * address alone (a sandbox that the DBA registered); no user part, no other
+ * scheme.
+ */
+extern bool laras_http_allowed(const char *url, size_t n);
+
+/*
+ * Begin a request. token (may be NULL) goes into Authorization: Bearer and is
+ * wiped from memory when the request ends. body may be NULL. content_type NULL
+ * means application/json. NULL when memory is short or the URL is refused.
+ *
+ * A request is never repeated by libcurl on its own: the body is read without
+ * a way to rewind, so a dead kept-alive connection ends the call as UNKNOWN.
+ * Limits: connect 5 s, whole 30 s, answer 1 MB, no redirects.
+ */
+extern LarasHttpCall *laras_http_start(const char *method, const char *url, size_t url_n,
+									   const char *content_type, const char *body, size_t body_n,
+									   const char *token, size_t token_n, void *owner);
+
+/* Let libcurl work; never blocks. */
+extern void laras_http_drive(void);
+
+/* The next call that has ended, or NULL. The caller frees it. */
+extern LarasHttpCall *laras_http_next(void);
+extern void laras_http_free(LarasHttpCall *call);
+
+/* calls begun and not yet returned by laras_http_next */
+extern int	laras_http_in_flight(void);
+
+#endif							/* LARAS_COURIER_HTTP_H */

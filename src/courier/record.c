@@ -1,0 +1,465 @@
+/*
+ * record.c
+ *		What became of messages, written down.
+ *
+ * A batch of outcomes goes in by a few set-based statements. A row is only
+ * changed while it is still the attempt's: what a status webhook settled in
+ * the meantime stays.
+ */
+#include "postgres.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "common/pg_prng.h"
+#include "courier/carry.h"
+#include "courier/courier.h"
+#include "evidence/evidence.h"
+#include "inbox/inbox.h"
+#include "inbox/rows.h"
+#include "miscadmin.h"
+#include "tenancy/tenancy.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "vault/vault.h"
+
+/* a message that was certainly not sent is tried this often */
+#define MAX_ATTEMPTS 8
+#define FIRST_DELAY_MS 1000
+#define LONGEST_DELAY_MS (10 * 60 * 1000)
+
+LARAS_PLAN(settle_rows,
+		   "UPDATE laras.outbox o SET state = u.s, reason = u.r, error_code = u.e, lease_until = NULL, "
+		   "not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' THEN laras.now() OPERATOR(pg_catalog.+) "
+		   "(u.d OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) ELSE o.not_before END, "
+		   "finished_at = CASE WHEN u.s OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) THEN NULL ELSE laras.now() END "
+		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, a, s, r, e, d) "
+		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
+		   "AND (o.state OPERATOR(pg_catalog.=) 'sending' AND o.attempt_id OPERATOR(pg_catalog.=) u.a "
+		   "OR o.state OPERATOR(pg_catalog.=) 'claimed' AND u.a OPERATOR(pg_catalog.=) 0) "
+		   "RETURNING o.workspace_id, o.id",
+		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, FLOAT8ARRAYOID);
+
+LARAS_PLAN(settle_attempts,
+		   "UPDATE laras.send_attempt a SET outcome = u.o, http_status = u.h, error_code = u.e, error_subcode = u.s, "
+		   "curl_code = u.c, finished_at = laras.now(), resolved_by = u.r "
+		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (w, a, o, h, e, s, c, r) "
+		   "WHERE a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
+		   "AND a.outcome OPERATOR(pg_catalog.=) 'sending'",
+		   INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID);
+
+LARAS_PLAN(needs_reauth,
+		   "UPDATE laras.connection SET state = 'needs_reauth' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'connected' RETURNING id",
+		   INT8OID, INT8OID);
+
+LARAS_PLAN(park_connection,
+		   "UPDATE laras.outbox SET state = 'parked', reason = 'needs_reauth' "
+		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
+		   "AND state OPERATOR(pg_catalog.=) 'queued'",
+		   INT8OID, INT8OID);
+
+LARAS_PLAN(stale_drafts,
+		   "UPDATE laras.draft d SET state = 'stale' FROM pg_catalog.unnest($1, $2) AS u (w, i) "
+		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i",
+		   INT8ARRAYOID, INT8ARRAYOID);
+
+LARAS_PLAN(sent_drafts,
+		   "UPDATE laras.draft d SET state = 'sent' FROM pg_catalog.unnest($1, $2) AS u (w, i) "
+		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i "
+		   "AND d.state OPERATOR(pg_catalog.=) 'approved'",
+		   INT8ARRAYOID, INT8ARRAYOID);
+
+LARAS_PLAN(requeue_claimed,
+		   "UPDATE laras.outbox SET state = 'queued', lease_until = NULL, incarnation = NULL "
+		   "WHERE state OPERATOR(pg_catalog.=) 'claimed' AND incarnation IS DISTINCT FROM $1",
+		   INT8OID);
+
+LARAS_PLAN(find_abandoned,
+		   "SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
+		   "coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot FROM laras.outbox o "
+		   "JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
+		   "WHERE o.state OPERATOR(pg_catalog.=) 'sending' AND o.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE OF o",
+		   INT8OID);
+
+/* full jitter: anything between 0 and a doubling bound */
+static int
+backoff(int attempts)
+{
+	int			bound = FIRST_DELAY_MS;
+
+	for (int i = 1; i < attempts && bound < LONGEST_DELAY_MS; i++)
+		bound *= 2;
+	if (bound > LONGEST_DELAY_MS)
+		bound = LONGEST_DELAY_MS;
+	return (int) (pg_prng_double(&pg_global_prng_state) * bound) + 1;
+}
+
+static bool
+row_changed(const int64 *changed, uint64 n, const LarasFlight *f)
+{
+	for (uint64 i = 0; i < n; i++)
+		if (changed[2 * i] == f->workspace_id && changed[2 * i + 1] == f->outbox_id)
+			return true;
+	return false;
+}
+
+static void
+settle_attempt_rows(LarasOutcome *outcomes, int n)
+{
+	LarasColumn c[8];
+	int			count = 0;
+
+	laras_columns_init(c, 8, n);
+	for (int i = 0; i < n; i++)
+	{
+		LarasOutcome *o = &outcomes[i];
+
+		if (o->attempt_outcome == NULL || o->flight->attempt_id == 0)
+			continue;
+		c[0].values[count] = Int64GetDatum(o->flight->workspace_id);
+		c[1].values[count] = Int64GetDatum(o->flight->attempt_id);
+		c[2].values[count] = CStringGetTextDatum(o->attempt_outcome);
+		c[3].values[count] = Int32GetDatum(o->http_status);
+		c[4].values[count] = Int32GetDatum(o->error_code);
+		c[5].values[count] = Int32GetDatum(o->error_subcode);
+		c[6].values[count] = Int32GetDatum(o->curl_code);
+		c[7].values[count] = CStringGetTextDatum(o->curl_code < 0 ? "restart" :
+												 strcmp(o->attempt_outcome, "uncertain") == 0 ? "timeout" : "answer");
+		count++;
+	}
+	if (count == 0)
+		return;
+	laras_spi_run(&settle_attempts, (Datum[])
+				  {
+					  laras_column_array(&c[0], count, INT8OID), laras_column_array(&c[1], count, INT8OID),
+					  laras_column_array(&c[2], count, TEXTOID), laras_column_array(&c[3], count, INT4OID),
+					  laras_column_array(&c[4], count, INT4OID), laras_column_array(&c[5], count, INT4OID),
+					  laras_column_array(&c[6], count, INT4OID), laras_column_array(&c[7], count, TEXTOID)
+				  },
+				  NULL);
+}
+
+static LarasAction
+action_of(const char *state)
+{
+	if (strcmp(state, "sent") == 0)
+		return LARAS_ACT_MESSAGE_SENT;
+	if (strcmp(state, "uncertain") == 0)
+		return LARAS_ACT_MESSAGE_UNCERTAIN;
+	if (strcmp(state, "parked") == 0)
+		return LARAS_ACT_MESSAGE_PARKED;
+	if (strcmp(state, "cancelled") == 0)
+		return LARAS_ACT_MESSAGE_CANCELLED;
+	return LARAS_ACT_MESSAGE_REFUSED;
+}
+
+/* The entries of what changed; a row queued again leaves none, its attempt tells. */
+static void
+write_evidence(LarasOutcome *outcomes, int n, const bool *changed)
+{
+	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
+	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n * 3);
+	int			acts = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		LarasOutcome *o = &outcomes[i];
+		LarasEvidenceField *f = &fields[acts * 3];
+		int			nf = 0;
+
+		if (!changed[i] || strcmp(o->outbox_state, "queued") == 0)
+			continue;
+		if (o->provider_id.s != NULL && !laras_slot_is_destroyed(o->flight->contact_slot))
+			f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID, o->flight->contact_slot,
+														   o->provider_id.s, o->provider_id.n);
+		if (o->reason != NULL)
+			f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_REASON, o->reason);
+		if (o->error_code != 0)
+			f[nf++] = (LarasEvidenceField) LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, o->error_code);
+		entries[acts] = (LarasEvidence)
+		{
+			.workspace_id = o->flight->workspace_id,
+			.workspace_slot = o->flight->workspace_slot,
+			.action = action_of(o->outbox_state),
+			.actor_kind = LARAS_ACTOR_WORKER,
+			.subject_kind = LARAS_SUBJECT_MESSAGE,
+			.subject_id = o->flight->message_id,
+			.nfields = nf,
+			.fields = f,
+		};
+		acts++;
+	}
+	if (acts > 0)
+		laras_evidence_append_many(entries, acts);
+}
+
+/* Set the state of the drafts that these messages came from. */
+static void
+settle_drafts(LarasPlan *plan, LarasOutcome *outcomes, int n, const bool *changed, const char *state, const char *reason)
+{
+	LarasColumn c[2];
+	int			count = 0;
+
+	laras_columns_init(c, 2, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!changed[i] || outcomes[i].flight->draft_id == 0 || strcmp(outcomes[i].outbox_state, state) != 0 ||
+			(reason != NULL && (outcomes[i].reason == NULL || strcmp(outcomes[i].reason, reason) != 0)))
+			continue;
+		c[0].values[count] = Int64GetDatum(outcomes[i].flight->workspace_id);
+		c[1].values[count++] = Int64GetDatum(outcomes[i].flight->draft_id);
+	}
+	if (count > 0)
+		laras_spi_run(plan, (Datum[])
+					  {
+						  laras_column_array(&c[0], count, INT8OID), laras_column_array(&c[1], count, INT8OID)
+					  },
+					  NULL);
+}
+
+void
+laras_courier_settle(LarasOutcome *outcomes, int n)
+{
+	LarasColumn c[7];
+	bool	   *no_reason = palloc0(sizeof(bool) * n);
+	bool	   *no_code = palloc0(sizeof(bool) * n);
+	bool	   *changed = palloc0(sizeof(bool) * n);
+	int64	   *rows;
+	uint64		row_count;
+
+	laras_columns_init(c, 7, n);
+	for (int i = 0; i < n; i++)
+	{
+		LarasOutcome *o = &outcomes[i];
+
+		c[0].values[i] = Int64GetDatum(o->flight->workspace_id);
+		c[1].values[i] = Int64GetDatum(o->flight->outbox_id);
+		c[2].values[i] = Int64GetDatum(o->attempt_outcome == NULL ? 0 : o->flight->attempt_id);
+		c[3].values[i] = CStringGetTextDatum(o->outbox_state);
+		no_reason[i] = o->reason == NULL;
+		c[4].values[i] = o->reason == NULL ? (Datum) 0 : CStringGetTextDatum(o->reason);
+		no_code[i] = o->error_code == 0;
+		c[5].values[i] = Int32GetDatum(o->error_code);
+		c[6].values[i] = Float8GetDatum((double) o->delay_ms);
+	}
+	c[4].nulls = no_reason;
+	c[5].nulls = no_code;
+	laras_spi_open();
+	row_count = laras_spi_run(&settle_rows, (Datum[])
+							  {
+								  laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
+								  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, TEXTOID),
+								  laras_column_array(&c[4], n, TEXTOID), laras_column_array(&c[5], n, INT4OID),
+								  laras_column_array(&c[6], n, FLOAT8OID)
+							  },
+							  NULL);
+	rows = palloc(sizeof(int64) * 2 * (row_count + 1));
+	for (uint64 i = 0; i < row_count; i++)
+	{
+		rows[2 * i] = laras_spi_int8(i, 1);
+		rows[2 * i + 1] = laras_spi_int8(i, 2);
+	}
+	for (int i = 0; i < n; i++)
+		changed[i] = row_changed(rows, row_count, outcomes[i].flight);
+	settle_attempt_rows(outcomes, n);
+	for (int i = 0; i < n; i++)
+	{
+		LarasOutcome *o = &outcomes[i];
+		LarasFlight *f = o->flight;
+
+		if (strcmp(o->outbox_state, "sent") == 0)
+			laras_message_sent(f->workspace_id, f->message_id, f->driver->channel,
+							   o->provider_id.s, o->provider_id.n, laras_now());
+		else if (changed[i] && o->message_status != NULL)
+			laras_message_set_status(f->workspace_id, f->message_id, o->message_status, o->error_code);
+		if (changed[i] && o->notice != NULL)
+			laras_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id, f->message_id, o->error_code);
+	}
+	settle_drafts(&sent_drafts, outcomes, n, changed, "sent", NULL);
+	settle_drafts(&stale_drafts, outcomes, n, changed, "cancelled", "draft_stale");
+	laras_spi_close();
+	write_evidence(outcomes, n, changed);
+}
+
+/* A dead token or account: nothing more leaves through it until somebody acts. */
+static void
+stop_connection(const LarasFlight *f, int code)
+{
+	laras_spi_open();
+	if (laras_spi_run(&needs_reauth, (Datum[]) {Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)}, NULL) > 0)
+	{
+		LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, code)};
+		LarasEvidence act = {
+			.workspace_id = f->workspace_id,
+			.workspace_slot = f->workspace_slot,
+			.action = LARAS_ACT_CONNECTION_NEEDS_REAUTH,
+			.actor_kind = LARAS_ACTOR_PROVIDER,
+			.actor_id = f->connection_id,
+			.subject_kind = LARAS_SUBJECT_CONNECTION,
+			.subject_id = f->connection_id,
+			.nfields = lengthof(fields),
+			.fields = fields,
+		};
+
+		laras_notice(f->workspace_id, "needs_reauth", f->connection_id, 0, 0, code);
+		laras_evidence_append(&act);
+	}
+	laras_spi_run(&park_connection, (Datum[]) {Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)}, NULL);
+	laras_spi_close();
+}
+
+static void *
+allocate(void *context, size_t n)
+{
+	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
+}
+
+/* What the end of a request means for its row. */
+static LarasOutcome
+outcome_of(LarasFlight *f)
+{
+	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasOutcome o = {.flight = f};
+	LarasSendAnswer answer = {.answer = LARAS_ANSWER_UNCERTAIN};
+
+	if (f->call == NULL || f->call->end == LARAS_HTTP_NOT_SENT)
+		answer.answer = LARAS_ANSWER_RETRY;
+	else if (f->call->end == LARAS_HTTP_ANSWERED)
+		f->driver->send->read_answer(f->call->http_status, f->call->body ? f->call->body : "", f->call->body_n,
+									 &allocator, &answer);
+	if (f->call != NULL)
+	{
+		o.http_status = f->call->http_status;
+		o.curl_code = f->call->curl_code;
+	}
+	o.error_code = answer.error_code;
+	o.error_subcode = answer.error_subcode;
+	switch (answer.answer)
+	{
+		case LARAS_ANSWER_SENT:
+			o.outbox_state = "sent";
+			o.attempt_outcome = "sent";
+			o.provider_id = answer.provider_id;
+			break;
+		case LARAS_ANSWER_RETRY:
+		case LARAS_ANSWER_THROTTLED:
+			o.attempt_outcome = answer.error_code == 0 ? "not_sent" : "retry";
+			if (f->attempts < MAX_ATTEMPTS)
+			{
+				o.outbox_state = "queued";
+				o.reason = answer.answer == LARAS_ANSWER_THROTTLED ? "throttled" : "retry";
+				o.delay_ms = backoff(f->attempts + (answer.answer == LARAS_ANSWER_THROTTLED ? 2 : 0));
+				break;
+			}
+			o.outbox_state = "refused";
+			o.reason = "gave_up";
+			o.message_status = "failed";
+			o.notice = "send_failed";
+			break;
+		case LARAS_ANSWER_WINDOW:
+			o.outbox_state = "refused";
+			o.attempt_outcome = "refused";
+			o.reason = "window_closed";
+			o.message_status = "failed";
+			o.notice = "window_closed";
+			break;
+		case LARAS_ANSWER_REFUSED:
+			o.outbox_state = "refused";
+			o.attempt_outcome = "refused";
+			o.reason = "provider_refused";
+			o.message_status = "failed";
+			o.notice = "send_failed";
+			break;
+		case LARAS_ANSWER_ACCOUNT:
+			o.outbox_state = "parked";
+			o.attempt_outcome = "refused";
+			o.reason = "needs_reauth";
+			break;
+		case LARAS_ANSWER_UNCERTAIN:
+			o.outbox_state = "uncertain";
+			o.attempt_outcome = "uncertain";
+			o.reason = "outcome_unknown";
+			o.message_status = "uncertain";
+			o.notice = "uncertain";
+			break;
+	}
+	return o;
+}
+
+void
+laras_courier_record(LarasFlight **flights, int n)
+{
+	LarasOutcome *outcomes;
+
+	LARAS_FAULT("courier_before_record");
+	laras_worker_begin("recording sends");
+	laras_worker_bind_all();
+	outcomes = palloc(sizeof(LarasOutcome) * n);
+	for (int i = 0; i < n; i++)
+		outcomes[i] = outcome_of(flights[i]);
+	laras_courier_settle(outcomes, n);
+	for (int i = 0; i < n; i++)
+		if (strcmp(outcomes[i].outbox_state, "parked") == 0)
+			stop_connection(flights[i], outcomes[i].error_code);
+	LARAS_FAULT("courier_before_record_commit");
+	laras_worker_commit();
+	LARAS_FAULT("courier_after_record_commit");
+	for (int i = 0; i < n; i++)
+	{
+		laras_http_free(flights[i]->call);
+		free(flights[i]);
+	}
+}
+
+void
+laras_courier_sweep(void)
+{
+	uint64		found;
+
+	do
+	{
+		LarasOutcome *outcomes;
+		LarasFlight *flights;
+
+		laras_worker_begin("settling what an earlier run left");
+		laras_worker_bind_all();
+		laras_spi_open();
+		laras_spi_run(&requeue_claimed, (Datum[]) {Int64GetDatum(laras_courier_run)}, NULL);
+		found = laras_spi_run(&find_abandoned, (Datum[]) {Int64GetDatum(laras_courier_run)}, NULL);
+		outcomes = palloc0(sizeof(LarasOutcome) * (found + 1));
+		flights = palloc0(sizeof(LarasFlight) * (found + 1));
+		for (uint64 i = 0; i < found; i++)
+		{
+			LarasFlight *f = &flights[i];
+
+			f->kind = LARAS_FLIGHT_SEND;
+			f->workspace_id = laras_spi_int8(i, 1);
+			f->outbox_id = laras_spi_int8(i, 2);
+			f->message_id = laras_spi_int8(i, 3);
+			f->conversation_id = laras_spi_int8(i, 4);
+			f->contact_id = laras_spi_int8(i, 5);
+			f->connection_id = laras_spi_int8(i, 6);
+			f->draft_id = laras_spi_int8(i, 7);
+			f->attempt_id = laras_spi_int8(i, 8);
+			f->contact_slot = (uint32) laras_spi_int8(i, 9);
+			f->workspace_slot = laras_workspace_slot(f->workspace_id);
+			outcomes[i] = (LarasOutcome)
+			{
+				.flight = f,
+				.outbox_state = "uncertain",
+				.attempt_outcome = "uncertain",
+				.message_status = "uncertain",
+				.reason = "outcome_unknown",
+				.notice = "uncertain",
+				.curl_code = -1,
+			};
+		}
+		if (found > 0)
+			laras_courier_settle(outcomes, (int) found);
+		laras_spi_close();
+		laras_worker_commit();
+	} while (found == 500);
+}
