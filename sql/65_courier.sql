@@ -38,6 +38,7 @@ CREATE TABLE laras.outbox (
 );
 CREATE INDEX outbox_ready ON laras.outbox (priority, not_before, workspace_id, id) WHERE state = 'queued';
 CREATE INDEX outbox_lease ON laras.outbox (lease_until) WHERE state IN ('claimed', 'sending');
+CREATE INDEX outbox_under_way ON laras.outbox (workspace_id, conversation_id) WHERE state IN ('claimed', 'sending');
 CREATE INDEX outbox_connection ON laras.outbox (workspace_id, connection_id, state);
 CREATE INDEX outbox_contact ON laras.outbox (workspace_id, contact_id);
 CREATE INDEX outbox_attempt ON laras.outbox (workspace_id, attempt_id) WHERE attempt_id IS NOT NULL;
