@@ -246,7 +246,7 @@ laras_key_file_publish(const char *path, EVP_PKEY *key)
 		BIO_free(bio);
 		return LARAS_KEY_FILE_FAILED;
 	}
-	ok = write_all(fd, text, (size_t) n) && fsync(fd) == 0;
+	ok = fchmod(fd, 0444) == 0 && write_all(fd, text, (size_t) n) && fsync(fd) == 0;
 	close(fd);
 	BIO_free(bio);
 	if (!ok)
