@@ -54,7 +54,7 @@ typedef enum LarasTaskNext
 	LARAS_TASK_REQUEST,			/* *request is filled: send it */
 	LARAS_TASK_DONE,			/* finished; http_status and result are set */
 	LARAS_TASK_FAILED,			/* finished without success; likewise */
-	LARAS_TASK_AGAIN			/* try this step again after delay_ms (repeatable kinds) */
+	LARAS_TASK_AGAIN			/* try this step again after delay_ms (any kind that knows the step did nothing) */
 } LarasTaskNext;
 
 typedef struct LarasTaskResult

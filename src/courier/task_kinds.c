@@ -1,0 +1,20 @@
+/*
+ * task_kinds.c
+ *		The table of task kinds.
+ */
+#include "postgres.h"
+
+#include "courier/task.h"
+
+static const LarasTaskKind *const kinds[] = {
+	NULL
+};
+
+const LarasTaskKind *
+laras_task_kind(const char *name)
+{
+	for (int i = 0; kinds[i] != NULL; i++)
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
+	return NULL;
+}
