@@ -58,7 +58,8 @@ CREATE SEQUENCE laras.stub_turn;
 CREATE TYPE laras.http_answer AS (status int, headers text[], body bytea);
 
 -- /echo answers what it was given; /status/N that status; /raise/SQLSTATE raises;
--- /ticket/N answers 102 N times; /sleep/S; /large/N; /headers/… hostile headers.
+-- /ticket/N answers 102 N times; /sleep/S; /large/N; /setting/NAME; /say/WORD warns;
+-- /headers/… hostile headers.
 CREATE FUNCTION laras.http_request(method text, path text, query text, headers text[], body bytea, peer inet DEFAULT NULL)
 RETURNS laras.http_answer LANGUAGE plpgsql AS $$
 DECLARE
@@ -84,6 +85,10 @@ BEGIN
       PERFORM pg_sleep(word::float8);
     WHEN 'large' THEN
       body := convert_to(repeat('x', word::int), 'UTF8');
+    WHEN 'setting' THEN
+      body := convert_to(current_setting(word), 'UTF8');
+    WHEN 'say' THEN
+      RAISE WARNING 'said: %', word;
     WHEN 'empty' THEN
       headers := NULL;
       body := NULL;
