@@ -7,9 +7,11 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 
 # The rooms, layers pointing one way from top to bottom: a room's line lists its .c files by name.
 # src/base/
-BASE = clock errors id spi json json_owner
+BASE = clock errors fault id spi json json_owner
 # src/vault/
-VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror
+VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
+	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
+	revealguard vaultopen vaultduties vaultorders vaultworker vaultstatus
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password doctor checks roles guard install
 # src/channel/
@@ -52,6 +54,8 @@ OBJS = src/laras.o \
 SQL_PARTS = \
 	00_prelude \
 	05_base \
+	08_sealed \
+	20_vault \
 	95_worker \
 	97_doctor \
 	99_closing

@@ -10,8 +10,10 @@
 #include "utils/guc.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/id.h"
 #include "tenancy/tenancy.h"
+#include "vault/vault.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -28,6 +30,10 @@ _PG_init(void)
 	laras_clock_init();
 	laras_id_init();
 	laras_tenancy_init();
+	laras_vault_init();
+#ifdef LARAS_FAULTS
+	laras_fault_init();
+#endif
 	laras_worker_init();
 
 	MarkGUCPrefixReserved("laras");

@@ -30,7 +30,8 @@
 #define LARAS_VAULT_H
 
 #include "datatype/timestamp.h"
-#include "vault/numbers.h"	/* fields, index kinds, LARAS_REASON_... */
+#include "vault/numbers.h"		/* fields, index kinds, LARAS_REASON_... */
+#include "worker/worker.h"
 
 /* the platform's own slots, never leased and never swept */
 #define LARAS_SLOT_PLATFORM		0	/* P */
@@ -126,6 +127,13 @@ extern void laras_key_owner_add(int64 workspace_id, uint32 slot,
  */
 extern uint32 laras_time_slot(LarasTimeSlotKind kind, TimestampTz at);
 
+/*
+ * Set once at start-up by the intake room: does that hour (since 1970) still
+ * have events that are not applied? Such an hour is spared, up to 7 days.
+ * Called by the vault worker in a transaction as laras_worker, bound to all.
+ */
+extern bool (*laras_hour_in_use) (int64 hour);
+
 /* ---------------------------------------------------------- sealed values */
 
 /*
@@ -176,7 +184,7 @@ extern bytea *laras_seal_token(uint32 w, uint32 s, uint16 field,
 /*
  * In the courier only: run the key command (or read the key file) for
  * K_wrap(courier) and keep the courier's private seed in this process. Called
- * at the courier's start and again when laras_vault_generation() moved.
+ * before every batch of laras_open_token: cheap while nothing has changed.
  * Returns false, with a warning logged once, while the vault is not open or
  * the key cannot be had: try again later. May take 30 s. Raises nothing else.
  */
@@ -275,11 +283,10 @@ extern void laras_vault_shmem_request(void);
 extern void laras_vault_shmem_startup(void);
 
 /* the part of LarasHookRoom: refuses what would store revealed text */
-struct LarasUtility;
-extern void laras_vault_before_utility(const struct LarasUtility *utility);
+extern void laras_vault_before_utility(const LarasUtility *utility);
 
-/* the vault worker (a LarasWorkerSpec) */
-struct LarasWorkerSpec;
-extern const struct LarasWorkerSpec laras_vault_worker;
+/* the vault worker's turn and end (LarasWorkerSpec); it runs outside transactions */
+extern LarasTurn laras_vault_turn(void);
+extern void laras_vault_stop(int code);
 
 #endif							/* LARAS_VAULT_H */

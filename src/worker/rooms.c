@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "tenancy/tenancy.h"
+#include "vault/vault.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
@@ -18,6 +19,7 @@ const LarasSharedRoom laras_shared_rooms[] = {
 	{"clock", laras_clock_shmem_request, laras_clock_shmem_startup},
 	{"ids", laras_id_shmem_request, laras_id_shmem_startup},
 	{"tenancy", laras_tenancy_shmem_request, laras_tenancy_shmem_startup},
+	{"vault", laras_vault_shmem_request, laras_vault_shmem_startup},
 	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
 	{NULL}
 };
@@ -25,6 +27,7 @@ const LarasSharedRoom laras_shared_rooms[] = {
 /* Utility statements and object access. */
 const LarasHookRoom laras_hook_rooms[] = {
 	{"tenancy", laras_tenancy_before_utility, NULL, laras_guard_object_access},
+	{"vault", laras_vault_before_utility, NULL, NULL},
 	{"worker", laras_database_before_utility, laras_database_after_utility, NULL},
 	{NULL}
 };
@@ -35,6 +38,7 @@ const LarasHookRoom laras_hook_rooms[] = {
  * also who comes first when process slots are short.
  */
 const LarasWorkerSpec laras_worker_specs[] = {
+	{LARAS_WORK_VAULT, "vault", 1000, false, NULL, laras_vault_turn, laras_vault_stop, NULL},
 	{LARAS_WORK_KEEPER, "keeper", 0, false, NULL, laras_keeper_turn, NULL, NULL},
 	{0, NULL}
 };

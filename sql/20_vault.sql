@@ -1,0 +1,176 @@
+-- 20_vault: who owns which key slot, orders to destroy, the state of the keyring.
+-- The keys themselves are never in the database. src/vault/.
+
+SET LOCAL ROLE laras_owner;
+
+CREATE TABLE laras.key_owner (
+  workspace_id bigint NOT NULL,
+  slot bigint NOT NULL CHECK (slot BETWEEN 0 AND 4294967295),
+  kind text NOT NULL CHECK (kind IN ('workspace', 'member', 'connection', 'contact', 'group', 'application',
+                                     'hour', 'week', 'billing', 'hold', 'export')),
+  owner_id bigint NOT NULL,
+  merged_from bigint,
+  rule text NOT NULL DEFAULT 'any' CHECK (rule IN ('any', 'last')),
+  PRIMARY KEY (workspace_id, slot, kind, owner_id)
+);
+CREATE INDEX key_owner_owner ON laras.key_owner (workspace_id, kind, owner_id);
+CREATE UNIQUE INDEX key_owner_period ON laras.key_owner (workspace_id, kind, owner_id) WHERE kind IN ('hour', 'week');
+COMMENT ON TABLE laras.key_owner IS 'who owns which key slot: the only list from which an erasure takes its slots';
+COMMENT ON COLUMN laras.key_owner.workspace_id IS 'workspace, or 0 where no single workspace owns the slot (hours, weeks, platform)';
+COMMENT ON COLUMN laras.key_owner.slot IS 'slot of the keyring';
+COMMENT ON COLUMN laras.key_owner.kind IS 'what owns the slot';
+COMMENT ON COLUMN laras.key_owner.owner_id IS 'id of the owner; for hour and week the number of the period since 1970';
+COMMENT ON COLUMN laras.key_owner.merged_from IS 'the contact that brought the slot into a merge';
+COMMENT ON COLUMN laras.key_owner.rule IS 'shared slots: destroyed with any of the owners, or with the last';
+ALTER TABLE laras.key_owner ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.key_owner FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.key_owner TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.key_owner TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+-- hours and weeks belong to no workspace, and intake needs them before one is bound
+CREATE POLICY platform ON laras.key_owner TO laras_owner, laras_worker
+  USING (workspace_id = 0) WITH CHECK (workspace_id = 0);
+
+CREATE TABLE laras.key_destruction (
+  workspace_id bigint NOT NULL,
+  order_id bytea NOT NULL CHECK (pg_catalog.length(order_id) = 16),
+  slot bigint NOT NULL CHECK (slot BETWEEN 2 AND 4294967295),
+  reason smallint NOT NULL CHECK (reason BETWEEN 1 AND 7),
+  ordered_at timestamptz NOT NULL,
+  overwritten_at timestamptz,
+  verified_at timestamptz,
+  verified_mirrors text[],
+  PRIMARY KEY (workspace_id, order_id, slot)
+);
+CREATE INDEX key_destruction_pending ON laras.key_destruction (ordered_at) WHERE verified_at IS NULL;
+CREATE INDEX key_destruction_order ON laras.key_destruction (order_id, slot);
+COMMENT ON TABLE laras.key_destruction IS 'orders to destroy key slots, committed with the act that gave them';
+COMMENT ON COLUMN laras.key_destruction.workspace_id IS 'workspace, or 0 for hours, weeks and platform slots';
+COMMENT ON COLUMN laras.key_destruction.order_id IS 'the act that the slots belong to; also in the slot''s mark and in the journal';
+COMMENT ON COLUMN laras.key_destruction.slot IS 'slot of the keyring';
+COMMENT ON COLUMN laras.key_destruction.reason IS '1 erasure, 2 retention, 3 disconnect, 4 hold released, 5 operator, 6 repeated from journal, 7 rolled back';
+COMMENT ON COLUMN laras.key_destruction.ordered_at IS 'when it was ordered, by the product''s clock';
+COMMENT ON COLUMN laras.key_destruction.overwritten_at IS 'when the vault worker first found the slot overwritten in a mirror';
+COMMENT ON COLUMN laras.key_destruction.verified_at IS 'when the mark had been read back from every mirror; empty while one is pending';
+COMMENT ON COLUMN laras.key_destruction.verified_mirrors IS 'mirrors from which the mark was read back';
+ALTER TABLE laras.key_destruction ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.key_destruction FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.key_destruction TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.key_destruction TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+CREATE POLICY platform ON laras.key_destruction TO laras_owner, laras_worker
+  USING (workspace_id = 0) WITH CHECK (workspace_id = 0);
+
+CREATE TABLE laras.keyring_mark (
+  id int PRIMARY KEY CHECK (id = 1),
+  timeline bigint NOT NULL,
+  sweep_from bigint NOT NULL,
+  reason text NOT NULL,
+  marked_at timestamptz NOT NULL
+);
+COMMENT ON TABLE laras.keyring_mark IS 'how far this database and its keyring belong together: below sweep_from no slot is ever taken for an orphan';
+COMMENT ON COLUMN laras.keyring_mark.id IS 'always 1';
+COMMENT ON COLUMN laras.keyring_mark.timeline IS 'timeline on which the vault worker last ran';
+COMMENT ON COLUMN laras.keyring_mark.sweep_from IS 'lease position from which unnamed slots of rolled-back transactions are destroyed after a crash';
+COMMENT ON COLUMN laras.keyring_mark.reason IS 'what moved sweep_from: start, adopted, older database, timeline, unknown order';
+COMMENT ON COLUMN laras.keyring_mark.marked_at IS 'when, by the real clock';
+ALTER TABLE laras.keyring_mark ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.keyring_mark FORCE ROW LEVEL SECURITY;
+CREATE POLICY worker ON laras.keyring_mark TO laras_worker USING (true) WITH CHECK (true);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.key_owner TO laras_worker;
+GRANT SELECT, INSERT, UPDATE ON laras.key_destruction TO laras_worker;
+GRANT SELECT, INSERT, UPDATE ON laras.keyring_mark TO laras_worker;
+
+RESET ROLE;
+
+SELECT pg_catalog.pg_extension_config_dump('laras.key_owner', '');
+SELECT pg_catalog.pg_extension_config_dump('laras.key_destruction', '');
+SELECT pg_catalog.pg_extension_config_dump('laras.keyring_mark', '');
+
+CREATE FUNCTION laras.keyring_mirrors(
+  OUT mirror text, OUT state text, OUT journal bigint, OUT applied bigint, OUT failures bigint, OUT read_back text)
+  RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'laras_list_keyring_mirrors' LANGUAGE c VOLATILE;
+COMMENT ON FUNCTION laras.keyring_mirrors() IS 'the mirrors of this database''s keyring and how far each has come; empty without a keyring';
+
+CREATE FUNCTION laras.keyring_summary(
+  OUT phase text, OUT reason text, OUT number int, OUT uuid uuid, OUT epoch int, OUT oldest_epoch int, OUT adoptions bigint,
+  OUT slabs int, OUT leased bigint, OUT pending bigint, OUT swept bigint, OUT left_over bigint, OUT sweeping text)
+  AS 'MODULE_PATHNAME', 'laras_show_keyring' LANGUAGE c VOLATILE;
+COMMENT ON FUNCTION laras.keyring_summary() IS 'phase of the vault, why it is closed, epochs, and what is leased, pending and left over';
+
+CREATE FUNCTION laras.adopt_keyring() RETURNS boolean
+  AS 'MODULE_PATHNAME', 'laras_adopt_keyring' LANGUAGE c VOLATILE STRICT;
+COMMENT ON FUNCTION laras.adopt_keyring() IS
+  'makes this cluster and database the owner of the keyring it finds (after a restore or a clone); journalled; true when the owner changed. Errors: LRK01 LRK02 LRK06 LRK13';
+
+SET LOCAL ROLE laras_owner;
+
+CREATE VIEW laras.keyring_status AS
+  SELECT s.phase, s.reason, s.number, s.uuid, s.epoch, s.oldest_epoch, s.adoptions, s.slabs, s.leased,
+         s.pending, s.swept, s.left_over, s.sweeping,
+         m.mirror, m.state AS mirror_state, m.journal, m.applied, m.failures, m.read_back
+  FROM laras.keyring_summary() s LEFT JOIN laras.keyring_mirrors() m ON true;
+COMMENT ON VIEW laras.keyring_status IS 'the keyring of this database, one row for each mirror';
+COMMENT ON COLUMN laras.keyring_status.phase IS 'closed, replaying or open';
+COMMENT ON COLUMN laras.keyring_status.reason IS 'why it is closed';
+COMMENT ON COLUMN laras.keyring_status.number IS 'number of the keyring: the database''s place in laras.databases';
+COMMENT ON COLUMN laras.keyring_status.uuid IS 'the keyring''s uuid';
+COMMENT ON COLUMN laras.keyring_status.epoch IS 'current epoch of the master key';
+COMMENT ON COLUMN laras.keyring_status.oldest_epoch IS 'oldest epoch that a slot may still be wrapped under';
+COMMENT ON COLUMN laras.keyring_status.adoptions IS 'how often the owner changed';
+COMMENT ON COLUMN laras.keyring_status.slabs IS 'slabs of 4,096 slots that are made';
+COMMENT ON COLUMN laras.keyring_status.leased IS 'slots leased so far';
+COMMENT ON COLUMN laras.keyring_status.pending IS 'destructions not yet read back from every mirror';
+COMMENT ON COLUMN laras.keyring_status.swept IS 'slots of rolled-back transactions destroyed since the server started';
+COMMENT ON COLUMN laras.keyring_status.left_over IS 'slots that nobody names and that are kept, because the database may be older than the keyring';
+COMMENT ON COLUMN laras.keyring_status.sweeping IS 'on, or why slots that nobody names are kept';
+COMMENT ON COLUMN laras.keyring_status.mirror IS 'name of the mirror';
+COMMENT ON COLUMN laras.keyring_status.mirror_state IS 'in sync, behind or removed';
+COMMENT ON COLUMN laras.keyring_status.journal IS 'last record of the journal';
+COMMENT ON COLUMN laras.keyring_status.applied IS 'last record that is carried out and synced in this mirror';
+COMMENT ON COLUMN laras.keyring_status.failures IS 'failures of this mirror since the server started';
+COMMENT ON COLUMN laras.keyring_status.read_back IS 'how marks are read back: direct (from the medium) or cached (the file system refuses it)';
+
+-- What would store revealed text: indexes, statistics, generated columns and materialized
+-- views that reach laras.reveal through any chain of dependencies the catalogue knows.
+CREATE VIEW laras.reveal_dependents AS
+  WITH RECURSIVE reach (classid, objid) AS (
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid
+      FROM pg_catalog.pg_proc p
+      WHERE p.pronamespace = 'laras'::pg_catalog.regnamespace AND p.proname IN ('reveal', 'reveal_bytes')
+    UNION
+    SELECT CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN 'pg_catalog.pg_class'::pg_catalog.regclass::oid
+                ELSE d.classid END,
+           CASE WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN r.ev_class ELSE d.objid END
+      FROM reach
+      JOIN pg_catalog.pg_depend d ON d.refclassid = reach.classid AND d.refobjid = reach.objid
+      LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
+      WHERE d.deptype IN ('n', 'a')
+  )
+  SELECT CASE WHEN c.relkind = 'i' OR c.relkind = 'I' THEN 'index'
+              WHEN c.relkind = 'm' THEN 'materialized view'
+              WHEN reach.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass THEN 'statistics'
+              ELSE 'generated column' END AS kind,
+         pg_catalog.pg_describe_object(reach.classid, reach.objid, 0) AS object
+    FROM reach
+    LEFT JOIN pg_catalog.pg_class c ON reach.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = reach.objid
+    LEFT JOIN pg_catalog.pg_attrdef a ON reach.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND a.oid = reach.objid
+    LEFT JOIN pg_catalog.pg_attribute t ON t.attrelid = a.adrelid AND t.attnum = a.adnum
+    WHERE c.relkind IN ('i', 'I', 'm') OR t.attgenerated <> ''
+       OR reach.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass;
+COMMENT ON VIEW laras.reveal_dependents IS 'indexes, statistics, generated columns and materialized views that would store revealed text; empty in a healthy database';
+COMMENT ON COLUMN laras.reveal_dependents.kind IS 'index, statistics, generated column or materialized view';
+COMMENT ON COLUMN laras.reveal_dependents.object IS 'the object';
+
+GRANT SELECT ON laras.keyring_status, laras.reveal_dependents TO laras_dba, laras_auditor;
+
+RESET ROLE;
+
+GRANT EXECUTE ON FUNCTION laras.keyring_mirrors(), laras.keyring_summary() TO laras_owner, laras_dba, laras_auditor, laras_worker;
+GRANT EXECUTE ON FUNCTION laras.adopt_keyring() TO laras_dba;

@@ -1,0 +1,285 @@
+/*
+ * keycommand.c
+ *		Getting the master key: from laras.master_key_command or from
+ *		laras.master_key_file; and the courier's private half.
+ *
+ * Invariant: the master key exists only between fetching and deriving, in this
+ * process's stack, and is wiped on every path; settings hold where it is,
+ * never what it is. No output of the command reaches a log.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "access/xact.h"
+#include "common/file_perm.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "utils/guc.h"
+
+#include "base/compat.h"
+#include "vault/masterkey.h"
+#include "vault/vault.h"
+#include "vault/vaultshared.h"
+
+#define KEY_COMMAND_TIMEOUT_MS	30000
+
+/* Is the path inside the data directory or a tablespace? */
+static bool
+path_is_in_database(const char *path)
+{
+	DIR		   *dir;
+	struct dirent *entry;
+	bool		inside = laras_path_is_inside(path, DataDir);
+
+	if (inside)
+		return true;
+	dir = opendir("pg_tblspc");
+	if (dir == NULL)
+		return false;
+	while (!inside && (entry = readdir(dir)) != NULL)
+	{
+		char		tablespace[MAXPGPATH];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(tablespace, sizeof(tablespace), "pg_tblspc/%s", entry->d_name);
+		inside = laras_path_is_inside(path, tablespace);
+	}
+	closedir(dir);
+	return inside;
+}
+
+bool
+laras_vault_path_check(const char *path, LarasKeyError *err)
+{
+	if (path_is_in_database(path))
+		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0,
+							  "it lies inside the data directory or a tablespace, so every backup would carry it");
+	return true;
+}
+
+/* The command with %p replaced and %% halved; false when it does not fit. */
+static bool
+expand_command(const char *command, const char *purpose, char *out, size_t size)
+{
+	size_t		n = 0;
+
+	for (const char *p = command; *p; p++)
+	{
+		if (p[0] == '%' && p[1] == 'p')
+		{
+			if (n + strlen(purpose) >= size)
+				return false;
+			memcpy(out + n, purpose, strlen(purpose));
+			n += strlen(purpose);
+			p++;
+			continue;
+		}
+		if (p[0] == '%' && p[1] == '%')
+			p++;
+		if (n + 1 >= size)
+			return false;
+		out[n++] = *p;
+	}
+	out[n] = '\0';
+	return true;
+}
+
+static bool
+interrupted(void *arg)
+{
+	return ProcDiePending || QueryCancelPending;
+}
+
+/*
+ * Run the command in a session of its own, read what it prints, and leave no
+ * process of it behind. Its standard error goes to the server's.
+ */
+static bool
+run_command(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
+{
+	char		command[4096];
+	int			fds[2];
+	pid_t		pid;
+	int			status = 0;
+	bool		ok;
+	sigset_t	none;
+	sigset_t	all;
+	sigset_t	before;
+
+	if (!expand_command(laras_master_key_command, purpose, command, sizeof(command)))
+		return laras_keyerror(err, LARAS_KEYERR_COMMAND, 0, "the command is too long");
+	if (pipe(fds) != 0)
+		return laras_keyerror(err, LARAS_KEYERR_COMMAND, errno, "making a pipe");
+	/* the child must not run the server's signal handlers before exec */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid != 0)
+		sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid == 0)
+	{
+		/* async-signal-safe calls only */
+		setsid();
+		for (int sig = 1; sig < NSIG; sig++)
+		{
+			if (sig != SIGKILL && sig != SIGSTOP)
+				signal(sig, SIG_DFL);
+		}
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		if (dup2(fds[1], 1) < 0)
+			_exit(126);
+		for (int fd = 3; fd < 1024; fd++)
+			close(fd);
+		execl("/bin/sh", "sh", "-c", command, (char *) NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	if (pid < 0)
+	{
+		int			saved = errno;
+
+		close(fds[0]);
+		return laras_keyerror(err, LARAS_KEYERR_COMMAND, saved, "starting the command");
+	}
+	ok = laras_masterkey_read_fd(fds[0], KEY_COMMAND_TIMEOUT_MS, interrupted, NULL, keys, err);
+	close(fds[0]);
+	/* it closed its output; give it a moment to end by itself */
+	for (int waited = 0; waitpid(pid, &status, WNOHANG) == 0; waited++)
+	{
+		if (!ok || waited == 200)
+			kill(-pid, SIGKILL);
+		pg_usleep(10000L);
+	}
+	if (ok && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	{
+		laras_masterkey_wipe(keys);
+		return laras_keyerror(err, LARAS_KEYERR_COMMAND, 0, "the command ended with a failure");
+	}
+	return ok;
+}
+
+bool
+laras_fetch_master_keys(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
+{
+	if (laras_master_key_command != NULL && laras_master_key_command[0])
+		return run_command(purpose, keys, err);
+	if (laras_master_key_file == NULL || laras_master_key_file[0] == '\0')
+		return laras_keyerror(err, LARAS_KEYERR_CLOSED, 0,
+							  "neither laras.master_key_file nor laras.master_key_command is set");
+	if (!laras_vault_path_check(laras_master_key_file, err))
+		return false;
+	return laras_masterkey_read_file(laras_master_key_file, keys, err);
+}
+
+/* ------------------------------------------------------------------------
+ * The courier's private seed
+ * ------------------------------------------------------------------------
+ */
+
+/* a page of its own: locked, in no core file, wiped in a forked child */
+static uint8 *seed_page = NULL;
+static LarasVault *seed_vault = NULL;	/* NULL: no seed */
+static uint8 seed_keyring[LARAS_UUID_LEN];
+static uint16 seed_epoch = 0;
+static LarasKeyErrorCode seed_logged = LARAS_KEYERR_NONE;
+
+/* Is the seed in the page that of the open keyring, under its epoch? */
+static bool
+have_seed(LarasVault *v)
+{
+	return seed_vault == v && laras_vault_phase(v) == LARAS_VAULT_OPEN &&
+		seed_epoch == v->keyring.current_epoch &&
+		memcmp(seed_keyring, v->keyring.uuid, LARAS_UUID_LEN) == 0;
+}
+
+static bool
+fail_unlock(const LarasKeyError *err)
+{
+	if (seed_logged != err->code)
+	{
+		laras_vault_log(WARNING, err, "unlocking the courier");
+		seed_logged = err->code;
+	}
+	return false;
+}
+
+bool
+laras_courier_unlock(void)
+{
+	LarasVault *v = laras_vault_here();
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	LarasMirrors *m;
+	LarasMirrorMask usable;
+	LarasMirrorMask repair = 0;
+	LarasKeyring k;
+	LarasMasterKeys keys;
+	LarasWrapSet wraps;
+	LarasSlotState state;
+	bool		ok;
+
+	if (v == NULL || laras_vault_phase(v) != LARAS_VAULT_OPEN)
+		return false;
+	if (have_seed(v))
+		return true;
+	seed_vault = NULL;
+	if (seed_page == NULL)
+	{
+		seed_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (seed_page == MAP_FAILED)
+		{
+			seed_page = NULL;
+			laras_keyerror(&err, LARAS_KEYERR_CRYPTO, errno, "mapping a page");
+			return fail_unlock(&err);
+		}
+		(void) madvise(seed_page, 4096, MADV_DONTDUMP);
+		(void) madvise(seed_page, 4096, MADV_WIPEONFORK);
+		(void) mlock(seed_page, 4096);
+	}
+	m = laras_vault_mirrors_noraise(v, &usable, &err);
+	if (m == NULL)
+		return fail_unlock(&err);
+	LWLockAcquire(v->lock, LW_SHARED);
+	k = v->keyring;
+	LWLockRelease(v->lock);
+	if (!laras_fetch_master_keys("courier", &keys, &err))
+		return fail_unlock(&err);
+	ok = laras_masterkey_check(&keys, &k, false, &err) &&
+		laras_masterkey_wraps(&keys, &k, LARAS_DOMAIN_COURIER, &wraps);
+	laras_masterkey_wipe(&keys);
+	if (!ok)
+		return fail_unlock(&err);
+	state = laras_mirrors_read(m, usable, LARAS_SLOT_COURIER, &wraps,
+							   LARAS_DOMAIN_COURIER, seed_page, &repair, &err);
+	laras_wipe(&wraps, sizeof(wraps));
+	if (state != LARAS_SLOT_LIVE)
+	{
+		if (err.code == LARAS_KEYERR_NONE)
+			laras_keyerror(&err, LARAS_KEYERR_DAMAGED, 0, "the courier's seed");
+		return fail_unlock(&err);
+	}
+	seed_logged = LARAS_KEYERR_NONE;
+	memcpy(seed_keyring, k.uuid, LARAS_UUID_LEN);
+	seed_epoch = k.current_epoch;
+	seed_vault = v;
+	return true;
+}
+
+const uint8 *
+laras_courier_seed(LarasVault *v)
+{
+	if (!have_seed(v))
+	{
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+
+		laras_keyerror(&err, LARAS_KEYERR_CLOSED, 0, "the courier's key is not unlocked in this process");
+		laras_vault_raise(&err);
+	}
+	return seed_page;
+}

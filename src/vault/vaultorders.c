@@ -1,0 +1,583 @@
+/*
+ * vaultorders.c
+ *		The database's orders to destroy, as the vault worker sees them: carried
+ *		out before the vault opens, read back from every mirror, repeated; and
+ *		the sweep of slots that nobody names.
+ *
+ * Invariant: an order that committed ends destroyed whatever died in between;
+ * and a slot is only swept where this database is known to be as new as the
+ * keyring, since a surviving orphan is a leftover and a swept live key is lost
+ * data.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/fault.h"
+#include "base/spi.h"
+#include "tenancy/tenancy.h"
+#include "vault/journalring.h"
+#include "vault/vault.h"
+#include "vault/vaultwork.h"
+#include "worker/worker.h"
+
+#define ORDERS_AT_ONCE		1000
+#define RECENT_ORDERS		256		/* journal records that the database must know */
+#define GRACE_US			(2 * USECS_PER_SEC)
+
+LARAS_PLAN(all_orders,
+		   "SELECT d.slot, d.order_id, d.reason, d.workspace_id FROM laras.key_destruction d"
+		   " WHERE (d.workspace_id, d.order_id, d.slot) > ($1, $2, $3)"
+		   " ORDER BY d.workspace_id, d.order_id, d.slot LIMIT 10000",
+		   INT8OID, BYTEAOID, INT8OID);
+
+LARAS_PLAN(pending_orders,
+		   "SELECT d.slot, d.order_id, d.reason, d.workspace_id,"
+		   " pg_catalog.cardinality(d.verified_mirrors) FROM laras.key_destruction d"
+		   " WHERE d.verified_at IS NULL ORDER BY d.ordered_at LIMIT 1000");
+
+LARAS_PLAN(count_pending,
+		   "SELECT pg_catalog.count(*) FROM laras.key_destruction d WHERE d.verified_at IS NULL");
+
+LARAS_PLAN(mark_order,
+		   "UPDATE laras.key_destruction SET"
+		   " overwritten_at = COALESCE(overwritten_at, laras.now()),"
+		   " verified_at = CASE WHEN $5 THEN laras.now() END,"
+		   " verified_mirrors = $4"
+		   " WHERE workspace_id = $1 AND order_id = $2 AND slot = $3",
+		   INT8OID, BYTEAOID, INT8OID, TEXTARRAYOID, BOOLOID);
+
+LARAS_PLAN(any_key,
+		   "SELECT 1 FROM laras.key_owner LIMIT 1");
+
+LARAS_PLAN(order_known,
+		   "SELECT 1 FROM laras.key_destruction d WHERE d.order_id = $1 AND d.slot = $2",
+		   BYTEAOID, INT8OID);
+
+LARAS_PLAN(read_mark,
+		   "SELECT k.timeline, k.sweep_from FROM laras.keyring_mark k WHERE k.id = 1");
+
+LARAS_PLAN(write_mark,
+		   "INSERT INTO laras.keyring_mark AS k (id, timeline, sweep_from, reason, marked_at)"
+		   " VALUES (1, $1, $2, $3, pg_catalog.clock_timestamp())"
+		   " ON CONFLICT (id) DO UPDATE SET timeline = $1, sweep_from = $2, reason = $3,"
+		   " marked_at = pg_catalog.clock_timestamp()",
+		   INT8OID, INT8OID, TEXTOID);
+
+LARAS_PLAN(all_owners,
+		   "SELECT k.slot FROM laras.key_owner k");
+
+static void
+begin(const char *activity)
+{
+	laras_worker_begin(activity);
+	laras_worker_bind_all();
+}
+
+bool
+laras_database_has_keys(void)
+{
+	bool		any;
+
+	begin("looking for keys");
+	laras_spi_open();
+	any = laras_spi_read(&any_key, NULL, NULL) > 0;
+	laras_spi_close();
+	laras_worker_commit();
+	return any;
+}
+
+static bytea *
+order_bytes(const uint8 *order)
+{
+	bytea	   *result = palloc(VARHDRSZ + LARAS_ORDER_LEN);
+
+	SET_VARSIZE(result, VARHDRSZ + LARAS_ORDER_LEN);
+	memcpy(VARDATA(result), order, LARAS_ORDER_LEN);
+	return result;
+}
+
+/* ------------------------------------------------------------------------
+ * Before the vault opens
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Every order the database knows, verified or not: the mirrors may have been
+ * restored from a copy that is older than it.
+ */
+void
+laras_vault_apply_database(void)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	int64		workspace = PG_INT64_MIN;
+	uint8		order[LARAS_ORDER_LEN] = {0};
+	int64		slot = -1;
+	uint64		repeated = 0;
+
+	for (;;)
+	{
+		uint32	   *slots = palloc(sizeof(uint32) * 10000);
+		uint8		(*orders)[LARAS_ORDER_LEN] = palloc(LARAS_ORDER_LEN * 10000);
+		uint8	   *reasons = palloc(10000);
+		uint32		n = 0;
+		uint64		rows;
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+
+		begin("applying key destructions");
+		laras_spi_open();
+		rows = laras_spi_read(&all_orders,
+							  (Datum[])
+							  {
+								  Int64GetDatum(workspace), PointerGetDatum(order_bytes(order)),
+								  Int64GetDatum(slot)
+							  }, NULL);
+		for (uint64 i = 0; i < rows; i++)
+		{
+			bool		isnull;
+			bytea	   *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+
+			slot = laras_spi_int8(i, 1);
+			memcpy(order, VARDATA_ANY(id), LARAS_ORDER_LEN);
+			workspace = laras_spi_int8(i, 4);
+			if (slot < v->max_slots && !laras_bit_test(v->destroyed, (uint32) slot))
+			{
+				slots[n] = (uint32) slot;
+				memcpy(orders[n], order, LARAS_ORDER_LEN);
+				reasons[n] = (uint8) DatumGetInt16(laras_spi_value(i, 3, &isnull));
+				n++;
+			}
+		}
+		laras_spi_close();
+		laras_worker_commit();
+		/* in pieces that the ring takes without putting a slower mirror aside */
+		for (uint32 at = 0; at < n; at += 4096)
+		{
+			if (!laras_vault_destroy_now(slots + at, (const uint8 (*)[LARAS_ORDER_LEN]) orders + at,
+										 reasons + at, Min(4096, n - at), &err))
+				laras_vault_raise(&err);
+			if (!laras_vault_journal_ahead(&err))
+				laras_vault_raise(&err);
+		}
+		repeated += n;
+		pfree(slots);
+		pfree(orders);
+		pfree(reasons);
+		if (rows < 10000)
+			break;
+	}
+	if (repeated > 0)
+		ereport(LOG, (errmsg("laras vault: " UINT64_FORMAT " orders of the database were carried out again",
+							 repeated)));
+	w->database_applied = true;
+}
+
+/* ------------------------------------------------------------------------
+ * Reading back
+ * ------------------------------------------------------------------------
+ */
+
+typedef struct Pending
+{
+	uint32		slot;
+	uint8		order[LARAS_ORDER_LEN];
+	uint8		reason;
+	int64		workspace;
+	int			verified;		/* mirrors it was read back from before */
+	LarasMirrorMask mask;		/* and now */
+} Pending;
+
+static int
+by_slab(const void *a, const void *b)
+{
+	uint32		x = ((const Pending *) a)->slot;
+	uint32		y = ((const Pending *) b)->slot;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Read the marks of rows back from one mirror. */
+static void
+read_back(LarasVaultWork *w, int mirror, Pending *rows, uint32 n)
+{
+	LarasGrave	grave = {mirror, LARAS_SLAB_CLOSED};
+	LarasMirrorInfo *info = &w->v->mirror[mirror];
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+		bool		direct = false;
+
+		if (!laras_bit_test(w->v->destroyed, rows[i].slot))
+			continue;
+		if (grave.slab.fd < 0 || grave.slab.number != LARAS_SLAB_OF(rows[i].slot))
+		{
+			laras_mirrors_release(&grave);
+			if (!laras_mirrors_prepare(&w->m, mirror, LARAS_SLAB_OF(rows[i].slot), &grave, &err))
+				continue;
+		}
+		if (laras_mirrors_verify(&w->m, &grave, rows[i].slot, &direct, &err))
+			rows[i].mask |= (LarasMirrorMask) 1 << mirror;
+		else
+		{
+			/* no mark on the medium: write it again */
+			LarasTomb	tomb;
+
+			tomb.reason = rows[i].reason;
+			tomb.time = laras_unix_now();
+			memcpy(tomb.order, rows[i].order, LARAS_ORDER_LEN);
+			for (int other = 0; other < w->m.n; other++)
+			{
+				uint8		raw[LARAS_SLOT_LEN];
+				LarasTomb	there;
+
+				if ((w->opened & ((LarasMirrorMask) 1 << other)) != 0 &&
+					laras_mirrors_look(&w->m, other, rows[i].slot, raw, &there, &err) == LARAS_SLOT_DESTROYED)
+				{
+					tomb = there;
+					break;
+				}
+			}
+			if (laras_mirrors_bury(&w->m, &grave, rows[i].slot, &tomb, &err) &&
+				laras_mirrors_sync(&grave, &err) &&
+				laras_mirrors_verify(&w->m, &grave, rows[i].slot, &direct, &err))
+				rows[i].mask |= (LarasMirrorMask) 1 << mirror;
+			else
+				laras_mirror_failed(w->v, mirror, &err);
+		}
+		pg_atomic_write_u32(&info->direct, direct ? 1 : 2);
+	}
+	laras_mirrors_release(&grave);
+}
+
+static Datum
+mirror_names(LarasVaultWork *w, LarasMirrorMask mask)
+{
+	Datum		names[LARAS_MAX_MIRRORS];
+	int			n = 0;
+
+	for (int i = 0; i < w->m.n; i++)
+	{
+		if (mask & ((LarasMirrorMask) 1 << i))
+			names[n++] = CStringGetTextDatum(w->v->mirror[i].name);
+	}
+	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+uint64
+laras_vault_verify_orders(void)
+{
+	static TimestampTz first_unset = 0;
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	LarasMirrorMask all = 0;
+	LarasMirrorMask in_sync;
+	Pending    *rows;
+	uint64		n;
+	uint32		kept = 0;
+	uint32		unset = 0;
+	uint64		left;
+	bool		complete;
+
+	begin("verifying key destructions");
+	laras_spi_open();
+	n = laras_spi_read(&pending_orders, NULL, NULL);
+	rows = SPI_palloc(sizeof(Pending) * Max(n, 1));
+	for (uint64 i = 0; i < n; i++)
+	{
+		Pending    *row = &rows[kept];
+		bool		isnull;
+		bytea	   *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+		int64		slot = laras_spi_int8(i, 1);
+		Datum		verified;
+
+		if (slot >= v->max_slots)
+			continue;
+		row->slot = (uint32) slot;
+		memcpy(row->order, VARDATA_ANY(id), LARAS_ORDER_LEN);
+		row->reason = (uint8) DatumGetInt16(laras_spi_value(i, 3, &isnull));
+		row->workspace = laras_spi_int8(i, 4);
+		verified = laras_spi_value(i, 5, &isnull);
+		row->verified = isnull ? 0 : DatumGetInt32(verified);
+		row->mask = 0;
+		if (!laras_bit_test(v->destroyed, row->slot))
+			unset++;
+		kept++;
+	}
+	laras_spi_close();
+	laras_worker_commit();
+	if (kept == 0)
+	{
+		first_unset = 0;
+		pg_atomic_write_u64(&v->pending_orders, 0);
+		return 0;
+	}
+
+	/*
+	 * A row without its bit is that of a committer who is about to set it, or
+	 * of one who could not. Give the first a moment.
+	 */
+	if (unset > 0 && first_unset == 0)
+		first_unset = GetCurrentTimestamp();
+	if (unset == 0)
+		first_unset = 0;
+	else if (GetCurrentTimestamp() - first_unset > GRACE_US)
+	{
+		for (uint32 i = 0; i < kept; i++)
+		{
+			LarasKeyError err = LARAS_KEYERROR_INIT;
+
+			if (!laras_bit_test(v->destroyed, rows[i].slot) &&
+				!laras_vault_destroy_now(&rows[i].slot, (const uint8 (*)[LARAS_ORDER_LEN]) &rows[i].order,
+										 &rows[i].reason, 1, &err))
+				laras_vault_log(WARNING, &err, "repeating a key destruction");
+		}
+		first_unset = 0;
+	}
+
+	laras_vault_flush_mirrors();
+	qsort(rows, kept, sizeof(Pending), by_slab);
+	in_sync = laras_vault_in_sync(v) & w->opened;
+	for (int i = 0; i < w->m.n; i++)
+	{
+		if (pg_atomic_read_u32(&v->mirror[i].state) != LARAS_MIRROR_REMOVED)
+			all |= (LarasMirrorMask) 1 << i;
+		if (in_sync & ((LarasMirrorMask) 1 << i))
+			read_back(w, i, rows, kept);
+	}
+	LARAS_FAULT("destroy.verified");
+
+	begin("verifying key destructions");
+	laras_spi_open();
+	for (uint32 i = 0; i < kept; i++)
+	{
+		complete = (rows[i].mask & all) == all;
+		if (rows[i].mask == 0 || (!complete && pg_popcount32(rows[i].mask) <= rows[i].verified))
+			continue;
+		(void) laras_spi_run(&mark_order,
+							 (Datum[])
+							 {
+								 Int64GetDatum(rows[i].workspace),
+								 PointerGetDatum(order_bytes(rows[i].order)),
+								 Int64GetDatum((int64) rows[i].slot),
+								 mirror_names(w, rows[i].mask),
+								 BoolGetDatum(complete)
+							 }, NULL);
+	}
+	(void) laras_spi_run(&count_pending, NULL, NULL);
+	left = (uint64) laras_spi_int8(0, 1);
+	laras_spi_close();
+	laras_worker_commit();
+	pg_atomic_write_u64(&v->pending_orders, left);
+	return left;
+}
+
+/* ------------------------------------------------------------------------
+ * The sweep
+ * ------------------------------------------------------------------------
+ */
+
+typedef struct Recent
+{
+	LarasJournalRecord rec[RECENT_ORDERS];
+	uint64		n;				/* seen so far; the ring holds the last ones */
+} Recent;
+
+static bool
+keep_recent(const LarasJournalRecord *rec, void *arg)
+{
+	Recent	   *recent = arg;
+
+	if (rec->kind == LARAS_JOURNAL_DESTROY &&
+		rec->reason != LARAS_REASON_ROLLED_BACK && rec->reason != LARAS_REASON_REPEATED)
+		recent->rec[recent->n++ % RECENT_ORDERS] = *rec;
+	return true;
+}
+
+/* Does the database know the journal's newest orders? A transaction is open. */
+static bool
+database_knows_journal(LarasVaultWork *w)
+{
+	Recent	   *recent = palloc0(sizeof(Recent));
+	LarasJournalScan scan;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	bool		known = true;
+	int			mirror = 0;
+
+	while (mirror < w->m.n - 1 && (w->opened & laras_vault_in_sync(w->v) & ((LarasMirrorMask) 1 << mirror)) == 0)
+		mirror++;
+	(void) laras_journal_scan(w->m.mirror[mirror].dirfd, w->m.keyring, NULL, keep_recent,
+							  NULL, recent, &scan, &err);
+	laras_spi_open();
+	for (uint64 i = 0; known && i < Min(recent->n, RECENT_ORDERS); i++)
+		known = laras_spi_read(&order_known,
+							   (Datum[])
+							   {
+								   PointerGetDatum(order_bytes(recent->rec[i].order)),
+								   Int64GetDatum((int64) recent->rec[i].first)
+							   }, NULL) > 0;
+	laras_spi_close();
+	pfree(recent);
+	return known;
+}
+
+static void
+write_sweep_mark(uint64 from, const char *reason)
+{
+	laras_spi_open();
+	(void) laras_spi_run(&write_mark,
+						 (Datum[])
+						 {
+							 Int64GetDatum((int64) GetWALInsertionTimeLine()),
+							 Int64GetDatum((int64) from), CStringGetTextDatum(reason)
+						 }, NULL);
+	laras_spi_close();
+}
+
+void
+laras_vault_mark_adopted(void)
+{
+	LarasVaultWork *w = &laras_vault_work;
+
+	begin("marking the adopted keyring");
+	write_sweep_mark(w->lease.next_position, "adopted");
+	laras_worker_commit();
+	pg_atomic_write_u32(&w->v->sweep_off, LARAS_SWEEP_ON);
+}
+
+/*
+ * Where orphans may be taken for orphans: positions from *from on. Anything
+ * that says that the database may be older than the keyring moves the mark to
+ * the lease's end, for good.
+ */
+static LarasSweepOff
+read_sweep_mark(LarasVaultWork *w, uint64 *from)
+{
+	LarasSweepOff why = LARAS_SWEEP_ON;
+	bool		first;
+	int64		timeline = 0;
+
+	*from = 0;
+	laras_spi_open();
+	first = laras_spi_read(&read_mark, NULL, NULL) == 0;
+	if (!first)
+	{
+		timeline = laras_spi_int8(0, 1);
+		*from = (uint64) laras_spi_int8(0, 2);
+	}
+	laras_spi_close();
+
+	if (w->lease.wal_position > GetFlushRecPtr(NULL))
+		why = LARAS_SWEEP_OLDER_WAL;
+	else if (!first && timeline != (int64) GetWALInsertionTimeLine())
+		why = LARAS_SWEEP_TIMELINE;
+	else if (!database_knows_journal(w))
+		why = LARAS_SWEEP_UNKNOWN_RECORD;
+	if (why != LARAS_SWEEP_ON)
+	{
+		*from = w->lease_at_open;
+		write_sweep_mark(*from, why == LARAS_SWEEP_OLDER_WAL ? "older database" :
+						 why == LARAS_SWEEP_TIMELINE ? "timeline" : "unknown order");
+	}
+	else if (first)
+		write_sweep_mark(0, "start");
+	return why;
+}
+
+void
+laras_vault_sweep(void)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	uint64		end = w->lease_at_open;
+	uint64		from;
+	uint8	   *named;
+	uint32	   *slots;
+	uint8		(*orders)[LARAS_ORDER_LEN];
+	uint8	   *reasons;
+	uint8		order[LARAS_ORDER_LEN];
+	uint32		n = 0;
+	uint64		left_over = 0;
+	SPIPlanPtr	plan;
+	Portal		portal;
+	LarasSweepOff why;
+
+	/* one bit for each leased position */
+	named = palloc0((Size) (end / 8) + 1);
+	begin("looking for keys that nobody names");
+	why = read_sweep_mark(w, &from);
+	laras_spi_open();
+	plan = SPI_prepare(all_owners.sql, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the sweep");
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, 10000);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			uint64		position;
+			int64		slot = laras_spi_int8(i, 1);
+
+			if (slot >= LARAS_SLOT_FIRST_LEASED &&
+				laras_slot_position(v->keyring.uuid, (uint32) slot, &position) && position < end)
+				named[position / 8] |= (uint8) (1 << (position % 8));
+		}
+		SPI_freetuptable(SPI_tuptable);
+		CHECK_FOR_INTERRUPTS();
+	}
+	SPI_cursor_close(portal);
+	laras_spi_close();
+	laras_worker_commit();
+
+	slots = palloc(sizeof(uint32) * 4096);
+	orders = palloc(LARAS_ORDER_LEN * 4096);
+	reasons = palloc(4096);
+	laras_new_order(order);
+	for (uint64 position = 0; position < end; position++)
+	{
+		uint32		slot;
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+
+		if ((named[position / 8] & (1 << (position % 8))) == 0 &&
+			laras_position_slot(v->keyring.uuid, position, &slot) &&
+			slot < v->max_slots && !laras_bit_test(v->destroyed, slot))
+		{
+			if (position < from)
+				left_over++;
+			else
+			{
+				slots[n] = slot;
+				memcpy(orders[n], order, LARAS_ORDER_LEN);
+				reasons[n++] = LARAS_REASON_ROLLED_BACK;
+			}
+		}
+		if (n == 4096 || (n > 0 && position == end - 1))
+		{
+			LARAS_FAULT("sweep.before");
+			if (!laras_vault_destroy_now(slots, (const uint8 (*)[LARAS_ORDER_LEN]) orders, reasons, n, &err))
+				laras_vault_raise(&err);
+			(void) laras_vault_journal_ahead(&err);
+			pg_atomic_fetch_add_u64(&v->swept, n);
+			n = 0;
+		}
+	}
+	pfree(named);
+	pfree(slots);
+	pfree(orders);
+	pfree(reasons);
+	pg_atomic_write_u64(&v->left_over, left_over);
+	pg_atomic_write_u32(&v->sweep_off, why);
+	w->swept = true;
+}

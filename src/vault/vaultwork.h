@@ -1,0 +1,113 @@
+/*
+ * vaultwork.h
+ *		The vault worker's own state, and the parts of its work. For files of
+ *		src/vault only; everything here runs in the vault worker.
+ */
+#ifndef LARAS_VAULT_WORK_H
+#define LARAS_VAULT_WORK_H
+
+#include "vault/vaultshared.h"
+
+typedef struct LarasVaultWork
+{
+	LarasVault *v;
+	uint16		number;
+	LarasMirrors m;				/* descriptors of the directories, locked */
+	LarasMirrorMask opened;		/* of those, the ones that are open */
+	bool		files_open;		/* opened, locked; shared memory is filled */
+	bool		database_applied;	/* its orders are applied since the files opened */
+	LarasLease	lease;			/* as last written */
+	uint64		lease_at_open;	/* position below which nobody alive holds a slot */
+	bool		swept;			/* the start's sweep is done */
+	bool		unsettled;		/* slots differ that only the key can tell apart */
+} LarasVaultWork;
+
+extern LarasVaultWork laras_vault_work;
+
+/* ---- vaultopen.c: finding, making, joining ---- */
+
+typedef enum LarasOpenFiles
+{
+	LARAS_FILES_OPEN,
+	LARAS_FILES_FAILED,			/* err says why; try again later */
+	LARAS_FILES_NONE,			/* every mirror is there and empty: make a keyring */
+	LARAS_FILES_FOREIGN			/* the keyring has another owner: LRK06 */
+} LarasOpenFiles;
+
+/*
+ * Open and lock the mirrors, bring them to one state, and fill shared memory:
+ * identity, slabs, bits, journal tail, lease. adopt: take a foreign keyring
+ * over, journalled. Needs no key. No transaction may be open; raises only on
+ * lack of memory.
+ */
+extern LarasOpenFiles laras_vault_open_files(bool adopt, LarasKeyError *err);
+
+/* after a restart of the worker alone: shared memory is as it should be */
+extern bool laras_vault_reopen_files(LarasKeyError *err);
+extern void laras_vault_close_files(void);
+
+/* Make a keyring where there is none; fetches the master key. */
+extern bool laras_vault_create(LarasKeyError *err);
+
+/* Bring one mirror that is behind into sync again, if it can be reached. */
+extern bool laras_vault_join(int mirror, LarasKeyError *err);
+
+/*
+ * Compare one slab in all mirrors in sync and bring it to one state; copies it
+ * to a mirror that lacks it.
+ */
+extern void laras_vault_settle_slab(uint32 number);
+
+/* The owner, as this cluster and database would write it. */
+extern bool laras_vault_is_owner(const LarasKeyring *k);
+
+/* ---- vaultduties.c: what is done again and again ---- */
+
+/* Bring the mirrors beyond the first up to the journal's end. */
+extern void laras_vault_flush_mirrors(void);
+
+/* Lease ahead; make slabs ahead (one window's slab at a time; true: more to make). */
+extern bool laras_vault_lease_ahead(LarasKeyError *err);
+extern bool laras_vault_slabs_ahead(LarasKeyError *err);
+
+/* Keep the journal's current and next file in being. */
+extern bool laras_vault_journal_ahead(LarasKeyError *err);
+
+/*
+ * Destroy n slots now, outside any transaction's commit: bits, journal, every
+ * mirror in sync. For orphans, for orders of the database that were not
+ * carried out, for time slots that a crash left.
+ */
+extern bool laras_vault_destroy_now(const uint32 *slots, const uint8 (*orders)[LARAS_ORDER_LEN],
+									const uint8 *reasons, uint32 n, LarasKeyError *err);
+
+/* slots of rolled-back transactions, from the shared list */
+extern void laras_vault_destroy_orphans(void);
+
+/* slots that readers found bad in some mirror */
+extern void laras_vault_repair_slots(void);
+
+/* ---- vaultorders.c: the database's orders; own transactions ---- */
+
+/* Carry out every order of the database whose slot is not destroyed. */
+extern void laras_vault_apply_database(void);
+
+/*
+ * Read pending orders back from every mirror and mark them; repeats what a
+ * crash or a failure left. Returns how many stay pending.
+ */
+extern uint64 laras_vault_verify_orders(void);
+
+/* after a crash: destroy what no key_owner row names; see sweep.c */
+extern void laras_vault_sweep(void);
+
+/* write the mark after an adoption */
+extern void laras_vault_mark_adopted(void);
+
+/* has the database keys already? */
+extern bool laras_database_has_keys(void);
+
+/* microseconds since 1970, real clock */
+extern int64 laras_unix_now(void);
+
+#endif							/* LARAS_VAULT_WORK_H */
