@@ -144,14 +144,17 @@ SELECT pg_catalog.pg_extension_config_dump('laras.channel_token', '');
 -- Which workspace an account belongs to: read by intake before any workspace is bound. Holds only keyed hashes; one account belongs to one workspace at a time.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.route (
-  route_hash bytea PRIMARY KEY CHECK (octet_length(route_hash) = 16),
+  route_hash bytea NOT NULL CHECK (octet_length(route_hash) = 16),
   provider_app_id bigint NOT NULL REFERENCES laras.provider_app,
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   workspace_slot bigint NOT NULL,
   connection_id bigint NOT NULL,
   role text NOT NULL CHECK (role IN ('number', 'business')),
+  PRIMARY KEY (route_hash, connection_id),
   FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
 );
+-- A number has one connection in the whole installation; a business account has one for each of its numbers.
+CREATE UNIQUE INDEX route_number ON laras.route (route_hash) WHERE role = 'number';
 CREATE INDEX route_connection ON laras.route (workspace_id, connection_id);
 COMMENT ON TABLE laras.route IS 'Which workspace an account belongs to: read by intake before any workspace is bound. Holds only keyed hashes; one account belongs to one workspace at a time.';
 COMMENT ON COLUMN laras.route.route_hash IS 'K_route hash (kind 32) of channel and account id.';
@@ -163,8 +166,10 @@ COMMENT ON COLUMN laras.route.role IS 'number: the id messages carry; business: 
 ALTER TABLE laras.route ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.route FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner ON laras.route TO laras_owner USING (true) WITH CHECK (true);
-CREATE POLICY intake ON laras.route FOR SELECT TO laras_intake, laras_worker USING (true);
-GRANT SELECT ON laras.route TO laras_intake, laras_worker;
+CREATE POLICY intake ON laras.route FOR SELECT TO laras_intake USING (true);
+CREATE POLICY worker ON laras.route TO laras_worker USING (true) WITH CHECK (true);
+GRANT SELECT ON laras.route TO laras_intake;
+GRANT SELECT, INSERT, DELETE ON laras.route TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.route', '');
 
@@ -186,7 +191,8 @@ COMMENT ON COLUMN laras.authorizer.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.authorizer.provider_app_id IS 'App whose scope the id has.';
 ALTER TABLE laras.authorizer ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.authorizer FORCE ROW LEVEL SECURITY;
-CREATE POLICY owner ON laras.authorizer TO laras_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner ON laras.authorizer TO laras_owner, laras_worker USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, DELETE ON laras.authorizer TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.authorizer', '');
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "base/id.h"
+#include "connect/wa_revoke.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/task.h"
@@ -74,11 +75,19 @@ take_ended(void)
 		LarasFlight *flight = call->owner;
 
 		ended++;
-		flight->call = call;
-		if (flight->kind == LARAS_FLIGHT_SEND)
-			flights[n++] = flight;
-		else
-			laras_task_answered((struct LarasTaskFlight *) flight, call);
+		switch (flight->kind)
+		{
+			case LARAS_FLIGHT_SEND:
+				flight->call = call;
+				flights[n++] = flight;
+				break;
+			case LARAS_FLIGHT_TASK:
+				laras_task_answered((struct LarasTaskFlight *) flight, call);
+				break;
+			case LARAS_FLIGHT_REVOKE:
+				laras_revoke_answered(flight, call);
+				break;
+		}
 	}
 	if (n > 0)
 		laras_courier_record(flights, n);
@@ -101,12 +110,14 @@ laras_courier_turn(void)
 	{
 		laras_courier_sweep();
 		laras_task_sweep();
+		laras_revoke_sweep();
 		swept = true;
 	}
 	laras_http_drive();
 	ended = take_ended();
 	if (!laras_worker_should_yield())
 	{
+		begun += laras_revoke_dispatch();
 		begun += laras_task_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());
 		if (laras_http_in_flight() < LARAS_COURIER_FLIGHTS)
 			begun += laras_courier_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());

@@ -15,7 +15,8 @@
 typedef enum LarasFlightKind
 {
 	LARAS_FLIGHT_SEND,
-	LARAS_FLIGHT_TASK
+	LARAS_FLIGHT_TASK,
+	LARAS_FLIGHT_REVOKE
 } LarasFlightKind;
 
 /*

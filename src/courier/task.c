@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -21,6 +22,7 @@
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "vault/crypto.h"
 #include "vault/numbers.h"
@@ -233,9 +235,8 @@ write_again(const struct LarasTaskFlight *flight, int delay_ms)
 	laras_spi_close();
 }
 
-/* The host of a URL, for the log of calls: never its path. */
-static char *
-host_of(const char *url)
+char *
+laras_host_of(const char *url)
 {
 	const char *start = strstr(url, "://");
 	size_t		n;
@@ -254,7 +255,7 @@ write_call(struct LarasTaskFlight *flight, const LarasTaskRequest *request)
 					  {
 						  Int64GetDatum(flight->task.workspace_id), Int64GetDatum(flight->call_id),
 						  Int64GetDatum(flight->task.connection_id), Int64GetDatum(flight->task.id),
-						  CStringGetTextDatum(request->purpose), CStringGetTextDatum(host_of(request->url))
+						  CStringGetTextDatum(request->purpose), CStringGetTextDatum(laras_host_of(request->url))
 					  },
 					  flight->task.connection_id == 0 ? "  n   " : NULL);
 	laras_spi_close();
@@ -277,21 +278,27 @@ write_call_end(const struct LarasTaskFlight *flight, const LarasTaskAnswer *answ
 /*
  * Run one step of the kind in a transaction, and write down what it decided.
  * True: *request is to be sent. False: the task has ended, or waits; the
- * flight is to be forgotten. Any error ends the task as failed.
+ * flight is to be forgotten. An error undoes the step and ends the task as
+ * failed. The transaction is left open: the caller commits it.
  */
 static bool
 run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasTaskRequest *request)
 {
 	LarasTaskResult result = {.http_status = 502, .result = "failed"};
 	volatile LarasTaskNext next = LARAS_TASK_FAILED;
-	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext caller;
+	ResourceOwner owner;
 
 	laras_worker_begin("carrying a task");
+	caller = CurrentMemoryContext;
+	owner = CurrentResourceOwner;
+	laras_worker_bind_all();
+	if (answer != NULL)
+		write_call_end(flight, answer);
+	BeginInternalSubTransaction("step");
+	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		laras_worker_bind_all();
-		if (answer != NULL)
-			write_call_end(flight, answer);
 		memset(request, 0, sizeof(*request));
 		next = answer == NULL ? flight->task.kind->first(&flight->task, request, &result)
 			: flight->task.kind->answered(&flight->task, answer, request, &result);
@@ -310,15 +317,28 @@ run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasTas
 				write_again(flight, result.delay_ms);
 				break;
 		}
+		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
-		/* the loop rolls back and backs off; the sweep of this run ends the row */
-		forget(flight);
+		ErrorData  *error;
+
 		MemoryContextSwitchTo(caller);
-		PG_RE_THROW();
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		next = LARAS_TASK_FAILED;
+		ereport(LOG,
+				(errcode(error->sqlerrcode),
+				 errmsg("a task of kind %s failed", flight->task.kind->name),
+				 errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		write_end(&flight->task, "failed", error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ? 409 : 500, "error");
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
 	return next == LARAS_TASK_REQUEST;
 }
 

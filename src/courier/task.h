@@ -105,6 +105,9 @@ extern int64 laras_task_add(int64 workspace_id, const char *kind, int64 connecti
 /* cancel what is queued for a connection or attempt; a task under way ends by itself */
 extern void laras_task_cancel(int64 workspace_id, int64 connection_id, int64 attempt_id);
 
+/* The host of a URL, for the log of calls: never its path. palloc'd. */
+extern char *laras_host_of(const char *url);
+
 /* ---------------------------------------------------- for carry.c alone */
 struct LarasTaskFlight;
 extern int	laras_task_dispatch(int room);

@@ -4,9 +4,11 @@
  */
 #include "postgres.h"
 
+#include "connect/wa_tasks.h"
 #include "courier/task.h"
 
 static const LarasTaskKind *const kinds[] = {
+	&laras_wa_connect_task,
 	NULL
 };
 

@@ -202,6 +202,21 @@ extern uint64 laras_vault_generation(void);
 extern LarasOpen laras_open_token(const bytea *v, int64 workspace_id, int64 row_id,
 								  uint16 field, char **out, size_t *n);
 
+/*
+ * The bytes of a live slot as they lie in the keyring, wrapped: what a
+ * disconnect hands to the courier, so that the provider can be told with a
+ * token whose key is destroyed by then. False when the slot is not live or no
+ * mirror can be read. Raises nothing.
+ */
+extern bool laras_slot_copy(uint32 slot, uint8 out[64]);
+
+/*
+ * laras_open_token with such a copy in place of the subject's slot. In the
+ * courier only. False where it does not open. Raises nothing but out of memory.
+ */
+extern bool laras_open_token_from_copy(const bytea *v, int64 workspace_id, int64 row_id, uint16 field,
+									   const uint8 slot_copy[64], char **out, size_t *n);
+
 /* ------------------------------------------------- blind indexes and hashes */
 
 /*

@@ -1,0 +1,65 @@
+-- 35_connect: registering apps, connecting accounts, cutting them.
+
+CREATE FUNCTION laras.register_provider_app(channels text[], app_id text, app_secret text, verify_token text,
+    options jsonb DEFAULT '{}')
+  RETURNS bigint
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_register_provider_app';
+ALTER FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) IS
+  'Registers the credentials of an app at a provider, or changes them: the secret before stays valid until the next change. options: graph_url, api_version, config_id, scopes. Returns the id of the app. 22023 for values that will not do, 42704 for an unknown channel, LRK01 while the vault is shut. Definer: writes a platform table that callers hold no right on.';
+GRANT EXECUTE ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) TO laras_dba;
+
+CREATE FUNCTION laras.begin_connect(channel text, options jsonb DEFAULT '{}') RETURNS jsonb
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_begin_connect';
+ALTER FUNCTION laras.begin_connect(text, jsonb) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.begin_connect(text, jsonb) IS
+  'Launches a single-use attempt to connect an account, records the consent to its scopes and returns what the browser needs: state, expires_at, scopes, launch. Supersedes what was launched before on that channel. Needs scope connect. 42704 for an unknown channel, 55000 when no app serves it, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.begin_connect(text, jsonb) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.pair_connection(channel text, account jsonb, access_token text, verify boolean DEFAULT true)
+  RETURNS bigint
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_pair_connection';
+ALTER FUNCTION laras.pair_connection(text, jsonb, text, boolean) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.pair_connection(text, jsonb, text, boolean) IS
+  'Connects an account by its ids, such as {"phone_number_id": "...", "waba_id": "..."}, and an access token, in clear or sealed to public_key(). Returns the id the connection will have: it appears in connections once the provider has confirmed token and ids. verify => false (members of laras_dba alone, for migration) connects at once. Needs scope connect. 22023, 23505 when the account is connected already, 42501, 42704, 55000, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.pair_connection(text, jsonb, text, boolean) TO laras_app, laras_service, laras_dba;
+
+CREATE FUNCTION laras.disconnect(connection_id bigint, reason text DEFAULT NULL) RETURNS jsonb
+  LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_disconnect_connection';
+ALTER FUNCTION laras.disconnect(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.disconnect(bigint, text) IS
+  'Cuts a connection in this transaction: token, account references, profile, automation state and routes are removed and their key is destroyed by the commit; what waits to be sent is cancelled. Returns a receipt; a second call says already. Works while the vault is shut. Needs scope connect. P0002 for no such connection. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.disconnect(bigint, text) TO laras_app, laras_service;
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.connections AS
+  SELECT c.id, c.channel, c.state,
+    laras.reveal(c.display_name, c.id, 1::smallint) AS display_name,
+    laras.reveal(c.profile, c.id, 3::smallint) AS profile,
+    c.scopes, c.auto_send, c.authorizer_known, c.token_expires_at, c.connected_at, c.disconnected_at,
+    c.disconnect_trigger, c.remote_revoke
+  FROM laras.connection c;
+COMMENT ON VIEW laras.connections IS 'Connected accounts of the bound workspace, and tombstones of those that were cut; never a token.';
+COMMENT ON COLUMN laras.connections.id IS 'Id.';
+COMMENT ON COLUMN laras.connections.channel IS 'Channel.';
+COMMENT ON COLUMN laras.connections.state IS 'connected, needs_reauth, lost or disconnected.';
+COMMENT ON COLUMN laras.connections.display_name IS 'Name or number for the tile; null once cut.';
+COMMENT ON COLUMN laras.connections.profile IS 'JSON by which the owner recognises the account; null once cut.';
+COMMENT ON COLUMN laras.connections.scopes IS 'Scopes granted.';
+COMMENT ON COLUMN laras.connections.auto_send IS 'Drafts that pass are sent without approval.';
+COMMENT ON COLUMN laras.connections.authorizer_known IS 'Is the app-scoped id of who authorised it known; false reads: authorizer unknown, a callback of that person cannot be matched.';
+COMMENT ON COLUMN laras.connections.token_expires_at IS 'When the token expires; null: it does not.';
+COMMENT ON COLUMN laras.connections.connected_at IS 'When it was connected.';
+COMMENT ON COLUMN laras.connections.disconnected_at IS 'When it was cut.';
+COMMENT ON COLUMN laras.connections.disconnect_trigger IS 'Who cut it.';
+COMMENT ON COLUMN laras.connections.remote_revoke IS 'Was the provider told: pending, done, failed, skipped, not_told.';
+GRANT SELECT ON laras.connections TO laras_app, laras_service;
+RESET ROLE;

@@ -1,0 +1,136 @@
+/*
+ * connect.h
+ *		Connecting an account of a channel, and cutting it.
+ *
+ * app.c			register_provider_app: the operator's apps at providers.
+ * connection.c		the row of a connection with its token and routes, all or nothing.
+ * attempt.c		single-use attempts: begin, finish, cancel.
+ * pair.c			pairing by ids.
+ * wa_connect.c		the courier's steps at the Graph API for WhatsApp.
+ * wa_revoke.c		telling WhatsApp that a connection was cut.
+ * disconnect.c		cutting: one transaction, one key.
+ */
+#ifndef LARAS_CONNECT_H
+#define LARAS_CONNECT_H
+
+#include "base/json.h"
+#include "datatype/timestamp.h"
+
+/* an app of the operator, with what a call to the provider needs */
+typedef struct LarasProviderApp
+{
+	int64		id;
+	char	   *app_id;
+	char	   *secret;			/* opened: wipe after use; NULL unless asked for */
+	size_t		secret_n;
+	char	   *graph_url;
+	char	   *api_version;
+	char	   *config_id;		/* NULL: none */
+	json_t	   *options;
+} LarasProviderApp;
+
+/*
+ * The app that serves a channel (the latest registered), or the one with that
+ * id where app is not 0. False when there is none. As laras_owner or
+ * laras_worker; with_secret needs the vault.
+ */
+extern bool laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out);
+
+/* everything a new connection is made of */
+typedef struct LarasNewConnection
+{
+	int64		id;				/* chosen before: from laras_new_id() */
+	const char *channel;
+	int64		app_id;			/* row of provider_app */
+	LarasText	account;		/* id that webhooks carry (phone_number_id) */
+	LarasText	above;			/* business account (waba_id), absent where there is none */
+	json_t	   *account_ids;	/* JSON of all ids */
+	json_t	   *profile;		/* JSON, may be NULL */
+	LarasText	display_name;
+	LarasText	token;
+	const char *const *scopes;
+	int			scope_count;
+	TimestampTz token_expires_at;	/* 0: does not */
+	LarasText	app_user;		/* app-scoped id of who authorised; absent: unknown */
+	int64		attempt_id;		/* 0: none */
+	const char *path;			/* for evidence: "pair", "embedded_signup", "migration" */
+} LarasNewConnection;
+
+/*
+ * Make a connection: slot, row, token, routes, authorizer, evidence. As
+ * laras_owner with the workspace bound, or laras_worker. Raises 23505 when the
+ * account is connected already, with one text whoever has it. Returns its id.
+ */
+extern int64 laras_connection_create(int64 workspace_id, const LarasNewConnection *connection);
+
+/* Is this account connected anywhere? In the same roles. */
+extern bool laras_account_in_use(const char *channel, LarasText account);
+
+/* ---------------------------------------------------------------- attempts */
+
+typedef enum LarasAttemptState
+{
+	LARAS_ATTEMPT_OPEN,
+	LARAS_ATTEMPT_UNKNOWN,		/* 404 */
+	LARAS_ATTEMPT_USED,			/* 409: finished, superseded, cancelled */
+	LARAS_ATTEMPT_EXPIRED		/* 410 */
+} LarasAttemptState;
+
+/*
+ * Finish an Embedded Signup: hand the code to the courier. nonce is what
+ * begin_connect returned as state. In a bound transaction as laras_owner. On
+ * OPEN the attempt is used up and ticket names the courier's task; nothing
+ * changes otherwise.
+ */
+extern LarasAttemptState laras_attempt_finish(const char *channel, LarasText nonce, LarasText code,
+											  LarasText waba_id, LarasText phone_number_id, uint8 ticket[32]);
+
+/* Cancel an open attempt; no row is written, none is removed. */
+extern LarasAttemptState laras_attempt_cancel(const char *channel, LarasText nonce);
+
+/* Use an attempt up for pairing with that request for the courier; nobody waits for it. */
+extern void laras_attempt_pair(const char *channel, LarasText nonce, json_t *request);
+
+/* The owner asked for a launch: the JSON that begin_connect returns. */
+extern json_t *laras_attempt_begin(const char *channel);
+
+/* -------------------------------------------------------------- disconnect */
+
+typedef enum LarasDisconnectTrigger
+{
+	LARAS_CUT_OWNER,
+	LARAS_CUT_DEAUTHORIZE,
+	LARAS_CUT_DELETION_CALLBACK,
+	LARAS_CUT_LOST_ACCESS,
+	LARAS_CUT_WORKSPACE_ERASURE
+} LarasDisconnectTrigger;
+
+typedef struct LarasDisconnectReceipt
+{
+	bool		found;
+	bool		was_connected;	/* false: it was cut before, nothing changed */
+	char	   *channel;
+	TimestampTz disconnected_at;
+	int			tokens;
+	int			routes;
+	uint64		cancelled;		/* messages that were waiting */
+	const char *remote_revoke;	/* pending, skipped, not_told */
+} LarasDisconnectReceipt;
+
+/*
+ * Cut a connection in this transaction: token, routes, authorizers, attempts
+ * and tasks are deleted, what waits is cancelled, the row becomes a tombstone
+ * without content, the key is ordered destroyed. Needs no key: works while the
+ * vault is shut. Idempotent. As laras_owner with the workspace bound. order
+ * groups the destruction with others, may be NULL. reason (may be NULL) is the
+ * words of the person; kept sealed where the vault is open, else dropped.
+ */
+extern void laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger trigger,
+							 const char *reason, const uint8 *order, LarasDisconnectReceipt *receipt);
+
+/* The receipt as SQL and HTTP show it. */
+extern json_t *laras_disconnect_receipt(int64 connection_id, const LarasDisconnectReceipt *receipt);
+
+extern void laras_connect_init(void);
+
+#endif							/* LARAS_CONNECT_H */
