@@ -7,6 +7,9 @@
  * queued) until it has ended without error and with nothing left; so one that
  * is held back after a failure is not forgotten.  The number of duties owed
  * is what the keeper shows as pending.
+ *
+ * A stream of commits that queue work would make the keeper spin, so a duty
+ * that is woken runs REST_MS after its last end at the earliest.
  */
 #include "postgres.h"
 
@@ -16,9 +19,12 @@
 #include "worker/shared.h"
 #include "worker/worker.h"
 
+#define REST_MS		20
+
 typedef struct DutyState
 {
 	bool		owed;
+	bool		at_once;		/* left something, or drain() asked */
 	int64		last_end;		/* 0: not yet since the process started */
 	LarasFailures failures;
 } DutyState;
@@ -48,6 +54,17 @@ make_states(void)
 	states = MemoryContextAllocZero(TopMemoryContext, sizeof(DutyState) * (n_duties + 1));
 	for (int i = 0; i < n_duties; i++)
 		states[i].failures.what = psprintf("keeper duty %s", laras_keeper_duties[i].name);
+}
+
+/* When an owed duty may run: after its backoff, and after a rest. */
+static int64
+may_run_at(const DutyState *state)
+{
+	int64		backoff = laras_worker_not_before(&state->failures);
+
+	if (state->at_once || state->last_end == 0)
+		return backoff;
+	return Max(backoff, state->last_end + REST_MS);
 }
 
 /* Whether drain() asked for everything; the question is answered once. */
@@ -89,6 +106,7 @@ laras_keeper_turn(void)
 		if (all || (woken && duty->on_wake) || states[i].last_end == 0 ||
 			now >= states[i].last_end + duty->period_ms)
 			states[i].owed = true;
+		states[i].at_once |= all;
 	}
 
 	for (int i = 0; i < n_duties; i++)
@@ -97,12 +115,12 @@ laras_keeper_turn(void)
 		DutyRun		run = {&laras_keeper_duties[i], LARAS_TURN_IDLE};
 
 		if (!state->owed || laras_worker_should_yield() ||
-			laras_monotonic_ms() < laras_worker_not_before(&state->failures))
+			laras_monotonic_ms() < may_run_at(state))
 			continue;
 		if (laras_worker_contain(&state->failures, true, run_duty, &run))
 		{
 			state->last_end = laras_monotonic_ms();
-			state->owed = (run.left == LARAS_TURN_MORE);
+			state->owed = state->at_once = (run.left == LARAS_TURN_MORE);
 			more |= state->owed;
 		}
 	}
@@ -115,7 +133,7 @@ laras_keeper_turn(void)
 		if (states[i].owed)
 		{
 			owed++;
-			due = Max(laras_worker_not_before(&states[i].failures), now);
+			due = Max(may_run_at(&states[i]), now);
 		}
 		laras_worker_wake_in((int) Max(Min(due - now, INT_MAX), 0));
 	}

@@ -49,7 +49,7 @@
 #define REFUSED_CAP_MS		(60 * 1000)
 #define CRASH_BASE_MS		1000
 #define CRASH_CAP_MS		(60 * 60 * 1000)
-#define STEADY_MS			(10 * 60 * 1000)
+#define STEADY_MS			(60 * 1000)
 #define LAUNCHER_RESTART_S	1
 
 static char *laras_databases = NULL;
@@ -334,6 +334,23 @@ look_after_starting(int d, int kind, int64 now)
 }
 
 /*
+ * Whether that worker is the one to find out about the extension: the first
+ * that is neither held back by a crash nor failing to start.
+ */
+static bool
+is_scout(const LarasDatabaseSlot *database, const LarasWorkerSpec *spec, int64 now)
+{
+	for (const LarasWorkerSpec *other = laras_worker_specs; other != spec; other++)
+	{
+		const LarasWorkerSlot *slot = &database->worker[other->kind];
+
+		if (slot->state != LARAS_WORKER_EMPTY || slot->not_before <= now)
+			return false;
+	}
+	return true;
+}
+
+/*
  * Whether that worker may start now; if so its slot becomes STARTING.
  * Otherwise lowers *next to when it may.
  */
@@ -342,7 +359,6 @@ claim_start(LarasDatabaseSlot *database, const LarasWorkerSpec *spec,
 			int64 now, int64 *next)
 {
 	LarasWorkerSlot *slot = &database->worker[spec->kind];
-	bool		first = (spec == &laras_worker_specs[0]);
 	bool		claimed = false;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
@@ -352,7 +368,7 @@ claim_start(LarasDatabaseSlot *database, const LarasWorkerSpec *spec,
 		int64		when = slot->not_before;
 
 		if (database->extension != LARAS_EXTENSION_PRESENT)
-			when = first ? Max(when, database->probe_at) : PG_INT64_MAX;
+			when = is_scout(database, spec, now) ? Max(when, database->probe_at) : PG_INT64_MAX;
 		if (when <= now)
 		{
 			slot->state = LARAS_WORKER_STARTING;
@@ -515,24 +531,29 @@ take_over(void)
 }
 
 /*
- * Says once that the process slots cannot suffice.
+ * Says that the process slots cannot suffice, once for each number needed.
  */
 static void
 check_budget(void)
 {
+	static int	said = 0;
+	int			needed;
 	char	   *list = pstrdup(laras_databases);
 	List	   *names;
 	int			workers = 0;
 
 	for (const LarasWorkerSpec *spec = laras_worker_specs; spec->name != NULL; spec++)
 		workers++;
-	if (SplitIdentifierString(list, ',', &names) &&
-		1 + workers * list_length(names) > max_worker_processes)
+	if (!SplitIdentifierString(list, ',', &names))
+		return;
+	needed = 1 + workers * list_length(names);
+	if (needed > max_worker_processes && needed != said)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("laras needs %d background workers, max_worker_processes allows %d",
-						1 + workers * list_length(names), max_worker_processes),
+						needed, max_worker_processes),
 				 errhint("Raise max_worker_processes and restart the server.")));
+	said = needed;
 }
 
 /*

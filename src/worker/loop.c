@@ -50,7 +50,7 @@
 #define FAILURE_CAP_MS		(60 * 1000)
 #define EXIT_BASE_MS		1000
 #define EXIT_CAP_MS			(60 * 1000)
-#define STEADY_MS			(10 * 60 * 1000)	/* a crash that far back is forgotten */
+#define STEADY_MS			(60 * 1000) /* who lives so long has his crashes forgotten */
 #define PROBE_MS			(30 * 1000)
 
 LarasWorkerSlot *laras_my_worker = NULL;
@@ -424,9 +424,20 @@ wait_ms(long ms)
 	wait_for_work(deadline);
 }
 
+static void
+note_turn_done(void)
+{
+	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
+	laras_my_worker->last_success_at = GetCurrentTimestamp();
+	LWLockRelease(laras_workers->lock);
+}
+
+/* A piece of work of a main function is over, and well. */
 void
 laras_worker_wait(long ms)
 {
+	note_success(&failures);
+	note_turn_done();
 	turn_finished = true;
 	wait_ms(ms);
 }
@@ -463,14 +474,6 @@ one_main(void *arg)
 	fault_point("turn");
 	*(int *) arg = my_spec->main(NameStr(my_database->name),
 								 (int) (my_database - laras_workers->database));
-}
-
-static void
-note_turn_done(void)
-{
-	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-	laras_my_worker->last_success_at = GetCurrentTimestamp();
-	LWLockRelease(laras_workers->lock);
 }
 
 static void

@@ -33,9 +33,9 @@ const LarasHookRoom laras_hook_rooms[] = {
 };
 
 /*
- * Workers of a database.  The launcher starts the first line alone until that
- * process has seen the extension; then the others, in this order, which is
- * also who comes first when process slots are short.
+ * Workers of a database.  The launcher starts one of them alone, the first that
+ * is not held back, until it has seen the extension; then the others, in this
+ * order, which is also who comes first when process slots are short.
  */
 const LarasWorkerSpec laras_worker_specs[] = {
 	{LARAS_WORK_VAULT, "vault", 1000, false, NULL, laras_vault_turn, laras_vault_stop, NULL},

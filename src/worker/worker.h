@@ -244,7 +244,8 @@ extern const LarasWorkerSpec *laras_worker_spec(void);
  * a transaction of its own with an active snapshot (laras_worker_next_transaction
  * is allowed) and says whether it left something to do; then it is called
  * again after the other duties had their turn.  A duty that raises is backed
- * off alone; the others go on.
+ * off alone; the others go on.  Wake-ups are gathered: 20 ms lie between two
+ * runs of a duty that left nothing to do.
  */
 typedef struct LarasKeeperDuty
 {

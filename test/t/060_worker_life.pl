@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $node = Laras->cluster('life', databases => 'postgres, second, absent, tmpl');
+wait_for_sql($node, q{SELECT count(*) > 0 FROM laras.worker_status WHERE database = 'postgres'});
 my $kinds = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM laras.worker_status WHERE database = 'postgres'});
 cmp_ok($kinds, '>', 0, 'the database has workers');

@@ -13,6 +13,7 @@ use Time::HiRes qw(time);
 
 my $names = join ', ', 'postgres', map { "shop$_" } 1 .. 4;
 my $node = Laras->cluster('databases', databases => $names, settings => { 'laras.poll_interval' => '10min' });
+wait_for_sql($node, q{SELECT count(*) > 0 FROM laras.worker_status WHERE database = 'postgres'});
 my $kinds = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM laras.worker_status WHERE database = 'postgres'});
 

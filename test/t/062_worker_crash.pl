@@ -15,6 +15,7 @@ use Time::HiRes qw(sleep time);
 my $node = Laras->cluster('crash', crash => 1, faults => 1,
 	settings => { 'laras.poll_interval' => '50ms' });
 $node->safe_psql('postgres', 'CREATE TABLE kept (n int)');
+wait_for_sql($node, q{SELECT count(*) > 0 FROM laras.worker_status WHERE database = 'postgres'});
 my $kinds = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM laras.worker_status WHERE database = 'postgres'});
 my $rows = 0;

@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $primary = Laras->cluster('primary', init => { allows_streaming => 1 });
+wait_for_sql($primary, q{SELECT count(*) > 0 FROM laras.worker_status WHERE database = 'postgres'});
 my $kinds = $primary->safe_psql('postgres',
 	q{SELECT count(*) FROM laras.worker_status WHERE database = 'postgres'});
 my $running = qq{SELECT count(*) = $kinds FROM laras.worker_status

@@ -15,12 +15,13 @@ my $node = Laras->cluster('slots', databases => 'postgres, second, third', start
 $node->start;
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(second third);
 $node->safe_psql($_, 'CREATE EXTENSION laras CASCADE') for qw(postgres second third);
+wait_for_sql($node, q{SELECT count(*) > 0 FROM laras.worker_status WHERE database = 'postgres'});
 my $kinds = $node->safe_psql('postgres',
 	q{SELECT count(*) FROM laras.worker_status WHERE database = 'postgres'});
 $node->safe_psql('postgres', 'CHECKPOINT');
 
-# the launcher, the server's own for logical replication, and one database's set and a bit
-my $slots = 2 + 1 + $kinds;
+# the launcher, the server's own for logical replication, and one database's set
+my $slots = 2 + $kinds;
 my $free = $slots - 2;
 $node->append_conf('postgresql.conf', "max_worker_processes = $slots\n");
 my $offset = -s $node->logfile;
