@@ -11,23 +11,23 @@ BASE = clock errors fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
-	revealguard vaultopen vaultduties vaultorders vaultworker vaultstatus
+	revealguard slotcopy vaultopen vaultduties vaultorders vaultworker vaultstatus
 # src/tenancy/
-TENANCY = tenancy binding permission lookup token password doctor checks roles guard install
+TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL =
+CHANNEL = driver whatsapp whatsapp_send
 # src/evidence/
-EVIDENCE =
+EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign tree verify
 # src/worker/
 WORKER = hooks shared crash database loop keeper launcher control rooms
 # src/intake/
-INTAKE =
+INTAKE = signature receive consume quarantine ring
 # src/connect/
-CONNECT =
+CONNECT = app connection attempt pair wa_connect wa_revoke disconnect
 # src/courier/
-COURIER =
+COURIER = outbox carry prepare record reconcile http task task_kinds handoff
 # src/inbox/
-INBOX =
+INBOX = rows identity apply status message window
 # src/answer/
 ANSWER =
 # src/erasure/
@@ -55,7 +55,15 @@ SQL_PARTS = \
 	00_prelude \
 	05_base \
 	08_sealed \
+	10_tenancy \
 	20_vault \
+	25_evidence \
+	30_channel \
+	35_connect \
+	40_intake \
+	50_inbox \
+	60_answer \
+	65_courier \
 	95_worker \
 	97_doctor \
 	99_closing

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/id.h"
+#include "connect/connect.h"
+#include "evidence/evidence.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
@@ -31,6 +33,8 @@ _PG_init(void)
 	laras_id_init();
 	laras_tenancy_init();
 	laras_vault_init();
+	laras_evidence_init();
+	laras_connect_init();
 #ifdef LARAS_FAULTS
 	laras_fault_init();
 #endif

@@ -9,6 +9,10 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "courier/courier.h"
+#include "courier/handoff.h"
+#include "evidence/duty.h"
+#include "intake/intake.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/shared.h"
@@ -20,6 +24,7 @@ const LarasSharedRoom laras_shared_rooms[] = {
 	{"ids", laras_id_shmem_request, laras_id_shmem_startup},
 	{"tenancy", laras_tenancy_shmem_request, laras_tenancy_shmem_startup},
 	{"vault", laras_vault_shmem_request, laras_vault_shmem_startup},
+	{"handoff", laras_handoff_shmem_request, laras_handoff_shmem_startup},
 	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
 	{NULL}
 };
@@ -39,12 +44,16 @@ const LarasHookRoom laras_hook_rooms[] = {
  */
 const LarasWorkerSpec laras_worker_specs[] = {
 	{LARAS_WORK_VAULT, "vault", 1000, false, NULL, laras_vault_turn, laras_vault_stop, NULL},
+	{LARAS_WORK_INTAKE, "intake", 0, true, NULL, laras_intake_turn, NULL, NULL},
+	{LARAS_WORK_COURIER, "courier", 0, false, laras_courier_start, laras_courier_turn, laras_courier_stop, NULL},
 	{LARAS_WORK_KEEPER, "keeper", 0, false, NULL, laras_keeper_turn, NULL, NULL},
 	{0, NULL}
 };
 
 /* What the keeper does. */
 const LarasKeeperDuty laras_keeper_duties[] = {
+	{"evidence", 1000, false, laras_evidence_duty},
+	{"raw events", 10 * 60 * 1000, false, laras_intake_purge},
 #ifdef LARAS_FAULTS
 	{"test", 3600 * 1000, true, laras_test_duty},
 #endif
