@@ -92,6 +92,10 @@ SELECT pg_catalog.pg_extension_config_dump('laras.key_owner', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.key_destruction', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.keyring_mark', '');
 
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_owner FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_destruction FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.keyring_mark FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
+
 CREATE FUNCTION laras.keyring_mirrors(
   OUT mirror text, OUT state text, OUT journal bigint, OUT applied bigint, OUT failures bigint, OUT read_back text)
   RETURNS SETOF record
@@ -174,3 +178,24 @@ RESET ROLE;
 
 GRANT EXECUTE ON FUNCTION laras.keyring_mirrors(), laras.keyring_summary() TO laras_owner, laras_dba, laras_auditor, laras_worker;
 GRANT EXECUTE ON FUNCTION laras.adopt_keyring() TO laras_dba;
+
+INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('key_owner', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
+  ('key_owner', 'slot', 'system', NULL, NULL, 'number of a key slot', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
+  ('key_owner', 'kind', 'system', NULL, NULL, 'a word from a fixed list', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
+  ('key_owner', 'owner_id', 'system', NULL, NULL, 'random id of a row, or the number of an hour or week', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
+  ('key_owner', 'merged_from', 'system', NULL, NULL, 'random id of a row of this workspace', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
+  ('key_owner', 'rule', 'system', NULL, NULL, 'a word from a fixed list', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
+  ('key_destruction', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('key_destruction', 'order_id', 'system', NULL, NULL, 'random bytes', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('key_destruction', 'slot', 'system', NULL, NULL, 'number of a key slot', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('key_destruction', 'reason', 'system', NULL, NULL, 'a number from a fixed list', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('key_destruction', 'ordered_at', 'system', NULL, NULL, 'a time', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('key_destruction', 'overwritten_at', 'system', NULL, NULL, 'a time', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('key_destruction', 'verified_at', 'system', NULL, NULL, 'a time', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('key_destruction', 'verified_mirrors', 'system', NULL, NULL, 'names of mirrors', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
+  ('keyring_mark', 'id', 'system', NULL, NULL, 'always 1', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_mark', 'timeline', 'system', NULL, NULL, 'number of a timeline', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_mark', 'sweep_from', 'system', NULL, NULL, 'a position of the lease', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_mark', 'reason', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_mark', 'marked_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring');
