@@ -77,14 +77,14 @@ LARAS_PLAN(read_claimed,
 		   "LEFT JOIN LATERAL (SELECT x.id, x.kind, x.value FROM laras.contact_identity x "
 		   "WHERE x.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND x.contact_id OPERATOR(pg_catalog.=) o.contact_id "
 		   "AND x.channel OPERATOR(pg_catalog.=) c.channel ORDER BY x.kind, x.id LIMIT 1) i ON true "
-		   "JOIN pg_catalog.unnest($1, $2) AS u (w, i) ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
+		   "JOIN unnest($1, $2) AS u (w, i) ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
 		   "WHERE o.state OPERATOR(pg_catalog.=) 'claimed' AND o.incarnation OPERATOR(pg_catalog.=) $3 "
 		   "FOR UPDATE OF o FOR SHARE OF c FOR KEY SHARE OF p",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8OID);
 
 /* drafts of which a cited row changed, or went, since they were made */
 LARAS_PLAN(find_stale,
-		   "SELECT DISTINCT s.workspace_id, s.draft_id FROM pg_catalog.unnest($1, $2) AS u (w, d) "
+		   "SELECT DISTINCT s.workspace_id, s.draft_id FROM unnest($1, $2) AS u (w, d) "
 		   "JOIN laras.draft_source s ON s.workspace_id OPERATOR(pg_catalog.=) u.w AND s.draft_id OPERATOR(pg_catalog.=) u.d "
 		   "LEFT JOIN laras.catalog_item c ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
 		   "AND c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND c.id OPERATOR(pg_catalog.=) s.source_id "
@@ -99,13 +99,13 @@ LARAS_PLAN(mark_sending,
 		   "UPDATE laras.outbox o SET state = 'sending', attempt_id = u.a, "
 		   "attempts = o.attempts OPERATOR(pg_catalog.+) 1, "
 		   "lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) " LEASE " "
-		   "FROM pg_catalog.unnest($1, $2, $3) AS u (w, i, a) "
+		   "FROM unnest($1, $2, $3) AS u (w, i, a) "
 		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(add_attempts,
 		   "INSERT INTO laras.send_attempt (workspace_id, id, outbox_id, contact_id) "
-		   "SELECT u.w, u.a, u.o, u.c FROM pg_catalog.unnest($1, $2, $3, $4) AS u (w, a, o, c)",
+		   "SELECT u.w, u.a, u.o, u.c FROM unnest($1, $2, $3, $4) AS u (w, a, o, c)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
 /* a message that may leave, until its request begins; the token is wiped then */

@@ -35,7 +35,7 @@ LARAS_PLAN(settle_rows,
 		   "not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' THEN laras.now() OPERATOR(pg_catalog.+) "
 		   "(u.d OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) ELSE o.not_before END, "
 		   "finished_at = CASE WHEN u.s OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) THEN NULL ELSE laras.now() END "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, a, s, r, e, d) "
+		   "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, a, s, r, e, d) "
 		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
 		   "AND (o.state OPERATOR(pg_catalog.=) 'sending' AND o.attempt_id OPERATOR(pg_catalog.=) u.a "
 		   "OR o.state OPERATOR(pg_catalog.=) 'claimed' AND u.a OPERATOR(pg_catalog.=) 0) "
@@ -45,7 +45,7 @@ LARAS_PLAN(settle_rows,
 LARAS_PLAN(settle_attempts,
 		   "UPDATE laras.send_attempt a SET outcome = u.o, http_status = u.h, error_code = u.e, error_subcode = u.s, "
 		   "curl_code = u.c, finished_at = laras.now(), resolved_by = u.r "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (w, a, o, h, e, s, c, r) "
+		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (w, a, o, h, e, s, c, r) "
 		   "WHERE a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
 		   "AND a.outcome OPERATOR(pg_catalog.=) 'sending'",
 		   INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID);
@@ -62,12 +62,12 @@ LARAS_PLAN(park_connection,
 		   INT8OID, INT8OID);
 
 LARAS_PLAN(stale_drafts,
-		   "UPDATE laras.draft d SET state = 'stale' FROM pg_catalog.unnest($1, $2) AS u (w, i) "
+		   "UPDATE laras.draft d SET state = 'stale' FROM unnest($1, $2) AS u (w, i) "
 		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i",
 		   INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(sent_drafts,
-		   "UPDATE laras.draft d SET state = 'sent' FROM pg_catalog.unnest($1, $2) AS u (w, i) "
+		   "UPDATE laras.draft d SET state = 'sent' FROM unnest($1, $2) AS u (w, i) "
 		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i "
 		   "AND d.state OPERATOR(pg_catalog.=) 'approved'",
 		   INT8ARRAYOID, INT8ARRAYOID);

@@ -26,14 +26,14 @@
 #include "worker/worker.h"
 
 LARAS_PLAN(find_conversations,
-		   "SELECT u.n, c.id FROM pg_catalog.unnest($1, $2, $3, $4) AS u (n, w, cn, ct) "
+		   "SELECT u.n, c.id FROM unnest($1, $2, $3, $4) AS u (n, w, cn, ct) "
 		   "JOIN laras.conversation c ON c.workspace_id OPERATOR(pg_catalog.=) u.w "
 		   "AND c.connection_id OPERATOR(pg_catalog.=) u.cn AND c.contact_id OPERATOR(pg_catalog.=) u.ct",
 		   INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(add_conversations,
 		   "INSERT INTO laras.conversation (workspace_id, id, connection_id, contact_id, channel) "
-		   "SELECT u.w, u.i, u.cn, u.ct, u.ch FROM pg_catalog.unnest($1, $2, $3, $4, $5) AS u (w, i, cn, ct, ch)",
+		   "SELECT u.w, u.i, u.cn, u.ct, u.ch FROM unnest($1, $2, $3, $4, $5) AS u (w, i, cn, ct, ch)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID);
 
 LARAS_PLAN(add_messages,
@@ -41,7 +41,7 @@ LARAS_PLAN(add_messages,
 		   "direction, kind, body, element, provider_message_id, provider_message_index, event_index, "
 		   "provider_timestamp, created_at, status, author_kind) "
 		   "SELECT u.w, u.i, u.cv, u.ct, u.cn, u.s, u.ch, 'in', u.k, u.b, u.e, u.p, u.px, u.ex, u.t, laras.now(), 'received', 'contact' "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
 		   "AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t) "
 		   "ON CONFLICT DO NOTHING RETURNING id",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID,
@@ -53,13 +53,13 @@ LARAS_PLAN(touch_conversations,
 		   "UPDATE laras.conversation c SET last_inbound_at = greatest(c.last_inbound_at, u.t), "
 		   "last_message_at = greatest(c.last_message_at, u.t, u.r), "
 		   "unread = c.unread OPERATOR(pg_catalog.+) u.n, state = 'open' "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5) AS u (w, i, t, r, n) "
+		   "FROM unnest($1, $2, $3, $4, $5) AS u (w, i, t, r, n) "
 		   "WHERE c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i",
 		   INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID);
 
 LARAS_PLAN(want_drafts,
 		   "INSERT INTO laras.draft_wanted (workspace_id, message_id, contact_id) "
-		   "SELECT u.w, u.i, u.c FROM pg_catalog.unnest($1, $2, $3) AS u (w, i, c) ON CONFLICT DO NOTHING",
+		   "SELECT u.w, u.i, u.c FROM unnest($1, $2, $3) AS u (w, i, c) ON CONFLICT DO NOTHING",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
 typedef struct ConversationKey

@@ -17,7 +17,7 @@
 #include "vault/vault.h"
 
 LARAS_PLAN(find_identities,
-		   "SELECT u.n, i.contact_id, c.slot FROM pg_catalog.unnest($1, $2, $3, $4, $5) AS u (n, w, ch, k, x) "
+		   "SELECT u.n, i.contact_id, c.slot FROM unnest($1, $2, $3, $4, $5) AS u (n, w, ch, k, x) "
 		   "JOIN laras.contact_identity i ON i.workspace_id OPERATOR(pg_catalog.=) u.w "
 		   "AND i.channel OPERATOR(pg_catalog.=) u.ch AND i.kind OPERATOR(pg_catalog.=) u.k "
 		   "AND i.value_index OPERATOR(pg_catalog.=) u.x "
@@ -27,13 +27,13 @@ LARAS_PLAN(find_identities,
 
 LARAS_PLAN(add_contacts,
 		   "INSERT INTO laras.contact (workspace_id, id, slot, name) "
-		   "SELECT u.w, u.i, u.s, u.n FROM pg_catalog.unnest($1, $2, $3, $4) AS u (w, i, s, n)",
+		   "SELECT u.w, u.i, u.s, u.n FROM unnest($1, $2, $3, $4) AS u (w, i, s, n)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, LARAS_SEALED_ARRAY);
 
 LARAS_PLAN(add_identities,
 		   "INSERT INTO laras.contact_identity (workspace_id, id, contact_id, channel, kind, value, value_index) "
 		   "SELECT u.w, u.i, u.c, u.ch, u.k, u.v, u.x "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, c, ch, k, v, x)",
+		   "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, c, ch, k, v, x)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT2ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID);
 
 /* an identity within the batch; the channel is its address, drivers are static */

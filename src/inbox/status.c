@@ -26,7 +26,7 @@
 
 LARAS_PLAN(find_messages,
 		   "SELECT u.n, m.id, m.contact_id, m.slot, m.conversation_id "
-		   "FROM pg_catalog.unnest($1, $2, $3) AS u (n, w, x) "
+		   "FROM unnest($1, $2, $3) AS u (n, w, x) "
 		   "JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) u.w "
 		   "AND m.provider_message_index OPERATOR(pg_catalog.=) u.x "
 		   "WHERE m.direction OPERATOR(pg_catalog.=) 'out'",
@@ -41,7 +41,7 @@ LARAS_PLAN(add_statuses,
 		   "INSERT INTO laras.message_status (workspace_id, id, message_id, contact_id, status, provider_timestamp, "
 		   "received_at, error_code, error_details, event_index) "
 		   "SELECT u.w, u.i, u.m, u.c, u.s, u.t, u.r, u.e, u.d, u.x "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS u (w, i, m, c, s, t, r, e, d, x) "
+		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS u (w, i, m, c, s, t, r, e, d, x) "
 		   "ON CONFLICT DO NOTHING RETURNING id",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
 		   TIMESTAMPTZARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID);
@@ -54,7 +54,7 @@ LARAS_PLAN(climb,
 		   "UPDATE laras.message m SET status = u.s, "
 		   "error_code = CASE WHEN u.s OPERATOR(pg_catalog.=) 'failed' THEN u.e ELSE m.error_code END "
 		   "FROM (SELECT DISTINCT ON (v.w, v.i) v.w, v.i, v.s, v.e "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4) AS v (w, i, s, e) "
+		   "FROM unnest($1, $2, $3, $4) AS v (w, i, s, e) "
 		   "ORDER BY v.w, v.i, " RANK("v.s") " DESC) AS u "
 		   "WHERE m.workspace_id OPERATOR(pg_catalog.=) u.w AND m.id OPERATOR(pg_catalog.=) u.i "
 		   "AND m.direction OPERATOR(pg_catalog.=) 'out' "
@@ -65,7 +65,7 @@ LARAS_PLAN(keep_unmatched,
 		   "INSERT INTO laras.unmatched_status (workspace_id, id, connection_id, provider_message_index, event_index, "
 		   "status, provider_timestamp, received_at, error_code) "
 		   "SELECT u.w, u.i, u.c, u.px, u.ex, u.s, u.t, u.r, u.e "
-		   "FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS u (w, i, c, px, ex, s, t, r, e) "
+		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS u (w, i, c, px, ex, s, t, r, e) "
 		   "ON CONFLICT DO NOTHING",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID,
 		   TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID);

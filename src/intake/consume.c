@@ -45,7 +45,7 @@
 
 LARAS_PLAN(read_cursor,
 		   "SELECT c.position::pg_catalog.text, c.target::pg_catalog.text, c.last_txid, c.last_id, "
-		   "c.moved_at OPERATOR(pg_catalog.<) laras.now() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval "
+		   "c.moved_at OPERATOR(pg_catalog.<) (laras.now() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval) "
 		   "FROM laras.event_cursor c WHERE c.name OPERATOR(pg_catalog.=) 'intake' FOR UPDATE",
 		   INT4OID);
 
@@ -91,7 +91,7 @@ LARAS_PLAN(end_batch,
 
 LARAS_PLAN(lock_connections,
 		   "SELECT c.workspace_id, c.id, c.state FROM laras.connection c "
-		   "JOIN pg_catalog.unnest($1, $2) AS u (w, i) "
+		   "JOIN unnest($1, $2) AS u (w, i) "
 		   "ON c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i FOR SHARE OF c",
 		   INT8ARRAYOID, INT8ARRAYOID);
 

@@ -55,7 +55,7 @@ LARAS_PLAN(store_events,
 		   "INSERT INTO laras.webhook_event "
 		   "(ring_day, workspace_id, id, connection_id, channel, received_at, digest, body) "
 		   "SELECT $1, u.w, u.i, u.c, u.ch, $2, u.d, u.b "
-		   "FROM pg_catalog.unnest($3, $4, $5, $6, $7, $8) AS u (w, i, c, ch, d, b) "
+		   "FROM unnest($3, $4, $5, $6, $7, $8) AS u (w, i, c, ch, d, b) "
 		   "ON CONFLICT DO NOTHING",
 		   INT2OID, TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 		   TEXTARRAYOID, BYTEAARRAYOID, LARAS_SEALED_ARRAY);

@@ -47,7 +47,7 @@ laras_ring_day(TimestampTz at)
 
 LARAS_PLAN(count_ignored,
 		   "INSERT INTO laras.ignored_event AS e (day, channel, reason, bucket, count) "
-		   "SELECT $1, u.c, u.r, $2, u.n FROM pg_catalog.unnest($3, $4, $5) AS u (c, r, n) "
+		   "SELECT $1, u.c, u.r, $2, u.n FROM unnest($3, $4, $5) AS u (c, r, n) "
 		   "ORDER BY u.c, u.r "
 		   "ON CONFLICT (day, channel, reason, bucket) "
 		   "DO UPDATE SET count = e.count OPERATOR(pg_catalog.+) excluded.count",
