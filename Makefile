@@ -88,7 +88,8 @@ laras-keytool_LIBS = $(shell pkg-config --libs libcrypto)
 
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \
-	install
+	install \
+	tenancy
 
 ISOLATION =
 

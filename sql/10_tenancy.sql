@@ -148,10 +148,10 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.api_key FOR EACH STATEME
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.workspaces AS
-  SELECT w.workspace_id, laras.reveal(w.name, w.workspace_id, 13::smallint) AS name, w.preset, w.state, w.created_at
+  SELECT w.workspace_id AS id, laras.reveal(w.name, w.workspace_id, 13::smallint) AS name, w.preset, w.state, w.created_at
   FROM laras.workspace w;
 COMMENT ON VIEW laras.workspaces IS 'The bound workspace.';
-COMMENT ON COLUMN laras.workspaces.workspace_id IS 'Id.';
+COMMENT ON COLUMN laras.workspaces.id IS 'Id.';
 COMMENT ON COLUMN laras.workspaces.name IS 'Name of the business; null once erased.';
 COMMENT ON COLUMN laras.workspaces.preset IS 'Preset it was made with.';
 COMMENT ON COLUMN laras.workspaces.state IS 'active, closed or erased.';
