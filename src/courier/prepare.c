@@ -515,7 +515,7 @@ laras_courier_dispatch(int n)
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
 	LarasColumn claimed[2];
 	Departure  *list;
-	int			found;
+	volatile int found = 0;
 
 	MemoryContextSwitchTo(context);
 	laras_columns_init(claimed, 2, n);
