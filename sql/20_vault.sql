@@ -141,8 +141,8 @@ COMMENT ON COLUMN laras.keyring_status.applied IS 'last record that is carried o
 COMMENT ON COLUMN laras.keyring_status.failures IS 'failures of this mirror since the server started';
 COMMENT ON COLUMN laras.keyring_status.read_back IS 'how marks are read back: direct (from the medium) or cached (the file system refuses it)';
 
--- What would store revealed text: indexes, statistics, generated columns and materialized
--- views that reach laras.reveal through any chain of dependencies the catalogue knows.
+-- What would store revealed text and reaches laras.reveal through any chain of dependencies
+-- the catalogue knows.
 CREATE VIEW laras.reveal_dependents AS
   WITH RECURSIVE reach (classid, objid) AS (
     SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, p.oid
@@ -158,7 +158,7 @@ CREATE VIEW laras.reveal_dependents AS
       WHERE d.deptype IN ('n', 'a')
   )
   SELECT CASE WHEN c.relkind = 'i' OR c.relkind = 'I' THEN 'index'
-              WHEN c.relkind = 'm' THEN 'materialized view'
+              WHEN c.relkind = 'm' THEN 'matview'
               WHEN reach.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass THEN 'statistics'
               ELSE 'generated column' END AS kind,
          pg_catalog.pg_describe_object(reach.classid, reach.objid, 0) AS object
@@ -168,8 +168,8 @@ CREATE VIEW laras.reveal_dependents AS
     LEFT JOIN pg_catalog.pg_attribute t ON t.attrelid = a.adrelid AND t.attnum = a.adnum
     WHERE c.relkind IN ('i', 'I', 'm') OR t.attgenerated <> ''
        OR reach.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass;
-COMMENT ON VIEW laras.reveal_dependents IS 'indexes, statistics, generated columns and materialized views that would store revealed text; empty in a healthy database';
-COMMENT ON COLUMN laras.reveal_dependents.kind IS 'index, statistics, generated column or materialized view';
+COMMENT ON VIEW laras.reveal_dependents IS 'indexes, statistics, generated columns and matviews that would store revealed text; empty in a healthy database';
+COMMENT ON COLUMN laras.reveal_dependents.kind IS 'index, statistics, generated column or matview';
 COMMENT ON COLUMN laras.reveal_dependents.object IS 'the object';
 
 GRANT SELECT ON laras.keyring_status, laras.reveal_dependents TO laras_dba, laras_auditor;

@@ -14,29 +14,29 @@
 
 #include "base/fault.h"
 
-#define FAULT_NAME	64
-#define FAULT_MAX	8
+#define FAULT_NAME 64
+#define FAULT_MAX 8
 
 typedef struct Fault
 {
-	char		name[FAULT_NAME];
-	char		action[16];
-	long		amount;			/* ms of sleep */
-	long		hit;			/* acts on this hit, from 1 */
-	long		hits;			/* so far, in this process */
+	char name[FAULT_NAME];
+	char action[16];
+	long amount; /* ms of sleep */
+	long hit;    /* acts on this hit, from 1 */
+	long hits;   /* so far, in this process */
 } Fault;
 
 static char *setting = NULL;
 static Fault faults[FAULT_MAX];
-static int	nfaults = 0;
+static int nfaults = 0;
 
 /* name:action[:k], or name:sleep:N[:k] */
 static bool
 parse_one(char *text, Fault *f)
 {
-	char	   *parts[4] = {NULL, NULL, NULL, NULL};
-	int			n = 0;
-	char	   *save = NULL;
+	char *parts[4] = {NULL, NULL, NULL, NULL};
+	int n = 0;
+	char *save = NULL;
 
 	for (char *p = strtok_r(text, ":", &save); p != NULL; p = strtok_r(NULL, ":", &save))
 	{
@@ -54,9 +54,9 @@ parse_one(char *text, Fault *f)
 	{
 		if (n < 3)
 			return false;
-		f->amount = atol(parts[2]);
+		f->amount = strtol(parts[2], NULL, 10);
 		if (n == 4)
-			f->hit = atol(parts[3]);
+			f->hit = strtol(parts[3], NULL, 10);
 	}
 	else if (strcmp(f->action, "kill9") == 0 || strcmp(f->action, "error") == 0 ||
 			 strcmp(f->action, "exit1") == 0 || strcmp(f->action, "hang") == 0)
@@ -64,7 +64,7 @@ parse_one(char *text, Fault *f)
 		if (n == 4)
 			return false;
 		if (n == 3)
-			f->hit = atol(parts[2]);
+			f->hit = strtol(parts[2], NULL, 10);
 	}
 	else
 		return false;
@@ -74,9 +74,9 @@ parse_one(char *text, Fault *f)
 static int
 parse_all(const char *value, Fault *out)
 {
-	char		copy[1024];
-	char	   *save = NULL;
-	int			n = 0;
+	char copy[1024];
+	char *save = NULL;
+	int n = 0;
 
 	if (value == NULL || strlen(value) >= sizeof(copy))
 		return value == NULL ? 0 : -1;
@@ -93,11 +93,12 @@ parse_all(const char *value, Fault *out)
 static bool
 check_fault(char **newval, void **extra, GucSource source)
 {
-	Fault		parsed[FAULT_MAX];
+	Fault parsed[FAULT_MAX];
 
 	if (parse_all(*newval, parsed) >= 0)
 		return true;
-	GUC_check_errdetail("The form is name:action[:k]; actions are kill9, error, exit1, sleep:N and hang.");
+	GUC_check_errdetail(
+		"The form is name:action[:k]; actions are kill9, error, exit1, sleep:N and hang.");
 	return false;
 }
 
@@ -110,10 +111,8 @@ assign_fault(const char *newval, void *extra)
 void
 laras_fault_init(void)
 {
-	DefineCustomStringVariable("laras.fault",
-							   "Stop points of crash tests, as name:action[:k].",
-							   NULL, &setting, "", PGC_SUSET, 0,
-							   check_fault, assign_fault, NULL);
+	DefineCustomStringVariable("laras.fault", "Stop points of crash tests, as name:action[:k].",
+							   NULL, &setting, "", PGC_SUSET, 0, check_fault, assign_fault, NULL);
 }
 
 void
@@ -121,7 +120,7 @@ laras_fault_hit(const char *name)
 {
 	for (int i = 0; i < nfaults; i++)
 	{
-		Fault	   *f = &faults[i];
+		Fault *f = &faults[i];
 
 		if (strcmp(f->name, name) != 0 || ++f->hits != f->hit)
 			continue;
@@ -137,10 +136,8 @@ laras_fault_hit(const char *name)
 				pg_usleep(1000000L);
 		}
 		else
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("fault \"%s\"", name)));
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("fault \"%s\"", name)));
 	}
 }
 
-#endif							/* LARAS_FAULTS */
+#endif /* LARAS_FAULTS */

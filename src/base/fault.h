@@ -20,4 +20,4 @@ extern void laras_fault_hit(const char *name);
 #define LARAS_FAULT(name) ((void) 0)
 #endif
 
-#endif							/* LARAS_FAULT_H */
+#endif /* LARAS_FAULT_H */

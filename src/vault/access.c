@@ -29,7 +29,7 @@
 
 static LarasMirrors mirrors;
 static LarasMirrorMask mirrors_opened;
-static uint64 mirrors_generation;	/* of the page when they were opened, 0: not */
+static uint64 mirrors_generation; /* of the page when they were opened, 0: not */
 static LarasVault *mirrors_vault;
 static bool descriptors_reserved;
 
@@ -49,7 +49,7 @@ laras_vault_in_sync(LarasVault *v)
 LarasMirrors *
 laras_vault_mirrors_noraise(LarasVault *v, LarasMirrorMask *usable, LarasKeyError *err)
 {
-	uint64		generation = pg_atomic_read_u64(&v->page->generation);
+	uint64 generation = pg_atomic_read_u64(&v->page->generation);
 
 	if (mirrors_generation != generation || mirrors_vault != v)
 	{
@@ -72,7 +72,8 @@ laras_vault_mirrors_noraise(LarasVault *v, LarasMirrorMask *usable, LarasKeyErro
 		if (memcmp(k.uuid, v->keyring.uuid, LARAS_UUID_LEN) != 0)
 		{
 			laras_mirrors_close(&mirrors);
-			laras_keyerror(err, LARAS_KEYERR_ABSENT, 0, "another keyring lies in the mirrors' directories");
+			laras_keyerror(err, LARAS_KEYERR_ABSENT, 0,
+						   "another keyring lies in the mirrors' directories");
 			return NULL;
 		}
 		mirrors_generation = generation;
@@ -102,7 +103,7 @@ laras_vault_mirrors(LarasVault *v, LarasMirrorMask *usable)
 static void
 ask_repair(LarasVault *v, uint32 slot)
 {
-	bool		asked = false;
+	bool asked = false;
 
 	SpinLockAcquire(&v->lease_lock);
 	for (uint32 i = 0; i < v->nrepairs; i++)
@@ -127,8 +128,8 @@ raise_slot(LarasKeyErrorCode code, uint32 slot, const LarasKeyError *seen)
 		err = *seen;
 	err.code = code;
 	if (err.what == NULL)
-		err.what = code == LARAS_KEYERR_ABSENT ? "no mirror holds the slab" :
-			"neither a live key nor the mark of a destruction";
+		err.what = code == LARAS_KEYERR_ABSENT ? "no mirror holds the slab"
+											   : "neither a live key nor the mark of a destruction";
 	err.slot = slot;
 	laras_vault_raise(&err);
 }
@@ -156,8 +157,7 @@ laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 	LWLockAcquire(v->lock, LW_SHARED);
 	wraps = v->page->wraps;
 	LWLockRelease(v->lock);
-	state = laras_mirrors_read(m, usable, slot, &wraps, LARAS_DOMAIN_CONTENT,
-							   out, &repair, &err);
+	state = laras_mirrors_read(m, usable, slot, &wraps, LARAS_DOMAIN_CONTENT, out, &repair, &err);
 	laras_wipe(&wraps, sizeof(wraps));
 
 	if (repair != 0)
@@ -180,12 +180,10 @@ laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 			if (err.code == LARAS_KEYERR_DAMAGED)
 				laras_bit_set(v->damaged, slot);
 			ask_repair(v, slot);
-			raise_slot(err.code == LARAS_KEYERR_NONE ? LARAS_KEYERR_DAMAGED : err.code,
-					   slot, &err);
+			raise_slot(err.code == LARAS_KEYERR_NONE ? LARAS_KEYERR_DAMAGED : err.code, slot, &err);
 			break;
 		case LARAS_SLOT_ABSENT:
-			raise_slot(err.code == LARAS_KEYERR_NONE ? LARAS_KEYERR_ABSENT : err.code,
-					   slot, &err);
+			raise_slot(err.code == LARAS_KEYERR_NONE ? LARAS_KEYERR_ABSENT : err.code, slot, &err);
 			break;
 		case LARAS_SLOT_WRAPPED:
 			/* no wrapping key of its epoch: the page changed or shut under us */
@@ -200,21 +198,21 @@ laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
  * ------------------------------------------------------------------------
  */
 
-#define CACHE_SMALL		512		/* to begin with */
-#define CACHE_KEYS		16384	/* at most; then it starts afresh */
+#define CACHE_SMALL 512  /* to begin with */
+#define CACHE_KEYS 16384 /* at most; then it starts afresh */
 
 typedef struct CacheEntry
 {
-	uint32		use;			/* LarasKeyUse, 0: free */
-	uint32		w;
-	uint32		s;
-	uint8		key[LARAS_KEY_LEN];
+	uint32 use; /* LarasKeyUse, 0: free */
+	uint32 w;
+	uint32 s;
+	uint8 key[LARAS_KEY_LEN];
 } CacheEntry;
 
 static CacheEntry *cache = NULL;
-static uint32 *cache_used = NULL;	/* places taken, for wiping few of many */
-static uint32 cache_keys = 0;	/* may be held before it grows or restarts */
-static uint32 cache_mask = 0;	/* places - 1; places = 2 * keys */
+static uint32 *cache_used = NULL; /* places taken, for wiping few of many */
+static uint32 cache_keys = 0;     /* may be held before it grows or restarts */
+static uint32 cache_mask = 0;     /* places - 1; places = 2 * keys */
 static uint32 cache_count = 0;
 static LarasVault *cache_vault = NULL;
 static uint64 cache_generation = 0;
@@ -259,7 +257,7 @@ static void
 size_cache(uint32 keys)
 {
 	CacheEntry *fresh;
-	uint32	   *fresh_used;
+	uint32 *fresh_used;
 
 	fresh = MemoryContextAllocZero(TopMemoryContext, sizeof(CacheEntry) * keys * 2);
 	fresh_used = MemoryContextAlloc(TopMemoryContext, sizeof(uint32) * keys);
@@ -284,7 +282,7 @@ cache_place(uint32 use, uint32 w, uint32 s)
 static const uint8 *
 cache_find(uint32 use, uint32 w, uint32 s)
 {
-	uint32		i;
+	uint32 i;
 
 	if (cache_count == 0)
 		return NULL;
@@ -299,7 +297,7 @@ cache_find(uint32 use, uint32 w, uint32 s)
 static const uint8 *
 cache_add(uint32 use, uint32 w, uint32 s, const uint8 *key)
 {
-	uint32		i;
+	uint32 i;
 
 	/* outside a transaction nothing would wipe it, so the next call does */
 	if (!callback_registered)
@@ -347,11 +345,11 @@ first_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 static bool
 derive(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s, uint8 out[LARAS_KEY_LEN])
 {
-	uint8		first[LARAS_KEY_LEN];
-	uint8		second[LARAS_KEY_LEN];
-	uint8		prk[LARAS_KEY_LEN];
-	bool		live;
-	bool		ok = true;
+	uint8 first[LARAS_KEY_LEN];
+	uint8 second[LARAS_KEY_LEN];
+	uint8 prk[LARAS_KEY_LEN];
+	bool live;
+	bool ok = true;
 
 	switch (use)
 	{
@@ -362,33 +360,32 @@ derive(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s, uint8 out[LARAS_KEY_L
 		case LARAS_USE_SALT:
 			/* a workspace's own text is sealed under (W, W) */
 			live = first_secret(v, w, first) &&
-				(s == w ? first_secret(v, s, second) : laras_slot_secret(v, s, second));
+				   (s == w ? first_secret(v, s, second) : laras_slot_secret(v, s, second));
 			if (live)
 				ok = laras_derive_prk(first, second, prk) &&
-					(use == LARAS_USE_SEAL ?
-					 laras_derive_seal(prk, v->keyring.uuid, w, s, out) :
-					 laras_derive_salt(prk, v->keyring.uuid, w, s, out));
+					 (use == LARAS_USE_SEAL ? laras_derive_seal(prk, v->keyring.uuid, w, s, out)
+											: laras_derive_salt(prk, v->keyring.uuid, w, s, out));
 			break;
 
 		case LARAS_USE_INDEX:
 		case LARAS_USE_OPTOUT:
 		case LARAS_USE_CALLBACK:
-			live = first_secret(v, LARAS_SLOT_PLATFORM, first) &&
-				first_secret(v, w, second);
+			live = first_secret(v, LARAS_SLOT_PLATFORM, first) && first_secret(v, w, second);
 			if (live)
 				ok = laras_derive_prk(first, second, prk) &&
-					(use == LARAS_USE_INDEX ? laras_derive_index(prk, v->keyring.uuid, w, 1, out) :
-					 use == LARAS_USE_OPTOUT ? laras_derive_optout(prk, v->keyring.uuid, w, out) :
-					 laras_derive_callback(prk, v->keyring.uuid, w, out));
+					 (use == LARAS_USE_INDEX ? laras_derive_index(prk, v->keyring.uuid, w, 1, out)
+					  : use == LARAS_USE_OPTOUT
+						  ? laras_derive_optout(prk, v->keyring.uuid, w, out)
+						  : laras_derive_callback(prk, v->keyring.uuid, w, out));
 			break;
 
 		default:
 			live = first_secret(v, LARAS_SLOT_PLATFORM, first);
 			if (live)
 				ok = laras_derive_platform_prk(v->keyring.uuid, first, prk) &&
-					(use == LARAS_USE_ROUTE ? laras_derive_route(prk, out) :
-					 use == LARAS_USE_LOGIN ? laras_derive_login(prk, out) :
-					 laras_derive_authorizer(prk, out));
+					 (use == LARAS_USE_ROUTE   ? laras_derive_route(prk, out)
+					  : use == LARAS_USE_LOGIN ? laras_derive_login(prk, out)
+											   : laras_derive_authorizer(prk, out));
 			break;
 	}
 	laras_wipe(first, sizeof(first));
@@ -396,7 +393,8 @@ derive(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s, uint8 out[LARAS_KEY_L
 	laras_wipe(prk, sizeof(prk));
 	if (!ok)
 	{
-		LarasKeyError err = {LARAS_KEYERR_CRYPTO, LARAS_KEYERR_NO_MIRROR, LARAS_KEYERR_NO_SLOT_ID, 0, "deriving a key"};
+		LarasKeyError err = {LARAS_KEYERR_CRYPTO, LARAS_KEYERR_NO_MIRROR, LARAS_KEYERR_NO_SLOT_ID,
+							 0, "deriving a key"};
 
 		laras_vault_raise(&err);
 	}
@@ -406,9 +404,9 @@ derive(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s, uint8 out[LARAS_KEY_L
 const uint8 *
 laras_derived_key(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s)
 {
-	uint64		generation = pg_atomic_read_u64(&v->page->generation);
+	uint64 generation = pg_atomic_read_u64(&v->page->generation);
 	const uint8 *cached;
-	uint8		key[LARAS_KEY_LEN];
+	uint8 key[LARAS_KEY_LEN];
 	const uint8 *kept;
 
 	if (w >= v->max_slots || s >= v->max_slots)
@@ -433,7 +431,7 @@ laras_derived_key(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s)
 		return cached;
 	if (!derive(v, use, w, s, key))
 		return NULL;
-	kept = cache_find(use, w, s);	/* a secret is cached by its own derivation */
+	kept = cache_find(use, w, s); /* a secret is cached by its own derivation */
 	if (kept == NULL)
 		kept = cache_add(use, w, s, key);
 	laras_wipe(key, sizeof(key));
@@ -462,10 +460,10 @@ laras_key_state(uint32 slot)
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasWrapSet wraps;
 	LarasMirrorMask repair = 0;
-	uint8		secret[LARAS_KEY_LEN];
+	uint8 secret[LARAS_KEY_LEN];
 	LarasSlotState state;
-	uint64		position;
-	uint64		until;
+	uint64 position;
+	uint64 until;
 
 	if (v == NULL || pg_atomic_read_u32(&v->known) == 0)
 		laras_vault_raise_closed(v);
@@ -481,7 +479,7 @@ laras_key_state(uint32 slot)
 	wraps = v->page->wraps;
 	LWLockRelease(v->lock);
 	if (slot == LARAS_SLOT_COURIER)
-		wraps.n = 0;			/* its wrapping key is not ours: look only */
+		wraps.n = 0; /* its wrapping key is not ours: look only */
 	state = laras_mirrors_read(m, usable, slot, &wraps, 0, secret, &repair, &err);
 	laras_wipe(secret, sizeof(secret));
 	laras_wipe(&wraps, sizeof(wraps));

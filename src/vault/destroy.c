@@ -36,9 +36,9 @@
 
 typedef struct Order
 {
-	uint32		slot;
-	uint8		reason;
-	uint8		order[LARAS_ORDER_LEN];
+	uint32 slot;
+	uint8 reason;
+	uint8 order[LARAS_ORDER_LEN];
 	SubTransactionId subid;
 } Order;
 
@@ -96,8 +96,8 @@ prepare_destruction(void)
 	LarasMirrorMask usable;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	TimestampTz now = GetCurrentTimestamp();
-	int64		unix_now = now + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-	bool		ready = false;
+	int64 unix_now = now + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	bool ready = false;
 
 	LARAS_FAULT("destroy.pre_commit");
 	records = MemoryContextAllocZero(TopTransactionContext, sizeof(LarasJournalRecord) * norders);
@@ -142,7 +142,8 @@ prepare_destruction(void)
 	if (!ready)
 	{
 		if (err.code == LARAS_KEYERR_NONE || err.code == LARAS_KEYERR_ABSENT)
-			laras_keyerror(&err, LARAS_KEYERR_MIRROR, err.sys_errno, "no mirror takes the destruction");
+			laras_keyerror(&err, LARAS_KEYERR_MIRROR, err.sys_errno,
+						   "no mirror takes the destruction");
 		laras_vault_raise(&err);
 	}
 	if (!laras_crypto_init())
@@ -160,8 +161,7 @@ prepare_destruction(void)
 	/* the client may be told "unreadable" only after a durable commit */
 	ForceSyncCommit();
 	if (synchronous_commit < SYNCHRONOUS_COMMIT_ON)
-		(void) set_config_option("synchronous_commit", "on",
-								 PGC_USERSET, PGC_S_SESSION,
+		(void) set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_LOCAL, true, 0, false);
 	laras_work_queued(LARAS_WORK_VAULT);
 	LARAS_FAULT("destroy.prepared");
@@ -182,16 +182,17 @@ wait_for_mirrors(LarasVault *v, uint64 seq)
 		 * this must neither raise nor be cut short. The worker answers within
 		 * a fraction of a millisecond; the pauses grow to one.
 		 */
-		for (long pause = 20;
-			 pg_atomic_read_u32(&info->state) == LARAS_MIRROR_IN_SYNC &&
-			 pg_atomic_read_u64(&info->applied) < seq;
+		for (long pause = 20; pg_atomic_read_u32(&info->state) == LARAS_MIRROR_IN_SYNC &&
+							  pg_atomic_read_u64(&info->applied) < seq;
 			 pause = Min(pause * 2, 1000))
 		{
 			if (GetCurrentTimestamp() >= until)
 			{
-				ereport(LOG,
-						(errmsg("keyring mirror \"%s\" did not take a destruction in time; it stays pending",
-								info->name)));
+				ereport(
+					LOG,
+					(errmsg(
+						"keyring mirror \"%s\" did not take a destruction in time; it stays pending",
+						info->name)));
 				return;
 			}
 			pg_usleep(pause);
@@ -210,8 +211,8 @@ carry_out(void)
 	LarasMirrors *m;
 	LarasMirrorMask usable;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	uint64		seq;
-	bool		written = false;
+	uint64 seq;
+	bool written = false;
 
 	LARAS_FAULT("destroy.committed");
 	for (uint32 i = 0; i < nrecords; i++)
@@ -232,7 +233,8 @@ carry_out(void)
 		LARAS_FAULT("destroy.flushed");
 		if (!written)
 			ereport(LOG,
-					(errmsg("a committed key destruction could not be written yet; it stays pending"),
+					(errmsg(
+						 "a committed key destruction could not be written yet; it stays pending"),
 					 errdetail("Reason: %s.", err.what ? err.what : "no mirror is in sync")));
 		wait_for_mirrors(v, seq);
 	}
@@ -261,10 +263,12 @@ transaction_event(XactEvent event, void *arg)
 			forget_orders();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot PREPARE a transaction that destroys keys"),
-					 errdetail("Keys are destroyed when the commit returns, by the session that commits.")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that destroys keys"),
+				 errdetail(
+					 "Keys are destroyed when the commit returns, by the session that commits.")));
 			break;
 		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PARALLEL_ABORT:
@@ -275,14 +279,13 @@ transaction_event(XactEvent event, void *arg)
 }
 
 static void
-subtransaction_event(SubXactEvent event, SubTransactionId mine,
-					 SubTransactionId parent, void *arg)
+subtransaction_event(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
 	if (norders == 0)
 		return;
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		uint32		n = 0;
+		uint32 n = 0;
 
 		for (uint32 i = 0; i < norders; i++)
 		{
@@ -312,7 +315,7 @@ remember_order(uint32 slot, LarasDestroyReason reason, const uint8 *order)
 	}
 	if (norders == orders_size)
 	{
-		uint32		size = orders_size == 0 ? 16 : orders_size * 2;
+		uint32 size = orders_size == 0 ? 16 : orders_size * 2;
 
 		if (orders == NULL)
 			orders = MemoryContextAlloc(TopTransactionContext, sizeof(Order) * size);
@@ -332,28 +335,27 @@ laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 				   const uint8 order[16])
 {
 	LarasVault *v = laras_vault_here();
-	uint8		fresh[LARAS_ORDER_LEN];
-	bytea	   *order_id;
-	LarasRunAs	saved;
+	uint8 fresh[LARAS_ORDER_LEN];
+	bytea *order_id;
+	LarasRunAs saved;
 
 	if (IsInParallelMode())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("cannot destroy a key during a parallel operation")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+						errmsg("cannot destroy a key during a parallel operation")));
 	PreventCommandIfReadOnly("destroying a key");
 	PreventCommandDuringRecovery("destroying a key");
 	if (v == NULL || pg_atomic_read_u32(&v->known) == 0 || pg_atomic_read_u32(&v->owned) == 0)
 		laras_vault_raise_closed(v);
 	if (slot == LARAS_SLOT_PLATFORM || slot == LARAS_SLOT_COURIER || slot >= v->max_slots)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("this key slot cannot be destroyed"),
-				 errdetail("The platform's own keys and numbers beyond laras.keyring_max_slots are refused.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("this key slot cannot be destroyed"),
+			 errdetail(
+				 "The platform's own keys and numbers beyond laras.keyring_max_slots are refused.")));
 	if (norders >= LARAS_VAULT_ORDERS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many keys are destroyed in one transaction"),
-				 errhint("Destroy at most %d keys in a transaction.", LARAS_VAULT_ORDERS)));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("too many keys are destroyed in one transaction"),
+						errhint("Destroy at most %d keys in a transaction.", LARAS_VAULT_ORDERS)));
 	if (order == NULL)
 	{
 		laras_new_order(fresh);
@@ -366,11 +368,9 @@ laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 	laras_vault_run_as(&saved);
 	laras_spi_open();
 	(void) laras_spi_run(&insert_order,
-						 (Datum[])
-						 {
-							 Int64GetDatum(workspace_id), PointerGetDatum(order_id),
-							 Int64GetDatum((int64) slot), Int16GetDatum((int16) reason)
-						 }, NULL);
+						 (Datum[]){Int64GetDatum(workspace_id), PointerGetDatum(order_id),
+								   Int64GetDatum((int64) slot), Int16GetDatum((int16) reason)},
+						 NULL);
 	laras_spi_close();
 	laras_run_as_end(&saved);
 	pfree(order_id);

@@ -19,38 +19,37 @@
 #include "vault/vault.h"
 #include "worker/worker.h"
 
-#define KEPT_GRAVES		256		/* slab descriptors opened ahead, per process */
-#define PASS_GRAVES		64		/* slabs written before they are synced */
+#define KEPT_GRAVES 256 /* slab descriptors opened ahead, per process */
+#define PASS_GRAVES 64  /* slabs written before they are synced */
 
 /* journal files of each mirror that this process holds open */
 typedef struct OpenJournal
 {
-	int			fd[2];			/* of file number and number + 1; -1: not open */
-	uint32		number;
-	int			dirfd;			/* of the directory they were opened in */
+	int fd[2]; /* of file number and number + 1; -1: not open */
+	uint32 number;
+	int dirfd; /* of the directory they were opened in */
 } OpenJournal;
 
-static OpenJournal journals[LARAS_MAX_MIRRORS] = {
-	{{-1, -1}, 0, -1}, {{-1, -1}, 0, -1}, {{-1, -1}, 0, -1}, {{-1, -1}, 0, -1}
-};
+static OpenJournal journals[LARAS_MAX_MIRRORS] = {{{-1, -1}, 0, -1},
+												  {{-1, -1}, 0, -1},
+												  {{-1, -1}, 0, -1},
+												  {{-1, -1}, 0, -1}};
 
 static LarasGrave kept[KEPT_GRAVES];
-static int	nkept = 0;
+static int nkept = 0;
 
 void
 laras_mirror_failed(LarasVault *v, int mirror, const LarasKeyError *err)
 {
 	LarasMirrorInfo *info = &v->mirror[mirror];
-	uint32		expected = LARAS_MIRROR_IN_SYNC;
+	uint32 expected = LARAS_MIRROR_IN_SYNC;
 
 	pg_atomic_fetch_add_u32(&info->failures, 1);
 	if (!pg_atomic_compare_exchange_u32(&info->state, &expected, LARAS_MIRROR_BEHIND))
 		return;
-	ereport(LOG,
-			(errmsg("keyring mirror \"%s\" is out of sync: %s%s%s", info->name,
-					err->what ? err->what : "unknown failure",
-					err->sys_errno ? ": " : "",
-					err->sys_errno ? strerror(err->sys_errno) : "")));
+	ereport(LOG, (errmsg("keyring mirror \"%s\" is out of sync: %s%s%s", info->name,
+						 err->what ? err->what : "unknown failure", err->sys_errno ? ": " : "",
+						 err->sys_errno ? strerror(err->sys_errno) : "")));
 	ConditionVariableBroadcast(&info->moved);
 	laras_work_now(LARAS_WORK_VAULT);
 }
@@ -64,13 +63,13 @@ laras_mirror_failed(LarasVault *v, int mirror, const LarasKeyError *err)
 static uint64
 ring_used(LarasVault *v, int *slowest)
 {
-	uint64		last = pg_atomic_read_u64(&v->journal_last);
-	uint64		least = last;
+	uint64 last = pg_atomic_read_u64(&v->journal_last);
+	uint64 least = last;
 
 	*slowest = -1;
 	for (int i = 0; i < v->nmirrors; i++)
 	{
-		uint64		applied;
+		uint64 applied;
 
 		if (pg_atomic_read_u32(&v->mirror[i].state) != LARAS_MIRROR_IN_SYNC)
 			continue;
@@ -88,7 +87,7 @@ bool
 laras_ring_reserve(LarasVault *v, uint32 n)
 {
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	int			slowest;
+	int slowest;
 
 	laras_keyerror(&err, LARAS_KEYERR_MIRROR, 0, "it is too far behind the journal");
 	for (;;)
@@ -127,7 +126,7 @@ laras_ring_append(LarasVault *v, LarasJournalRecord *recs, uint32 n)
 	memcpy(tail.chain, v->chain, LARAS_CHAIN_LEN);
 	for (uint32 i = 0; i < n; i++)
 	{
-		uint64		seq = tail.seq + 1;
+		uint64 seq = tail.seq + 1;
 
 		/* fails only where SHA-256 does; the order stays pending in its table */
 		if (!laras_journal_encode(&tail, &recs[i], v->ring[seq % LARAS_VAULT_RING]))
@@ -161,7 +160,7 @@ static int
 journal_fd(LarasMirrors *m, int mirror, uint32 number, LarasKeyError *err)
 {
 	OpenJournal *j = &journals[mirror];
-	int			place;
+	int place;
 
 	if (j->dirfd != m->mirror[mirror].dirfd || number < j->number || number > j->number + 1)
 	{
@@ -178,14 +177,13 @@ journal_fd(LarasMirrors *m, int mirror, uint32 number, LarasKeyError *err)
 bool
 laras_ring_open(LarasVault *v, LarasMirrors *m, int mirror, LarasKeyError *err)
 {
-	uint32		number = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&v->journal_last) + 1);
+	uint32 number = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&v->journal_last) + 1);
 
 	/* a flush also writes what earlier committers appended */
-	uint32		first = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&v->mirror[mirror].applied) + 1);
+	uint32 first = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&v->mirror[mirror].applied) + 1);
 
-	return journal_fd(m, mirror, first, err) >= 0 &&
-		journal_fd(m, mirror, number, err) >= 0 &&
-		(number > first || journal_fd(m, mirror, number + 1, err) >= 0);
+	return journal_fd(m, mirror, first, err) >= 0 && journal_fd(m, mirror, number, err) >= 0 &&
+		   (number > first || journal_fd(m, mirror, number + 1, err) >= 0);
 }
 
 bool
@@ -222,15 +220,15 @@ static bool
 write_journal(LarasVault *v, LarasMirrors *m, int mirror, uint64 first, uint64 last,
 			  LarasKeyError *err)
 {
-	uint64		seq = first;
+	uint64 seq = first;
 
 	while (seq <= last)
 	{
-		uint32		number = LARAS_JOURNAL_FILE_OF(seq);
-		uint64		end = Min(last, (uint64) (number + 1) * LARAS_JOURNAL_PER_FILE);
-		uint32		place = (uint32) (seq % LARAS_VAULT_RING);
-		uint32		n = (uint32) Min(end - seq + 1, (uint64) (LARAS_VAULT_RING - place));
-		int			fd = journal_fd(m, mirror, number, err);
+		uint32 number = LARAS_JOURNAL_FILE_OF(seq);
+		uint64 end = Min(last, (uint64) (number + 1) * LARAS_JOURNAL_PER_FILE);
+		uint32 place = (uint32) (seq % LARAS_VAULT_RING);
+		uint32 n = (uint32) Min(end - seq + 1, (uint64) (LARAS_VAULT_RING - place));
+		int fd = journal_fd(m, mirror, number, err);
 
 		if (fd < 0 || !laras_journal_write(fd, seq, v->ring[place], n, err))
 			return false;
@@ -249,13 +247,13 @@ write_journal(LarasVault *v, LarasMirrors *m, int mirror, uint64 first, uint64 l
 typedef struct PassGrave
 {
 	LarasGrave *grave;
-	LarasGrave	own;
+	LarasGrave own;
 } PassGrave;
 
 static bool
 sync_graves(PassGrave *graves, int n, LarasKeyError *err)
 {
-	bool		ok = true;
+	bool ok = true;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -273,14 +271,14 @@ write_slots(LarasVault *v, LarasMirrors *m, int mirror, uint64 first, uint64 las
 			LarasKeyError *err)
 {
 	static PassGrave graves[PASS_GRAVES];
-	int			n = 0;
+	int n = 0;
 
 	for (uint64 seq = first; seq <= last; seq++)
 	{
 		LarasJournalRecord rec;
-		LarasTomb	tomb;
-		PassGrave  *found = NULL;
-		bool		missing = false;
+		LarasTomb tomb;
+		PassGrave *found = NULL;
+		bool missing = false;
 
 		if (!laras_journal_decode(v->ring[seq % LARAS_VAULT_RING], &rec) ||
 			(rec.kind != LARAS_JOURNAL_DESTROY && rec.kind != LARAS_JOURNAL_RANGE))
@@ -290,7 +288,7 @@ write_slots(LarasVault *v, LarasMirrors *m, int mirror, uint64 first, uint64 las
 		memcpy(tomb.order, rec.order, LARAS_ORDER_LEN);
 		for (uint32 i = 0; i < Max(rec.count, 1); i++)
 		{
-			uint32		slot = rec.first + i;
+			uint32 slot = rec.first + i;
 
 			if (found == NULL || found->grave->slab.number != LARAS_SLAB_OF(slot))
 			{
@@ -355,9 +353,9 @@ bool
 laras_ring_flush(LarasVault *v, LarasMirrors *m, int mirror, uint64 seq, LarasKeyError *err)
 {
 	LarasMirrorInfo *info = &v->mirror[mirror];
-	uint64		applied;
-	uint64		last;
-	bool		ok;
+	uint64 applied;
+	uint64 last;
+	bool ok;
 
 	if (pg_atomic_read_u64(&info->applied) >= seq)
 		return true;
@@ -373,7 +371,7 @@ laras_ring_flush(LarasVault *v, LarasMirrors *m, int mirror, uint64 seq, LarasKe
 		ok = laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "it is too far behind the journal");
 	else
 		ok = write_journal(v, m, mirror, applied + 1, last, err) &&
-			write_slots(v, m, mirror, applied + 1, last, err);
+			 write_slots(v, m, mirror, applied + 1, last, err);
 	if (ok)
 		pg_atomic_write_u64(&info->applied, last);
 	LWLockRelease(v->flush_lock[mirror]);

@@ -49,10 +49,10 @@ extern void laras_ring_close_slabs(void);
  * allocates nothing, so it may run in a commit callback. A slot whose slab
  * this mirror lacks is skipped: its record stands in the journal.
  */
-extern bool laras_ring_flush(LarasVault *v, LarasMirrors *m, int mirror, uint64 seq,
-							 LarasKeyError *err);
+extern bool
+laras_ring_flush(LarasVault *v, LarasMirrors *m, int mirror, uint64 seq, LarasKeyError *err);
 
 /* take a mirror out of sync; wakes who waits for it and the vault worker */
 extern void laras_mirror_failed(LarasVault *v, int mirror, const LarasKeyError *err);
 
-#endif							/* LARAS_VAULT_JOURNALRING_H */
+#endif /* LARAS_VAULT_JOURNALRING_H */

@@ -26,15 +26,15 @@
 #include "vault/vault.h"
 #include "vault/vaultshared.h"
 
-#define KEY_COMMAND_TIMEOUT_MS	30000
+#define KEY_COMMAND_TIMEOUT_MS 30000
 
 /* Is the path inside the data directory or a tablespace? */
 static bool
 path_is_in_database(const char *path)
 {
-	DIR		   *dir;
+	DIR *dir;
 	struct dirent *entry;
-	bool		inside = laras_path_is_inside(path, DataDir);
+	bool inside = laras_path_is_inside(path, DataDir);
 
 	if (inside)
 		return true;
@@ -43,7 +43,7 @@ path_is_in_database(const char *path)
 		return false;
 	while (!inside && (entry = readdir(dir)) != NULL)
 	{
-		char		tablespace[MAXPGPATH];
+		char tablespace[MAXPGPATH];
 
 		if (entry->d_name[0] == '.')
 			continue;
@@ -58,8 +58,9 @@ bool
 laras_vault_path_check(const char *path, LarasKeyError *err)
 {
 	if (path_is_in_database(path))
-		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0,
-							  "it lies inside the data directory or a tablespace, so every backup would carry it");
+		return laras_keyerror(
+			err, LARAS_KEYERR_UNSAFE, 0,
+			"it lies inside the data directory or a tablespace, so every backup would carry it");
 	return true;
 }
 
@@ -67,7 +68,7 @@ laras_vault_path_check(const char *path, LarasKeyError *err)
 static bool
 expand_command(const char *command, const char *purpose, char *out, size_t size)
 {
-	size_t		n = 0;
+	size_t n = 0;
 
 	for (const char *p = command; *p; p++)
 	{
@@ -103,14 +104,14 @@ interrupted(void *arg)
 static bool
 run_command(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
 {
-	char		command[4096];
-	int			fds[2];
-	pid_t		pid;
-	int			status = 0;
-	bool		ok;
-	sigset_t	none;
-	sigset_t	all;
-	sigset_t	before;
+	char command[4096];
+	int fds[2];
+	pid_t pid;
+	int status = 0;
+	bool ok;
+	sigset_t none;
+	sigset_t all;
+	sigset_t before;
 
 	if (!expand_command(laras_master_key_command, purpose, command, sizeof(command)))
 		return laras_keyerror(err, LARAS_KEYERR_COMMAND, 0, "the command is too long");
@@ -119,7 +120,7 @@ run_command(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
 	/* the child must not run the server's signal handlers before exec */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
+	pid = fork(); /* lint allows fork: the child only executes the key command */
 	if (pid != 0)
 		sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid == 0)
@@ -143,7 +144,7 @@ run_command(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
 	close(fds[1]);
 	if (pid < 0)
 	{
-		int			saved = errno;
+		int saved = errno;
 
 		close(fds[0]);
 		return laras_keyerror(err, LARAS_KEYERR_COMMAND, saved, "starting the command");
@@ -185,7 +186,7 @@ laras_fetch_master_keys(const char *purpose, LarasMasterKeys *keys, LarasKeyErro
 
 /* a page of its own: locked, in no core file, wiped in a forked child */
 static uint8 *seed_page = NULL;
-static LarasVault *seed_vault = NULL;	/* NULL: no seed */
+static LarasVault *seed_vault = NULL; /* NULL: no seed */
 static uint8 seed_keyring[LARAS_UUID_LEN];
 static uint16 seed_epoch = 0;
 static LarasKeyErrorCode seed_logged = LARAS_KEYERR_NONE;
@@ -195,8 +196,8 @@ static bool
 have_seed(LarasVault *v)
 {
 	return seed_vault == v && laras_vault_phase(v) == LARAS_VAULT_OPEN &&
-		seed_epoch == v->keyring.current_epoch &&
-		memcmp(seed_keyring, v->keyring.uuid, LARAS_UUID_LEN) == 0;
+		   seed_epoch == v->keyring.current_epoch &&
+		   memcmp(seed_keyring, v->keyring.uuid, LARAS_UUID_LEN) == 0;
 }
 
 static bool
@@ -222,7 +223,7 @@ laras_courier_unlock(void)
 	LarasMasterKeys keys;
 	LarasWrapSet wraps;
 	LarasSlotState state;
-	bool		ok;
+	bool ok;
 
 	if (v == NULL || laras_vault_phase(v) != LARAS_VAULT_OPEN)
 		return false;
@@ -251,12 +252,12 @@ laras_courier_unlock(void)
 	if (!laras_fetch_master_keys("courier", &keys, &err))
 		return fail_unlock(&err);
 	ok = laras_masterkey_check(&keys, &k, false, &err) &&
-		laras_masterkey_wraps(&keys, &k, LARAS_DOMAIN_COURIER, &wraps);
+		 laras_masterkey_wraps(&keys, &k, LARAS_DOMAIN_COURIER, &wraps);
 	laras_masterkey_wipe(&keys);
 	if (!ok)
 		return fail_unlock(&err);
-	state = laras_mirrors_read(m, usable, LARAS_SLOT_COURIER, &wraps,
-							   LARAS_DOMAIN_COURIER, seed_page, &repair, &err);
+	state = laras_mirrors_read(m, usable, LARAS_SLOT_COURIER, &wraps, LARAS_DOMAIN_COURIER,
+							   seed_page, &repair, &err);
 	laras_wipe(&wraps, sizeof(wraps));
 	if (state != LARAS_SLOT_LIVE)
 	{
@@ -278,7 +279,8 @@ laras_courier_seed(LarasVault *v)
 	{
 		LarasKeyError err = LARAS_KEYERROR_INIT;
 
-		laras_keyerror(&err, LARAS_KEYERR_CLOSED, 0, "the courier's key is not unlocked in this process");
+		laras_keyerror(&err, LARAS_KEYERR_CLOSED, 0,
+					   "the courier's key is not unlocked in this process");
 		laras_vault_raise(&err);
 	}
 	return seed_page;

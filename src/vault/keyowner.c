@@ -22,11 +22,11 @@
 #include "vault/vaultshared.h"
 #include "worker/worker.h"
 
-#define WEEK_HORIZON_HOURS	(30 * 24)
-#define HOURS_OF_WEEK		(7 * 24)
-#define LONGEST_HOUR		(7 * 24)	/* an hour's slot is spared no longer */
+#define WEEK_HORIZON_HOURS (30 * 24)
+#define HOURS_OF_WEEK (7 * 24)
+#define LONGEST_HOUR (7 * 24) /* an hour's slot is spared no longer */
 
-bool		(*laras_hour_in_use) (int64 hour) = NULL;
+bool (*laras_hour_in_use)(int64 hour) = NULL;
 
 LARAS_PLAN(insert_owner,
 		   "INSERT INTO laras.key_owner (workspace_id, slot, kind, owner_id)"
@@ -52,8 +52,7 @@ LARAS_PLAN(old_time_slots,
 		   INT8OID, INT8OID);
 
 LARAS_PLAN(delete_time_slot,
-		   "DELETE FROM laras.key_owner k WHERE k.workspace_id = 0 AND k.slot = $1",
-		   INT8OID);
+		   "DELETE FROM laras.key_owner k WHERE k.workspace_id = 0 AND k.slot = $1", INT8OID);
 
 void
 laras_vault_run_as(LarasRunAs *saved)
@@ -70,17 +69,15 @@ laras_vault_run_as(LarasRunAs *saved)
 void
 laras_key_owner_add(int64 workspace_id, uint32 slot, const char *kind, int64 owner_id)
 {
-	LarasRunAs	saved;
-	text	   *kind_text = cstring_to_text(kind);
+	LarasRunAs saved;
+	text *kind_text = cstring_to_text(kind);
 
 	laras_vault_run_as(&saved);
 	laras_spi_open();
 	laras_spi_run_one(&insert_owner,
-					  (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum((int64) slot),
-						  PointerGetDatum(kind_text), Int64GetDatum(owner_id)
-					  }, NULL);
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum((int64) slot),
+								PointerGetDatum(kind_text), Int64GetDatum(owner_id)},
+					  NULL);
 	laras_spi_close();
 	laras_run_as_end(&saved);
 	pfree(kind_text);
@@ -94,9 +91,9 @@ laras_key_owner_add(int64 workspace_id, uint32 slot, const char *kind, int64 own
 /* the last period of each kind that this session asked for */
 typedef struct KnownSlot
 {
-	int64		period;
-	uint32		slot;
-	LarasVault *vault;			/* NULL: nothing known */
+	int64 period;
+	uint32 slot;
+	LarasVault *vault; /* NULL: nothing known */
 } KnownSlot;
 
 static KnownSlot known[2];
@@ -117,8 +114,7 @@ transaction_event(XactEvent event, void *arg)
 }
 
 static void
-subtransaction_event(SubXactEvent event, SubTransactionId mine,
-					 SubTransactionId parent, void *arg)
+subtransaction_event(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 		forget_known();
@@ -128,7 +124,7 @@ subtransaction_event(SubXactEvent event, SubTransactionId mine,
 static int64
 hour_of(TimestampTz at)
 {
-	int64		unix_us = at + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	int64 unix_us = at + (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 
 	return unix_us / USECS_PER_HOUR;
 }
@@ -136,8 +132,7 @@ hour_of(TimestampTz at)
 static bool
 read_time_slot(Datum kind, int64 period, uint32 *slot)
 {
-	if (laras_spi_read(&find_time_slot,
-					   (Datum[]) {kind, Int64GetDatum(period)}, NULL) == 0)
+	if (laras_spi_read(&find_time_slot, (Datum[]){kind, Int64GetDatum(period)}, NULL) == 0)
 		return false;
 	*slot = (uint32) laras_spi_int8(0, 1);
 	return true;
@@ -147,11 +142,11 @@ uint32
 laras_time_slot(LarasTimeSlotKind kind, TimestampTz at)
 {
 	LarasVault *v = laras_vault_here();
-	KnownSlot  *k = &known[kind];
-	int64		period = kind == LARAS_TIME_SLOT_HOUR ? hour_of(at) : hour_of(at) / HOURS_OF_WEEK;
-	Datum		name;
-	LarasRunAs	saved;
-	uint32		slot;
+	KnownSlot *k = &known[kind];
+	int64 period = kind == LARAS_TIME_SLOT_HOUR ? hour_of(at) : hour_of(at) / HOURS_OF_WEEK;
+	Datum name;
+	LarasRunAs saved;
+	uint32 slot;
 
 	laras_vault_require_open();
 	if (k->vault == v && k->period == period)
@@ -170,7 +165,7 @@ laras_time_slot(LarasTimeSlotKind kind, TimestampTz at)
 	{
 		slot = laras_slot_lease();
 		if (laras_spi_run(&insert_time_slot,
-						  (Datum[]) {name, Int64GetDatum((int64) slot), Int64GetDatum(period)},
+						  (Datum[]){name, Int64GetDatum((int64) slot), Int64GetDatum(period)},
 						  NULL) == 0)
 		{
 			/* somebody else made it first, and has committed */
@@ -178,9 +173,8 @@ laras_time_slot(LarasTimeSlotKind kind, TimestampTz at)
 			CommandCounterIncrement();
 			PushActiveSnapshot(GetLatestSnapshot());
 			if (!read_time_slot(name, period, &slot))
-				ereport(ERROR,
-						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-						 errmsg("could not serialize access to the key of this hour")));
+				ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+								errmsg("could not serialize access to the key of this hour")));
 			PopActiveSnapshot();
 		}
 	}
@@ -196,23 +190,21 @@ laras_time_slot(LarasTimeSlotKind kind, TimestampTz at)
 int
 laras_expire_time_slots(void)
 {
-	int64		hour = hour_of(laras_now());
-	int64		horizon = (laras_intake_key_horizon + 59) / 60;
-	uint64		n;
-	int			destroyed = 0;
-	uint32	   *slots;
-	int64	   *periods;
-	bool	   *hours;
-	uint8		order[LARAS_ORDER_LEN];
+	int64 hour = hour_of(laras_now());
+	int64 horizon = (laras_intake_key_horizon + 59) / 60;
+	uint64 n;
+	int destroyed = 0;
+	uint32 *slots;
+	int64 *periods;
+	bool *hours;
+	uint8 order[LARAS_ORDER_LEN];
 
 	/* a period ends when the first moment of it is over its time */
 	laras_spi_open();
 	n = laras_spi_read(&old_time_slots,
-					   (Datum[])
-					   {
-						   Int64GetDatum(hour - horizon),
-						   Int64GetDatum((hour - WEEK_HORIZON_HOURS) / HOURS_OF_WEEK)
-					   }, NULL);
+					   (Datum[]){Int64GetDatum(hour - horizon),
+								 Int64GetDatum((hour - WEEK_HORIZON_HOURS) / HOURS_OF_WEEK)},
+					   NULL);
 	slots = SPI_palloc(sizeof(uint32) * Max(n, 1));
 	periods = SPI_palloc(sizeof(int64) * Max(n, 1));
 	hours = SPI_palloc(sizeof(bool) * Max(n, 1));
@@ -228,19 +220,20 @@ laras_expire_time_slots(void)
 		laras_new_order(order);
 	for (uint64 i = 0; i < n; i++)
 	{
-		if (hours[i] && laras_hour_in_use != NULL &&
-			hour - periods[i] < LONGEST_HOUR && laras_hour_in_use(periods[i]))
+		if (hours[i] && laras_hour_in_use != NULL && hour - periods[i] < LONGEST_HOUR &&
+			laras_hour_in_use(periods[i]))
 		{
-			ereport(WARNING,
-					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("raw events are older than laras.intake_key_horizon and not applied yet"),
-					 errhint("Their key is spared for at most 7 days; see laras.quarantine and laras.worker_status.")));
+			ereport(
+				WARNING,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("raw events are older than laras.intake_key_horizon and not applied yet"),
+				 errhint(
+					 "Their key is spared for at most 7 days; see laras.quarantine and laras.worker_status.")));
 			continue;
 		}
 		laras_destroy_slot(0, slots[i], LARAS_REASON_RETENTION, order);
 		laras_spi_open();
-		laras_spi_run_one(&delete_time_slot,
-						  (Datum[]) {Int64GetDatum((int64) slots[i])}, NULL);
+		laras_spi_run_one(&delete_time_slot, (Datum[]){Int64GetDatum((int64) slots[i])}, NULL);
 		laras_spi_close();
 		destroyed++;
 	}

@@ -20,6 +20,6 @@ extern void laras_vault_run_as(LarasRunAs *saved);
  * order their destruction in this transaction (the vault worker's). Returns
  * how many.
  */
-extern int	laras_expire_time_slots(void);
+extern int laras_expire_time_slots(void);
 
-#endif							/* LARAS_VAULT_KEYOWNER_H */
+#endif /* LARAS_VAULT_KEYOWNER_H */

@@ -37,9 +37,9 @@
 
 typedef struct Reach
 {
-	Oid			reveal[2];
-	List	   *seen_functions;
-	List	   *seen_relations;
+	Oid reveal[2];
+	List *seen_functions;
+	List *seen_relations;
 } Reach;
 
 static bool function_reaches(Reach *reach, Oid function);
@@ -49,9 +49,9 @@ static bool relation_reaches(Reach *reach, Oid relation);
 static bool
 find_reveal(Reach *reach)
 {
-	Oid			schema = get_namespace_oid("laras", true);
-	CatCList   *list;
-	int			found = 0;
+	Oid schema = get_namespace_oid("laras", true);
+	CatCList *list;
+	int found = 0;
 	const char *names[2] = {"reveal", "reveal_bytes"};
 
 	memset(reach, 0, sizeof(*reach));
@@ -76,11 +76,11 @@ find_reveal(Reach *reach)
 static bool
 dependencies_reach(Reach *reach, Oid class, Oid object)
 {
-	Relation	catalog = table_open(DependRelationId, AccessShareLock);
+	Relation catalog = table_open(DependRelationId, AccessShareLock);
 	ScanKeyData key[2];
 	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		result = false;
+	HeapTuple tuple;
+	bool result = false;
 
 	ScanKeyInit(&key[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(class));
@@ -117,12 +117,12 @@ function_reaches(Reach *reach, Oid function)
 static bool
 relation_reaches(Reach *reach, Oid relation)
 {
-	char		kind;
-	Relation	catalog;
+	char kind;
+	Relation catalog;
 	ScanKeyData key;
 	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		result = false;
+	HeapTuple tuple;
+	bool result = false;
 
 	if (relation < FirstNormalObjectId || list_member_oid(reach->seen_relations, relation))
 		return false;
@@ -136,8 +136,8 @@ relation_reaches(Reach *reach, Oid relation)
 				ObjectIdGetDatum(relation));
 	scan = systable_beginscan(catalog, RewriteRelRulenameIndexId, true, NULL, 1, &key);
 	while (!result && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		result = dependencies_reach(reach, RewriteRelationId,
-									((Form_pg_rewrite) GETSTRUCT(tuple))->oid);
+		result =
+			dependencies_reach(reach, RewriteRelationId, ((Form_pg_rewrite) GETSTRUCT(tuple))->oid);
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return result;
@@ -151,15 +151,15 @@ relation_reaches(Reach *reach, Oid relation)
 static bool
 raw_walker(Node *node, void *context)
 {
-	Reach	   *reach = context;
+	Reach *reach = context;
 
 	if (node == NULL)
 		return false;
 	if (IsA(node, FuncCall))
 	{
 		/* any function that the name may mean here */
-		FuncCandidateList candidate =
-			FuncnameGetCandidates(((FuncCall *) node)->funcname, -1, NIL, false, false, false, true);
+		FuncCandidateList candidate = FuncnameGetCandidates(((FuncCall *) node)->funcname, -1, NIL,
+															false, false, false, true);
 
 		for (; candidate != NULL; candidate = candidate->next)
 		{
@@ -173,13 +173,13 @@ raw_walker(Node *node, void *context)
 static bool
 query_walker(Node *node, void *context)
 {
-	Reach	   *reach = context;
+	Reach *reach = context;
 
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 	{
-		ListCell   *cell;
+		ListCell *cell;
 
 		foreach(cell, ((Query *) node)->rtable)
 		{
@@ -198,7 +198,7 @@ query_walker(Node *node, void *context)
 static bool
 index_elements_reach(Reach *reach, List *elements)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, elements)
 	{
@@ -211,7 +211,7 @@ index_elements_reach(Reach *reach, List *elements)
 static bool
 constraint_reaches(Reach *reach, Constraint *constraint)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	if (constraint->contype == CONSTR_GENERATED)
 		return raw_walker(constraint->raw_expr, reach);
@@ -228,7 +228,7 @@ constraint_reaches(Reach *reach, Constraint *constraint)
 static bool
 column_reaches(Reach *reach, ColumnDef *column)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, column->constraints)
 	{
@@ -241,11 +241,11 @@ column_reaches(Reach *reach, ColumnDef *column)
 static bool
 elements_reach(Reach *reach, List *elements)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, elements)
 	{
-		Node	   *element = lfirst(cell);
+		Node *element = lfirst(cell);
 
 		if (IsA(element, ColumnDef) && column_reaches(reach, (ColumnDef *) element))
 			return true;
@@ -258,7 +258,7 @@ elements_reach(Reach *reach, List *elements)
 static bool
 partition_reaches(Reach *reach, PartitionSpec *spec)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	if (spec == NULL)
 		return false;
@@ -273,7 +273,7 @@ partition_reaches(Reach *reach, PartitionSpec *spec)
 static bool
 alter_reaches(Reach *reach, AlterTableStmt *statement)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, statement->cmds)
 	{
@@ -302,7 +302,7 @@ alter_reaches(Reach *reach, AlterTableStmt *statement)
 static bool
 statistics_reach(Reach *reach, CreateStatsStmt *statement)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, statement->exprs)
 	{
@@ -316,7 +316,7 @@ statistics_reach(Reach *reach, CreateStatsStmt *statement)
 static const char *
 refused_kind(Node *statement)
 {
-	Reach		reach;
+	Reach reach;
 
 	switch (nodeTag(statement))
 	{
@@ -324,7 +324,9 @@ refused_kind(Node *statement)
 			if (!find_reveal(&reach))
 				return NULL;
 			return index_elements_reach(&reach, ((IndexStmt *) statement)->indexParams) ||
-				raw_walker(((IndexStmt *) statement)->whereClause, &reach) ? "an index" : NULL;
+						   raw_walker(((IndexStmt *) statement)->whereClause, &reach)
+					   ? "an index"
+					   : NULL;
 		case T_CreateStatsStmt:
 			if (!find_reveal(&reach))
 				return NULL;
@@ -332,16 +334,24 @@ refused_kind(Node *statement)
 		case T_CreateStmt:
 			if (!find_reveal(&reach))
 				return NULL;
-			return elements_reach(&reach, ((CreateStmt *) statement)->tableElts) ? "a generated column or constraint" :
-				partition_reaches(&reach, ((CreateStmt *) statement)->partspec) ? "a partition key" : NULL;
+			return elements_reach(&reach, ((CreateStmt *) statement)->tableElts)
+					   ? "a generated column or constraint"
+				   : partition_reaches(&reach, ((CreateStmt *) statement)->partspec)
+					   ? "a partition key"
+					   : NULL;
 		case T_AlterTableStmt:
 			if (!find_reveal(&reach))
 				return NULL;
-			return alter_reaches(&reach, (AlterTableStmt *) statement) ? "a generated column or constraint" : NULL;
+			return alter_reaches(&reach, (AlterTableStmt *) statement)
+					   ? "a generated column or constraint"
+					   : NULL;
 		case T_CreateTableAsStmt:
-			if (((CreateTableAsStmt *) statement)->objtype != OBJECT_MATVIEW || !find_reveal(&reach))
+			if (((CreateTableAsStmt *) statement)->objtype != OBJECT_MATVIEW ||
+				!find_reveal(&reach))
 				return NULL;
-			return query_walker(((CreateTableAsStmt *) statement)->query, &reach) ? "a materialized view" : NULL;
+			return query_walker(((CreateTableAsStmt *) statement)->query, &reach)
+					   ? "a materialized view"
+					   : NULL;
 		default:
 			return NULL;
 	}
@@ -367,8 +377,10 @@ laras_vault_before_utility(const LarasUtility *utility)
 		return;
 	kind = refused_kind(utility->statement);
 	if (kind != NULL)
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_REVEAL_IN_MAINTENANCE),
-				 errmsg("sealed content is not stored in clear"),
-				 errdetail("The expression reaches laras.reveal, and %s would keep what it reveals.", kind)));
+		ereport(
+			ERROR,
+			(errcode(LARAS_ERRCODE_REVEAL_IN_MAINTENANCE),
+			 errmsg("sealed content is not stored in clear"),
+			 errdetail("The expression reaches laras.reveal, and %s would keep what it reveals.",
+					   kind)));
 }

@@ -23,8 +23,8 @@
 #include "vault/vault.h"
 #include "vault/vaultshared.h"
 
-#define TEXT_PREFIX		"sealed:"
-#define TEXT_PREFIX_LEN	(sizeof(TEXT_PREFIX) - 1)
+#define TEXT_PREFIX "sealed:"
+#define TEXT_PREFIX_LEN (sizeof(TEXT_PREFIX) - 1)
 
 PG_FUNCTION_INFO_V1(laras_sealed_in);
 PG_FUNCTION_INFO_V1(laras_sealed_out);
@@ -50,10 +50,10 @@ Datum
 laras_sealed_in(PG_FUNCTION_ARGS)
 {
 	const char *text = PG_GETARG_CSTRING(0);
-	size_t		len = strlen(text);
-	bytea	   *result;
-	int			size;
-	int			got;
+	size_t len = strlen(text);
+	bytea *result;
+	int size;
+	int got;
 	LarasSealedHeader h;
 
 	if (len < TEXT_PREFIX_LEN || memcmp(text, TEXT_PREFIX, TEXT_PREFIX_LEN) != 0)
@@ -72,11 +72,11 @@ laras_sealed_in(PG_FUNCTION_ARGS)
 Datum
 laras_sealed_out(PG_FUNCTION_ARGS)
 {
-	bytea	   *value = PG_GETARG_BYTEA_PP(0);
-	int			len = (int) VARSIZE_ANY_EXHDR(value);
-	int			size = pg_b64_enc_len(len);
-	char	   *result = palloc(TEXT_PREFIX_LEN + size + 1);
-	int			got;
+	bytea *value = PG_GETARG_BYTEA_PP(0);
+	int len = (int) VARSIZE_ANY_EXHDR(value);
+	int size = pg_b64_enc_len(len);
+	char *result = palloc(TEXT_PREFIX_LEN + size + 1);
+	int got;
 
 	memcpy(result, TEXT_PREFIX, TEXT_PREFIX_LEN);
 	got = pg_b64_encode(VARDATA_ANY(value), len, result + TEXT_PREFIX_LEN, size);
@@ -89,17 +89,15 @@ laras_sealed_out(PG_FUNCTION_ARGS)
 Datum
 laras_sealed_recv(PG_FUNCTION_ARGS)
 {
-	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
-	int			len = buf->len - buf->cursor;
+	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
+	int len = buf->len - buf->cursor;
 	const char *data = pq_getmsgbytes(buf, len);
 	LarasSealedHeader h;
-	bytea	   *result;
+	bytea *result;
 
 	if (!laras_sealed_parse((const uint8 *) data, (size_t) len, &h))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid input for type laras.sealed"),
-				 errhidestmt(true)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("invalid input for type laras.sealed"), errhidestmt(true)));
 	result = palloc(VARHDRSZ + len);
 	SET_VARSIZE(result, VARHDRSZ + len);
 	memcpy(VARDATA(result), data, len);
@@ -120,15 +118,15 @@ static bytea *
 reveal(FunctionCallInfo fcinfo)
 {
 	struct varlena *value = (struct varlena *) PG_GETARG_POINTER(0);
-	int64		row_id = PG_GETARG_INT64(1);
-	uint16		field = (uint16) PG_GETARG_INT16(2);
-	char	   *out;
-	size_t		n;
-	bytea	   *result;
+	int64 row_id = PG_GETARG_INT64(1);
+	uint16 field = (uint16) PG_GETARG_INT16(2);
+	char *out;
+	size_t n;
+	bytea *result;
 
 	laras_require_workspace();
-	if (laras_open((const bytea *) value, laras_bound_workspace(), row_id, field,
-				   &out, &n) == LARAS_OPEN_DESTROYED)
+	if (laras_open((const bytea *) value, laras_bound_workspace(), row_id, field, &out, &n) ==
+		LARAS_OPEN_DESTROYED)
 		return NULL;
 	result = palloc(VARHDRSZ + n);
 	SET_VARSIZE(result, VARHDRSZ + n);
@@ -140,22 +138,21 @@ reveal(FunctionCallInfo fcinfo)
 Datum
 laras_reveal(PG_FUNCTION_ARGS)
 {
-	bytea	   *result = reveal(fcinfo);
+	bytea *result = reveal(fcinfo);
 
 	if (result == NULL)
 		PG_RETURN_NULL();
 	if (!pg_verifymbstr(VARDATA(result), (int) VARSIZE(result) - VARHDRSZ, true))
-		ereport(ERROR,
-				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-				 errmsg("the sealed value is not text in this database's encoding"),
-				 errhint("Use laras.reveal_bytes.")));
+		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+						errmsg("the sealed value is not text in this database's encoding"),
+						errhint("Use laras.reveal_bytes.")));
 	PG_RETURN_TEXT_P((text *) result);
 }
 
 Datum
 laras_reveal_bytes(PG_FUNCTION_ARGS)
 {
-	bytea	   *result = reveal(fcinfo);
+	bytea *result = reveal(fcinfo);
 
 	if (result == NULL)
 		PG_RETURN_NULL();
@@ -165,13 +162,11 @@ laras_reveal_bytes(PG_FUNCTION_ARGS)
 Datum
 laras_show_key_state(PG_FUNCTION_ARGS)
 {
-	int64		slot = PG_GETARG_INT64(0);
+	int64 slot = PG_GETARG_INT64(0);
 
 	if (slot < 0 || slot > PG_UINT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("slot is out of range"),
-				 errdetail("Slots are numbers from 0 to 4294967295.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("slot is out of range"),
+						errdetail("Slots are numbers from 0 to 4294967295.")));
 	PG_RETURN_TEXT_P(cstring_to_text(laras_key_state_name(laras_key_state((uint32) slot))));
 }
 
@@ -180,7 +175,7 @@ Datum
 laras_show_public_key(PG_FUNCTION_ARGS)
 {
 	LarasVault *v = laras_vault_here();
-	bytea	   *result;
+	bytea *result;
 
 	if (v == NULL || pg_atomic_read_u32(&v->known) == 0)
 		laras_vault_raise_closed(v);
@@ -194,7 +189,7 @@ laras_show_public_key(PG_FUNCTION_ARGS)
 static Datum
 bytes_datum(const uint8 *p, size_t n)
 {
-	bytea	   *result = palloc(VARHDRSZ + n);
+	bytea *result = palloc(VARHDRSZ + n);
 
 	SET_VARSIZE(result, VARHDRSZ + n);
 	memcpy(VARDATA(result), p, n);
@@ -205,21 +200,21 @@ bytes_datum(const uint8 *p, size_t n)
 Datum
 laras_describe_sealed(PG_FUNCTION_ARGS)
 {
-	bytea	   *value = PG_GETARG_BYTEA_PP(0);
+	bytea *value = PG_GETARG_BYTEA_PP(0);
 	const uint8 *data = (const uint8 *) VARDATA_ANY(value);
-	size_t		len = VARSIZE_ANY_EXHDR(value);
-	size_t		nonce_at;
+	size_t len = VARSIZE_ANY_EXHDR(value);
+	size_t nonce_at;
 	LarasSealedHeader h;
-	TupleDesc	desc;
-	Datum		values[9];
-	bool		nulls[9] = {false};
+	TupleDesc desc;
+	Datum values[9];
+	bool nulls[9] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	if (!laras_sealed_parse(data, len, &h))
 		refuse_input();
-	nonce_at = h.suite == LARAS_SUITE_BOX ? LARAS_SEALED_BOX_HEADER - LARAS_GCM_NONCE_LEN :
-		LARAS_SEALED_VALUE_HEADER - LARAS_GCM_NONCE_LEN;
+	nonce_at = h.suite == LARAS_SUITE_BOX ? LARAS_SEALED_BOX_HEADER - LARAS_GCM_NONCE_LEN
+										  : LARAS_SEALED_VALUE_HEADER - LARAS_GCM_NONCE_LEN;
 	values[0] = Int32GetDatum(data[0]);
 	values[1] = Int32GetDatum(h.suite);
 	values[2] = CStringGetTextDatum("A256GCM");

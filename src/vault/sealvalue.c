@@ -42,11 +42,10 @@ raise_crypto(const char *what)
 static void
 raise_destroyed(void)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the key of this subject has been destroyed"),
-			 errdetail("Nothing can be sealed or looked up under a destroyed key."),
-			 errhidestmt(true)));
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg("the key of this subject has been destroyed"),
+					errdetail("Nothing can be sealed or looked up under a destroyed key."),
+					errhidestmt(true)));
 }
 
 static void
@@ -62,13 +61,12 @@ raise_misplaced(const char *what)
 static bytea *
 new_value(uint8 suite, size_t n, size_t *size)
 {
-	bytea	   *result;
+	bytea *result;
 
 	*size = n <= LARAS_SEALED_MAX_PLAIN ? laras_sealed_size(suite, n) : 0;
 	if (*size == 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("value is too long to be sealed"),
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("value is too long to be sealed"),
 				 errdetail("At most 16 MB are sealed in one value.")));
 	result = palloc(VARHDRSZ + *size);
 	SET_VARSIZE(result, VARHDRSZ + *size);
@@ -86,45 +84,45 @@ fill_header(LarasVault *v, LarasSealedHeader *h, uint8 suite, uint16 field, uint
 }
 
 bytea *
-laras_seal(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row_id,
-		   const void *p, size_t n)
+laras_seal(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row_id, const void *p,
+		   size_t n)
 {
 	LarasVault *v = open_vault();
 	LarasSealedHeader h;
 	const uint8 *key;
-	bytea	   *result;
-	size_t		size;
+	bytea *result;
+	size_t size;
 
 	result = new_value(LARAS_SUITE_VALUE, n, &size);
 	key = laras_derived_key(v, LARAS_USE_SEAL, w, s);
 	if (key == NULL)
 		raise_destroyed();
 	fill_header(v, &h, LARAS_SUITE_VALUE, field, w, s);
-	if (!laras_sealed_seal(key, &h, workspace_id, row_id, p == NULL ? "" : p, n,
-						   NULL, (uint8 *) VARDATA(result)))
+	if (!laras_sealed_seal(key, &h, workspace_id, row_id, p == NULL ? "" : p, n, NULL,
+						   (uint8 *) VARDATA(result)))
 		raise_crypto("sealing a value");
 	return result;
 }
 
 bytea *
-laras_seal_cstring(uint32 w, uint32 s, uint16 field, int64 workspace_id,
-				   int64 row_id, const char *text)
+laras_seal_cstring(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row_id,
+				   const char *text)
 {
 	return laras_seal(w, s, field, workspace_id, row_id, text, strlen(text));
 }
 
 bytea *
-laras_seal_token(uint32 w, uint32 s, uint16 field, int64 workspace_id,
-				 int64 row_id, const void *p, size_t n)
+laras_seal_token(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row_id, const void *p,
+				 size_t n)
 {
 	LarasVault *v = open_vault();
 	LarasSealedHeader h;
-	uint8		first[LARAS_KEY_LEN];
-	uint8		second[LARAS_KEY_LEN];
-	uint8		prk[LARAS_KEY_LEN];
-	bytea	   *result;
-	size_t		size;
-	bool		ok;
+	uint8 first[LARAS_KEY_LEN];
+	uint8 second[LARAS_KEY_LEN];
+	uint8 prk[LARAS_KEY_LEN];
+	bytea *result;
+	size_t size;
+	bool ok;
 
 	result = new_value(LARAS_SUITE_BOX, n, &size);
 	if (!laras_slot_secret(v, w, first) || !laras_slot_secret(v, s, second))
@@ -134,8 +132,8 @@ laras_seal_token(uint32 w, uint32 s, uint16 field, int64 workspace_id,
 	}
 	fill_header(v, &h, LARAS_SUITE_BOX, field, w, s);
 	ok = laras_derive_prk(first, second, prk) &&
-		laras_box_seal(prk, v->keyring.uuid, v->keyring.courier_public, &h, workspace_id, row_id,
-					   p == NULL ? "" : p, n, NULL, NULL, (uint8 *) VARDATA(result));
+		 laras_box_seal(prk, v->keyring.uuid, v->keyring.courier_public, &h, workspace_id, row_id,
+						p == NULL ? "" : p, n, NULL, NULL, (uint8 *) VARDATA(result));
 	laras_wipe(first, sizeof(first));
 	laras_wipe(second, sizeof(second));
 	laras_wipe(prk, sizeof(prk));
@@ -149,14 +147,14 @@ laras_seal_token(uint32 w, uint32 s, uint16 field, int64 workspace_id,
  * is bound. Raises LRK05; never reads the ciphertext.
  */
 static void
-check_place(LarasVault *v, const uint8 *data, size_t n, uint8 suite,
-			int64 workspace_id, uint16 field, LarasSealedHeader *h)
+check_place(LarasVault *v, const uint8 *data, size_t n, uint8 suite, int64 workspace_id,
+			uint16 field, LarasSealedHeader *h)
 {
 	if (!laras_sealed_parse(data, n, h))
 		raise_misplaced("not the form of a sealed value");
 	if (h->suite != suite)
-		raise_misplaced(suite == LARAS_SUITE_VALUE ?
-						"sealed for the courier alone" : "not sealed for the courier");
+		raise_misplaced(suite == LARAS_SUITE_VALUE ? "sealed for the courier alone"
+												   : "not sealed for the courier");
 	if (h->field != field)
 		raise_misplaced("sealed for another column");
 	if (h->keyring != v->index)
@@ -177,30 +175,31 @@ static void
 refuse_maintenance(void)
 {
 	if (unlikely(InSecurityRestrictedOperation()))
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_REVEAL_IN_MAINTENANCE),
-				 errmsg("sealed content is not revealed to maintenance commands"),
-				 errdetail("ANALYZE, indexes, statistics and materialized views would store it in clear.")));
+		ereport(
+			ERROR,
+			(errcode(LARAS_ERRCODE_REVEAL_IN_MAINTENANCE),
+			 errmsg("sealed content is not revealed to maintenance commands"),
+			 errdetail(
+				 "ANALYZE, indexes, statistics and materialized views would store it in clear.")));
 	if (unlikely(!laras_standby_reveal && RecoveryInProgress()))
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_VAULT_CLOSED),
-				 errmsg("sealed content is not revealed on a standby"),
-				 errhint("Set laras.standby_reveal to allow it.")));
+		ereport(ERROR, (errcode(LARAS_ERRCODE_VAULT_CLOSED),
+						errmsg("sealed content is not revealed on a standby"),
+						errhint("Set laras.standby_reveal to allow it.")));
 }
 
 LarasOpen
-laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field,
-		   char **out, size_t *n)
+laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+		   size_t *n)
 {
 	LarasVault *v;
 	struct varlena *flat = pg_detoast_datum_packed((struct varlena *) value);
 	const uint8 *data = (const uint8 *) VARDATA_ANY(flat);
-	size_t		len = VARSIZE_ANY_EXHDR(flat);
+	size_t len = VARSIZE_ANY_EXHDR(flat);
 	LarasSealedHeader h;
 	LarasSealedPlace place = {workspace_id, row_id, field};
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	const uint8 *key;
-	char	   *plain;
+	char *plain;
 
 	*out = NULL;
 	*n = 0;
@@ -225,22 +224,22 @@ laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field,
 }
 
 LarasOpen
-laras_open_token(const bytea *value, int64 workspace_id, int64 row_id,
-				 uint16 field, char **out, size_t *n)
+laras_open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+				 size_t *n)
 {
 	LarasVault *v = open_vault();
 	struct varlena *flat = pg_detoast_datum_packed((struct varlena *) value);
 	const uint8 *data = (const uint8 *) VARDATA_ANY(flat);
-	size_t		len = VARSIZE_ANY_EXHDR(flat);
+	size_t len = VARSIZE_ANY_EXHDR(flat);
 	LarasSealedHeader h;
 	LarasSealedPlace place = {workspace_id, row_id, field};
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	const uint8 *seed = laras_courier_seed(v);
-	uint8		first[LARAS_KEY_LEN];
-	uint8		second[LARAS_KEY_LEN];
-	uint8		prk[LARAS_KEY_LEN];
-	char	   *plain;
-	bool		ok;
+	uint8 first[LARAS_KEY_LEN];
+	uint8 second[LARAS_KEY_LEN];
+	uint8 prk[LARAS_KEY_LEN];
+	char *plain;
+	bool ok;
 
 	*out = NULL;
 	*n = 0;
@@ -267,13 +266,13 @@ laras_open_token(const bytea *value, int64 workspace_id, int64 row_id,
 	/* a client's own box lies within ours: open that layer too */
 	if (laras_is_transport_text(plain, *n))
 	{
-		uint8	   *box = palloc(*n);
-		size_t		boxlen;
-		size_t		inner;
+		uint8 *box = palloc(*n);
+		size_t boxlen;
+		size_t inner;
 
 		ok = laras_transport_decode(plain, *n, box, &boxlen) &&
-			laras_transport_open(v->keyring.uuid, seed, v->keyring.courier_public, box, boxlen,
-								 (uint8 *) plain, &inner, &err);
+			 laras_transport_open(v->keyring.uuid, seed, v->keyring.courier_public, box, boxlen,
+								  (uint8 *) plain, &inner, &err);
 		pfree(box);
 		if (!ok)
 		{
@@ -318,8 +317,8 @@ laras_sealed_workspace_slot(const bytea *value)
  */
 
 static void
-hash_value(LarasKeyUse use, uint32 w, uint8 kind, const char *channel,
-		   const char *value, size_t n, uint8 out[LARAS_INDEX_BYTES])
+hash_value(LarasKeyUse use, uint32 w, uint8 kind, const char *channel, const char *value, size_t n,
+		   uint8 out[LARAS_INDEX_BYTES])
 {
 	LarasVault *v = open_vault();
 	const uint8 *key = laras_derived_key(v, use, w, LARAS_SLOT_PLATFORM);
@@ -336,10 +335,9 @@ hash_value(LarasKeyUse use, uint32 w, uint8 kind, const char *channel,
 }
 
 static bytea *
-hash_bytea(LarasKeyUse use, uint32 w, uint8 kind, const char *channel,
-		   const char *value, size_t n)
+hash_bytea(LarasKeyUse use, uint32 w, uint8 kind, const char *channel, const char *value, size_t n)
 {
-	bytea	   *result = palloc(VARHDRSZ + LARAS_INDEX_BYTES);
+	bytea *result = palloc(VARHDRSZ + LARAS_INDEX_BYTES);
 
 	SET_VARSIZE(result, VARHDRSZ + LARAS_INDEX_BYTES);
 	hash_value(use, w, kind, channel, value, n, (uint8 *) VARDATA(result));
@@ -347,8 +345,8 @@ hash_bytea(LarasKeyUse use, uint32 w, uint8 kind, const char *channel,
 }
 
 void
-laras_blind_index(uint32 w, uint8 kind, const char *channel, const char *value,
-				  size_t n, uint8 out[LARAS_INDEX_BYTES])
+laras_blind_index(uint32 w, uint8 kind, const char *channel, const char *value, size_t n,
+				  uint8 out[LARAS_INDEX_BYTES])
 {
 	hash_value(LARAS_USE_INDEX, w, kind, channel, value, n, out);
 }
@@ -399,8 +397,8 @@ laras_authorizer_bytea(uint8 kind, const char *channel, const char *value, size_
 }
 
 void
-laras_optout_hash(uint32 w, uint8 kind, const char *channel, const char *value,
-				  size_t n, uint8 out[LARAS_INDEX_BYTES])
+laras_optout_hash(uint32 w, uint8 kind, const char *channel, const char *value, size_t n,
+				  uint8 out[LARAS_INDEX_BYTES])
 {
 	hash_value(LARAS_USE_OPTOUT, w, kind, channel, value, n, out);
 }
@@ -416,7 +414,7 @@ laras_callback_mac(uint32 w, const void *p, size_t n, uint8 out[32])
 {
 	LarasVault *v = open_vault();
 	const uint8 *key = laras_derived_key(v, LARAS_USE_CALLBACK, w, LARAS_SLOT_PLATFORM);
-	LarasPiece	piece = {p, n};
+	LarasPiece piece = {p, n};
 
 	if (key == NULL)
 		raise_destroyed();

@@ -22,11 +22,11 @@
 #include "vault/vaultshared.h"
 #include "worker/worker.h"
 
-#define LEASE_WAIT_MS	10000
+#define LEASE_WAIT_MS 10000
 
 typedef struct Leased
 {
-	uint32		slot;
+	uint32 slot;
 	SubTransactionId subid;
 } Leased;
 
@@ -41,7 +41,7 @@ static bool callbacks_registered = false;
 static void
 reserve_orphan(LarasVault *v)
 {
-	bool		room;
+	bool room;
 
 	LWLockAcquire(v->orphan_lock, LW_EXCLUSIVE);
 	room = v->orphans_reserved + v->norphans < LARAS_VAULT_ORPHANS;
@@ -49,11 +49,9 @@ reserve_orphan(LarasVault *v)
 		v->orphans_reserved++;
 	LWLockRelease(v->orphan_lock);
 	if (!room)
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_NO_SLOT),
-				 errmsg("no free key slot is in sync"),
-				 errdetail("Open transactions hold %d key slots.", LARAS_VAULT_ORPHANS),
-				 errhint("Commit in smaller batches.")));
+		ereport(ERROR, (errcode(LARAS_ERRCODE_NO_SLOT), errmsg("no free key slot is in sync"),
+						errdetail("Open transactions hold %d key slots.", LARAS_VAULT_ORPHANS),
+						errhint("Commit in smaller batches.")));
 }
 
 /* The first n reserved slots of the list become orphans, or are let go. */
@@ -85,26 +83,23 @@ transaction_event(XactEvent event, void *arg)
 				settle(leased_vault, &leased[i].slot, 1, true);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot PREPARE a transaction that makes keys")));
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("cannot PREPARE a transaction that makes keys")));
 			break;
 		default:
 			return;
 	}
-	leased = NULL;				/* went with TopTransactionContext */
+	leased = NULL; /* went with TopTransactionContext */
 	nleased = leased_size = 0;
 	leased_vault = NULL;
 }
 
 static void
-subtransaction_event(SubXactEvent event, SubTransactionId mine,
-					 SubTransactionId parent, void *arg)
+subtransaction_event(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
-	uint32		n = 0;
+	uint32 n = 0;
 
-	if (nleased == 0 ||
-		(event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB))
+	if (nleased == 0 || (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB))
 		return;
 	for (uint32 i = 0; i < nleased; i++)
 	{
@@ -147,7 +142,7 @@ make_room(void)
 static bool
 take_position(LarasVault *v, uint64 *position, bool *low)
 {
-	bool		taken = false;
+	bool taken = false;
 
 	SpinLockAcquire(&v->lease_lock);
 	if (v->lease_next < v->lease_until)
@@ -165,15 +160,14 @@ laras_slot_lease(void)
 {
 	LarasVault *v = laras_vault_here();
 	TimestampTz until;
-	uint64		position;
-	uint32		slot;
-	bool		low;
-	bool		asked = false;
+	uint64 position;
+	uint32 slot;
+	bool low;
+	bool asked = false;
 
 	if (IsInParallelMode())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("cannot make a key during a parallel operation")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+						errmsg("cannot make a key during a parallel operation")));
 	PreventCommandIfReadOnly("making a key");
 	PreventCommandDuringRecovery("making a key");
 	laras_vault_require_open();
@@ -190,10 +184,11 @@ laras_slot_lease(void)
 			if (ConditionVariableTimedSleep(&v->lease_moved, 100, PG_WAIT_EXTENSION) &&
 				GetCurrentTimestamp() >= until)
 				ereport(ERROR,
-						(errcode(LARAS_ERRCODE_NO_SLOT),
-						 errmsg("no free key slot is in sync"),
-						 errdetail("The vault worker has leased none within %d seconds.", LEASE_WAIT_MS / 1000),
-						 errhint("Check that the vault worker runs and that the mirrors have room.")));
+						(errcode(LARAS_ERRCODE_NO_SLOT), errmsg("no free key slot is in sync"),
+						 errdetail("The vault worker has leased none within %d seconds.",
+								   LEASE_WAIT_MS / 1000),
+						 errhint(
+							 "Check that the vault worker runs and that the mirrors have room.")));
 			if (laras_vault_phase(v) != LARAS_VAULT_OPEN)
 				laras_vault_raise_closed(v);
 			asked = true;

@@ -30,37 +30,37 @@
 #define LARAS_VAULT_H
 
 #include "datatype/timestamp.h"
-#include "vault/numbers.h"		/* fields, index kinds, LARAS_REASON_... */
+#include "vault/numbers.h" /* fields, index kinds, LARAS_REASON_... */
 #include "worker/worker.h"
 
 /* the platform's own slots, never leased and never swept */
-#define LARAS_SLOT_PLATFORM		0	/* P */
-#define LARAS_SLOT_COURIER		1	/* the courier's private seed */
+#define LARAS_SLOT_PLATFORM 0 /* P */
+#define LARAS_SLOT_COURIER 1  /* the courier's private seed */
 
 /* length of every blind index and of every keyed hash in this header */
-#define LARAS_INDEX_BYTES		16
+#define LARAS_INDEX_BYTES 16
 
 /* what became of an attempt to open a value */
 typedef enum LarasOpen
 {
-	LARAS_OPENED,				/* *out and *n are set */
-	LARAS_OPEN_DESTROYED		/* W or S is destroyed: *out NULL, *n 0 */
+	LARAS_OPENED,        /* *out and *n are set */
+	LARAS_OPEN_DESTROYED /* W or S is destroyed: *out NULL, *n 0 */
 } LarasOpen;
 
 /* what a slot is; the names of SQL's laras.key_state() in the same order */
 typedef enum LarasKeyState
 {
-	LARAS_KEY_UNUSED,			/* made, not leased yet */
+	LARAS_KEY_UNUSED, /* made, not leased yet */
 	LARAS_KEY_LIVE,
 	LARAS_KEY_DESTROYED,
-	LARAS_KEY_DAMAGED,			/* neither opens nor is a valid mark */
-	LARAS_KEY_ABSENT			/* no slab holds this number */
+	LARAS_KEY_DAMAGED, /* neither opens nor is a valid mark */
+	LARAS_KEY_ABSENT   /* no slab holds this number */
 } LarasKeyState;
 
 typedef enum LarasTimeSlotKind
 {
-	LARAS_TIME_SLOT_HOUR,		/* raw webhook bodies */
-	LARAS_TIME_SLOT_WEEK		/* quarantined bodies */
+	LARAS_TIME_SLOT_HOUR, /* raw webhook bodies */
+	LARAS_TIME_SLOT_WEEK  /* quarantined bodies */
 } LarasTimeSlotKind;
 
 /* ------------------------------------------------------------------ state */
@@ -115,8 +115,7 @@ extern uint32 laras_slot_lease(void);
  * slot of a workspace that is just being made, bind it first.
  * A slot that two persons share has one row each ("group"; rule any).
  */
-extern void laras_key_owner_add(int64 workspace_id, uint32 slot,
-								const char *kind, int64 owner_id);
+extern void laras_key_owner_add(int64 workspace_id, uint32 slot, const char *kind, int64 owner_id);
 
 /*
  * The hour or week slot of that moment (by the product's clock, usually
@@ -132,7 +131,7 @@ extern uint32 laras_time_slot(LarasTimeSlotKind kind, TimestampTz at);
  * have events that are not applied? Such an hour is spared, up to 7 days.
  * Called by the vault worker in a transaction as laras_worker, bound to all.
  */
-extern bool (*laras_hour_in_use) (int64 hour);
+extern bool (*laras_hour_in_use)(int64 hour);
 
 /* ---------------------------------------------------------- sealed values */
 
@@ -145,13 +144,11 @@ extern bool (*laras_hour_in_use) (int64 hour);
  * 55000 (object_not_in_prerequisite_state) when w or s is destroyed, which a
  * writer that lost a race with an erasure must expect; 54000 above 16 MB.
  */
-extern bytea *laras_seal(uint32 w, uint32 s, uint16 field,
-						 int64 workspace_id, int64 row_id,
+extern bytea *laras_seal(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row_id,
 						 const void *p, size_t n);
 
 /* laras_seal of a C string */
-extern bytea *laras_seal_cstring(uint32 w, uint32 s, uint16 field,
-								 int64 workspace_id, int64 row_id,
+extern bytea *laras_seal_cstring(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row_id,
 								 const char *text);
 
 /*
@@ -164,8 +161,8 @@ extern bytea *laras_seal_cstring(uint32 w, uint32 s, uint16 field,
  * maintenance command. v may be toasted. Suite-2 values are refused with
  * LRK05: use laras_open_token in the courier.
  */
-extern LarasOpen laras_open(const bytea *v, int64 workspace_id, int64 row_id,
-							uint16 field, char **out, size_t *n);
+extern LarasOpen
+laras_open(const bytea *v, int64 workspace_id, int64 row_id, uint16 field, char **out, size_t *n);
 
 /* the subject slot that a value names, to find who owns it; raises LRK05 on a malformed value */
 extern uint32 laras_sealed_subject(const bytea *v);
@@ -177,8 +174,7 @@ extern uint32 laras_sealed_workspace_slot(const bytea *v);
  * everybody can seal, only the courier opens. Same arguments and errors as
  * laras_seal.
  */
-extern bytea *laras_seal_token(uint32 w, uint32 s, uint16 field,
-							   int64 workspace_id, int64 row_id,
+extern bytea *laras_seal_token(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row_id,
 							   const void *p, size_t n);
 
 /*
@@ -199,8 +195,8 @@ extern uint64 laras_vault_generation(void);
  * client, see public_key()) has both layers opened. Same answers and errors
  * as laras_open. The caller wipes *out with OPENSSL_cleanse.
  */
-extern LarasOpen laras_open_token(const bytea *v, int64 workspace_id, int64 row_id,
-								  uint16 field, char **out, size_t *n);
+extern LarasOpen laras_open_token(const bytea *v, int64 workspace_id, int64 row_id, uint16 field,
+								  char **out, size_t *n);
 
 /*
  * The bytes of a live slot as they lie in the keyring, wrapped: what a
@@ -214,8 +210,9 @@ extern bool laras_slot_copy(uint32 slot, uint8 out[64]);
  * laras_open_token with such a copy in place of the subject's slot. In the
  * courier only. False where it does not open. Raises nothing but out of memory.
  */
-extern bool laras_open_token_from_copy(const bytea *v, int64 workspace_id, int64 row_id, uint16 field,
-									   const uint8 slot_copy[64], char **out, size_t *n);
+extern bool
+laras_open_token_from_copy(const bytea *v, int64 workspace_id, int64 row_id, uint16 field,
+						   const uint8 slot_copy[64], char **out, size_t *n);
 
 /* ------------------------------------------------- blind indexes and hashes */
 
@@ -225,34 +222,32 @@ extern bool laras_open_token_from_copy(const bytea *v, int64 workspace_id, int64
  * to 12, 32 and 34 (a provider's ids are unique only there) and must be NULL
  * for the others. Raises LRK01, LRK03, LRK04, and 55000 if w is destroyed.
  */
-extern void laras_blind_index(uint32 w, uint8 kind, const char *channel,
-							  const char *value, size_t n,
-							  uint8 out[LARAS_INDEX_BYTES]);
+extern void laras_blind_index(uint32 w, uint8 kind, const char *channel, const char *value,
+							  size_t n, uint8 out[LARAS_INDEX_BYTES]);
 /* the same as a palloc'd bytea, ready as a parameter */
-extern bytea *laras_index_bytea(uint32 w, uint8 kind, const char *channel,
-								const char *value, size_t n);
+extern bytea *
+laras_index_bytea(uint32 w, uint8 kind, const char *channel, const char *value, size_t n);
 
 /*
  * Hashes under the platform's secret, for look-ups made before a workspace is
  * known: routing of webhooks by account id, log-in by email, the person who
  * authorised a connection. Same form and errors as a blind index.
  */
-extern void laras_route_hash(uint8 kind, const char *channel, const char *value,
-							 size_t n, uint8 out[LARAS_INDEX_BYTES]);
-extern void laras_login_hash(uint8 kind, const char *channel, const char *value,
-							 size_t n, uint8 out[LARAS_INDEX_BYTES]);
-extern void laras_authorizer_hash(uint8 kind, const char *channel, const char *value,
-								  size_t n, uint8 out[LARAS_INDEX_BYTES]);
+extern void laras_route_hash(uint8 kind, const char *channel, const char *value, size_t n,
+							 uint8 out[LARAS_INDEX_BYTES]);
+extern void laras_login_hash(uint8 kind, const char *channel, const char *value, size_t n,
+							 uint8 out[LARAS_INDEX_BYTES]);
+extern void laras_authorizer_hash(uint8 kind, const char *channel, const char *value, size_t n,
+								  uint8 out[LARAS_INDEX_BYTES]);
 extern bytea *laras_route_bytea(uint8 kind, const char *channel, const char *value, size_t n);
 extern bytea *laras_login_bytea(uint8 kind, const char *channel, const char *value, size_t n);
 extern bytea *laras_authorizer_bytea(uint8 kind, const char *channel, const char *value, size_t n);
 
 /* the suppression list: survives the contact, dies with the workspace */
-extern void laras_optout_hash(uint32 w, uint8 kind, const char *channel,
-							  const char *value, size_t n,
-							  uint8 out[LARAS_INDEX_BYTES]);
-extern bytea *laras_optout_bytea(uint32 w, uint8 kind, const char *channel,
-								 const char *value, size_t n);
+extern void laras_optout_hash(uint32 w, uint8 kind, const char *channel, const char *value,
+							  size_t n, uint8 out[LARAS_INDEX_BYTES]);
+extern bytea *
+laras_optout_bytea(uint32 w, uint8 kind, const char *channel, const char *value, size_t n);
 
 /*
  * MAC over n bytes under K_callback(W): what a provider echoes in
@@ -262,8 +257,7 @@ extern bytea *laras_optout_bytea(uint32 w, uint8 kind, const char *channel,
 extern void laras_callback_mac(uint32 w, const void *p, size_t n, uint8 out[32]);
 
 /* the salt of one committed evidence field (keys, section 11) */
-extern void laras_evidence_salt(uint32 w, uint32 s, int64 entry_id,
-								uint16 fieldno, uint8 out[32]);
+extern void laras_evidence_salt(uint32 w, uint32 s, int64 entry_id, uint16 fieldno, uint8 out[32]);
 
 /* ------------------------------------------------------------- destruction */
 
@@ -282,8 +276,8 @@ extern void laras_evidence_salt(uint32 w, uint32 s, int64 entry_id,
  * when no mirror can be written (nothing is committed then). A slot whose slab
  * is lost is journalled all the same, so that a slab that comes back dies.
  */
-extern void laras_destroy_slot(int64 workspace_id, uint32 slot,
-							   LarasDestroyReason reason, const uint8 order[16]);
+extern void laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
+							   const uint8 order[16]);
 
 /* 16 random bytes for the order argument above */
 extern void laras_new_order(uint8 order[16]);
@@ -304,4 +298,4 @@ extern void laras_vault_before_utility(const LarasUtility *utility);
 extern LarasTurn laras_vault_turn(void);
 extern void laras_vault_stop(int code);
 
-#endif							/* LARAS_VAULT_H */
+#endif /* LARAS_VAULT_H */

@@ -18,10 +18,10 @@
 #include "vault/vaultwork.h"
 #include "worker/worker.h"
 
-#define SLABS_OF_WINDOW		16
-#define SLOTS_OF_WINDOW		65536
-#define LEASES_IN_STOCK		(2 * LARAS_LEASE_STEP)
-#define ORPHANS_AT_ONCE		1024
+#define SLABS_OF_WINDOW 16
+#define SLOTS_OF_WINDOW 65536
+#define LEASES_IN_STOCK (2 * LARAS_LEASE_STEP)
+#define ORPHANS_AT_ONCE 1024
 
 void
 laras_vault_flush_mirrors(void)
@@ -31,8 +31,8 @@ laras_vault_flush_mirrors(void)
 	LarasMirrorMask usable;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasMirrors *m;
-	uint64		last = pg_atomic_read_u64(&v->journal_last);
-	bool		behind = false;
+	uint64 last = pg_atomic_read_u64(&v->journal_last);
+	bool behind = false;
 
 	for (int i = 0; i < v->nmirrors; i++)
 	{
@@ -63,7 +63,8 @@ laras_vault_flush_mirrors(void)
 
 /* Mirrors that failed lose their place; false when none is left of mask. */
 static bool
-keep_in_sync(LarasVaultWork *w, LarasMirrorMask wanted, LarasMirrorMask done, const LarasKeyError *err)
+keep_in_sync(LarasVaultWork *w, LarasMirrorMask wanted, LarasMirrorMask done,
+			 const LarasKeyError *err)
 {
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -80,10 +81,11 @@ laras_vault_lease_ahead(LarasKeyError *err)
 	LarasVault *v = w->v;
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
 	LarasMirrorMask done;
-	LarasLease	lease = w->lease;
-	uint64		stock;
-	uint64		capacity = (uint64) (pg_atomic_read_u32(&v->slabs_made) / SLABS_OF_WINDOW) * SLOTS_OF_WINDOW;
-	uint64		steps;
+	LarasLease lease = w->lease;
+	uint64 stock;
+	uint64 capacity =
+		(uint64) (pg_atomic_read_u32(&v->slabs_made) / SLABS_OF_WINDOW) * SLOTS_OF_WINDOW;
+	uint64 steps;
 
 	SpinLockAcquire(&v->lease_lock);
 	stock = v->lease_until - v->lease_next;
@@ -118,19 +120,20 @@ laras_vault_slabs_ahead(LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
-	uint32		made = pg_atomic_read_u32(&v->slabs_made);
-	uint32		limit = v->max_slots / LARAS_SLOTS_PER_SLAB - LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB;
-	uint32		used = (uint32) (w->lease.next_position / SLOTS_OF_WINDOW) * SLABS_OF_WINDOW;
-	uint32		wanted = used + Max(laras_keyring_slabs_ahead, SLABS_OF_WINDOW);
+	uint32 made = pg_atomic_read_u32(&v->slabs_made);
+	uint32 limit =
+		v->max_slots / LARAS_SLOTS_PER_SLAB - LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB;
+	uint32 used = (uint32) (w->lease.next_position / SLOTS_OF_WINDOW) * SLABS_OF_WINDOW;
+	uint32 wanted = used + Max(laras_keyring_slabs_ahead, SLABS_OF_WINDOW);
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
 	LarasWrapSet wraps;
 	const uint8 *wrap;
-	uint16		epoch = v->keyring.current_epoch;
-	int			dirfds[LARAS_MAX_MIRRORS];
-	int			places[LARAS_MAX_MIRRORS];
-	int			n = 0;
-	uint32		number = LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB + made;
-	bool		ok;
+	uint16 epoch = v->keyring.current_epoch;
+	int dirfds[LARAS_MAX_MIRRORS];
+	int places[LARAS_MAX_MIRRORS];
+	int n = 0;
+	uint32 number = LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB + made;
+	bool ok;
 
 	wanted = Min((wanted + SLABS_OF_WINDOW - 1) / SLABS_OF_WINDOW * SLABS_OF_WINDOW, limit);
 	if (made >= wanted || laras_vault_phase(v) == LARAS_VAULT_CLOSED)
@@ -155,9 +158,8 @@ laras_vault_slabs_ahead(LarasKeyError *err)
 	}
 	LARAS_FAULT("slab.before");
 	/* the window's first slab and all up to this one: those that exist are left alone */
-	ok = laras_keyring_grow(dirfds, n, &v->keyring, epoch, wrap,
-							number - number % SLABS_OF_WINDOW, number % SLABS_OF_WINDOW + 1,
-							laras_unix_now(), err);
+	ok = laras_keyring_grow(dirfds, n, &v->keyring, epoch, wrap, number - number % SLABS_OF_WINDOW,
+							number % SLABS_OF_WINDOW + 1, laras_unix_now(), err);
 	laras_wipe(&wraps, sizeof(wraps));
 	if (!ok)
 	{
@@ -169,7 +171,7 @@ laras_vault_slabs_ahead(LarasKeyError *err)
 	}
 	for (int i = 0; i < n; i++)
 	{
-		LarasSlab	slab = LARAS_SLAB_CLOSED;
+		LarasSlab slab = LARAS_SLAB_CLOSED;
 
 		if (laras_slab_open(dirfds[i], w->m.keyring, w->number, number, false, &slab, err))
 		{
@@ -188,8 +190,8 @@ bool
 laras_vault_journal_ahead(LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;
-	uint32		number = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&w->v->journal_last) + 1);
-	bool		ok = true;
+	uint32 number = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&w->v->journal_last) + 1);
+	bool ok = true;
 
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -197,7 +199,7 @@ laras_vault_journal_ahead(LarasKeyError *err)
 			continue;
 		for (uint32 n = number; n <= number + 1; n++)
 		{
-			char		name[LARAS_JOURNAL_NAME_LEN];
+			char name[LARAS_JOURNAL_NAME_LEN];
 
 			laras_journal_name(n, name);
 			if (!laras_file_exists(w->m.mirror[i].dirfd, name) &&
@@ -220,10 +222,10 @@ laras_vault_destroy_now(const uint32 *slots, const uint8 (*orders)[LARAS_ORDER_L
 	LarasMirrorMask usable;
 	LarasMirrors *m;
 	LarasJournalRecord *recs;
-	uint32		todo = 0;
-	uint64		seq;
-	int64		now = laras_unix_now();
-	bool		written = false;
+	uint32 todo = 0;
+	uint64 seq;
+	int64 now = laras_unix_now();
+	bool written = false;
 
 	recs = palloc0(sizeof(LarasJournalRecord) * Max(n, 1));
 	for (uint32 i = 0; i < n; i++)
@@ -249,7 +251,8 @@ laras_vault_destroy_now(const uint32 *slots, const uint8 (*orders)[LARAS_ORDER_L
 	if (m == NULL || !laras_ring_reserve(v, todo))
 	{
 		pfree(recs);
-		return m == NULL ? false : laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "no mirror is in sync");
+		return m == NULL ? false
+						 : laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "no mirror is in sync");
 	}
 	for (uint32 i = 0; i < todo; i++)
 		laras_bit_set(v->destroyed, recs[i].first);
@@ -268,11 +271,11 @@ laras_vault_destroy_orphans(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
-	uint32	   *slots;
-	uint8		(*orders)[LARAS_ORDER_LEN];
-	uint8	   *reasons;
-	uint32		n;
-	uint8		order[LARAS_ORDER_LEN];
+	uint32 *slots;
+	uint8(*orders)[LARAS_ORDER_LEN];
+	uint8 *reasons;
+	uint32 n;
+	uint8 order[LARAS_ORDER_LEN];
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 
 	LWLockAcquire(v->orphan_lock, LW_SHARED);
@@ -293,7 +296,7 @@ laras_vault_destroy_orphans(void)
 		reasons[i] = LARAS_REASON_ROLLED_BACK;
 	}
 	LARAS_FAULT("orphan.before");
-	if (laras_vault_destroy_now(slots, (const uint8 (*)[LARAS_ORDER_LEN]) orders, reasons, n, &err))
+	if (laras_vault_destroy_now(slots, (const uint8(*)[LARAS_ORDER_LEN]) orders, reasons, n, &err))
 	{
 		/* only this worker takes from the list, the others append to it */
 		LWLockAcquire(v->orphan_lock, LW_EXCLUSIVE);
@@ -316,8 +319,8 @@ laras_vault_repair_slots(void)
 	LarasVault *v = w->v;
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
 	LarasWrapSet wraps;
-	uint32		slots[LARAS_VAULT_REPAIRS];
-	uint32		n;
+	uint32 slots[LARAS_VAULT_REPAIRS];
+	uint32 n;
 
 	SpinLockAcquire(&v->lease_lock);
 	n = v->nrepairs;

@@ -29,9 +29,9 @@
 #include "vault/vaultwork.h"
 #include "worker/worker.h"
 
-#define ORDERS_AT_ONCE		1000
-#define RECENT_ORDERS		256		/* journal records that the database must know */
-#define GRACE_US			(2 * USECS_PER_SEC)
+#define ORDERS_AT_ONCE 1000
+#define RECENT_ORDERS 256 /* journal records that the database must know */
+#define GRACE_US (2 * USECS_PER_SEC)
 
 LARAS_PLAN(all_orders,
 		   "SELECT d.slot, d.order_id, d.reason, d.workspace_id FROM laras.key_destruction d"
@@ -55,15 +55,13 @@ LARAS_PLAN(mark_order,
 		   " WHERE workspace_id = $1 AND order_id = $2 AND slot = $3",
 		   INT8OID, BYTEAOID, INT8OID, TEXTARRAYOID, BOOLOID);
 
-LARAS_PLAN(any_key,
-		   "SELECT 1 FROM laras.key_owner LIMIT 1");
+LARAS_PLAN(any_key, "SELECT 1 FROM laras.key_owner LIMIT 1");
 
 LARAS_PLAN(order_known,
-		   "SELECT 1 FROM laras.key_destruction d WHERE d.order_id = $1 AND d.slot = $2",
-		   BYTEAOID, INT8OID);
+		   "SELECT 1 FROM laras.key_destruction d WHERE d.order_id = $1 AND d.slot = $2", BYTEAOID,
+		   INT8OID);
 
-LARAS_PLAN(read_mark,
-		   "SELECT k.timeline, k.sweep_from FROM laras.keyring_mark k WHERE k.id = 1");
+LARAS_PLAN(read_mark, "SELECT k.timeline, k.sweep_from FROM laras.keyring_mark k WHERE k.id = 1");
 
 LARAS_PLAN(write_mark,
 		   "INSERT INTO laras.keyring_mark AS k (id, timeline, sweep_from, reason, marked_at)"
@@ -72,8 +70,7 @@ LARAS_PLAN(write_mark,
 		   " marked_at = pg_catalog.clock_timestamp()",
 		   INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(all_owners,
-		   "SELECT k.slot FROM laras.key_owner k");
+LARAS_PLAN(all_owners, "SELECT k.slot FROM laras.key_owner k");
 
 static void
 begin(const char *activity)
@@ -85,7 +82,7 @@ begin(const char *activity)
 bool
 laras_database_has_keys(void)
 {
-	bool		any;
+	bool any;
 
 	begin("looking for keys");
 	laras_spi_open();
@@ -98,7 +95,7 @@ laras_database_has_keys(void)
 static bytea *
 order_bytes(const uint8 *order)
 {
-	bytea	   *result = palloc(VARHDRSZ + LARAS_ORDER_LEN);
+	bytea *result = palloc(VARHDRSZ + LARAS_ORDER_LEN);
 
 	SET_VARSIZE(result, VARHDRSZ + LARAS_ORDER_LEN);
 	memcpy(VARDATA(result), order, LARAS_ORDER_LEN);
@@ -119,32 +116,30 @@ laras_vault_apply_database(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
-	int64		workspace = PG_INT64_MIN;
-	uint8		order[LARAS_ORDER_LEN] = {0};
-	int64		slot = -1;
-	uint64		repeated = 0;
+	int64 workspace = PG_INT64_MIN;
+	uint8 order[LARAS_ORDER_LEN] = {0};
+	int64 slot = -1;
+	uint64 repeated = 0;
 
 	for (;;)
 	{
-		uint32	   *slots = palloc(sizeof(uint32) * 10000);
-		uint8		(*orders)[LARAS_ORDER_LEN] = palloc(LARAS_ORDER_LEN * 10000);
-		uint8	   *reasons = palloc(10000);
-		uint32		n = 0;
-		uint64		rows;
+		uint32 *slots = palloc(sizeof(uint32) * 10000);
+		uint8(*orders)[LARAS_ORDER_LEN] = palloc(LARAS_ORDER_LEN * 10000);
+		uint8 *reasons = palloc(10000);
+		uint32 n = 0;
+		uint64 rows;
 		LarasKeyError err = LARAS_KEYERROR_INIT;
 
 		begin("applying key destructions");
 		laras_spi_open();
 		rows = laras_spi_read(&all_orders,
-							  (Datum[])
-							  {
-								  Int64GetDatum(workspace), PointerGetDatum(order_bytes(order)),
-								  Int64GetDatum(slot)
-							  }, NULL);
+							  (Datum[]){Int64GetDatum(workspace),
+										PointerGetDatum(order_bytes(order)), Int64GetDatum(slot)},
+							  NULL);
 		for (uint64 i = 0; i < rows; i++)
 		{
-			bool		isnull;
-			bytea	   *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+			bool isnull;
+			bytea *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
 
 			slot = laras_spi_int8(i, 1);
 			memcpy(order, VARDATA_ANY(id), LARAS_ORDER_LEN);
@@ -162,7 +157,7 @@ laras_vault_apply_database(void)
 		/* in pieces that the ring takes without putting a slower mirror aside */
 		for (uint32 at = 0; at < n; at += 4096)
 		{
-			if (!laras_vault_destroy_now(slots + at, (const uint8 (*)[LARAS_ORDER_LEN]) orders + at,
+			if (!laras_vault_destroy_now(slots + at, (const uint8(*)[LARAS_ORDER_LEN]) orders + at,
 										 reasons + at, Min(4096, n - at), &err))
 				laras_vault_raise(&err);
 			if (!laras_vault_journal_ahead(&err))
@@ -176,7 +171,8 @@ laras_vault_apply_database(void)
 			break;
 	}
 	if (repeated > 0)
-		ereport(LOG, (errmsg("laras vault: " UINT64_FORMAT " orders of the database were carried out again",
+		ereport(LOG, (errmsg("laras vault: " UINT64_FORMAT
+							 " orders of the database were carried out again",
 							 repeated)));
 	w->database_applied = true;
 }
@@ -188,19 +184,19 @@ laras_vault_apply_database(void)
 
 typedef struct Pending
 {
-	uint32		slot;
-	uint8		order[LARAS_ORDER_LEN];
-	uint8		reason;
-	int64		workspace;
-	int			verified;		/* mirrors it was read back from before */
-	LarasMirrorMask mask;		/* and now */
+	uint32 slot;
+	uint8 order[LARAS_ORDER_LEN];
+	uint8 reason;
+	int64 workspace;
+	int verified;         /* mirrors it was read back from before */
+	LarasMirrorMask mask; /* and now */
 } Pending;
 
 static int
 by_slab(const void *a, const void *b)
 {
-	uint32		x = ((const Pending *) a)->slot;
-	uint32		y = ((const Pending *) b)->slot;
+	uint32 x = ((const Pending *) a)->slot;
+	uint32 y = ((const Pending *) b)->slot;
 
 	return x < y ? -1 : x > y;
 }
@@ -209,13 +205,13 @@ by_slab(const void *a, const void *b)
 static void
 read_back(LarasVaultWork *w, int mirror, Pending *rows, uint32 n)
 {
-	LarasGrave	grave = {mirror, LARAS_SLAB_CLOSED};
+	LarasGrave grave = {mirror, LARAS_SLAB_CLOSED};
 	LarasMirrorInfo *info = &w->v->mirror[mirror];
 
 	for (uint32 i = 0; i < n; i++)
 	{
 		LarasKeyError err = LARAS_KEYERROR_INIT;
-		bool		direct = false;
+		bool direct = false;
 
 		if (!laras_bit_test(w->v->destroyed, rows[i].slot))
 			continue;
@@ -230,18 +226,19 @@ read_back(LarasVaultWork *w, int mirror, Pending *rows, uint32 n)
 		else
 		{
 			/* no mark on the medium: write it again */
-			LarasTomb	tomb;
+			LarasTomb tomb;
 
 			tomb.reason = rows[i].reason;
 			tomb.time = laras_unix_now();
 			memcpy(tomb.order, rows[i].order, LARAS_ORDER_LEN);
 			for (int other = 0; other < w->m.n; other++)
 			{
-				uint8		raw[LARAS_SLOT_LEN];
-				LarasTomb	there;
+				uint8 raw[LARAS_SLOT_LEN];
+				LarasTomb there;
 
 				if ((w->opened & ((LarasMirrorMask) 1 << other)) != 0 &&
-					laras_mirrors_look(&w->m, other, rows[i].slot, raw, &there, &err) == LARAS_SLOT_DESTROYED)
+					laras_mirrors_look(&w->m, other, rows[i].slot, raw, &there, &err) ==
+						LARAS_SLOT_DESTROYED)
 				{
 					tomb = there;
 					break;
@@ -262,8 +259,8 @@ read_back(LarasVaultWork *w, int mirror, Pending *rows, uint32 n)
 static Datum
 mirror_names(LarasVaultWork *w, LarasMirrorMask mask)
 {
-	Datum		names[LARAS_MAX_MIRRORS];
-	int			n = 0;
+	Datum names[LARAS_MAX_MIRRORS];
+	int n = 0;
 
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -281,12 +278,12 @@ laras_vault_verify_orders(void)
 	LarasVault *v = w->v;
 	LarasMirrorMask all = 0;
 	LarasMirrorMask in_sync;
-	Pending    *rows;
-	uint64		n;
-	uint32		kept = 0;
-	uint32		unset = 0;
-	uint64		left;
-	bool		complete;
+	Pending *rows;
+	uint64 n;
+	uint32 kept = 0;
+	uint32 unset = 0;
+	uint64 left;
+	bool complete;
 
 	begin("verifying key destructions");
 	laras_spi_open();
@@ -294,11 +291,11 @@ laras_vault_verify_orders(void)
 	rows = SPI_palloc(sizeof(Pending) * Max(n, 1));
 	for (uint64 i = 0; i < n; i++)
 	{
-		Pending    *row = &rows[kept];
-		bool		isnull;
-		bytea	   *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
-		int64		slot = laras_spi_int8(i, 1);
-		Datum		verified;
+		Pending *row = &rows[kept];
+		bool isnull;
+		bytea *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+		int64 slot = laras_spi_int8(i, 1);
+		Datum verified;
 
 		if (slot >= v->max_slots)
 			continue;
@@ -337,7 +334,8 @@ laras_vault_verify_orders(void)
 			LarasKeyError err = LARAS_KEYERROR_INIT;
 
 			if (!laras_bit_test(v->destroyed, rows[i].slot) &&
-				!laras_vault_destroy_now(&rows[i].slot, (const uint8 (*)[LARAS_ORDER_LEN]) &rows[i].order,
+				!laras_vault_destroy_now(&rows[i].slot,
+										 (const uint8(*)[LARAS_ORDER_LEN]) & rows[i].order,
 										 &rows[i].reason, 1, &err))
 				laras_vault_log(WARNING, &err, "repeating a key destruction");
 		}
@@ -364,14 +362,11 @@ laras_vault_verify_orders(void)
 		if (rows[i].mask == 0 || (!complete && pg_popcount32(rows[i].mask) <= rows[i].verified))
 			continue;
 		(void) laras_spi_run(&mark_order,
-							 (Datum[])
-							 {
-								 Int64GetDatum(rows[i].workspace),
-								 PointerGetDatum(order_bytes(rows[i].order)),
-								 Int64GetDatum((int64) rows[i].slot),
-								 mirror_names(w, rows[i].mask),
-								 BoolGetDatum(complete)
-							 }, NULL);
+							 (Datum[]){Int64GetDatum(rows[i].workspace),
+									   PointerGetDatum(order_bytes(rows[i].order)),
+									   Int64GetDatum((int64) rows[i].slot),
+									   mirror_names(w, rows[i].mask), BoolGetDatum(complete)},
+							 NULL);
 	}
 	(void) laras_spi_run(&count_pending, NULL, NULL);
 	left = (uint64) laras_spi_int8(0, 1);
@@ -389,16 +384,16 @@ laras_vault_verify_orders(void)
 typedef struct Recent
 {
 	LarasJournalRecord rec[RECENT_ORDERS];
-	uint64		n;				/* seen so far; the ring holds the last ones */
+	uint64 n; /* seen so far; the ring holds the last ones */
 } Recent;
 
 static bool
 keep_recent(const LarasJournalRecord *rec, void *arg)
 {
-	Recent	   *recent = arg;
+	Recent *recent = arg;
 
-	if (rec->kind == LARAS_JOURNAL_DESTROY &&
-		rec->reason != LARAS_REASON_ROLLED_BACK && rec->reason != LARAS_REASON_REPEATED)
+	if (rec->kind == LARAS_JOURNAL_DESTROY && rec->reason != LARAS_REASON_ROLLED_BACK &&
+		rec->reason != LARAS_REASON_REPEATED)
 		recent->rec[recent->n++ % RECENT_ORDERS] = *rec;
 	return true;
 }
@@ -407,24 +402,23 @@ keep_recent(const LarasJournalRecord *rec, void *arg)
 static bool
 database_knows_journal(LarasVaultWork *w)
 {
-	Recent	   *recent = palloc0(sizeof(Recent));
+	Recent *recent = palloc0(sizeof(Recent));
 	LarasJournalScan scan;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	bool		known = true;
-	int			mirror = 0;
+	bool known = true;
+	int mirror = 0;
 
-	while (mirror < w->m.n - 1 && (w->opened & laras_vault_in_sync(w->v) & ((LarasMirrorMask) 1 << mirror)) == 0)
+	while (mirror < w->m.n - 1 &&
+		   (w->opened & laras_vault_in_sync(w->v) & ((LarasMirrorMask) 1 << mirror)) == 0)
 		mirror++;
-	(void) laras_journal_scan(w->m.mirror[mirror].dirfd, w->m.keyring, NULL, keep_recent,
-							  NULL, recent, &scan, &err);
+	(void) laras_journal_scan(w->m.mirror[mirror].dirfd, w->m.keyring, NULL, keep_recent, NULL,
+							  recent, &scan, &err);
 	laras_spi_open();
 	for (uint64 i = 0; known && i < Min(recent->n, RECENT_ORDERS); i++)
 		known = laras_spi_read(&order_known,
-							   (Datum[])
-							   {
-								   PointerGetDatum(order_bytes(recent->rec[i].order)),
-								   Int64GetDatum((int64) recent->rec[i].first)
-							   }, NULL) > 0;
+							   (Datum[]){PointerGetDatum(order_bytes(recent->rec[i].order)),
+										 Int64GetDatum((int64) recent->rec[i].first)},
+							   NULL) > 0;
 	laras_spi_close();
 	pfree(recent);
 	return known;
@@ -435,11 +429,9 @@ write_sweep_mark(uint64 from, const char *reason)
 {
 	laras_spi_open();
 	(void) laras_spi_run(&write_mark,
-						 (Datum[])
-						 {
-							 Int64GetDatum((int64) GetWALInsertionTimeLine()),
-							 Int64GetDatum((int64) from), CStringGetTextDatum(reason)
-						 }, NULL);
+						 (Datum[]){Int64GetDatum((int64) GetWALInsertionTimeLine()),
+								   Int64GetDatum((int64) from), CStringGetTextDatum(reason)},
+						 NULL);
 	laras_spi_close();
 }
 
@@ -463,8 +455,8 @@ static LarasSweepOff
 read_sweep_mark(LarasVaultWork *w, uint64 *from)
 {
 	LarasSweepOff why = LARAS_SWEEP_ON;
-	bool		first;
-	int64		timeline = 0;
+	bool first;
+	int64 timeline = 0;
 
 	*from = 0;
 	laras_spi_open();
@@ -485,8 +477,9 @@ read_sweep_mark(LarasVaultWork *w, uint64 *from)
 	if (why != LARAS_SWEEP_ON)
 	{
 		*from = w->lease_at_open;
-		write_sweep_mark(*from, why == LARAS_SWEEP_OLDER_WAL ? "older database" :
-						 why == LARAS_SWEEP_TIMELINE ? "timeline" : "unknown order");
+		write_sweep_mark(*from, why == LARAS_SWEEP_OLDER_WAL  ? "older database"
+								: why == LARAS_SWEEP_TIMELINE ? "timeline"
+															  : "unknown order");
 	}
 	else if (first)
 		write_sweep_mark(0, "start");
@@ -498,17 +491,17 @@ laras_vault_sweep(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
-	uint64		end = w->lease_at_open;
-	uint64		from;
-	uint8	   *named;
-	uint32	   *slots;
-	uint8		(*orders)[LARAS_ORDER_LEN];
-	uint8	   *reasons;
-	uint8		order[LARAS_ORDER_LEN];
-	uint32		n = 0;
-	uint64		left_over = 0;
-	SPIPlanPtr	plan;
-	Portal		portal;
+	uint64 end = w->lease_at_open;
+	uint64 from;
+	uint8 *named;
+	uint32 *slots;
+	uint8(*orders)[LARAS_ORDER_LEN];
+	uint8 *reasons;
+	uint8 order[LARAS_ORDER_LEN];
+	uint32 n = 0;
+	uint64 left_over = 0;
+	SPIPlanPtr plan;
+	Portal portal;
 	LarasSweepOff why;
 
 	/* one bit for each leased position */
@@ -527,8 +520,8 @@ laras_vault_sweep(void)
 			break;
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
-			uint64		position;
-			int64		slot = laras_spi_int8(i, 1);
+			uint64 position;
+			int64 slot = laras_spi_int8(i, 1);
 
 			if (slot >= LARAS_SLOT_FIRST_LEASED &&
 				laras_slot_position(v->keyring.uuid, (uint32) slot, &position) && position < end)
@@ -547,12 +540,12 @@ laras_vault_sweep(void)
 	laras_new_order(order);
 	for (uint64 position = 0; position < end; position++)
 	{
-		uint32		slot;
+		uint32 slot;
 		LarasKeyError err = LARAS_KEYERROR_INIT;
 
 		if ((named[position / 8] & (1 << (position % 8))) == 0 &&
-			laras_position_slot(v->keyring.uuid, position, &slot) &&
-			slot < v->max_slots && !laras_bit_test(v->destroyed, slot))
+			laras_position_slot(v->keyring.uuid, position, &slot) && slot < v->max_slots &&
+			!laras_bit_test(v->destroyed, slot))
 		{
 			if (position < from)
 				left_over++;
@@ -566,7 +559,8 @@ laras_vault_sweep(void)
 		if (n == 4096 || (n > 0 && position == end - 1))
 		{
 			LARAS_FAULT("sweep.before");
-			if (!laras_vault_destroy_now(slots, (const uint8 (*)[LARAS_ORDER_LEN]) orders, reasons, n, &err))
+			if (!laras_vault_destroy_now(slots, (const uint8(*)[LARAS_ORDER_LEN]) orders, reasons,
+										 n, &err))
 				laras_vault_raise(&err);
 			(void) laras_vault_journal_ahead(&err);
 			pg_atomic_fetch_add_u64(&v->swept, n);

@@ -21,16 +21,16 @@
 #include "vault/vaultshared.h"
 #include "worker/worker.h"
 
-#define KEY_PAGE_LEN	4096
-#define LOCKS_OF_VAULT	(3 + LARAS_MAX_MIRRORS)
-#define VAULT_TRANCHE	"laras_vault"
+#define KEY_PAGE_LEN 4096
+#define LOCKS_OF_VAULT (3 + LARAS_MAX_MIRRORS)
+#define VAULT_TRANCHE "laras_vault"
 
 StaticAssertDecl(sizeof(LarasKeyPage) <= KEY_PAGE_LEN, "the key page outgrew its page");
 
 typedef struct VaultDirectory
 {
-	int			n;
-	LarasVault	vault[FLEXIBLE_ARRAY_MEMBER];
+	int n;
+	LarasVault vault[FLEXIBLE_ARRAY_MEMBER];
 } VaultDirectory;
 
 static VaultDirectory *directory = NULL;
@@ -55,7 +55,7 @@ max_slabs(void)
 static Size
 directory_size(int n)
 {
-	Size		one = 0;
+	Size one = 0;
 
 	one = add_size(one, 2 * MAXALIGN(bits_size()));
 	one = add_size(one, MAXALIGN(mul_size(max_slabs(), sizeof(LarasSlabInfo))));
@@ -69,7 +69,7 @@ directory_size(int n)
 void
 laras_vault_shmem_request(void)
 {
-	int			n = laras_vault_ndatabases();
+	int n = laras_vault_ndatabases();
 
 	RequestAddinShmemSpace(directory_size(n));
 	RequestNamedLWLockTranche(VAULT_TRANCHE, n * LOCKS_OF_VAULT);
@@ -82,26 +82,25 @@ laras_vault_shmem_request(void)
 static void
 make_key_pages(int n)
 {
-	Size		len = (Size) KEY_PAGE_LEN * n;
+	Size len = (Size) KEY_PAGE_LEN * n;
 
 	if (key_pages == NULL)
 	{
-		char	   *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-							 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 		if (p == MAP_FAILED)
-			ereport(FATAL,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("could not map the vault's key page: %m")));
+			ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY),
+							errmsg("could not map the vault's key page: %m")));
 		if (madvise(p, len, MADV_DONTDUMP) != 0)
-			ereport(WARNING,
-					(errcode(ERRCODE_SYSTEM_ERROR),
-					 errmsg("could not keep the vault's key page out of core files: %m")));
+			ereport(WARNING, (errcode(ERRCODE_SYSTEM_ERROR),
+							  errmsg("could not keep the vault's key page out of core files: %m")));
 		if (mlock(p, len) != 0)
-			ereport(WARNING,
-					(errcode(ERRCODE_SYSTEM_ERROR),
-					 errmsg("could not lock the vault's key page into memory: %m"),
-					 errhint("Raise the limit of locked memory (ulimit -l, LimitMEMLOCK), or run without swap.")));
+			ereport(
+				WARNING,
+				(errcode(ERRCODE_SYSTEM_ERROR),
+				 errmsg("could not lock the vault's key page into memory: %m"),
+				 errhint(
+					 "Raise the limit of locked memory (ulimit -l, LimitMEMLOCK), or run without swap.")));
 		key_pages = p;
 		key_pages_len = len;
 	}
@@ -111,7 +110,7 @@ make_key_pages(int n)
 static void
 init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 {
-	uint32		words = (uint32) laras_keyring_max_slots / 32;
+	uint32 words = (uint32) laras_keyring_max_slots / 32;
 
 	memset(v, 0, sizeof(*v));
 	v->index = index;
@@ -146,7 +145,7 @@ init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 		pg_atomic_init_u32(&v->slabs[i].present, 0);
 	v->orphans = (uint32 *) *space;
 	*space += MAXALIGN(LARAS_VAULT_ORPHANS * sizeof(uint32));
-	v->ring = (uint8 (*)[LARAS_JOURNAL_RECORD_LEN]) *space;
+	v->ring = (uint8(*)[LARAS_JOURNAL_RECORD_LEN]) * space;
 	*space += MAXALIGN(LARAS_VAULT_RING * LARAS_JOURNAL_RECORD_LEN);
 
 	SpinLockInit(&v->lease_lock);
@@ -173,10 +172,10 @@ init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 void
 laras_vault_shmem_startup(void)
 {
-	bool		found;
-	int			n = laras_vault_ndatabases();
+	bool found;
+	int n = laras_vault_ndatabases();
 	LWLockPadded *locks;
-	char	   *space;
+	char *space;
 
 	if (!IsUnderPostmaster)
 		make_key_pages(n);
@@ -186,8 +185,7 @@ laras_vault_shmem_startup(void)
 		return;
 	directory->n = n;
 	locks = GetNamedLWLockTranche(VAULT_TRANCHE);
-	space = (char *) directory +
-		MAXALIGN(offsetof(VaultDirectory, vault) + sizeof(LarasVault) * n);
+	space = (char *) directory + MAXALIGN(offsetof(VaultDirectory, vault) + sizeof(LarasVault) * n);
 	for (int i = 0; i < n; i++)
 		init_vault(&directory->vault[i], i, locks + i * LOCKS_OF_VAULT, &space);
 }
@@ -360,7 +358,7 @@ void
 laras_vault_raise_closed(LarasVault *v)
 {
 	LarasKeyErrorCode why = LARAS_KEYERR_CLOSED;
-	char		text[sizeof(v->why_text)];
+	char text[sizeof(v->why_text)];
 	const char *hint;
 
 	if (v == NULL)
@@ -382,11 +380,9 @@ laras_vault_raise_closed(LarasVault *v)
 		LWLockRelease(v->lock);
 	}
 	hint = hint_of(why);
-	ereport(ERROR,
-			(errcode(sqlstate_of(why)),
-			 errmsg("%s", message_of(why)),
-			 text[0] ? errdetail("The vault is closed: %s.", text) : 0,
-			 hint ? errhint("%s", hint) : 0));
+	ereport(ERROR, (errcode(sqlstate_of(why)), errmsg("%s", message_of(why)),
+					text[0] ? errdetail("The vault is closed: %s.", text) : 0,
+					hint ? errhint("%s", hint) : 0));
 }
 
 static void
@@ -395,16 +391,15 @@ report(int elevel, const LarasKeyError *err, const char *doing)
 	const char *hint = hint_of(err->code);
 
 	ereport(elevel,
-			(errcode(sqlstate_of(err->code)),
-			 errmsg("%s", message_of(err->code)),
-			 doing != NULL && err->what != NULL ? errdetail("While %s: %s%s%s.", doing, err->what,
-															err->sys_errno ? ": " : "",
-															err->sys_errno ? strerror(err->sys_errno) : "") :
-			 err->what != NULL ? errdetail("Reason: %s%s%s.", err->what,
-										   err->sys_errno ? ": " : "",
-										   err->sys_errno ? strerror(err->sys_errno) : "") : 0,
-			 hint != NULL ? errhint("%s", hint) : 0,
-			 errhidestmt(true)));
+			(errcode(sqlstate_of(err->code)), errmsg("%s", message_of(err->code)),
+			 doing != NULL && err->what != NULL
+				 ? errdetail("While %s: %s%s%s.", doing, err->what, err->sys_errno ? ": " : "",
+							 err->sys_errno ? strerror(err->sys_errno) : "")
+			 : err->what != NULL
+				 ? errdetail("Reason: %s%s%s.", err->what, err->sys_errno ? ": " : "",
+							 err->sys_errno ? strerror(err->sys_errno) : "")
+				 : 0,
+			 hint != NULL ? errhint("%s", hint) : 0, errhidestmt(true)));
 }
 
 void

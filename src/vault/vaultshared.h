@@ -28,10 +28,10 @@
 #include "vault/keyerror.h"
 #include "vault/mirror.h"
 
-#define LARAS_VAULT_RING		16384	/* journal records not yet in every mirror */
-#define LARAS_VAULT_ORDERS		8192	/* slots destroyed by one transaction */
-#define LARAS_VAULT_REPAIRS		64	/* slots readers ask to be repaired at once */
-#define LARAS_VAULT_ORPHANS		65536	/* slots handed out and not yet committed */
+#define LARAS_VAULT_RING 16384    /* journal records not yet in every mirror */
+#define LARAS_VAULT_ORDERS 8192   /* slots destroyed by one transaction */
+#define LARAS_VAULT_REPAIRS 64    /* slots readers ask to be repaired at once */
+#define LARAS_VAULT_ORPHANS 65536 /* slots handed out and not yet committed */
 
 typedef enum LarasVaultPhase
 {
@@ -42,97 +42,97 @@ typedef enum LarasVaultPhase
 
 typedef enum LarasMirrorState
 {
-	LARAS_MIRROR_NONE,			/* no mirror configured at this place */
+	LARAS_MIRROR_NONE, /* no mirror configured at this place */
 	LARAS_MIRROR_IN_SYNC,
-	LARAS_MIRROR_BEHIND,		/* to be joined again before it counts */
+	LARAS_MIRROR_BEHIND, /* to be joined again before it counts */
 	LARAS_MIRROR_REMOVED
 } LarasMirrorState;
 
 /* 4 kB of the key mapping */
 typedef struct LarasKeyPage
 {
-	pg_atomic_uint32 phase;		/* LarasVaultPhase */
-	pg_atomic_uint64 generation;	/* moves with every change of this page */
-	LarasWrapSet wraps;			/* K_wrap(content) of at most two epochs (lock) */
+	pg_atomic_uint32 phase;      /* LarasVaultPhase */
+	pg_atomic_uint64 generation; /* moves with every change of this page */
+	LarasWrapSet wraps;          /* K_wrap(content) of at most two epochs (lock) */
 } LarasKeyPage;
 
 typedef struct LarasSlabInfo
 {
-	pg_atomic_uint32 present;	/* its uuid below is valid */
-	uint8		uuid[LARAS_UUID_LEN];
+	pg_atomic_uint32 present; /* its uuid below is valid */
+	uint8 uuid[LARAS_UUID_LEN];
 } LarasSlabInfo;
 
 typedef struct LarasMirrorInfo
 {
-	char		name[LARAS_MIRROR_NAME];
-	pg_atomic_uint32 state;		/* LarasMirrorState */
-	pg_atomic_uint64 applied;	/* journal records 1..applied are synced here,
+	char name[LARAS_MIRROR_NAME];
+	pg_atomic_uint32 state;    /* LarasMirrorState */
+	pg_atomic_uint64 applied;  /* journal records 1..applied are synced here,
 								 * their slots overwritten */
-	pg_atomic_uint32 failures;	/* writes that failed since it last was in sync */
-	pg_atomic_uint32 direct;	/* read-back by O_DIRECT works: 1, refused: 2 */
-	ConditionVariable moved;	/* broadcast when applied or state moved */
+	pg_atomic_uint32 failures; /* writes that failed since it last was in sync */
+	pg_atomic_uint32 direct;   /* read-back by O_DIRECT works: 1, refused: 2 */
+	ConditionVariable moved;   /* broadcast when applied or state moved */
 } LarasMirrorInfo;
 
 typedef struct LarasVault
 {
-	pg_atomic_uint32 database;	/* Oid, once its worker has started */
-	int			index;			/* place in laras.databases = keyring number */
+	pg_atomic_uint32 database; /* Oid, once its worker has started */
+	int index;                 /* place in laras.databases = keyring number */
 
 	/* who the keyring is (lock; constant while known is 1) */
-	LWLock	   *lock;
-	pg_atomic_uint32 known;		/* keyring found, fields below valid */
-	LarasKeyring keyring;		/* the file's content */
-	pg_atomic_uint32 owned;		/* the owner is this cluster and database */
+	LWLock *lock;
+	pg_atomic_uint32 known; /* keyring found, fields below valid */
+	LarasKeyring keyring;   /* the file's content */
+	pg_atomic_uint32 owned; /* the owner is this cluster and database */
 
 	/* why it is shut (lock) */
 	LarasKeyErrorCode why;
-	char		why_text[128];
+	char why_text[128];
 
-	LarasKeyPage *page;			/* in the key mapping */
-	uint32		max_slots;
-	pg_atomic_uint32 *destroyed;	/* one bit per slot */
+	LarasKeyPage *page; /* in the key mapping */
+	uint32 max_slots;
+	pg_atomic_uint32 *destroyed; /* one bit per slot */
 	pg_atomic_uint32 *damaged;
-	LarasSlabInfo *slabs;		/* max_slots / 4096 */
+	LarasSlabInfo *slabs; /* max_slots / 4096 */
 
 	/* lease (spinlock): positions next .. until-1 may be handed out */
-	slock_t		lease_lock;
-	uint64		lease_next;
-	uint64		lease_until;
+	slock_t lease_lock;
+	uint64 lease_next;
+	uint64 lease_until;
 	ConditionVariable lease_moved;
 
 	/* slots of open and of rolled-back transactions (orphan_lock) */
-	LWLock	   *orphan_lock;
-	uint32		orphans_reserved;
-	uint32		norphans;
-	uint32	   *orphans;		/* LARAS_VAULT_ORPHANS */
+	LWLock *orphan_lock;
+	uint32 orphans_reserved;
+	uint32 norphans;
+	uint32 *orphans; /* LARAS_VAULT_ORPHANS */
 
 	/* the journal's tail (journal_lock) */
-	LWLock	   *journal_lock;
-	pg_atomic_uint64 journal_last;	/* seq of the newest record, 0: none */
-	uint8		chain[LARAS_CHAIN_LEN]; /* of that record */
-	uint32		ring_reserved;	/* records promised to committers */
-	uint8		(*ring)[LARAS_JOURNAL_RECORD_LEN];	/* seq at seq % LARAS_VAULT_RING */
+	LWLock *journal_lock;
+	pg_atomic_uint64 journal_last;           /* seq of the newest record, 0: none */
+	uint8 chain[LARAS_CHAIN_LEN];            /* of that record */
+	uint32 ring_reserved;                    /* records promised to committers */
+	uint8 (*ring)[LARAS_JOURNAL_RECORD_LEN]; /* seq at seq % LARAS_VAULT_RING */
 
 	LarasMirrorInfo mirror[LARAS_MAX_MIRRORS];
-	LWLock	   *flush_lock[LARAS_MAX_MIRRORS];
-	int			nmirrors;
+	LWLock *flush_lock[LARAS_MAX_MIRRORS];
+	int nmirrors;
 
 	/* adopt_keyring(): asked and answered (lock) */
-	uint64		adopt_asked;
-	uint64		adopt_answered;
+	uint64 adopt_asked;
+	uint64 adopt_answered;
 	LarasKeyErrorCode adopt_result;
 	ConditionVariable adopt_moved;
 
 	/* slots that a reader found bad in some mirror (lease_lock) */
-	uint32		nrepairs;
-	uint32		repairs[LARAS_VAULT_REPAIRS];
+	uint32 nrepairs;
+	uint32 repairs[LARAS_VAULT_REPAIRS];
 
 	/* for keyring_status */
-	pg_atomic_uint64 pending_orders;	/* rows not verified in every mirror */
-	pg_atomic_uint64 swept;		/* orphans destroyed since the start */
-	pg_atomic_uint64 left_over; /* orphans only counted, see sweep.c */
-	pg_atomic_uint32 sweep_off; /* LarasSweepOff */
-	pg_atomic_uint32 slabs_made;	/* slabs that exist, slab 0 apart */
+	pg_atomic_uint64 pending_orders; /* rows not verified in every mirror */
+	pg_atomic_uint64 swept;          /* orphans destroyed since the start */
+	pg_atomic_uint64 left_over;      /* orphans only counted, see sweep.c */
+	pg_atomic_uint32 sweep_off;      /* LarasSweepOff */
+	pg_atomic_uint32 slabs_made;     /* slabs that exist, slab 0 apart */
 } LarasVault;
 
 /* why orphans are counted and not destroyed */
@@ -140,25 +140,25 @@ typedef enum LarasSweepOff
 {
 	LARAS_SWEEP_ON,
 	LARAS_SWEEP_NOT_OWNER,
-	LARAS_SWEEP_OLDER_WAL,		/* recovery ended below the lease's position */
+	LARAS_SWEEP_OLDER_WAL, /* recovery ended below the lease's position */
 	LARAS_SWEEP_TIMELINE,
 	LARAS_SWEEP_UNKNOWN_RECORD, /* the journal has orders the database lacks */
-	LARAS_SWEEP_NOT_YET			/* the start's checks have not run */
+	LARAS_SWEEP_NOT_YET         /* the start's checks have not run */
 } LarasSweepOff;
 
 /* settings (settings of the vault, vaultsettings.c) */
 extern char *laras_keyring_mirrors;
-extern int	laras_keyring_max_slots;
-extern int	laras_keyring_slabs_ahead;
+extern int laras_keyring_max_slots;
+extern int laras_keyring_slabs_ahead;
 extern bool laras_single_mirror;
 extern char *laras_master_key_file;
 extern char *laras_master_key_command;
-extern int	laras_mirror_timeout;	/* ms */
-extern int	laras_intake_key_horizon;	/* minutes */
+extern int laras_mirror_timeout;     /* ms */
+extern int laras_intake_key_horizon; /* minutes */
 extern bool laras_standby_reveal;
 
 /* databases named in laras.databases, in the order of the setting */
-extern int	laras_vault_ndatabases(void);
+extern int laras_vault_ndatabases(void);
 
 /*
  * This database's vault, or NULL: not preloaded, database not listed, or its
@@ -176,8 +176,8 @@ extern LarasVault *laras_vault_at(int index);
  */
 extern LarasMirrors *laras_vault_mirrors(LarasVault *v, LarasMirrorMask *usable);
 /* the same, answering NULL and filling err instead of raising */
-extern LarasMirrors *laras_vault_mirrors_noraise(LarasVault *v, LarasMirrorMask *usable,
-												 LarasKeyError *err);
+extern LarasMirrors *
+laras_vault_mirrors_noraise(LarasVault *v, LarasMirrorMask *usable, LarasKeyError *err);
 
 /* mask of the mirrors whose shared state is in sync */
 extern LarasMirrorMask laras_vault_in_sync(LarasVault *v);
@@ -194,13 +194,13 @@ extern void laras_slot_discard(uint32 slot);
 /* which working key; the second slot is 0 where the key has one only */
 typedef enum LarasKeyUse
 {
-	LARAS_USE_SECRET = 1,		/* a W or P slot itself */
-	LARAS_USE_SEAL,				/* (W, S) */
-	LARAS_USE_SALT,				/* (W, S) */
-	LARAS_USE_INDEX,			/* W */
-	LARAS_USE_OPTOUT,			/* W */
-	LARAS_USE_CALLBACK,			/* W */
-	LARAS_USE_ROUTE,			/* P from here on */
+	LARAS_USE_SECRET = 1, /* a W or P slot itself */
+	LARAS_USE_SEAL,       /* (W, S) */
+	LARAS_USE_SALT,       /* (W, S) */
+	LARAS_USE_INDEX,      /* W */
+	LARAS_USE_OPTOUT,     /* W */
+	LARAS_USE_CALLBACK,   /* W */
+	LARAS_USE_ROUTE,      /* P from here on */
 	LARAS_USE_LOGIN,
 	LARAS_USE_AUTHORIZER
 } LarasKeyUse;
@@ -225,8 +225,8 @@ struct LarasMasterKeys;
 /* UNSAFE when a path lies inside the data directory or a tablespace */
 extern bool laras_vault_path_check(const char *path, LarasKeyError *err);
 
-extern bool laras_fetch_master_keys(const char *purpose, struct LarasMasterKeys *keys,
-									LarasKeyError *err);
+extern bool
+laras_fetch_master_keys(const char *purpose, struct LarasMasterKeys *keys, LarasKeyError *err);
 
 /* raise the error that says why this vault is shut; v may be NULL */
 extern void laras_vault_raise_closed(LarasVault *v) pg_attribute_noreturn();
@@ -260,4 +260,4 @@ laras_bit_clear(pg_atomic_uint32 *bits, uint32 slot)
 	pg_atomic_fetch_and_u32(&bits[slot / 32], ~((uint32) 1 << (slot % 32)));
 }
 
-#endif							/* LARAS_VAULT_SHARED_H */
+#endif /* LARAS_VAULT_SHARED_H */

@@ -17,7 +17,7 @@
 #include "vault/vaultshared.h"
 #include "worker/worker.h"
 
-#define ADOPT_WAIT_MS	60000
+#define ADOPT_WAIT_MS 60000
 
 PG_FUNCTION_INFO_V1(laras_list_keyring_mirrors);
 PG_FUNCTION_INFO_V1(laras_show_keyring);
@@ -73,9 +73,9 @@ laras_list_keyring_mirrors(PG_FUNCTION_ARGS)
 	for (int i = 0; i < v->nmirrors; i++)
 	{
 		LarasMirrorInfo *m = &v->mirror[i];
-		uint32		direct = pg_atomic_read_u32(&m->direct);
-		Datum		values[6];
-		bool		nulls[6] = {false};
+		uint32 direct = pg_atomic_read_u32(&m->direct);
+		Datum values[6];
+		bool nulls[6] = {false};
 
 		values[0] = CStringGetTextDatum(m->name);
 		values[1] = CStringGetTextDatum(mirror_state_name(pg_atomic_read_u32(&m->state)));
@@ -83,7 +83,8 @@ laras_list_keyring_mirrors(PG_FUNCTION_ARGS)
 		values[3] = Int64GetDatum((int64) pg_atomic_read_u64(&m->applied));
 		values[4] = Int64GetDatum((int64) pg_atomic_read_u32(&m->failures));
 		nulls[5] = direct == 0;
-		values[5] = direct == 0 ? (Datum) 0 : CStringGetTextDatum(direct == 1 ? "direct" : "cached");
+		values[5] =
+			direct == 0 ? (Datum) 0 : CStringGetTextDatum(direct == 1 ? "direct" : "cached");
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
@@ -93,9 +94,9 @@ Datum
 laras_show_keyring(PG_FUNCTION_ARGS)
 {
 	LarasVault *v = laras_vault_here();
-	TupleDesc	desc;
-	Datum		values[13] = {0};
-	bool		nulls[13];
+	TupleDesc desc;
+	Datum values[13] = {0};
+	bool nulls[13];
 	LarasVaultPhase phase = LARAS_VAULT_CLOSED;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -112,7 +113,7 @@ laras_show_keyring(PG_FUNCTION_ARGS)
 		}
 		if (pg_atomic_read_u32(&v->known) != 0)
 		{
-			pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
+			pg_uuid_t *uuid = palloc(sizeof(pg_uuid_t));
 
 			memcpy(uuid->data, v->keyring.uuid, UUID_LEN);
 			values[2] = Int32GetDatum(v->index);
@@ -137,8 +138,9 @@ laras_show_keyring(PG_FUNCTION_ARGS)
 		values[1] = CStringGetTextDatum("no vault worker has started for this database");
 		nulls[1] = false;
 	}
-	values[0] = CStringGetTextDatum(phase == LARAS_VAULT_OPEN ? "open" :
-									phase == LARAS_VAULT_REPLAYING ? "replaying" : "closed");
+	values[0] = CStringGetTextDatum(phase == LARAS_VAULT_OPEN        ? "open"
+									: phase == LARAS_VAULT_REPLAYING ? "replaying"
+																	 : "closed");
 	nulls[0] = false;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
@@ -149,7 +151,7 @@ laras_adopt_keyring(PG_FUNCTION_ARGS)
 {
 	LarasVault *v = laras_vault_here();
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ADOPT_WAIT_MS);
-	uint64		mine;
+	uint64 mine;
 	LarasKeyErrorCode result;
 
 	PreventCommandDuringRecovery("laras.adopt_keyring()");
@@ -165,7 +167,7 @@ laras_adopt_keyring(PG_FUNCTION_ARGS)
 	ConditionVariablePrepareToSleep(&v->adopt_moved);
 	for (;;)
 	{
-		bool		answered;
+		bool answered;
 
 		LWLockAcquire(v->lock, LW_SHARED);
 		answered = v->adopt_answered >= mine;
@@ -178,8 +180,7 @@ laras_adopt_keyring(PG_FUNCTION_ARGS)
 		{
 			ConditionVariableCancelSleep();
 			ereport(ERROR,
-					(errcode(LARAS_ERRCODE_VAULT_CLOSED),
-					 errmsg("the vault worker did not answer"),
+					(errcode(LARAS_ERRCODE_VAULT_CLOSED), errmsg("the vault worker did not answer"),
 					 errhint("See laras.worker_status.")));
 		}
 	}

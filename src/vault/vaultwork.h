@@ -11,15 +11,15 @@
 typedef struct LarasVaultWork
 {
 	LarasVault *v;
-	uint16		number;
-	LarasMirrors m;				/* descriptors of the directories, locked */
-	LarasMirrorMask opened;		/* of those, the ones that are open */
-	bool		files_open;		/* opened, locked; shared memory is filled */
-	bool		database_applied;	/* its orders are applied since the files opened */
-	LarasLease	lease;			/* as last written */
-	uint64		lease_at_open;	/* position below which nobody alive holds a slot */
-	bool		swept;			/* the start's sweep is done */
-	bool		unsettled;		/* slots differ that only the key can tell apart */
+	uint16 number;
+	LarasMirrors m;         /* descriptors of the directories, locked */
+	LarasMirrorMask opened; /* of those, the ones that are open */
+	bool files_open;        /* opened, locked; shared memory is filled */
+	bool database_applied;  /* its orders are applied since the files opened */
+	LarasLease lease;       /* as last written */
+	uint64 lease_at_open;   /* position below which nobody alive holds a slot */
+	bool swept;             /* the start's sweep is done */
+	bool unsettled;         /* slots differ that only the key can tell apart */
 } LarasVaultWork;
 
 extern LarasVaultWork laras_vault_work;
@@ -29,9 +29,9 @@ extern LarasVaultWork laras_vault_work;
 typedef enum LarasOpenFiles
 {
 	LARAS_FILES_OPEN,
-	LARAS_FILES_FAILED,			/* err says why; try again later */
-	LARAS_FILES_NONE,			/* every mirror is there and empty: make a keyring */
-	LARAS_FILES_FOREIGN			/* the keyring has another owner: LRK06 */
+	LARAS_FILES_FAILED, /* err says why; try again later */
+	LARAS_FILES_NONE,   /* every mirror is there and empty: make a keyring */
+	LARAS_FILES_FOREIGN /* the keyring has another owner: LRK06 */
 } LarasOpenFiles;
 
 /*
@@ -48,6 +48,37 @@ extern void laras_vault_close_files(void);
 
 /* Make a keyring where there is none; fetches the master key. */
 extern bool laras_vault_create(LarasKeyError *err);
+
+/* Open and lock one mirror's directory; its keyring must be w->m.keyring. */
+extern bool laras_open_and_lock(LarasVaultWork *w, int mirror, LarasKeyError *err);
+
+/* Fill mirrors that are there and empty from one that is open. */
+extern void laras_fill_empty_mirrors(LarasVaultWork *w);
+
+/* Renew keyring files that are behind k. */
+extern bool laras_settle_keyring_files(LarasVaultWork *w, const LarasKeyring *k,
+									   LarasMirrorMask mask, LarasKeyError *err);
+
+/* ---- mirrorsettle.c: one state in all mirrors ---- */
+
+/*
+ * Bring the journals of all mirrors of *mask to one end, *tail. Mirrors that
+ * cannot take part leave *mask. Returns the mirror whose journal was longest,
+ * or -1 with err.
+ */
+extern int laras_settle_journals(LarasVaultWork *w, LarasMirrorMask *mask, LarasJournalTail *tail,
+								 LarasKeyError *err);
+
+/* Append one record to one mirror's journal and sync it; fills seq and chain. */
+extern bool
+laras_append_record(int dirfd, LarasJournalTail *tail, LarasJournalRecord *rec, LarasKeyError *err);
+
+/*
+ * All slabs of the mirrors in mask to one state, their slots' bits set;
+ * returns how many leased slabs there are. first: whose copy counts where
+ * births differ.
+ */
+extern uint32 laras_settle_slabs(LarasVaultWork *w, LarasMirrorMask *mask, int first);
 
 /* Bring one mirror that is behind into sync again, if it can be reached. */
 extern bool laras_vault_join(int mirror, LarasKeyError *err);
@@ -110,4 +141,4 @@ extern bool laras_database_has_keys(void);
 /* microseconds since 1970, real clock */
 extern int64 laras_unix_now(void);
 
-#endif							/* LARAS_VAULT_WORK_H */
+#endif /* LARAS_VAULT_WORK_H */

@@ -32,11 +32,11 @@
 #include "vault/vaultwork.h"
 #include "worker/worker.h"
 
-#define PERIOD_MS		1000
-#define RETRY_MS		1000
-#define JOIN_EVERY_MS	5000
+#define PERIOD_MS 1000
+#define RETRY_MS 1000
+#define JOIN_EVERY_MS 5000
 #define EXPIRE_EVERY_MS 1000
-#define LEASE_STAMP_MS	10000	/* the lease's WAL position is renewed that often */
+#define LEASE_STAMP_MS 10000 /* the lease's WAL position is renewed that often */
 
 static TimestampTz last_key_attempt = 0;
 static TimestampTz last_join = 0;
@@ -84,12 +84,12 @@ static int
 place_in_list(void)
 {
 	const char *setting = GetConfigOption("laras.databases", true, false);
-	char	   *name;
-	char	   *copy;
-	List	   *names = NIL;
-	ListCell   *cell;
-	int			place = -1;
-	int			i = 0;
+	char *name;
+	char *copy;
+	List *names = NIL;
+	ListCell *cell;
+	int place = -1;
+	int i = 0;
 
 	laras_worker_begin("starting");
 	name = get_database_name(MyDatabaseId);
@@ -113,7 +113,7 @@ owned_number(void)
 {
 	LarasMirrors *m;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	int			number = -1;
+	int number = -1;
 
 	if (laras_keyring_mirrors == NULL || laras_keyring_mirrors[0] == '\0')
 		return -1;
@@ -138,7 +138,7 @@ static bool
 attach(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
-	int			number;
+	int number;
 
 	if (w->v != NULL)
 		return true;
@@ -147,9 +147,11 @@ attach(void)
 		number = place_in_list();
 	if (number < 0 || laras_vault_at(number) == NULL)
 	{
-		ereport(LOG,
-				(errmsg("laras vault: no keyring can be given to this database"),
-				 errhint("Databases added to laras.databases get their vault when the server is restarted.")));
+		ereport(
+			LOG,
+			(errmsg("laras vault: no keyring can be given to this database"),
+			 errhint(
+				 "Databases added to laras.databases get their vault when the server is restarted.")));
 		return false;
 	}
 	w->v = laras_vault_at(number);
@@ -211,7 +213,7 @@ open_files(bool adopt)
 				if (laras_vault_create(&err))
 				{
 					laras_worker_wake_in(0);
-					return false;	/* opened in the next turn */
+					return false; /* opened in the next turn */
 				}
 			}
 			break;
@@ -229,7 +231,7 @@ take_key(void)
 	LarasMasterKeys keys;
 	LarasWrapSet wraps;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	bool		ok;
+	bool ok;
 
 	if (!due(&last_key_attempt, RETRY_MS))
 		return false;
@@ -295,7 +297,7 @@ answer_adoption(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
-	uint64		asked;
+	uint64 asked;
 	LarasKeyErrorCode result = LARAS_KEYERR_NONE;
 
 	LWLockAcquire(v->lock, LW_SHARED);
@@ -331,7 +333,7 @@ rejoin_mirrors(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
-	bool		none = laras_vault_in_sync(v) == 0;
+	bool none = laras_vault_in_sync(v) == 0;
 
 	if (!due(&last_join, none ? RETRY_MS : JOIN_EVERY_MS))
 		return;
@@ -350,7 +352,7 @@ rejoin_mirrors(void)
 static void
 expire_time_slots(void)
 {
-	int			n;
+	int n;
 
 	if (!due(&last_expiry, EXPIRE_EVERY_MS))
 		return;
@@ -369,8 +371,8 @@ stamp_lease(void)
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
 	static uint64 stamped_next = 0;
-	uint64		next;
-	LarasLease	lease = w->lease;
+	uint64 next;
+	LarasLease lease = w->lease;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
 
@@ -391,8 +393,8 @@ laras_vault_turn(void)
 	LarasVaultWork *w = &laras_vault_work;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasVaultPhase phase;
-	uint64		pending;
-	bool		more;
+	uint64 pending;
+	bool more;
 
 	if (!attach())
 	{
@@ -423,7 +425,7 @@ laras_vault_turn(void)
 			phase = LARAS_VAULT_OPEN;
 	}
 	if (phase == LARAS_VAULT_OPEN && !laras_vault_lease_ahead(&err))
-		laras_worker_wake_in(50);	/* a slab is being made, or a mirror comes back */
+		laras_worker_wake_in(50); /* a slab is being made, or a mirror comes back */
 	if (!w->swept)
 		laras_vault_sweep();
 	laras_vault_destroy_orphans();

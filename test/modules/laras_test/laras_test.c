@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(laras_test_bind);
 static bytea *
 bytes(const void *p, size_t n)
 {
-	bytea	   *result = palloc(VARHDRSZ + n);
+	bytea *result = palloc(VARHDRSZ + n);
 
 	SET_VARSIZE(result, VARHDRSZ + n);
 	memcpy(VARDATA(result), p, n);
@@ -43,7 +43,7 @@ bytes(const void *p, size_t n)
 Datum
 laras_test_bind(PG_FUNCTION_ARGS)
 {
-	LarasPrincipal service = {.kind = LARAS_PRINCIPAL_SERVICE,.scopes = LARAS_SCOPE_ALL};
+	LarasPrincipal service = {.kind = LARAS_PRINCIPAL_SERVICE, .scopes = LARAS_SCOPE_ALL};
 
 	laras_bind(PG_GETARG_INT64(0), &service);
 	PG_RETURN_VOID();
@@ -66,18 +66,17 @@ laras_test_key_owner_add(PG_FUNCTION_ARGS)
 Datum
 laras_test_seal(PG_FUNCTION_ARGS)
 {
-	bytea	   *plain = PG_GETARG_BYTEA_PP(5);
+	bytea *plain = PG_GETARG_BYTEA_PP(5);
 
 	PG_RETURN_BYTEA_P(laras_seal((uint32) PG_GETARG_INT64(0), (uint32) PG_GETARG_INT64(1),
 								 (uint16) PG_GETARG_INT32(2), PG_GETARG_INT64(3),
-								 PG_GETARG_INT64(4), VARDATA_ANY(plain),
-								 VARSIZE_ANY_EXHDR(plain)));
+								 PG_GETARG_INT64(4), VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain)));
 }
 
 Datum
 laras_test_seal_token(PG_FUNCTION_ARGS)
 {
-	bytea	   *plain = PG_GETARG_BYTEA_PP(5);
+	bytea *plain = PG_GETARG_BYTEA_PP(5);
 
 	PG_RETURN_BYTEA_P(laras_seal_token((uint32) PG_GETARG_INT64(0), (uint32) PG_GETARG_INT64(1),
 									   (uint16) PG_GETARG_INT32(2), PG_GETARG_INT64(3),
@@ -88,8 +87,8 @@ laras_test_seal_token(PG_FUNCTION_ARGS)
 Datum
 laras_test_open(PG_FUNCTION_ARGS)
 {
-	char	   *out;
-	size_t		n;
+	char *out;
+	size_t n;
 
 	if (laras_open((const bytea *) PG_GETARG_POINTER(0), PG_GETARG_INT64(1), PG_GETARG_INT64(2),
 				   (uint16) PG_GETARG_INT32(3), &out, &n) == LARAS_OPEN_DESTROYED)
@@ -101,13 +100,14 @@ laras_test_open(PG_FUNCTION_ARGS)
 Datum
 laras_test_open_token(PG_FUNCTION_ARGS)
 {
-	char	   *out;
-	size_t		n;
+	char *out;
+	size_t n;
 
 	if (PG_GETARG_BOOL(4))
 		(void) laras_courier_unlock();
-	if (laras_open_token((const bytea *) PG_GETARG_POINTER(0), PG_GETARG_INT64(1), PG_GETARG_INT64(2),
-						 (uint16) PG_GETARG_INT32(3), &out, &n) == LARAS_OPEN_DESTROYED)
+	if (laras_open_token((const bytea *) PG_GETARG_POINTER(0), PG_GETARG_INT64(1),
+						 PG_GETARG_INT64(2), (uint16) PG_GETARG_INT32(3), &out,
+						 &n) == LARAS_OPEN_DESTROYED)
 		PG_RETURN_NULL();
 	PG_RETURN_BYTEA_P(bytes(out, n));
 }
@@ -115,7 +115,7 @@ laras_test_open_token(PG_FUNCTION_ARGS)
 Datum
 laras_test_destroy(PG_FUNCTION_ARGS)
 {
-	bytea	   *order = PG_ARGISNULL(3) ? NULL : PG_GETARG_BYTEA_PP(3);
+	bytea *order = PG_ARGISNULL(3) ? NULL : PG_GETARG_BYTEA_PP(3);
 
 	if (order != NULL && VARSIZE_ANY_EXHDR(order) != 16)
 		elog(ERROR, "an order has 16 bytes");
@@ -128,32 +128,34 @@ laras_test_destroy(PG_FUNCTION_ARGS)
 Datum
 laras_test_time_slot(PG_FUNCTION_ARGS)
 {
-	char	   *kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
-	PG_RETURN_INT64((int64) laras_time_slot(strcmp(kind, "week") == 0 ? LARAS_TIME_SLOT_WEEK :
-											LARAS_TIME_SLOT_HOUR, PG_GETARG_TIMESTAMPTZ(1)));
+	PG_RETURN_INT64((int64) laras_time_slot(strcmp(kind, "week") == 0 ? LARAS_TIME_SLOT_WEEK
+																	  : LARAS_TIME_SLOT_HOUR,
+											PG_GETARG_TIMESTAMPTZ(1)));
 }
 
 Datum
 laras_test_blind_index(PG_FUNCTION_ARGS)
 {
-	text	   *value = PG_GETARG_TEXT_PP(3);
+	text *value = PG_GETARG_TEXT_PP(3);
 
-	PG_RETURN_BYTEA_P(laras_index_bytea((uint32) PG_GETARG_INT64(0), (uint8) PG_GETARG_INT32(1),
-										PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)),
-										VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)));
+	PG_RETURN_BYTEA_P(
+		laras_index_bytea((uint32) PG_GETARG_INT64(0), (uint8) PG_GETARG_INT32(1),
+						  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)),
+						  VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)));
 }
 
 /* use: route, login, authorizer, or optout of workspace slot w */
 Datum
 laras_test_hash(PG_FUNCTION_ARGS)
 {
-	char	   *use = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	uint8		kind = (uint8) PG_GETARG_INT32(2);
-	char	   *channel = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
-	text	   *value = PG_GETARG_TEXT_PP(4);
+	char *use = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	uint8 kind = (uint8) PG_GETARG_INT32(2);
+	char *channel = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	text *value = PG_GETARG_TEXT_PP(4);
 	const char *p = VARDATA_ANY(value);
-	size_t		n = VARSIZE_ANY_EXHDR(value);
+	size_t n = VARSIZE_ANY_EXHDR(value);
 
 	if (strcmp(use, "route") == 0)
 		PG_RETURN_BYTEA_P(laras_route_bytea(kind, channel, p, n));
@@ -167,17 +169,18 @@ laras_test_hash(PG_FUNCTION_ARGS)
 Datum
 laras_test_callback_mac(PG_FUNCTION_ARGS)
 {
-	bytea	   *data = PG_GETARG_BYTEA_PP(1);
-	uint8		mac[32];
+	bytea *data = PG_GETARG_BYTEA_PP(1);
+	uint8 mac[32];
 
-	laras_callback_mac((uint32) PG_GETARG_INT64(0), VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), mac);
+	laras_callback_mac((uint32) PG_GETARG_INT64(0), VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data),
+					   mac);
 	PG_RETURN_BYTEA_P(bytes(mac, sizeof(mac)));
 }
 
 Datum
 laras_test_evidence_salt(PG_FUNCTION_ARGS)
 {
-	uint8		salt[32];
+	uint8 salt[32];
 
 	laras_evidence_salt((uint32) PG_GETARG_INT64(0), (uint32) PG_GETARG_INT64(1),
 						PG_GETARG_INT64(2), (uint16) PG_GETARG_INT32(3), salt);

@@ -1,0 +1,597 @@
+/*
+ * mirrorsettle.c
+ *		Bringing mirrors of one keyring to one state: their journals to one end,
+ *		their slabs to the same bytes, a mirror that was away back in.
+ *
+ * Invariant: a mark or an order in any mirror ends in all of them; damage
+ * never spreads. Everything here runs in the vault worker.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/fault.h"
+#include "vault/files.h"
+#include "vault/journalring.h"
+#include "vault/vault.h"
+#include "vault/vaultwork.h"
+#include "worker/worker.h"
+
+/* ------------------------------------------------------------------------
+ * Journals of two mirrors
+ * ------------------------------------------------------------------------
+ */
+
+/* Raw records first..first+n-1 of one journal file; false where it is missing. */
+static bool
+read_records(int dirfd, uint64 first, uint32 n, uint8 *raw, LarasKeyError *err)
+{
+	int fd = laras_journal_open(dirfd, LARAS_JOURNAL_FILE_OF(first), err);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = laras_pread_all(fd, raw, (size_t) n * LARAS_JOURNAL_RECORD_LEN,
+						 (off_t) ((first - 1) % LARAS_JOURNAL_PER_FILE) * LARAS_JOURNAL_RECORD_LEN);
+	if (!ok)
+		laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "reading the journal");
+	close(fd);
+	return ok;
+}
+
+/* records from first on that lie in one file, at most up to last */
+static uint32
+records_in_file(uint64 first, uint64 last)
+{
+	uint64 end = ((uint64) LARAS_JOURNAL_FILE_OF(first) + 1) * LARAS_JOURNAL_PER_FILE;
+
+	return (uint32) (Min(end, last) - first + 1);
+}
+
+/* The last record that both journals hold with the same bytes, up to last. */
+static bool
+common_records(int a, int b, uint64 last, uint64 *common, LarasKeyError *err)
+{
+	uint8 *ra = palloc(LARAS_JOURNAL_FILE_LEN);
+	uint8 *rb = palloc(LARAS_JOURNAL_FILE_LEN);
+	bool ok = true;
+
+	*common = 0;
+	while (ok && *common < last)
+	{
+		uint64 first = *common + 1;
+		uint32 n = records_in_file(first, last);
+
+		ok = read_records(a, first, n, ra, err) && read_records(b, first, n, rb, err);
+		if (!ok)
+			break;
+		for (uint32 i = 0; i < n; i++)
+		{
+			if (memcmp(ra + (size_t) i * LARAS_JOURNAL_RECORD_LEN,
+					   rb + (size_t) i * LARAS_JOURNAL_RECORD_LEN, LARAS_JOURNAL_RECORD_LEN) != 0)
+			{
+				pfree(ra);
+				pfree(rb);
+				return true;
+			}
+			(*common)++;
+		}
+	}
+	pfree(ra);
+	pfree(rb);
+	return ok;
+}
+
+/* Write raw records, making the files they need, and sync. */
+static bool
+write_records(int dirfd, uint64 first, uint32 n, const uint8 *raw, LarasKeyError *err)
+{
+	uint32 number = LARAS_JOURNAL_FILE_OF(first);
+	char name[LARAS_JOURNAL_NAME_LEN];
+	int fd;
+	bool ok;
+
+	laras_journal_name(number, name);
+	if (!laras_file_exists(dirfd, name) && !laras_journal_make(dirfd, number, err))
+		return false;
+	fd = laras_journal_open(dirfd, number, err);
+	if (fd < 0)
+		return false;
+	ok = laras_journal_write(fd, first, raw, n, err);
+	if (ok && fdatasync(fd) != 0)
+		ok = laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "syncing the journal");
+	close(fd);
+	return ok;
+}
+
+/* Copy records first..last from one journal to another. */
+static bool
+copy_records(int from, int to, uint64 first, uint64 last, LarasKeyError *err)
+{
+	uint8 *raw = palloc(LARAS_JOURNAL_FILE_LEN);
+	bool ok = true;
+
+	while (ok && first <= last)
+	{
+		uint32 n = records_in_file(first, last);
+
+		ok = read_records(from, first, n, raw, err) && write_records(to, first, n, raw, err);
+		first += n;
+	}
+	pfree(raw);
+	return ok;
+}
+
+/* Encode a record after the tail and write it. */
+bool
+laras_append_record(int dirfd, LarasJournalTail *tail, LarasJournalRecord *rec, LarasKeyError *err)
+{
+	uint8 raw[LARAS_JOURNAL_RECORD_LEN];
+	LarasJournalTail next = *tail;
+
+	if (!laras_journal_encode(&next, rec, raw))
+		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "the journal's chain");
+	if (!write_records(dirfd, rec->seq, 1, raw, err))
+		return false;
+	*tail = next;
+	return true;
+}
+
+/* destroying records found where the chain does not reach */
+typedef struct Stray
+{
+	LarasJournalRecord *rec;
+	uint32 n;
+	uint32 size;
+} Stray;
+
+static bool
+keep_stray(const LarasJournalRecord *rec, void *arg)
+{
+	Stray *stray = arg;
+
+	if (rec->kind != LARAS_JOURNAL_DESTROY && rec->kind != LARAS_JOURNAL_RANGE)
+		return true;
+	if (stray->n == stray->size)
+	{
+		stray->size = Max(64, stray->size * 2);
+		stray->rec = stray->rec == NULL ? palloc(sizeof(*stray->rec) * stray->size)
+										: repalloc(stray->rec, sizeof(*stray->rec) * stray->size);
+	}
+	stray->rec[stray->n++] = *rec;
+	return true;
+}
+
+static bool
+ignore_record(const LarasJournalRecord *rec, void *arg)
+{
+	return true;
+}
+
+/* ------------------------------------------------------------------------
+ * Slabs of two mirrors
+ * ------------------------------------------------------------------------
+ */
+
+/* Whole slab file; false where it is absent, short or not this keyring's. */
+static bool
+read_slab(LarasVaultWork *w, int mirror, uint32 number, uint8 *image, uint8 uuid[LARAS_UUID_LEN],
+		  LarasKeyError *err)
+{
+	LarasSlab slab = LARAS_SLAB_CLOSED;
+	bool ok;
+
+	if (!laras_slab_open(w->m.mirror[mirror].dirfd, w->m.keyring, w->number, number, false, &slab,
+						 err))
+		return false;
+	memcpy(uuid, slab.slab, LARAS_UUID_LEN);
+	ok = laras_slab_read_all(&slab, image + LARAS_SLAB_HEADER_LEN, err) &&
+		 laras_pread_all(slab.fd, image, LARAS_SLAB_HEADER_LEN, 0);
+	laras_slab_close(&slab);
+	return ok;
+}
+
+/* memory for the slabs of one number in every mirror */
+typedef struct SlabSet
+{
+	uint8 *image[LARAS_MAX_MIRRORS];
+	uint8 uuid[LARAS_MAX_MIRRORS][LARAS_UUID_LEN];
+	bool there[LARAS_MAX_MIRRORS];
+} SlabSet;
+
+/*
+ * Read slab number in every mirror of mask, copy it to those that lack it, set
+ * the bits of its slots, and bring differing slots to one state. first is the
+ * mirror whose copy counts where births differ. A mirror that cannot take its
+ * part leaves *mask.
+ */
+static void
+settle_slab(LarasVaultWork *w, LarasMirrorMask *mask, int first, uint32 number, SlabSet *set)
+{
+	LarasVault *v = w->v;
+	LarasSlabInfo *info = &v->slabs[number];
+	LarasWrapSet wraps;
+	int have = -1;
+
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+
+		set->there[i] = (*mask & ((LarasMirrorMask) 1 << i)) != 0 &&
+						read_slab(w, i, number, set->image[i], set->uuid[i], &err);
+		if (set->there[i] && (have < 0 || i == first))
+			have = i;
+	}
+	if (have < 0)
+		return;
+	memcpy(info->uuid, set->uuid[have], LARAS_UUID_LEN);
+	pg_write_barrier();
+	pg_atomic_write_u32(&info->present, 1);
+
+	LWLockAcquire(v->lock, LW_SHARED);
+	wraps = v->page->wraps;
+	LWLockRelease(v->lock);
+
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+
+		if (i == have || (*mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		if (!set->there[i])
+		{
+			/* missing, short or with a broken header: the other copy replaces it */
+			laras_mirrors_forget(&w->m);
+			if (!laras_slab_install(w->m.mirror[i].dirfd, number, set->image[have], true, &err))
+			{
+				laras_vault_log(WARNING, &err, "copying a slab to a mirror");
+				*mask &= ~((LarasMirrorMask) 1 << i);
+				continue;
+			}
+			ereport(LOG, (errmsg("keyring slab %u was copied to mirror \"%s\", which lacked it",
+								 number, v->mirror[i].name)));
+			memcpy(set->image[i], set->image[have], LARAS_SLAB_LEN);
+			set->there[i] = true;
+		}
+		else if (memcmp(set->uuid[i], set->uuid[have], LARAS_UUID_LEN) != 0)
+		{
+			laras_keyerror(&err, LARAS_KEYERR_DISAGREE, 0, "slabs of two births");
+			laras_vault_log(WARNING, &err, "comparing mirrors");
+			*mask &= ~((LarasMirrorMask) 1 << i);
+			set->there[i] = false;
+		}
+	}
+
+	for (uint32 index = 0; index < LARAS_SLOTS_PER_SLAB; index++)
+	{
+		uint32 slot = number * LARAS_SLOTS_PER_SLAB + index;
+		size_t at = LARAS_SLAB_HEADER_LEN + (size_t) index * LARAS_SLOT_LEN;
+		const uint8 *raw = set->image[have] + at;
+		LarasSlotPlace place = {w->m.keyring, info->uuid, slot};
+		LarasSlotState state = laras_slot_look(&place, raw, NULL);
+		bool differs = false;
+
+		for (int i = 0; i < w->m.n; i++)
+		{
+			if (i != have && set->there[i] && memcmp(set->image[i] + at, raw, LARAS_SLOT_LEN) != 0)
+				differs = true;
+		}
+		if (differs)
+		{
+			LarasKeyError err = LARAS_KEYERROR_INIT;
+
+			state = laras_mirrors_repair(&w->m, *mask, slot, &wraps, NULL, &err);
+			if (err.code == LARAS_KEYERR_DISAGREE)
+				laras_vault_log(WARNING, &err, "comparing mirrors");
+			else if (err.code == LARAS_KEYERR_MASTER_KEY)
+			{
+				/* told apart once the key is there */
+				state = LARAS_SLOT_WRAPPED;
+				w->unsettled = true;
+			}
+		}
+		if (state == LARAS_SLOT_DESTROYED)
+			laras_bit_set(v->destroyed, slot);
+		else if (state == LARAS_SLOT_DAMAGED)
+			laras_bit_set(v->damaged, slot);
+		else if (state == LARAS_SLOT_LIVE)
+			laras_bit_clear(v->damaged, slot);
+	}
+	laras_wipe(&wraps, sizeof(wraps));
+}
+
+/* All slabs of the mirrors in mask; returns how many leased slabs there are. */
+uint32
+laras_settle_slabs(LarasVaultWork *w, LarasMirrorMask *mask, int first)
+{
+	SlabSet *set = palloc0(sizeof(SlabSet));
+	uint32 end = LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB;
+	uint32 limit = w->v->max_slots / LARAS_SLOTS_PER_SLAB;
+
+	for (int i = 0; i < w->m.n; i++)
+	{
+		set->image[i] = palloc(LARAS_SLAB_LEN);
+		if (*mask & ((LarasMirrorMask) 1 << i))
+			end = Max(end, laras_keyring_next_slab(w->m.mirror[i].dirfd));
+	}
+	end = Min(end, limit);
+	settle_slab(w, mask, first, 0, set);
+	for (uint32 number = LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB; number < end; number++)
+	{
+		settle_slab(w, mask, first, number, set);
+		CHECK_FOR_INTERRUPTS();
+	}
+	for (int i = 0; i < w->m.n; i++)
+		pfree(set->image[i]);
+	pfree(set);
+	return end - LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB;
+}
+
+void
+laras_vault_settle_slab(uint32 number)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasMirrorMask mask = laras_vault_in_sync(w->v) & w->opened;
+	LarasMirrorMask before = mask;
+	SlabSet *set = palloc0(sizeof(SlabSet));
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+
+	laras_keyerror(&err, LARAS_KEYERR_MIRROR, 0, "a slab cannot be brought into sync");
+	laras_mirrors_forget(&w->m);
+	for (int i = 0; i < w->m.n; i++)
+		set->image[i] = palloc(LARAS_SLAB_LEN);
+	settle_slab(w, &mask, 0, number, set);
+	for (int i = 0; i < w->m.n; i++)
+	{
+		pfree(set->image[i]);
+		if ((before & ~mask & ((LarasMirrorMask) 1 << i)) != 0)
+			laras_mirror_failed(w->v, i, &err);
+	}
+	pfree(set);
+}
+
+/* ------------------------------------------------------------------------
+ * All mirrors at the start, and one that comes back
+ * ------------------------------------------------------------------------
+ */
+
+/*
+ * Bring the journals of all open mirrors to one end. Mirrors that cannot take
+ * part leave *mask. Returns the mirror whose journal was longest, or -1.
+ */
+int
+laras_settle_journals(LarasVaultWork *w, LarasMirrorMask *mask, LarasJournalTail *tail,
+					  LarasKeyError *err)
+{
+	LarasJournalScan scans[LARAS_MAX_MIRRORS];
+	Stray stray = {NULL, 0, 0};
+	int first = -1;
+
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasJournalEnd end;
+		LarasKeyError one = LARAS_KEYERROR_INIT;
+
+		if ((*mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		end = laras_journal_scan(w->m.mirror[i].dirfd, w->m.keyring, NULL, ignore_record,
+								 keep_stray, &stray, &scans[i], &one);
+		if (end == LARAS_JOURNAL_FAILED)
+		{
+			laras_vault_log(WARNING, &one, "reading the journal");
+			*err = one;
+			*mask &= ~((LarasMirrorMask) 1 << i);
+			continue;
+		}
+		if (end == LARAS_JOURNAL_BROKEN)
+			ereport(
+				WARNING,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg(
+					 "the journal of keyring mirror \"%s\" is broken after record " UINT64_FORMAT,
+					 w->m.mirror[i].name, scans[i].tail.seq),
+				 errdetail(UINT64_FORMAT
+						   " later records are readable; their orders are carried out.",
+						   scans[i].beyond)));
+		if (first < 0 || scans[i].tail.seq > scans[first].tail.seq)
+			first = i;
+	}
+	if (first < 0)
+		return -1;
+	*tail = scans[first].tail;
+
+	/* what another mirror has and this one has not is appended to it */
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasKeyError one = LARAS_KEYERROR_INIT;
+		uint64 common;
+		uint64 end;
+
+		if (i == first || (*mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		end = Min(scans[i].tail.seq, scans[first].tail.seq);
+		if (!common_records(w->m.mirror[first].dirfd, w->m.mirror[i].dirfd, end, &common, &one))
+		{
+			laras_vault_log(WARNING, &one, "comparing journals");
+			*mask &= ~((LarasMirrorMask) 1 << i);
+			continue;
+		}
+		for (uint64 seq = common + 1; seq <= scans[i].tail.seq; seq++)
+		{
+			uint8 raw[LARAS_JOURNAL_RECORD_LEN];
+			LarasJournalRecord rec;
+
+			if (read_records(w->m.mirror[i].dirfd, seq, 1, raw, &one) &&
+				laras_journal_decode(raw, &rec))
+				keep_stray(&rec, &stray);
+		}
+		/* remembered for the copy below */
+		scans[i].tail.seq = common;
+	}
+	for (uint32 s = 0; s < stray.n; s++)
+	{
+		if (!laras_append_record(w->m.mirror[first].dirfd, tail, &stray.rec[s], err))
+			return -1;
+	}
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasKeyError one = LARAS_KEYERROR_INIT;
+
+		if (i == first || (*mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		if (!copy_records(w->m.mirror[first].dirfd, w->m.mirror[i].dirfd, scans[i].tail.seq + 1,
+						  tail->seq, &one))
+		{
+			laras_vault_log(WARNING, &one, "copying the journal");
+			*mask &= ~((LarasMirrorMask) 1 << i);
+		}
+	}
+	if (stray.rec != NULL)
+		pfree(stray.rec);
+	return first;
+}
+
+/*
+ * Write the marks of records first..last again, whatever stands there: after a
+ * failed sync the cache may show what the medium does not hold.
+ */
+static bool
+bury_again(LarasVaultWork *w, int from, int mirror, uint64 first, uint64 last, LarasKeyError *err)
+{
+	for (uint64 seq = first; seq <= last; seq++)
+	{
+		uint8 raw[LARAS_JOURNAL_RECORD_LEN];
+		LarasJournalRecord rec;
+		LarasTomb tomb;
+
+		if (!read_records(w->m.mirror[from].dirfd, seq, 1, raw, err))
+			return false;
+		if (!laras_journal_decode(raw, &rec) ||
+			(rec.kind != LARAS_JOURNAL_DESTROY && rec.kind != LARAS_JOURNAL_RANGE))
+			continue;
+		tomb.reason = rec.reason;
+		tomb.time = rec.time;
+		memcpy(tomb.order, rec.order, LARAS_ORDER_LEN);
+		for (uint32 i = 0; i < Max(rec.count, 1); i++)
+		{
+			LarasGrave grave;
+			bool ok;
+
+			if (!laras_mirrors_prepare(&w->m, mirror, LARAS_SLAB_OF(rec.first + i), &grave, err))
+			{
+				if (err->code == LARAS_KEYERR_ABSENT)
+					continue; /* copied whole below */
+				return false;
+			}
+			ok = laras_mirrors_bury(&w->m, &grave, rec.first + i, &tomb, err) &&
+				 laras_mirrors_sync(&grave, err);
+			laras_mirrors_release(&grave);
+			if (!ok)
+				return false;
+		}
+	}
+	return true;
+}
+
+bool
+laras_vault_join(int mirror, LarasKeyError *err)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	LarasMirrorInfo *info = &v->mirror[mirror];
+	LarasMirrorMask in_sync = laras_vault_in_sync(v) & w->opened;
+	LarasMirrorMask both;
+	LarasJournalScan scan;
+	SlabSet *set;
+	uint64 applied;
+	uint64 common = 0;
+	int first = -1;
+	bool ok;
+
+	for (int i = 0; i < w->m.n && first < 0; i++)
+	{
+		if (i != mirror && (in_sync & ((LarasMirrorMask) 1 << i)) != 0)
+			first = i;
+	}
+	laras_mirrors_forget(&w->m);
+	if ((w->opened & ((LarasMirrorMask) 1 << mirror)) != 0)
+	{
+		close(w->m.mirror[mirror].dirfd);
+		w->m.mirror[mirror].dirfd = -1;
+		w->opened &= ~((LarasMirrorMask) 1 << mirror);
+	}
+	if (!laras_open_and_lock(w, mirror, err))
+	{
+		if (err->code != LARAS_KEYERR_ABSENT || first < 0)
+			return false;
+		laras_fill_empty_mirrors(w);
+		if ((w->opened & ((LarasMirrorMask) 1 << mirror)) == 0)
+			return false;
+	}
+	if (first < 0)
+	{
+		/* the only mirror there is: what the ring holds is written again */
+		LWLockAcquire(v->lock, LW_EXCLUSIVE);
+		pg_atomic_write_u32(&info->state, LARAS_MIRROR_IN_SYNC);
+		pg_atomic_fetch_add_u64(&v->page->generation, 1);
+		LWLockRelease(v->lock);
+		return true;
+	}
+
+	/*
+	 * The journal up to what the other mirror has on disk; what comes after it
+	 * stands in the ring. Records that a failed sync left in doubt are written
+	 * again, since applied was not moved.
+	 */
+	applied = pg_atomic_read_u64(&v->mirror[first].applied);
+	if (laras_journal_scan(w->m.mirror[mirror].dirfd, w->m.keyring, NULL, ignore_record, NULL, NULL,
+						   &scan, err) == LARAS_JOURNAL_FAILED)
+		return false;
+	ok = common_records(w->m.mirror[first].dirfd, w->m.mirror[mirror].dirfd,
+						Min(scan.tail.seq, applied), &common, err);
+	if (ok)
+	{
+		common = Min(common, pg_atomic_read_u64(&info->applied));
+		ok = copy_records(w->m.mirror[first].dirfd, w->m.mirror[mirror].dirfd, common + 1, applied,
+						  err) &&
+			 bury_again(w, first, mirror, common + 1, applied, err);
+	}
+	if (!ok)
+		return false;
+
+	/* slots: whatever differs is merged, and a mark always wins */
+	both = ((LarasMirrorMask) 1 << first) | ((LarasMirrorMask) 1 << mirror);
+	set = palloc0(sizeof(SlabSet));
+	for (int i = 0; i < w->m.n; i++)
+		set->image[i] = palloc(LARAS_SLAB_LEN);
+	settle_slab(w, &both, first, 0, set);
+	for (uint32 i = 0;
+		 i < pg_atomic_read_u32(&v->slabs_made) && both != ((LarasMirrorMask) 1 << first); i++)
+	{
+		settle_slab(w, &both, first, LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB + i, set);
+		laras_vault_flush_mirrors();
+	}
+	for (int i = 0; i < w->m.n; i++)
+		pfree(set->image[i]);
+	pfree(set);
+	if ((both & ((LarasMirrorMask) 1 << mirror)) == 0)
+		return laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "its slabs cannot be brought into sync");
+
+	/* the lease as it is, and the keyring file */
+	if (laras_mirrors_lease(&w->m, both, &w->lease, err) != both ||
+		!laras_settle_keyring_files(w, &v->keyring, both, err))
+		return false;
+
+	LWLockAcquire(v->lock, LW_EXCLUSIVE);
+	pg_atomic_write_u64(&info->applied, applied);
+	pg_atomic_write_u32(&info->state, LARAS_MIRROR_IN_SYNC);
+	pg_atomic_fetch_add_u64(&v->page->generation, 1);
+	LWLockRelease(v->lock);
+	ereport(LOG, (errmsg("keyring mirror \"%s\" is in sync again", info->name)));
+	return true;
+}
