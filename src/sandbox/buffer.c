@@ -205,6 +205,20 @@ sb_addj(SbBuffer *b, const char *s)
 	sb_add(b, "\"", 1);
 }
 
+void
+sb_lower_escapes(char *json)
+{
+	for (; *json != '\0'; json++)
+	{
+		if (*json != '\\')
+			continue;
+		json++;
+		for (int i = 1; *json == 'u' && i <= 4; i++)
+			if (json[i] >= 'A' && json[i] <= 'F')
+				json[i] = (char) (json[i] - 'A' + 'a');
+	}
+}
+
 static void
 add_base64(SbBuffer *b, const unsigned char *p, size_t n, const char *alphabet, int pad)
 {

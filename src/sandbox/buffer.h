@@ -40,6 +40,9 @@ extern void sb_addu(SbBuffer *b, uint64_t v);
  */
 extern void sb_addj(SbBuffer *b, const char *s);
 
+/* JSON text from elsewhere that is ASCII already: its \uXXXX in lower case, in place. */
+extern void sb_lower_escapes(char *json);
+
 /* Base64 with padding, and base64url without. */
 extern void sb_add_base64(SbBuffer *b, const void *p, size_t n);
 extern void sb_add_base64url(SbBuffer *b, const void *p, size_t n);

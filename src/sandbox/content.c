@@ -405,8 +405,6 @@ sb_read_content(SbCall *call, json_t *root, SbContent *c)
 		sb_refuse(call, 100, 0, "(#100) Param messaging_product must be one of {WHATSAPP}.", NULL);
 		return false;
 	}
-	if (!sb_known_keys(call, root, "message", names))
-		return false;
 	if (recipient_type != NULL)
 	{
 		const char *s = json_string_value(recipient_type);
@@ -442,6 +440,8 @@ sb_read_content(SbCall *call, json_t *root, SbContent *c)
 			NULL);
 		return false;
 	}
+	if (!sb_known_keys(call, root, "message", names))
+		return false;
 	c->part = json_object_get(root, c->type);
 	if (c->part == NULL)
 		return sb_missing(call, c->type);

@@ -182,9 +182,7 @@ post_webhook(SbCall *call)
 		sb_wrong(call, "body is missing, or the app has no callback_url");
 		return;
 	}
-	text = json_is_string(body)
-			   ? sb_strdup(json_string_value(body))
-			   : json_dumps(body, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ESCAPE_SLASH);
+	text = json_is_string(body) ? sb_strdup(json_string_value(body)) : sb_wire_text(body);
 	call->held = true;
 	sb_webhook_raw(url, app->secret, sb_text_of(call, "signature"), text, strlen(text), posted,
 				   call);
@@ -216,8 +214,7 @@ post_event(SbCall *call)
 		sb_wrong(call, "field and value are needed");
 		return;
 	}
-	text =
-		json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ESCAPE_SLASH | JSON_ENCODE_ANY);
+	text = sb_wire_text(value);
 	told = sb_webhook(w, number, field, text, NULL);
 	free(text);
 	sb_answer_json(call, 200, json_pack("{s:i}", "apps", told));

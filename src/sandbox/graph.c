@@ -22,6 +22,18 @@ sb_answer_success(SbCall *call)
 	sb_adds(&call->answer, "{\"success\":true}");
 }
 
+char *
+sb_wire_text(const json_t *value)
+{
+	char *text =
+		json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ESCAPE_SLASH | JSON_ENCODE_ANY);
+
+	if (text == NULL)
+		abort();
+	sb_lower_escapes(text);
+	return text;
+}
+
 void
 sb_answer_json(SbCall *call, int status, json_t *value)
 {

@@ -101,6 +101,9 @@ extern void sb_send_message(SbCall *call, struct SbNumber *number);
 /* {"success":true} */
 extern void sb_answer_success(SbCall *call);
 
+/* JSON text as Meta puts it on the wire (ASCII, see sb_addj), to be freed. */
+extern char *sb_wire_text(const json_t *value);
+
 /* Takes the reference. */
 extern void sb_answer_json(SbCall *call, int status, json_t *value);
 

@@ -300,9 +300,7 @@ sb_inbound(SbNumber *number, const char *phone, json_t *body, SbWait *wait, char
 		sb_addj(&b, user_id);
 	}
 	sb_adds(&b, "}],\"messages\":[");
-	text = json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ESCAPE_SLASH);
-	if (text == NULL)
-		abort();
+	text = sb_wire_text(message);
 	sb_adds(&b, text);
 	free(text);
 	json_decref(message);

@@ -1,0 +1,98 @@
+# The sandbox keeps the provider's limits and counts who exceeds them, its ledger finds
+# repeated messages, its memory is bounded, and its control calls are for this machine alone.
+use strict;
+use warnings;
+use Laras;
+use Sandbox;
+use Test::More;
+
+my $s = Sandbox->start(sent_after_ms => -1, delivered_after_ms => -1, read_after_ms => -1);
+my $shop = $s->shop(number => { rate => 5 });
+my $budi = '628123456789';
+$s->customer_says($shop, $_, 'halo') for $budi, '628123456700';
+
+sub send_some
+{
+	my ($count, $to) = @_;
+	my %seen;
+	$seen{ ($s->send_text($shop, $to, "pesan $_"))[1]{error}{code} // 'taken' }++ for 1 .. $count;
+	return \%seen;
+}
+
+# ---- messages a second
+my $seen = send_some(8, $budi);
+is_deeply($seen, { taken => 5, 130429 => 3 }, 'five a second, no more');
+$s->advance(1);
+is_deeply(send_some(2, $budi), { taken => 2 }, 'a second later again');
+is($s->totals->{violations}{number_limit}, 3, 'each one too many is counted');
+my ($number) = grep { $_->{id} eq $shop->{number} } @{ $s->status->{numbers} };
+is($number->{violations}{number_limit}, 3, "and stands with its number");
+$s->control(POST => 'settings', { enforce_limits => \0 });
+$s->advance(1);
+is_deeply(send_some(8, $budi), { taken => 8 }, 'when limits are only counted, all are taken');
+is($s->totals->{violations}{number_limit}, 6, 'and counted');
+$s->control(POST => 'settings', { enforce_limits => \1 });
+
+# ---- messages to one customer
+$s->control(POST => 'number', { id => $shop->{number}, rate => 1000, pair_burst => 45, pair_interval_ms => 6000 });
+is_deeply(send_some(50, '628123456700'), { taken => 45, 131056 => 5 }, 'a burst of 45 to one customer');
+$s->advance(6);
+is_deeply(send_some(2, '628123456700'), { taken => 1, 131056 => 1 }, 'then one each six seconds');
+$s->advance(60);
+is_deeply(send_some(12, '628123456700'), { taken => 10, 131056 => 2 }, 'saved up while none is sent');
+is($s->totals->{violations}{pair_limit}, 8, 'and counted');
+$s->customer_says($shop, '628123456701', 'halo');
+is(($s->send_text($shop, '628123456701', 'x'))[0], 200, 'another customer is not concerned');
+
+# ---- repeated messages
+$s->control(DELETE => 'ledger');
+$s->customer_says($shop, '628555000222', 'halo');
+$s->send_text($shop, '628555000222', 'sama', biz_opaque_callback_data => 'one');
+$s->send_text($shop, '628555000222', 'sama', biz_opaque_callback_data => 'two');
+$s->send_text($shop, '628555000222', 'lain', biz_opaque_callback_data => 'two');
+$s->send_text($shop, '628123456701', 'sama', biz_opaque_callback_data => 'three');
+my $totals = $s->totals;
+is_deeply([ @{ $totals->{messages} }{qw(total distinct repeated)} ], [ 4, 3, 1 ], 'the same content to the same customer is a repetition');
+is_deeply([ @{ $totals->{callback_data} }{qw(total distinct repeated)} ], [ 4, 3, 1 ], 'and so is the same callback data');
+
+# ---- the ledger's filters and bounds
+is_deeply([ map { $_->{callback_data} } $s->ledger(to => '628555000222', accepted => 'true') ], [qw(one two two)], 'filtered by recipient');
+my ($one) = $s->ledger(callback_data => 'one');
+is_deeply([ @$one{qw(method path type number to outcome status)} ],
+	[ 'POST', "/v23.0/$shop->{number}/messages", 'text', $shop->{number}, '628555000222', 'accepted', 200 ], 'an entry');
+is($one->{body}{text}{body}, 'sama', 'with its body');
+like($one->{body_sha256}, qr/^[0-9a-f]{64}$/, 'and digest');
+unlike(join('', map { $_->{token} // '' } $s->ledger), qr/EAAG/, 'tokens are named, not kept');
+is(scalar($s->ledger(after => $one->{seq}, limit => 2)), 2, 'read on from a place, so many');
+$s->control(POST => 'settings', { ledger_entries => 10 });
+$s->graph(GET => "nowhere/$_", token => $shop->{token}) for 1 .. 25;
+is(scalar($s->ledger), 10, 'the last ten are kept');
+is($s->totals->{requests}, 29, 'all are counted');
+
+# ---- memory stays where it is
+sub rss { open my $fh, '<', '/proc/' . $s->program->pid . '/statm' or die $!; return (split ' ', <$fh>)[1] * 4096 }
+$s->control(POST => 'settings', { ledger_entries => 1000, enforce_limits => \0 });
+my $rounds = long_run(3000, 100000);
+my $http = HTTP::Tiny->new(keep_alive => 1);
+my $post = sub {
+	my ($i) = @_;
+	my $body = JSON::PP->new->utf8->encode(Sandbox::text_message('628555000222', "banyak $i"));
+	$http->request(POST => $s->url . "/v23.0/$shop->{number}/messages",
+		{ headers => { Authorization => "Bearer $shop->{token}", 'Content-Type' => 'application/json' }, content => $body });
+};
+$post->($_) for 1 .. $rounds;
+my $half = rss();
+$post->($_ + $rounds) for 1 .. $rounds;
+cmp_ok(rss() - $half, '<', 4 << 20, "the second $rounds messages take no further memory");
+
+# ---- control calls
+my $alien = http_call(GET => $s->url . '/_sandbox/status', headers => { Origin => 'https://evil.example' });
+is($alien->{status}, 403, "a browser's page may not drive the sandbox");
+is(($s->control_status(POST => 'number', { colour => 1 }))[0], 400, 'an unknown key is told');
+is(($s->control_status(POST => 'nothing'))[0], 404, 'so is an unknown call');
+is(($s->control_status(POST => 'waba', { subscribe => ['0'] }))[0], 404, 'and an unknown object');
+$s->reset;
+is_deeply([ @{ $s->status }{qw(apps customers)}, $s->totals->{requests} ], [ 0, 0, 0 ], 'a reset leaves nothing');
+$s->program->stop;
+is($s->program->{status}, 0, 'it ends in order');
+done_testing();
