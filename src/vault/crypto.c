@@ -7,6 +7,10 @@
  * where the kernel cannot, a fork handler empties it.  An empty state is made
  * anew at first use; the contexts it pointed to are left to the child's copy
  * of the heap, once per process.
+ *
+ * Hashing uses SHA256_Init and its kin on the stack: EVP_Digest* allocates
+ * once a hash and EVP_MAC five times (3.0), which commit callbacks may not, and
+ * takes twice as long.  See docs/decisions/hashing-without-evp.md.
  */
 #include "vault/crypto.h"
 
@@ -14,19 +18,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <openssl/core_names.h>
+/* For SHA256_CTX, which OpenSSL 3 keeps but calls old: see above. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #define RANDOM_BUFFER	4096
 
 typedef struct CryptoState
 {
 	bool		ready;
-	EVP_MAC_CTX *mac;
-	EVP_MD_CTX *md;
 	EVP_CIPHER_CTX *seal;
 	EVP_CIPHER_CTX *open;
 	size_t		random_left;
@@ -71,40 +74,22 @@ map_state(void)
 static bool
 make_contexts(void)
 {
-	EVP_MAC    *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_CIPHER *gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	EVP_MD	   *sha = EVP_MD_fetch(NULL, "SHA256", NULL);
-	OSSL_PARAM	params[2];
 	bool		ok = false;
 
-	if (hmac != NULL && gcm != NULL && sha != NULL)
+	if (gcm != NULL)
 	{
-		state->mac = EVP_MAC_CTX_new(hmac);
-		state->md = EVP_MD_CTX_new();
 		state->seal = EVP_CIPHER_CTX_new();
 		state->open = EVP_CIPHER_CTX_new();
-		params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-													 (char *) "SHA256", 0);
-		params[1] = OSSL_PARAM_construct_end();
-		ok = state->mac != NULL && state->md != NULL &&
-			state->seal != NULL && state->open != NULL &&
-			EVP_MAC_CTX_set_params(state->mac, params) == 1 &&
-			EVP_DigestInit_ex(state->md, sha, NULL) == 1 &&
+		ok = state->seal != NULL && state->open != NULL &&
 			EVP_EncryptInit_ex(state->seal, gcm, NULL, NULL, NULL) == 1 &&
 			EVP_DecryptInit_ex(state->open, gcm, NULL, NULL, NULL) == 1;
 	}
-	/* The contexts hold their own references. */
-	EVP_MAC_free(hmac);
-	EVP_CIPHER_free(gcm);
-	EVP_MD_free(sha);
+	EVP_CIPHER_free(gcm);		/* the contexts hold their own references */
 	if (!ok)
 	{
-		EVP_MAC_CTX_free(state->mac);
-		EVP_MD_CTX_free(state->md);
 		EVP_CIPHER_CTX_free(state->seal);
 		EVP_CIPHER_CTX_free(state->open);
-		state->mac = NULL;
-		state->md = NULL;
 		state->seal = NULL;
 		state->open = NULL;
 		return false;
@@ -174,36 +159,58 @@ laras_random_bytes(void *p, size_t n)
 	return true;
 }
 
-/*
- * Re-initialising with no type keeps the digest and its memory, so this
- * allocates nothing once the contexts stand: it is used in commit callbacks.
- */
+static inline void
+add_pieces(SHA256_CTX *sha, const LarasPiece *pieces, int npieces)
+{
+	for (int i = 0; i < npieces; i++)
+		if (pieces[i].n > 0)
+			SHA256_Update(sha, pieces[i].p, pieces[i].n);
+}
+
 bool
 laras_sha256(const LarasPiece *pieces, int npieces, uint8_t out[LARAS_HASH_LEN])
 {
-	if (!ready() || EVP_DigestInit_ex(state->md, NULL, NULL) != 1)
-		return false;
-	for (int i = 0; i < npieces; i++)
-		if (pieces[i].n > 0 &&
-			EVP_DigestUpdate(state->md, pieces[i].p, pieces[i].n) != 1)
-			return false;
-	return EVP_DigestFinal_ex(state->md, out, NULL) == 1;
+	SHA256_CTX	sha;
+
+	SHA256_Init(&sha);
+	add_pieces(&sha, pieces, npieces);
+	SHA256_Final(out, &sha);
+	return true;
 }
 
+/* RFC 2104. */
 bool
 laras_hmac(const void *key, size_t keylen, const LarasPiece *pieces, int npieces,
 		   uint8_t out[LARAS_HASH_LEN])
 {
-	size_t		len;
+	SHA256_CTX	sha;
+	uint8_t		block[SHA256_CBLOCK] = {0};
+	uint8_t		inner[LARAS_HASH_LEN];
 
-	if (!ready() || EVP_MAC_init(state->mac, key, keylen, NULL) != 1)
-		return false;
-	for (int i = 0; i < npieces; i++)
-		if (pieces[i].n > 0 &&
-			EVP_MAC_update(state->mac, pieces[i].p, pieces[i].n) != 1)
-			return false;
-	return EVP_MAC_final(state->mac, out, &len, LARAS_HASH_LEN) == 1 &&
-		len == LARAS_HASH_LEN;
+	if (keylen > sizeof(block))
+	{
+		SHA256_Init(&sha);
+		SHA256_Update(&sha, key, keylen);
+		SHA256_Final(block, &sha);
+	}
+	else if (keylen > 0)
+		memcpy(block, key, keylen);
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] ^= 0x36;
+	SHA256_Init(&sha);
+	SHA256_Update(&sha, block, sizeof(block));
+	add_pieces(&sha, pieces, npieces);
+	SHA256_Final(inner, &sha);
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] ^= 0x36 ^ 0x5c;
+	SHA256_Init(&sha);
+	SHA256_Update(&sha, block, sizeof(block));
+	SHA256_Update(&sha, inner, sizeof(inner));
+	SHA256_Final(out, &sha);
+	OPENSSL_cleanse(&sha, sizeof(sha));
+	OPENSSL_cleanse(block, sizeof(block));
+	OPENSSL_cleanse(inner, sizeof(inner));
+	return true;
 }
 
 bool

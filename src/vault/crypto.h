@@ -3,10 +3,10 @@
  *		The primitives of the vault: HMAC-SHA-256, extract and expand,
  *		AES-256-GCM, X25519, SHA-256, random bytes, padding, wiping.
  *
- * One EVP_MAC and two EVP_CIPHER contexts live per process and are reused;
- * they are made at first use, and made anew in a child after fork(), where the
- * buffer of random bytes is discarded too, so that no nonce is handed out
- * twice.  Not for threads: laras has none.
+ * Two EVP_CIPHER contexts live per process and are reused; they are made at
+ * first use, and made anew in a child after fork(), where the buffer of random
+ * bytes is discarded too, so that no nonce is handed out twice.  Hashing keeps
+ * no state and allocates nothing.  Not for threads: laras has none.
  *
  * Nothing here raises, pallocs or logs.  A false result means that the crypto
  * library failed (in practice: out of memory, or no algorithm), except where
@@ -44,7 +44,7 @@ extern bool laras_crypto_init(void);
 /* Random bytes from a 4 kB buffer of RAND_bytes filled in this process. */
 extern bool laras_random_bytes(void *p, size_t n);
 
-/* SHA-256 over the pieces in order. */
+/* SHA-256 over the pieces in order.  Cannot fail; safe in a commit callback. */
 extern bool laras_sha256(const LarasPiece *pieces, int npieces,
 						 uint8_t out[LARAS_HASH_LEN]);
 

@@ -1,0 +1,61 @@
+# Keyring: builds the vault's files without PostgreSQL, and runs the programs of
+# test/c over them, whose "ok" and "not ok" lines become tests of the caller.
+package Keyring;
+
+use strict;
+use warnings;
+use IPC::Run qw(run);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# What the Makefile names KEYRING: the files that know nothing of the server.
+sub sources
+{
+	my ($line) = PostgreSQL::Test::Utils::slurp_file('Makefile') =~ /^KEYRING = (.*)$/m;
+	return map { "src/vault/$_.c" } split ' ', $line;
+}
+
+my $dir = PostgreSQL::Test::Utils::tempdir();
+
+sub compile
+{
+	my ($name, @files) = @_;
+	my $log = '';
+	ok( run([   $ENV{CC} // 'cc', qw(-std=gnu99 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter
+				  -Wno-missing-field-initializers -Wno-sign-compare -D_GNU_SOURCE -Isrc -Itest/c),
+				@files, sources(), '-lcrypto', '-o', "$dir/$name" ],
+			'>', \$log, '2>&1'),
+		"$name builds without PostgreSQL") or BAIL_OUT($log);
+	return "$dir/$name";
+}
+
+# laras-keytool, built from the sources under test.
+sub build_tool { return compile('laras-keytool', map { "src/vault/$_.c" } qw(keytool keyscan vectors)) }
+
+# What a command prints; "exit N: ..." with its complaint where it fails.
+sub output
+{
+	my @command = @_;
+	my ($out, $err) = ('', '');
+	run(\@command, '<', \'', '>', \$out, '2>', \$err);
+	return $? == 0 ? $out : 'exit ' . ($? >> 8) . ": $out$err";
+}
+
+# Build test/c/<name>.c and take its lines over as tests. It has to reach its end.
+sub run_checks
+{
+	my ($name, @arguments) = @_;
+	my $program = compile($name, "test/c/$name.c");
+	my $printed = output($program, @arguments);
+	my $count = 0;
+	for my $line (split /\n/, $printed)
+	{
+		next unless $line =~ /^(not )?ok - (.*)/;
+		ok(!$1, $2);
+		$count++;
+	}
+	like($printed, qr/^done $count\n\z/m, "$name came to its end");
+	return;
+}
+
+1;
