@@ -80,7 +80,7 @@ sub talk
 	my ($self, $role, $sql) = @_;
 	my $node = $self->{node};
 	my $out = '';
-	my $file = "$PostgreSQL::Test::Utils::tmp_check/talk.sql";
+	my $file = "$PostgreSQL::Test::Utils::tmp_check/talk_" . $self->{node}->name . ".sql";
 	open my $fh, '>', $file or die "$file: $!";
 	print $fh "\\set VERBOSITY verbose\n$sql\n";
 	close $fh or die "$file: $!";

@@ -154,7 +154,7 @@ attempt('a role that a client may not be: worker', qr/too many connections/, '',
 attempt('a role that a client may not be: owner', qr/not permitted to log in/, '', user => 'laras_owner');
 attempt('act_as is not for applications', $denied, "SELECT laras.act_as($other);");
 attempt('create_workspace is not for applications', $denied, "SELECT laras.create_workspace('x', 'x\@example.com', 'password');");
-attempt('the worker set is not for applications', $denied, "SELECT laras.in_worker_set($other);");
+attempt('a client is in no worker set', qr/worker=false/, "SELECT 'worker=' || laras.in_worker_set($other);");
 attempt('the relay enters nothing', $denied, "SELECT laras.enter('$other_token');", user => 'laras_relay', look => "SELECT * FROM laras.members;");
 attempt('row_security = off shows an error, not rows', qr/42501|bound=none/, 'SET row_security = off;');
 

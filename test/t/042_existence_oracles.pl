@@ -22,8 +22,8 @@ my @foreign = ($other);
 for my $table ($tenants->tables)
 {
 	push @foreign, split /\n/, $node->safe_psql('postgres', qq{
-		SELECT DISTINCT value FROM (SELECT t.* FROM laras.$table t WHERE workspace_id = $other LIMIT 2) AS r,
-		jsonb_each_text(to_jsonb(r)) WHERE value ~ '^[0-9]{17,19}\$' AND key <> 'slot'});
+		SELECT DISTINCT e.v FROM (SELECT t.* FROM laras.$table t WHERE workspace_id = $other LIMIT 2) AS r,
+		jsonb_each_text(to_jsonb(r)) AS e (k, v) WHERE e.v ~ '^[0-9]{17,19}\$' AND e.k <> 'slot'});
 }
 @foreign = do { my %seen; grep { !$seen{$_}++ } @foreign };
 cmp_ok(scalar @foreign, '>=', 3, 'ids of the other tenant to ask about');
