@@ -147,16 +147,30 @@ is($relay->stop, 0, 'it ends well');
 # ---- system calls that fail ----
 SKIP:
 {
-	skip 'no strace', 4 unless run([ 'strace', '-V' ], '>', \my $out, '2>', \my $err);
+	skip 'no strace', 8 unless run([ 'strace', '-V' ], '>', \my $out, '2>', \my $err);
 	my $binary = $node->config_data('--bindir') . '/laras-relay';
 	for my $fault ('accept4:error=EMFILE', 'accept4:error=ECONNABORTED', 'recvfrom:error=EINTR', 'sendmsg:error=EAGAIN')
 	{
-		$relay = start_program('faulty', [ 'strace', '-f', '-qq', '-e', 'trace=none', '-e', "inject=$fault:when=20+5", '-o', '/dev/null',
+		$relay = start_program('faulty', [ 'strace', '-D', '-qq', '-e', 'trace=none', '-e', "inject=$fault:when=20+5", '-o', '/dev/null',
 				$binary, '--listen=127.0.0.1:0', '--conninfo=' . conninfo($node) ], ready => qr/listening on 127.*database: connected/s);
 		my ($there) = $relay->output =~ /listening on 127\.0\.0\.1:(\d+)/;
 		my @status = map { (answer_of(connect_to($there), request('POST', '/api/webhooks/wa', 'x'), 5))[0] } 1 .. 40;
 		is(scalar(grep { $_ eq '200' } @status), 40, "served through $fault now and then");
-		$relay->stop;
+		is($relay->stop, 0, "and ends well");
 	}
+}
+
+# ---- the unit of the how-to ----
+SKIP:
+{
+	my $page = slurp_file('docs/how-to/run-the-relay.md');
+	my ($unit) = $page =~ /relay\.service`\n\n```ini\n(.*?)```/s;
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/laras-relay.service';
+	append_to_file($file, $unit // '');
+	my ($out, $err) = ('', '');
+	skip 'no systemd-analyze that reads files', 1
+	  unless run([ 'systemd-analyze', 'security', '--offline=true', '--no-pager', $file ], '>', \$out, '2>', \$err);
+	my ($exposure) = $out =~ /Overall exposure level for \S+ ([\d.]+)/;
+	cmp_ok($exposure // 10, '<=', 1.0, 'the documented unit is exposed by at most 1.0 of 10, by systemd\'s count');
 }
 done_testing();
