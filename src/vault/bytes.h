@@ -47,4 +47,4 @@ laras_get64(const uint8_t *p)
 	return ((uint64_t) laras_get32(p) << 32) | laras_get32(p + 4);
 }
 
-#endif							/* LARAS_VAULT_BYTES_H */
+#endif /* LARAS_VAULT_BYTES_H */

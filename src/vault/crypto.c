@@ -25,15 +25,15 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
-#define RANDOM_BUFFER	4096
+#define RANDOM_BUFFER 4096
 
 typedef struct CryptoState
 {
-	bool		ready;
+	bool ready;
 	EVP_CIPHER_CTX *seal;
 	EVP_CIPHER_CTX *open;
-	size_t		random_left;
-	uint8_t		random[RANDOM_BUFFER];
+	size_t random_left;
+	uint8_t random[RANDOM_BUFFER];
 } CryptoState;
 
 static CryptoState *state = NULL;
@@ -49,9 +49,9 @@ forget_state(void)
 static bool
 map_state(void)
 {
-	void	   *p = mmap(NULL, sizeof(CryptoState), PROT_READ | PROT_WRITE,
-						 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	bool		wiped = false;
+	void *p =
+		mmap(NULL, sizeof(CryptoState), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool wiped = false;
 
 	if (p == MAP_FAILED)
 		return false;
@@ -75,17 +75,17 @@ static bool
 make_contexts(void)
 {
 	EVP_CIPHER *gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	bool		ok = false;
+	bool ok = false;
 
 	if (gcm != NULL)
 	{
 		state->seal = EVP_CIPHER_CTX_new();
 		state->open = EVP_CIPHER_CTX_new();
 		ok = state->seal != NULL && state->open != NULL &&
-			EVP_EncryptInit_ex(state->seal, gcm, NULL, NULL, NULL) == 1 &&
-			EVP_DecryptInit_ex(state->open, gcm, NULL, NULL, NULL) == 1;
+			 EVP_EncryptInit_ex(state->seal, gcm, NULL, NULL, NULL) == 1 &&
+			 EVP_DecryptInit_ex(state->open, gcm, NULL, NULL, NULL) == 1;
 	}
-	EVP_CIPHER_free(gcm);		/* the contexts hold their own references */
+	EVP_CIPHER_free(gcm); /* the contexts hold their own references */
 	if (!ok)
 	{
 		EVP_CIPHER_CTX_free(state->seal);
@@ -118,7 +118,7 @@ laras_crypto_init(void)
 bool
 laras_random_bytes(void *p, size_t n)
 {
-	uint8_t    *out = p;
+	uint8_t *out = p;
 
 	if (!ready())
 		return false;
@@ -127,7 +127,7 @@ laras_random_bytes(void *p, size_t n)
 		/* In pieces: RAND_bytes takes an int. */
 		while (n > 0)
 		{
-			size_t		part = n > (1 << 20) ? (1 << 20) : n;
+			size_t part = n > (1 << 20) ? (1 << 20) : n;
 
 			if (RAND_bytes(out, (int) part) != 1)
 				return false;
@@ -138,8 +138,8 @@ laras_random_bytes(void *p, size_t n)
 	}
 	while (n > 0)
 	{
-		size_t		part;
-		uint8_t    *from;
+		size_t part;
+		uint8_t *from;
 
 		if (state->random_left == 0)
 		{
@@ -170,7 +170,7 @@ add_pieces(SHA256_CTX *sha, const LarasPiece *pieces, int npieces)
 bool
 laras_sha256(const LarasPiece *pieces, int npieces, uint8_t out[LARAS_HASH_LEN])
 {
-	SHA256_CTX	sha;
+	SHA256_CTX sha;
 
 	SHA256_Init(&sha);
 	add_pieces(&sha, pieces, npieces);
@@ -183,9 +183,9 @@ bool
 laras_hmac(const void *key, size_t keylen, const LarasPiece *pieces, int npieces,
 		   uint8_t out[LARAS_HASH_LEN])
 {
-	SHA256_CTX	sha;
-	uint8_t		block[SHA256_CBLOCK] = {0};
-	uint8_t		inner[LARAS_HASH_LEN];
+	SHA256_CTX sha;
+	uint8_t block[SHA256_CBLOCK] = {0};
+	uint8_t inner[LARAS_HASH_LEN];
 
 	if (keylen > sizeof(block))
 	{
@@ -217,17 +217,17 @@ bool
 laras_extract(const void *salt, size_t saltlen, const void *ikm, size_t ikmlen,
 			  uint8_t prk[LARAS_KEY_LEN])
 {
-	LarasPiece	piece = {ikm, ikmlen};
+	LarasPiece piece = {ikm, ikmlen};
 
 	return laras_hmac(salt, saltlen, &piece, 1, prk);
 }
 
 bool
-laras_expand(const uint8_t prk[LARAS_KEY_LEN], const LarasPiece *info,
-			 int npieces, uint8_t out[LARAS_KEY_LEN])
+laras_expand(const uint8_t prk[LARAS_KEY_LEN], const LarasPiece *info, int npieces,
+			 uint8_t out[LARAS_KEY_LEN])
 {
 	static const uint8_t one = 0x01;
-	LarasPiece	pieces[9];
+	LarasPiece pieces[9];
 
 	if (npieces > 8)
 		return false;
@@ -239,15 +239,13 @@ laras_expand(const uint8_t prk[LARAS_KEY_LEN], const LarasPiece *info,
 }
 
 bool
-laras_gcm_seal(const uint8_t key[LARAS_KEY_LEN],
-			   const uint8_t nonce[LARAS_GCM_NONCE_LEN],
-			   const LarasPiece *aad, int naad,
-			   const void *in, size_t n, void *out,
+laras_gcm_seal(const uint8_t key[LARAS_KEY_LEN], const uint8_t nonce[LARAS_GCM_NONCE_LEN],
+			   const LarasPiece *aad, int naad, const void *in, size_t n, void *out,
 			   uint8_t tag[LARAS_GCM_TAG_LEN])
 {
 	EVP_CIPHER_CTX *ctx;
-	int			len;
-	uint8_t		nothing[1];
+	int len;
+	uint8_t nothing[1];
 
 	if (!ready() || n > INT32_MAX)
 		return false;
@@ -260,20 +258,18 @@ laras_gcm_seal(const uint8_t key[LARAS_KEY_LEN],
 	if (n > 0 && EVP_EncryptUpdate(ctx, out, &len, in, (int) n) != 1)
 		return false;
 	return EVP_EncryptFinal_ex(ctx, nothing, &len) == 1 &&
-		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, LARAS_GCM_TAG_LEN, tag) == 1;
+		   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, LARAS_GCM_TAG_LEN, tag) == 1;
 }
 
 bool
-laras_gcm_open(const uint8_t key[LARAS_KEY_LEN],
-			   const uint8_t nonce[LARAS_GCM_NONCE_LEN],
-			   const LarasPiece *aad, int naad,
-			   const void *in, size_t n, void *out,
+laras_gcm_open(const uint8_t key[LARAS_KEY_LEN], const uint8_t nonce[LARAS_GCM_NONCE_LEN],
+			   const LarasPiece *aad, int naad, const void *in, size_t n, void *out,
 			   const uint8_t tag[LARAS_GCM_TAG_LEN])
 {
 	EVP_CIPHER_CTX *ctx;
-	int			len;
-	uint8_t		nothing[1];
-	uint8_t		expected[LARAS_GCM_TAG_LEN];
+	int len;
+	uint8_t nothing[1];
+	uint8_t expected[LARAS_GCM_TAG_LEN];
 
 	if (!ready() || n > INT32_MAX)
 		return false;
@@ -301,17 +297,14 @@ laras_gcm_open(const uint8_t key[LARAS_KEY_LEN],
 }
 
 bool
-laras_x25519_public(const uint8_t seed[LARAS_KEY_LEN],
-					uint8_t public_key[LARAS_KEY_LEN])
+laras_x25519_public(const uint8_t seed[LARAS_KEY_LEN], uint8_t public_key[LARAS_KEY_LEN])
 {
-	EVP_PKEY   *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, seed,
-												   LARAS_KEY_LEN);
-	size_t		len = LARAS_KEY_LEN;
-	bool		ok;
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, seed, LARAS_KEY_LEN);
+	size_t len = LARAS_KEY_LEN;
+	bool ok;
 
-	ok = key != NULL &&
-		EVP_PKEY_get_raw_public_key(key, public_key, &len) == 1 &&
-		len == LARAS_KEY_LEN;
+	ok = key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &len) == 1 &&
+		 len == LARAS_KEY_LEN;
 	EVP_PKEY_free(key);
 	return ok;
 }
@@ -321,20 +314,15 @@ laras_x25519(const uint8_t seed[LARAS_KEY_LEN], const uint8_t peer[LARAS_KEY_LEN
 			 uint8_t shared[LARAS_KEY_LEN])
 {
 	static const uint8_t zeros[LARAS_KEY_LEN] = {0};
-	EVP_PKEY   *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, seed,
-												   LARAS_KEY_LEN);
-	EVP_PKEY   *other = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer,
-													LARAS_KEY_LEN);
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, seed, LARAS_KEY_LEN);
+	EVP_PKEY *other = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, LARAS_KEY_LEN);
 	EVP_PKEY_CTX *ctx = key != NULL ? EVP_PKEY_CTX_new(key, NULL) : NULL;
-	size_t		len = LARAS_KEY_LEN;
-	bool		ok;
+	size_t len = LARAS_KEY_LEN;
+	bool ok;
 
-	ok = ctx != NULL && other != NULL &&
-		EVP_PKEY_derive_init(ctx) == 1 &&
-		EVP_PKEY_derive_set_peer(ctx, other) == 1 &&
-		EVP_PKEY_derive(ctx, shared, &len) == 1 &&
-		len == LARAS_KEY_LEN &&
-		!laras_same_bytes(shared, zeros, LARAS_KEY_LEN);
+	ok = ctx != NULL && other != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
+		 EVP_PKEY_derive_set_peer(ctx, other) == 1 && EVP_PKEY_derive(ctx, shared, &len) == 1 &&
+		 len == LARAS_KEY_LEN && !laras_same_bytes(shared, zeros, LARAS_KEY_LEN);
 	if (!ok)
 		OPENSSL_cleanse(shared, LARAS_KEY_LEN);
 	EVP_PKEY_CTX_free(ctx);
@@ -346,7 +334,7 @@ laras_x25519(const uint8_t seed[LARAS_KEY_LEN], const uint8_t peer[LARAS_KEY_LEN
 static inline int
 floor_log2(size_t v)
 {
-	int			e = 0;
+	int e = 0;
 
 	while (v >>= 1)
 		e++;
@@ -356,9 +344,9 @@ floor_log2(size_t v)
 size_t
 laras_padded_len(size_t n)
 {
-	size_t		len = n + 1;
-	size_t		mask;
-	int			e;
+	size_t len = n + 1;
+	size_t mask;
+	int e;
 
 	if (len <= 512)
 		return (len + 31) & ~(size_t) 31;
@@ -370,7 +358,7 @@ laras_padded_len(size_t n)
 size_t
 laras_pad(uint8_t *buf, size_t n)
 {
-	size_t		m = laras_padded_len(n);
+	size_t m = laras_padded_len(n);
 
 	buf[n] = 0x80;
 	memset(buf + n + 1, 0, m - n - 1);

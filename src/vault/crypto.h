@@ -19,19 +19,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LARAS_KEY_LEN		32
-#define LARAS_HASH_LEN		32
-#define LARAS_UUID_LEN		16
-#define LARAS_GCM_NONCE_LEN	12
-#define LARAS_GCM_TAG_LEN	16
-#define LARAS_ORDER_LEN		16
-#define LARAS_INDEX_LEN		16
+#define LARAS_KEY_LEN 32
+#define LARAS_HASH_LEN 32
+#define LARAS_UUID_LEN 16
+#define LARAS_GCM_NONCE_LEN 12
+#define LARAS_GCM_TAG_LEN 16
+#define LARAS_ORDER_LEN 16
+#define LARAS_INDEX_LEN 16
 
 /* A piece of a message: hashing takes lists of them, so nothing is joined. */
 typedef struct LarasPiece
 {
 	const void *p;
-	size_t		n;
+	size_t n;
 } LarasPiece;
 
 /*
@@ -45,22 +45,18 @@ extern bool laras_crypto_init(void);
 extern bool laras_random_bytes(void *p, size_t n);
 
 /* SHA-256 over the pieces in order.  Cannot fail; safe in a commit callback. */
-extern bool laras_sha256(const LarasPiece *pieces, int npieces,
-						 uint8_t out[LARAS_HASH_LEN]);
+extern bool laras_sha256(const LarasPiece *pieces, int npieces, uint8_t out[LARAS_HASH_LEN]);
 
 /* HMAC-SHA-256 over the pieces in order; out may overlap key. */
-extern bool laras_hmac(const void *key, size_t keylen,
-					   const LarasPiece *pieces, int npieces,
+extern bool laras_hmac(const void *key, size_t keylen, const LarasPiece *pieces, int npieces,
 					   uint8_t out[LARAS_HASH_LEN]);
 
 /* extract(salt, ikm) = HMAC(salt, ikm) */
-extern bool laras_extract(const void *salt, size_t saltlen,
-						  const void *ikm, size_t ikmlen,
+extern bool laras_extract(const void *salt, size_t saltlen, const void *ikm, size_t ikmlen,
 						  uint8_t prk[LARAS_KEY_LEN]);
 
 /* expand(prk, info) = HMAC(prk, info || 0x01); info given in pieces (at most 8) */
-extern bool laras_expand(const uint8_t prk[LARAS_KEY_LEN],
-						 const LarasPiece *info, int npieces,
+extern bool laras_expand(const uint8_t prk[LARAS_KEY_LEN], const LarasPiece *info, int npieces,
 						 uint8_t out[LARAS_KEY_LEN]);
 
 /*
@@ -69,22 +65,19 @@ extern bool laras_expand(const uint8_t prk[LARAS_KEY_LEN],
  * in == out is allowed.  The caller owns nonce uniqueness: take it from
  * laras_random_bytes.
  */
-extern bool laras_gcm_seal(const uint8_t key[LARAS_KEY_LEN],
-						   const uint8_t nonce[LARAS_GCM_NONCE_LEN],
-						   const LarasPiece *aad, int naad,
-						   const void *in, size_t n, void *out,
-						   uint8_t tag[LARAS_GCM_TAG_LEN]);
-extern bool laras_gcm_open(const uint8_t key[LARAS_KEY_LEN],
-						   const uint8_t nonce[LARAS_GCM_NONCE_LEN],
-						   const LarasPiece *aad, int naad,
-						   const void *in, size_t n, void *out,
-						   const uint8_t tag[LARAS_GCM_TAG_LEN]);
+extern bool
+laras_gcm_seal(const uint8_t key[LARAS_KEY_LEN], const uint8_t nonce[LARAS_GCM_NONCE_LEN],
+			   const LarasPiece *aad, int naad, const void *in, size_t n, void *out,
+			   uint8_t tag[LARAS_GCM_TAG_LEN]);
+extern bool
+laras_gcm_open(const uint8_t key[LARAS_KEY_LEN], const uint8_t nonce[LARAS_GCM_NONCE_LEN],
+			   const LarasPiece *aad, int naad, const void *in, size_t n, void *out,
+			   const uint8_t tag[LARAS_GCM_TAG_LEN]);
 
 /* X25519.  The shared secret is refused (false) where it is all zeros. */
-extern bool laras_x25519_public(const uint8_t seed[LARAS_KEY_LEN],
-								uint8_t public_key[LARAS_KEY_LEN]);
-extern bool laras_x25519(const uint8_t seed[LARAS_KEY_LEN],
-						 const uint8_t peer[LARAS_KEY_LEN],
+extern bool
+laras_x25519_public(const uint8_t seed[LARAS_KEY_LEN], uint8_t public_key[LARAS_KEY_LEN]);
+extern bool laras_x25519(const uint8_t seed[LARAS_KEY_LEN], const uint8_t peer[LARAS_KEY_LEN],
 						 uint8_t shared[LARAS_KEY_LEN]);
 
 /*
@@ -103,4 +96,4 @@ extern bool laras_same_bytes(const void *a, const void *b, size_t n);
 /* Overwrite with zeros, not to be optimised away. */
 extern void laras_wipe(void *p, size_t n);
 
-#endif							/* LARAS_VAULT_CRYPTO_H */
+#endif /* LARAS_VAULT_CRYPTO_H */

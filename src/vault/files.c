@@ -14,11 +14,11 @@
 bool
 laras_pread_all(int fd, void *p, size_t n, off_t at)
 {
-	char	   *to = p;
+	char *to = p;
 
 	while (n > 0)
 	{
-		ssize_t		got = pread(fd, to, n, at);
+		ssize_t got = pread(fd, to, n, at);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -40,7 +40,7 @@ laras_pwrite_all(int fd, const void *p, size_t n, off_t at)
 
 	while (n > 0)
 	{
-		ssize_t		put = pwrite(fd, from, n, at);
+		ssize_t put = pwrite(fd, from, n, at);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -72,12 +72,11 @@ laras_directory_sync(int dirfd, LarasKeyError *err)
 }
 
 bool
-laras_file_install(int dirfd, const char *name, const void *p, size_t n,
-				   LarasKeyError *err)
+laras_file_install(int dirfd, const char *name, const void *p, size_t n, LarasKeyError *err)
 {
-	char		temp[64];
-	int			fd;
-	int			saved;
+	char temp[64];
+	int fd;
+	int saved;
 
 	snprintf(temp, sizeof(temp), "%s.tmp", name);
 	if (unlinkat(dirfd, temp, 0) != 0 && errno != ENOENT)

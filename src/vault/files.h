@@ -21,10 +21,10 @@ extern bool laras_file_exists(int dirfd, const char *name);
  * Put n bytes under a name: temporary name, written, synced, renamed over
  * name, directory synced.  MIRROR on failure; the temporary file is gone then.
  */
-extern bool laras_file_install(int dirfd, const char *name, const void *p,
-							   size_t n, LarasKeyError *err);
+extern bool
+laras_file_install(int dirfd, const char *name, const void *p, size_t n, LarasKeyError *err);
 
 /* fsync of a directory descriptor. */
 extern bool laras_directory_sync(int dirfd, LarasKeyError *err);
 
-#endif							/* LARAS_VAULT_FILES_H */
+#endif /* LARAS_VAULT_FILES_H */

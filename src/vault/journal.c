@@ -15,7 +15,7 @@
 #include "vault/bytes.h"
 #include "vault/files.h"
 
-#define CHAIN_AT	48
+#define CHAIN_AT 48
 
 void
 laras_journal_start(const uint8_t keyring[LARAS_UUID_LEN], LarasJournalTail *tail)
@@ -34,8 +34,8 @@ laras_journal_name(uint32_t number, char out[LARAS_JOURNAL_NAME_LEN])
 static bool
 next_chain(const uint8_t *previous, const uint8_t *raw, uint8_t out[LARAS_CHAIN_LEN])
 {
-	LarasPiece	pieces[2] = {{previous, LARAS_CHAIN_LEN}, {raw, CHAIN_AT}};
-	uint8_t		full[LARAS_HASH_LEN];
+	LarasPiece pieces[2] = {{previous, LARAS_CHAIN_LEN}, {raw, CHAIN_AT}};
+	uint8_t full[LARAS_HASH_LEN];
 
 	if (!laras_sha256(pieces, 2, full))
 		return false;
@@ -67,12 +67,10 @@ laras_journal_encode(LarasJournalTail *tail, LarasJournalRecord *rec,
 }
 
 bool
-laras_journal_decode(const uint8_t in[LARAS_JOURNAL_RECORD_LEN],
-					 LarasJournalRecord *rec)
+laras_journal_decode(const uint8_t in[LARAS_JOURNAL_RECORD_LEN], LarasJournalRecord *rec)
 {
 	if (memcmp(in, "LJRN", 4) != 0 || in[4] < LARAS_JOURNAL_DESTROY ||
-		in[4] > LARAS_JOURNAL_REMOVAL || in[6] != 0 || in[7] != 0 ||
-		laras_get64(in + 8) == 0)
+		in[4] > LARAS_JOURNAL_REMOVAL || in[6] != 0 || in[7] != 0 || laras_get64(in + 8) == 0)
 		return false;
 	rec->kind = in[4];
 	rec->reason = in[5];
@@ -86,22 +84,20 @@ laras_journal_decode(const uint8_t in[LARAS_JOURNAL_RECORD_LEN],
 }
 
 bool
-laras_journal_follows(const LarasJournalTail *tail,
-					  const uint8_t in[LARAS_JOURNAL_RECORD_LEN])
+laras_journal_follows(const LarasJournalTail *tail, const uint8_t in[LARAS_JOURNAL_RECORD_LEN])
 {
-	uint8_t		chain[LARAS_CHAIN_LEN];
+	uint8_t chain[LARAS_CHAIN_LEN];
 
-	return laras_get64(in + 8) == tail->seq + 1 &&
-		next_chain(tail->chain, in, chain) &&
-		memcmp(chain, in + CHAIN_AT, LARAS_CHAIN_LEN) == 0;
+	return laras_get64(in + 8) == tail->seq + 1 && next_chain(tail->chain, in, chain) &&
+		   memcmp(chain, in + CHAIN_AT, LARAS_CHAIN_LEN) == 0;
 }
 
 bool
 laras_journal_make(int dirfd, uint32_t number, LarasKeyError *err)
 {
-	char		name[LARAS_JOURNAL_NAME_LEN];
-	void	   *zeros;
-	bool		ok;
+	char name[LARAS_JOURNAL_NAME_LEN];
+	void *zeros;
+	bool ok;
 
 	laras_journal_name(number, name);
 	if (laras_file_exists(dirfd, name))
@@ -117,20 +113,19 @@ laras_journal_make(int dirfd, uint32_t number, LarasKeyError *err)
 static int
 open_journal(int dirfd, uint32_t number, int flags, LarasKeyError *err)
 {
-	char		name[LARAS_JOURNAL_NAME_LEN];
+	char name[LARAS_JOURNAL_NAME_LEN];
 	struct stat st;
-	int			fd;
+	int fd;
 
 	laras_journal_name(number, name);
 	fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 	{
-		laras_keyerror(err, errno == ENOENT ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR,
-					   errno, "opening a journal file");
+		laras_keyerror(err, errno == ENOENT ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR, errno,
+					   "opening a journal file");
 		return -1;
 	}
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-		st.st_size != LARAS_JOURNAL_FILE_LEN)
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != LARAS_JOURNAL_FILE_LEN)
 	{
 		close(fd);
 		laras_keyerror(err, LARAS_KEYERR_ABSENT, 0, "journal file length");
@@ -146,10 +141,9 @@ laras_journal_open(int dirfd, uint32_t number, LarasKeyError *err)
 }
 
 bool
-laras_journal_write(int fd, uint64_t first_seq, const uint8_t *raw, uint32_t n,
-					LarasKeyError *err)
+laras_journal_write(int fd, uint64_t first_seq, const uint8_t *raw, uint32_t n, LarasKeyError *err)
 {
-	uint64_t	at = (first_seq - 1) % LARAS_JOURNAL_PER_FILE;
+	uint64_t at = (first_seq - 1) % LARAS_JOURNAL_PER_FILE;
 	struct stat st;
 
 	if (first_seq == 0 || at + n > LARAS_JOURNAL_PER_FILE)
@@ -174,16 +168,15 @@ all_zeros(const uint8_t *p, size_t n)
 }
 
 LarasJournalEnd
-laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN],
-				   const LarasJournalTail *from, LarasJournalVisit visit,
-				   LarasJournalVisit visit_beyond, void *arg,
+laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], const LarasJournalTail *from,
+				   LarasJournalVisit visit, LarasJournalVisit visit_beyond, void *arg,
 				   LarasJournalScan *scan, LarasKeyError *err)
 {
 	LarasJournalEnd end = LARAS_JOURNAL_CLEAN;
-	bool		broken = false; /* past the last good record */
-	bool		bad_tail = false;	/* the first record after it is not zeros */
-	uint32_t	number;
-	uint8_t    *buf;
+	bool broken = false;   /* past the last good record */
+	bool bad_tail = false; /* the first record after it is not zeros */
+	uint32_t number;
+	uint8_t *buf;
 
 	memset(scan, 0, sizeof(*scan));
 	if (from != NULL)
@@ -200,17 +193,16 @@ laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN],
 	for (;; number++)
 	{
 		LarasKeyError why = LARAS_KEYERROR_INIT;
-		int			fd = open_journal(dirfd, number, O_RDONLY, &why);
-		uint32_t	i = 0;
+		int fd = open_journal(dirfd, number, O_RDONLY, &why);
+		uint32_t i = 0;
 
 		if (fd < 0)
 		{
-			char		next[LARAS_JOURNAL_NAME_LEN];
+			char next[LARAS_JOURNAL_NAME_LEN];
 
 			/* The end, where neither it nor the next is there; a hole otherwise. */
 			laras_journal_name(number + 1, next);
-			if (why.sys_errno == ENOENT && number > 0 &&
-				!laras_file_exists(dirfd, next))
+			if (why.sys_errno == ENOENT && number > 0 && !laras_file_exists(dirfd, next))
 				break;
 			if (err != NULL)
 				*err = why;
@@ -235,8 +227,7 @@ laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN],
 
 			if (!broken)
 			{
-				if (laras_journal_decode(raw, &rec) &&
-					laras_journal_follows(&scan->tail, raw))
+				if (laras_journal_decode(raw, &rec) && laras_journal_follows(&scan->tail, raw))
 				{
 					scan->tail.seq = rec.seq;
 					memcpy(scan->tail.chain, rec.chain, LARAS_CHAIN_LEN);

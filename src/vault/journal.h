@@ -14,13 +14,13 @@
 #include "vault/crypto.h"
 #include "vault/keyerror.h"
 
-#define LARAS_JOURNAL_FILE_LEN		(1024 * 1024)
-#define LARAS_JOURNAL_RECORD_LEN	64
-#define LARAS_JOURNAL_PER_FILE		(LARAS_JOURNAL_FILE_LEN / LARAS_JOURNAL_RECORD_LEN)
-#define LARAS_JOURNAL_NAME_LEN		20	/* "journal-%08x" and its NUL */
-#define LARAS_CHAIN_LEN				16
+#define LARAS_JOURNAL_FILE_LEN (1024 * 1024)
+#define LARAS_JOURNAL_RECORD_LEN 64
+#define LARAS_JOURNAL_PER_FILE (LARAS_JOURNAL_FILE_LEN / LARAS_JOURNAL_RECORD_LEN)
+#define LARAS_JOURNAL_NAME_LEN 20 /* "journal-%08x" and its NUL */
+#define LARAS_CHAIN_LEN 16
 
-#define LARAS_JOURNAL_FILE_OF(seq)	((uint32_t) (((seq) - 1) / LARAS_JOURNAL_PER_FILE))
+#define LARAS_JOURNAL_FILE_OF(seq) ((uint32_t) (((seq) -1) / LARAS_JOURNAL_PER_FILE))
 
 typedef enum LarasJournalKind
 {
@@ -40,26 +40,25 @@ typedef enum LarasJournalKind
  */
 typedef struct LarasJournalRecord
 {
-	uint8_t		kind;
-	uint8_t		reason;
-	uint64_t	seq;
-	uint32_t	first;
-	uint32_t	count;
-	int64_t		time;			/* microseconds since 1970 UTC, real clock */
-	uint8_t		order[LARAS_ORDER_LEN];
-	uint8_t		chain[LARAS_CHAIN_LEN]; /* of this record */
+	uint8_t kind;
+	uint8_t reason;
+	uint64_t seq;
+	uint32_t first;
+	uint32_t count;
+	int64_t time; /* microseconds since 1970 UTC, real clock */
+	uint8_t order[LARAS_ORDER_LEN];
+	uint8_t chain[LARAS_CHAIN_LEN]; /* of this record */
 } LarasJournalRecord;
 
 /* End of a journal: what the next record needs. */
 typedef struct LarasJournalTail
 {
-	uint64_t	seq;			/* of the last record; 0 = none yet */
-	uint8_t		chain[LARAS_CHAIN_LEN]; /* of the last record, or keyring uuid */
+	uint64_t seq;                   /* of the last record; 0 = none yet */
+	uint8_t chain[LARAS_CHAIN_LEN]; /* of the last record, or keyring uuid */
 } LarasJournalTail;
 
 /* Tail of an empty journal. */
-extern void laras_journal_start(const uint8_t keyring[LARAS_UUID_LEN],
-								LarasJournalTail *tail);
+extern void laras_journal_start(const uint8_t keyring[LARAS_UUID_LEN], LarasJournalTail *tail);
 
 extern void laras_journal_name(uint32_t number, char out[LARAS_JOURNAL_NAME_LEN]);
 
@@ -71,12 +70,12 @@ extern bool laras_journal_encode(LarasJournalTail *tail, LarasJournalRecord *rec
 								 uint8_t out[LARAS_JOURNAL_RECORD_LEN]);
 
 /* Decode and check magic, zero bytes and kind; the chain is laras_journal_follows(). */
-extern bool laras_journal_decode(const uint8_t in[LARAS_JOURNAL_RECORD_LEN],
-								 LarasJournalRecord *rec);
+extern bool
+laras_journal_decode(const uint8_t in[LARAS_JOURNAL_RECORD_LEN], LarasJournalRecord *rec);
 
 /* Does this record follow the tail (seq + 1 and chain)? */
-extern bool laras_journal_follows(const LarasJournalTail *tail,
-								  const uint8_t in[LARAS_JOURNAL_RECORD_LEN]);
+extern bool
+laras_journal_follows(const LarasJournalTail *tail, const uint8_t in[LARAS_JOURNAL_RECORD_LEN]);
 
 /*
  * Make file number in the directory, if it is not there: all zeros, all blocks
@@ -90,7 +89,7 @@ extern bool laras_journal_make(int dirfd, uint32_t number, LarasKeyError *err);
  * missing or short.  PRE_COMMIT calls it for the file of the next record and
  * the one after, in each mirror, because other committers may fill the first.
  */
-extern int	laras_journal_open(int dirfd, uint32_t number, LarasKeyError *err);
+extern int laras_journal_open(int dirfd, uint32_t number, LarasKeyError *err);
 
 /*
  * Write n encoded records (n * 64 bytes, made one after the other by
@@ -98,28 +97,28 @@ extern int	laras_journal_open(int dirfd, uint32_t number, LarasKeyError *err);
  * lie within one file, whose descriptor is fd.  No sync, no allocation, the
  * file is never extended.  In a commit callback.
  */
-extern bool laras_journal_write(int fd, uint64_t first_seq, const uint8_t *raw,
-								uint32_t n, LarasKeyError *err);
+extern bool
+laras_journal_write(int fd, uint64_t first_seq, const uint8_t *raw, uint32_t n, LarasKeyError *err);
 
 /* Called for every record of a scan, in order; false stops the scan. */
-typedef bool (*LarasJournalVisit) (const LarasJournalRecord *rec, void *arg);
+typedef bool (*LarasJournalVisit)(const LarasJournalRecord *rec, void *arg);
 
 typedef enum LarasJournalEnd
 {
-	LARAS_JOURNAL_CLEAN,		/* only zeros after the last record */
-	LARAS_JOURNAL_TORN,			/* one bad record, only zeros after it: a crash
+	LARAS_JOURNAL_CLEAN,   /* only zeros after the last record */
+	LARAS_JOURNAL_TORN,    /* one bad record, only zeros after it: a crash
 								 * in the middle of an append; write over it */
-	LARAS_JOURNAL_BROKEN,		/* a bad record and others after it: tampering,
+	LARAS_JOURNAL_BROKEN,  /* a bad record and others after it: tampering,
 								 * damage, or a crash that lost a middle block */
-	LARAS_JOURNAL_STOPPED,		/* visit said so */
-	LARAS_JOURNAL_FAILED		/* a call failed, see err */
+	LARAS_JOURNAL_STOPPED, /* visit said so */
+	LARAS_JOURNAL_FAILED   /* a call failed, see err */
 } LarasJournalEnd;
 
 typedef struct LarasJournalScan
 {
-	LarasJournalTail tail;		/* of the last good record */
-	uint32_t	files;			/* files that exist from number 0 on */
-	uint64_t	beyond;			/* BROKEN: records after the break that decode and
+	LarasJournalTail tail; /* of the last good record */
+	uint32_t files;        /* files that exist from number 0 on */
+	uint64_t beyond;       /* BROKEN: records after the break that decode and
 								 * stand at their place */
 } LarasJournalScan;
 
@@ -129,12 +128,9 @@ typedef struct LarasJournalScan
  * visit_beyond (may be NULL): their chain cannot be trusted, the caller decides
  * (another mirror may hold the lost one).
  */
-extern LarasJournalEnd laras_journal_scan(int dirfd,
-										  const uint8_t keyring[LARAS_UUID_LEN],
-										  const LarasJournalTail *from,
-										  LarasJournalVisit visit,
-										  LarasJournalVisit visit_beyond,
-										  void *arg, LarasJournalScan *scan,
-										  LarasKeyError *err);
+extern LarasJournalEnd
+laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], const LarasJournalTail *from,
+				   LarasJournalVisit visit, LarasJournalVisit visit_beyond, void *arg,
+				   LarasJournalScan *scan, LarasKeyError *err);
 
-#endif							/* LARAS_VAULT_JOURNAL_H */
+#endif /* LARAS_VAULT_JOURNAL_H */

@@ -22,39 +22,41 @@
 typedef enum LarasKeyErrorCode
 {
 	LARAS_KEYERR_NONE = 0,
-	LARAS_KEYERR_CLOSED = 1,		/* vault closed */
-	LARAS_KEYERR_MASTER_KEY = 2,	/* wrong, missing, short or surplus line */
-	LARAS_KEYERR_DAMAGED = 3,		/* slot, header, lease or journal damaged */
-	LARAS_KEYERR_ABSENT = 4,		/* slab or keyring file not there */
+	LARAS_KEYERR_CLOSED = 1,        /* vault closed */
+	LARAS_KEYERR_MASTER_KEY = 2,    /* wrong, missing, short or surplus line */
+	LARAS_KEYERR_DAMAGED = 3,       /* slot, header, lease or journal damaged */
+	LARAS_KEYERR_ABSENT = 4,        /* slab or keyring file not there */
 	LARAS_KEYERR_FOREIGN_VALUE = 5, /* value does not belong here */
 	LARAS_KEYERR_FOREIGN_OWNER = 6, /* keyring of another cluster or database */
-	LARAS_KEYERR_OLDER = 7,			/* keyring older than its witness */
-	LARAS_KEYERR_HELD = 8,			/* destruction waits for a hold */
-	LARAS_KEYERR_NO_SLOT = 9,		/* no free slot in sync */
-	LARAS_KEYERR_DISAGREE = 10,		/* mirrors disagree */
-	LARAS_KEYERR_MAINTENANCE = 11,	/* not revealed to maintenance commands */
-	LARAS_KEYERR_UNSAFE = 12,		/* key file or directory unsafe */
-	LARAS_KEYERR_MIRROR = 13,		/* mirror cannot be read or written */
-	LARAS_KEYERR_COMMAND = 14,		/* key command failed or timed out */
-	LARAS_KEYERR_CRYPTO = 99		/* the crypto library refused (out of memory);
+	LARAS_KEYERR_OLDER = 7,         /* keyring older than its witness */
+	LARAS_KEYERR_HELD = 8,          /* destruction waits for a hold */
+	LARAS_KEYERR_NO_SLOT = 9,       /* no free slot in sync */
+	LARAS_KEYERR_DISAGREE = 10,     /* mirrors disagree */
+	LARAS_KEYERR_MAINTENANCE = 11,  /* not revealed to maintenance commands */
+	LARAS_KEYERR_UNSAFE = 12,       /* key file or directory unsafe */
+	LARAS_KEYERR_MIRROR = 13,       /* mirror cannot be read or written */
+	LARAS_KEYERR_COMMAND = 14,      /* key command failed or timed out */
+	LARAS_KEYERR_CRYPTO = 99        /* the crypto library refused (out of memory);
 									 * not an LRK code: report XX000 */
 } LarasKeyErrorCode;
 
-#define LARAS_KEYERR_NO_MIRROR	(-1)
-#define LARAS_KEYERR_NO_SLOT_ID	UINT32_MAX
+#define LARAS_KEYERR_NO_MIRROR (-1)
+#define LARAS_KEYERR_NO_SLOT_ID UINT32_MAX
 
 typedef struct LarasKeyError
 {
 	LarasKeyErrorCode code;
-	int			mirror;			/* index in the set, or LARAS_KEYERR_NO_MIRROR */
-	uint32_t	slot;			/* slot id, or LARAS_KEYERR_NO_SLOT_ID */
-	int			sys_errno;		/* errno of the failed call, or 0 */
-	const char *what;			/* constant English, e.g. "slab header checksum" */
+	int mirror;       /* index in the set, or LARAS_KEYERR_NO_MIRROR */
+	uint32_t slot;    /* slot id, or LARAS_KEYERR_NO_SLOT_ID */
+	int sys_errno;    /* errno of the failed call, or 0 */
+	const char *what; /* constant English, e.g. "slab header checksum" */
 } LarasKeyError;
 
 /* Start value: no error. */
-#define LARAS_KEYERROR_INIT \
-	{LARAS_KEYERR_NONE, LARAS_KEYERR_NO_MIRROR, LARAS_KEYERR_NO_SLOT_ID, 0, NULL}
+#define LARAS_KEYERROR_INIT                                                         \
+	{                                                                               \
+		LARAS_KEYERR_NONE, LARAS_KEYERR_NO_MIRROR, LARAS_KEYERR_NO_SLOT_ID, 0, NULL \
+	}
 
 /*
  * Fill an error; always returns false, so that callers may
@@ -62,8 +64,7 @@ typedef struct LarasKeyError
  * given: pass errno where a system call failed, 0 elsewhere.
  */
 static inline bool
-laras_keyerror(LarasKeyError *err, LarasKeyErrorCode code, int sys_errno,
-			   const char *what)
+laras_keyerror(LarasKeyError *err, LarasKeyErrorCode code, int sys_errno, const char *what)
 {
 	if (err != NULL)
 	{
@@ -76,4 +77,4 @@ laras_keyerror(LarasKeyError *err, LarasKeyErrorCode code, int sys_errno,
 	return false;
 }
 
-#endif							/* LARAS_VAULT_KEYERROR_H */
+#endif /* LARAS_VAULT_KEYERROR_H */

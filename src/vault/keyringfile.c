@@ -18,12 +18,12 @@
 #include "vault/bytes.h"
 #include "vault/files.h"
 
-#define CHECKSUM_AT		4064
+#define CHECKSUM_AT 4064
 
 bool
 laras_keyring_encode(const LarasKeyring *k, uint8_t out[LARAS_KEYRING_LEN])
 {
-	LarasPiece	piece = {out, CHECKSUM_AT};
+	LarasPiece piece = {out, CHECKSUM_AT};
 
 	memset(out, 0, LARAS_KEYRING_LEN);
 	memcpy(out, "LARASKEY", 8);
@@ -44,13 +44,11 @@ laras_keyring_encode(const LarasKeyring *k, uint8_t out[LARAS_KEYRING_LEN])
 bool
 laras_keyring_decode(const uint8_t in[LARAS_KEYRING_LEN], LarasKeyring *k)
 {
-	LarasPiece	piece = {in, CHECKSUM_AT};
-	uint8_t		sum[LARAS_HASH_LEN];
+	LarasPiece piece = {in, CHECKSUM_AT};
+	uint8_t sum[LARAS_HASH_LEN];
 
-	if (memcmp(in, "LARASKEY", 8) != 0 ||
-		laras_get16(in + 8) != LARAS_KEYRING_VERSION ||
-		!laras_sha256(&piece, 1, sum) ||
-		memcmp(sum, in + CHECKSUM_AT, LARAS_HASH_LEN) != 0)
+	if (memcmp(in, "LARASKEY", 8) != 0 || laras_get16(in + 8) != LARAS_KEYRING_VERSION ||
+		!laras_sha256(&piece, 1, sum) || memcmp(sum, in + CHECKSUM_AT, LARAS_HASH_LEN) != 0)
 		return false;
 	k->number = laras_get16(in + 10);
 	memcpy(k->uuid, in + 16, LARAS_UUID_LEN);
@@ -68,10 +66,10 @@ laras_keyring_decode(const uint8_t in[LARAS_KEYRING_LEN], LarasKeyring *k)
 bool
 laras_keyring_read(int dirfd, LarasKeyring *k, LarasKeyError *err)
 {
-	uint8_t		buf[LARAS_KEYRING_LEN];
+	uint8_t buf[LARAS_KEYRING_LEN];
 	struct stat st;
-	int			fd = openat(dirfd, LARAS_KEYRING_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int			saved;
+	int fd = openat(dirfd, LARAS_KEYRING_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int saved;
 
 	if (fd < 0)
 		return laras_keyerror(err, errno == ENOENT ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR,
@@ -98,7 +96,7 @@ laras_keyring_read(int dirfd, LarasKeyring *k, LarasKeyError *err)
 bool
 laras_keyring_replace(int dirfd, const LarasKeyring *k, LarasKeyError *err)
 {
-	uint8_t		buf[LARAS_KEYRING_LEN];
+	uint8_t buf[LARAS_KEYRING_LEN];
 
 	if (!laras_keyring_encode(k, buf))
 		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
@@ -123,7 +121,8 @@ laras_directory_check(const char *path, LarasKeyError *err)
 	if (!S_ISDIR(st.st_mode))
 		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0, "keyring directory is not a directory");
 	if (st.st_uid != geteuid())
-		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0, "keyring directory belongs to another user");
+		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0,
+							  "keyring directory belongs to another user");
 	if (!is_private(&st))
 		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0,
 							  "keyring directory is open to group or others");
@@ -134,15 +133,15 @@ laras_directory_check(const char *path, LarasKeyError *err)
 static bool
 resolve(const char *path, char out[PATH_MAX])
 {
-	char		work[PATH_MAX];
-	size_t		n = strlen(path);
+	char work[PATH_MAX];
+	size_t n = strlen(path);
 
 	if (path[0] != '/' || n >= sizeof(work))
 		return false;
 	memcpy(work, path, n + 1);
 	while (realpath(work, out) == NULL)
 	{
-		char	   *slash = strrchr(work, '/');
+		char *slash = strrchr(work, '/');
 
 		if (slash == NULL || work[1] == '\0')
 			return false;
@@ -156,9 +155,9 @@ resolve(const char *path, char out[PATH_MAX])
 bool
 laras_path_is_inside(const char *path, const char *parent)
 {
-	char		inner[PATH_MAX];
-	char		outer[PATH_MAX];
-	size_t		n;
+	char inner[PATH_MAX];
+	char outer[PATH_MAX];
+	size_t n;
 
 	if (!resolve(path, inner) || realpath(parent, outer) == NULL)
 		return false;
@@ -172,9 +171,9 @@ int
 laras_keyring_directory(const char *path, uint16_t number, LarasKeyError *err)
 {
 	static const char *const files[] = {LARAS_KEYRING_FILE, LARAS_LEASE_FILE};
-	char		name[PATH_MAX];
+	char name[PATH_MAX];
 	struct stat st;
-	int			fd;
+	int fd;
 
 	if (!laras_directory_check(path, err))
 		return -1;
@@ -194,7 +193,7 @@ laras_keyring_directory(const char *path, uint16_t number, LarasKeyError *err)
 	for (int i = 0; i < 2; i++)
 	{
 		if (fstatat(fd, files[i], &st, AT_SYMLINK_NOFOLLOW) != 0)
-			continue;			/* reading it says what is wrong */
+			continue; /* reading it says what is wrong */
 		if (!S_ISREG(st.st_mode) || !is_private(&st))
 		{
 			close(fd);
@@ -209,8 +208,9 @@ bool
 laras_keyring_lock(int dirfd, LarasKeyError *err)
 {
 	if (flock(dirfd, LOCK_EX | LOCK_NB) != 0)
-		return laras_keyerror(err, errno == EWOULDBLOCK ? LARAS_KEYERR_FOREIGN_OWNER :
-							  LARAS_KEYERR_MIRROR, errno,
-							  "keyring is in use by another server");
+		return laras_keyerror(err,
+							  errno == EWOULDBLOCK ? LARAS_KEYERR_FOREIGN_OWNER
+												   : LARAS_KEYERR_MIRROR,
+							  errno, "keyring is in use by another server");
 	return true;
 }

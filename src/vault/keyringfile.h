@@ -18,22 +18,22 @@
 #include "vault/lease.h"
 #include "vault/slot.h"
 
-#define LARAS_KEYRING_LEN		4096
-#define LARAS_KEYRING_FILE		"keyring"
-#define LARAS_KEYRING_VERSION	1
+#define LARAS_KEYRING_LEN 4096
+#define LARAS_KEYRING_FILE "keyring"
+#define LARAS_KEYRING_VERSION 1
 
 typedef struct LarasKeyring
 {
-	uint16_t	number;
-	uint8_t		uuid[LARAS_UUID_LEN];
-	uint64_t	owner_system;	/* system identifier of the owning cluster */
-	uint32_t	owner_database; /* OID of the owning database */
-	uint64_t	adoptions;
-	uint8_t		courier_public[LARAS_KEY_LEN];
-	uint16_t	current_epoch;
-	uint16_t	oldest_epoch;
-	uint8_t		check_current[LARAS_CHECK_LEN];
-	uint8_t		check_oldest[LARAS_CHECK_LEN];
+	uint16_t number;
+	uint8_t uuid[LARAS_UUID_LEN];
+	uint64_t owner_system;   /* system identifier of the owning cluster */
+	uint32_t owner_database; /* OID of the owning database */
+	uint64_t adoptions;
+	uint8_t courier_public[LARAS_KEY_LEN];
+	uint16_t current_epoch;
+	uint16_t oldest_epoch;
+	uint8_t check_current[LARAS_CHECK_LEN];
+	uint8_t check_oldest[LARAS_CHECK_LEN];
 } LarasKeyring;
 
 extern bool laras_keyring_encode(const LarasKeyring *k, uint8_t out[LARAS_KEYRING_LEN]);
@@ -67,8 +67,7 @@ extern bool laras_path_is_inside(const char *path, const char *parent);
  * Returns a directory descriptor (close-on-exec) or -1: ABSENT (no such
  * number), UNSAFE, MIRROR.
  */
-extern int	laras_keyring_directory(const char *path, uint16_t number,
-									LarasKeyError *err);
+extern int laras_keyring_directory(const char *path, uint16_t number, LarasKeyError *err);
 
 /*
  * Lock the keyring in this mirror for the life of dirfd (and of the processes
@@ -79,14 +78,14 @@ extern bool laras_keyring_lock(int dirfd, LarasKeyError *err);
 /* What a new keyring needs. */
 typedef struct LarasKeyringPlan
 {
-	uint16_t	number;
-	uint64_t	owner_system;
-	uint32_t	owner_database;
-	uint16_t	epoch;			/* of the master key, usually 1 */
-	const uint8_t *master;		/* 32 bytes */
-	uint32_t	slabs;			/* leased slabs to begin with; rounded up to whole
+	uint16_t number;
+	uint64_t owner_system;
+	uint32_t owner_database;
+	uint16_t epoch;        /* of the master key, usually 1 */
+	const uint8_t *master; /* 32 bytes */
+	uint32_t slabs;        /* leased slabs to begin with; rounded up to whole
 								 * windows of 16, at least one window */
-	int64_t		now;			/* microseconds since 1970 UTC */
+	int64_t now;           /* microseconds since 1970 UTC */
 } LarasKeyringPlan;
 
 /*
@@ -100,8 +99,7 @@ typedef struct LarasKeyringPlan
  * Not atomic across mirrors: after a crash between two renames the mirror that
  * lacks the keyring is filled with laras_keyring_copy.
  */
-extern bool laras_keyring_create(const char *const *paths, int n,
-								 const LarasKeyringPlan *plan,
+extern bool laras_keyring_create(const char *const *paths, int n, const LarasKeyringPlan *plan,
 								 LarasKeyring *made, LarasKeyError *err);
 
 /*
@@ -110,18 +108,17 @@ extern bool laras_keyring_create(const char *const *paths, int n,
  * The caller holds off writers (it is the vault worker, before the mirror
  * counts as in sync).
  */
-extern bool laras_keyring_copy(int from_dirfd, const char *to_path,
-							   uint16_t number, LarasKeyError *err);
+extern bool
+laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKeyError *err);
 
 /*
  * More slabs, identical in n open directories: windows from slab first
  * (a multiple of 16, at least 16) on, count slabs.  Slabs that exist are left
  * alone, or copied to a mirror that lacks them.  content_wrap of epoch.
  */
-extern bool laras_keyring_grow(const int *dirfds, int n, const LarasKeyring *k,
-							   uint16_t epoch, const uint8_t content_wrap[LARAS_KEY_LEN],
-							   uint32_t first, uint32_t count, int64_t now,
-							   LarasKeyError *err);
+extern bool laras_keyring_grow(const int *dirfds, int n, const LarasKeyring *k, uint16_t epoch,
+							   const uint8_t content_wrap[LARAS_KEY_LEN], uint32_t first,
+							   uint32_t count, int64_t now, LarasKeyError *err);
 
 /* First slab number from 16 on that does not exist in dirfd. */
 extern uint32_t laras_keyring_next_slab(int dirfd);
@@ -132,4 +129,4 @@ extern uint32_t laras_keyring_next_slab(int dirfd);
  */
 extern uint32_t laras_keyring_slab_end(int dirfd);
 
-#endif							/* LARAS_VAULT_KEYRINGFILE_H */
+#endif /* LARAS_VAULT_KEYRINGFILE_H */

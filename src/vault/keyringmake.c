@@ -21,9 +21,9 @@
 #include "vault/journal.h"
 #include "vault/slab.h"
 
-#define SLABS_PER_WINDOW	16
-#define FIRST_LEASED_SLAB	16
-#define MAX_MIRRORS			16
+#define SLABS_PER_WINDOW 16
+#define FIRST_LEASED_SLAB 16
+#define MAX_MIRRORS 16
 
 /* A file that belongs to a keyring directory? */
 static bool
@@ -45,20 +45,21 @@ is_keyring_name(const char *name)
 static bool
 directory_path(char out[PATH_MAX], const char *path, uint16_t number, const char *suffix)
 {
-	return (size_t) snprintf(out, PATH_MAX, "%s/%u%s", path,
-							 (unsigned int) number, suffix) < PATH_MAX;
+	return (size_t) snprintf(out, PATH_MAX, "%s/%u%s", path, (unsigned int) number, suffix) <
+		   PATH_MAX;
 }
 
 /* Remove "<number>.new" and the plain files in it, where it is left over. */
 static bool
 remove_leftover(const char *name, LarasKeyError *err)
 {
-	DIR		   *dir = opendir(name);
+	DIR *dir = opendir(name);
 	struct dirent *entry;
 
 	if (dir == NULL)
-		return errno == ENOENT ? true :
-			laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "left-over keyring directory");
+		return errno == ENOENT
+				   ? true
+				   : laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "left-over keyring directory");
 	while ((entry = readdir(dir)) != NULL)
 	{
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
@@ -75,9 +76,9 @@ remove_leftover(const char *name, LarasKeyError *err)
 static int
 make_new_directory(const char *path, uint16_t number, LarasKeyError *err)
 {
-	char		name[PATH_MAX];
+	char name[PATH_MAX];
 	struct stat st;
-	int			fd;
+	int fd;
 
 	if (!laras_directory_check(path, err))
 		return -1;
@@ -108,13 +109,12 @@ make_new_directory(const char *path, uint16_t number, LarasKeyError *err)
 static bool
 name_directory(const char *path, uint16_t number, LarasKeyError *err)
 {
-	char		from[PATH_MAX];
-	char		to[PATH_MAX];
-	int			fd;
-	bool		ok;
+	char from[PATH_MAX];
+	char to[PATH_MAX];
+	int fd;
+	bool ok;
 
-	if (!directory_path(from, path, number, ".new") ||
-		!directory_path(to, path, number, ""))
+	if (!directory_path(from, path, number, ".new") || !directory_path(to, path, number, ""))
 		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, ENAMETOOLONG, "keyring directory");
 	if (rename(from, to) != 0)
 		return laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "naming a keyring directory");
@@ -130,8 +130,8 @@ static bool
 read_slab_image(int dirfd, uint32_t number, const LarasKeyring *k, uint8_t *image,
 				LarasKeyError *err)
 {
-	LarasSlab	slab;
-	bool		ok = true;
+	LarasSlab slab;
+	bool ok = true;
 
 	if (!laras_slab_open(dirfd, k->uuid, k->number, number, false, &slab, err))
 		return false;
@@ -143,12 +143,11 @@ read_slab_image(int dirfd, uint32_t number, const LarasKeyring *k, uint8_t *imag
 
 bool
 laras_keyring_grow(const int *dirfds, int n, const LarasKeyring *k, uint16_t epoch,
-				   const uint8_t content_wrap[LARAS_KEY_LEN],
-				   uint32_t first, uint32_t count, int64_t now,
-				   LarasKeyError *err)
+				   const uint8_t content_wrap[LARAS_KEY_LEN], uint32_t first, uint32_t count,
+				   int64_t now, LarasKeyError *err)
 {
-	uint8_t    *image;
-	bool		ok = true;
+	uint8_t *image;
+	bool ok = true;
 
 	if (first < FIRST_LEASED_SLAB || first % SLABS_PER_WINDOW != 0 ||
 		(uint64_t) first + count > UINT32_MAX / LARAS_SLOTS_PER_SLAB)
@@ -158,9 +157,9 @@ laras_keyring_grow(const int *dirfds, int n, const LarasKeyring *k, uint16_t epo
 		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, ENOMEM, "making a slab");
 	for (uint32_t number = first; ok && number < first + count; number++)
 	{
-		char		name[LARAS_SLAB_NAME_LEN];
-		int			have = -1;
-		int			lack = 0;
+		char name[LARAS_SLAB_NAME_LEN];
+		int have = -1;
+		int lack = 0;
 
 		laras_slab_name(number, name);
 		for (int i = 0; i < n; i++)
@@ -176,8 +175,10 @@ laras_keyring_grow(const int *dirfds, int n, const LarasKeyring *k, uint16_t epo
 			ok = read_slab_image(dirfds[have], number, k, image, err);
 		else
 		{
-			LarasSlabHeader h = {.keyring_number = k->number,.number = number,
-			.created = now,.epoch = epoch};
+			LarasSlabHeader h = {.keyring_number = k->number,
+								 .number = number,
+								 .created = now,
+								 .epoch = epoch};
 
 			memcpy(h.keyring, k->uuid, LARAS_UUID_LEN);
 			if (!laras_slab_build(&h, content_wrap, NULL, NULL, image))
@@ -199,8 +200,8 @@ laras_keyring_grow(const int *dirfds, int n, const LarasKeyring *k, uint16_t epo
 uint32_t
 laras_keyring_next_slab(int dirfd)
 {
-	uint32_t	number = FIRST_LEASED_SLAB;
-	char		name[LARAS_SLAB_NAME_LEN];
+	uint32_t number = FIRST_LEASED_SLAB;
+	char name[LARAS_SLAB_NAME_LEN];
 
 	for (;; number++)
 	{
@@ -213,9 +214,9 @@ laras_keyring_next_slab(int dirfd)
 uint32_t
 laras_keyring_slab_end(int dirfd)
 {
-	uint32_t	end = FIRST_LEASED_SLAB;
-	int			fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR		   *dir = fd < 0 ? NULL : fdopendir(fd);
+	uint32_t end = FIRST_LEASED_SLAB;
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
 	if (dir == NULL)
@@ -227,7 +228,7 @@ laras_keyring_slab_end(int dirfd)
 	while ((entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] == 's' && is_keyring_name(entry->d_name))
 		{
-			uint32_t	number = (uint32_t) strtoul(entry->d_name + 5, NULL, 16);
+			uint32_t number = (uint32_t) strtoul(entry->d_name + 5, NULL, 16);
 
 			if (number < UINT32_MAX && number + 1 > end)
 				end = number + 1;
@@ -238,21 +239,23 @@ laras_keyring_slab_end(int dirfd)
 
 /* Slab 0 and what follows from it: built once, put into every mirror. */
 static bool
-make_first_slab(const int *dirfds, int n, const LarasKeyringPlan *plan,
-				LarasKeyring *k, const uint8_t *content_wrap, LarasKeyError *err)
+make_first_slab(const int *dirfds, int n, const LarasKeyringPlan *plan, LarasKeyring *k,
+				const uint8_t *content_wrap, LarasKeyError *err)
 {
-	LarasSlabHeader h = {.keyring_number = plan->number,.number = 0,
-	.created = plan->now,.epoch = plan->epoch};
-	uint8_t		courier_wrap[LARAS_KEY_LEN];
-	uint8_t		seed[LARAS_KEY_LEN];
-	uint8_t    *image = malloc(LARAS_SLAB_LEN);
-	bool		ok;
+	LarasSlabHeader h = {.keyring_number = plan->number,
+						 .number = 0,
+						 .created = plan->now,
+						 .epoch = plan->epoch};
+	uint8_t courier_wrap[LARAS_KEY_LEN];
+	uint8_t seed[LARAS_KEY_LEN];
+	uint8_t *image = malloc(LARAS_SLAB_LEN);
+	bool ok;
 
 	if (image == NULL)
 		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, ENOMEM, "making a slab");
 	memcpy(h.keyring, k->uuid, LARAS_UUID_LEN);
-	ok = laras_derive_wrap(plan->master, LARAS_DOMAIN_COURIER, k->uuid, plan->epoch,
-						   courier_wrap) &&
+	ok =
+		laras_derive_wrap(plan->master, LARAS_DOMAIN_COURIER, k->uuid, plan->epoch, courier_wrap) &&
 		laras_slab_build(&h, content_wrap, courier_wrap, seed, image) &&
 		laras_x25519_public(seed, k->courier_public);
 	laras_wipe(courier_wrap, sizeof(courier_wrap));
@@ -269,16 +272,17 @@ bool
 laras_keyring_create(const char *const *paths, int n, const LarasKeyringPlan *plan,
 					 LarasKeyring *made, LarasKeyError *err)
 {
-	LarasKeyring k = {.number = plan->number,.owner_system = plan->owner_system,
-	.owner_database = plan->owner_database,.current_epoch = plan->epoch,
-	.oldest_epoch = plan->epoch};
-	LarasLease	lease = {.generation = 1};
-	uint8_t		content_wrap[LARAS_KEY_LEN];
-	int			dirfds[MAX_MIRRORS];
-	int			opened = 0;
-	uint32_t	slabs = (plan->slabs + SLABS_PER_WINDOW - 1) /
-		SLABS_PER_WINDOW * SLABS_PER_WINDOW;
-	bool		ok = true;
+	LarasKeyring k = {.number = plan->number,
+					  .owner_system = plan->owner_system,
+					  .owner_database = plan->owner_database,
+					  .current_epoch = plan->epoch,
+					  .oldest_epoch = plan->epoch};
+	LarasLease lease = {.generation = 1};
+	uint8_t content_wrap[LARAS_KEY_LEN];
+	int dirfds[MAX_MIRRORS];
+	int opened = 0;
+	uint32_t slabs = (plan->slabs + SLABS_PER_WINDOW - 1) / SLABS_PER_WINDOW * SLABS_PER_WINDOW;
+	bool ok = true;
 
 	if (n < 1 || n > MAX_MIRRORS)
 		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0, "number of mirrors");
@@ -298,19 +302,16 @@ laras_keyring_create(const char *const *paths, int n, const LarasKeyringPlan *pl
 	if (ok &&
 		!(laras_random_bytes(k.uuid, LARAS_UUID_LEN) &&
 		  laras_derive_check(plan->master, k.uuid, plan->epoch, k.check_current) &&
-		  laras_derive_wrap(plan->master, LARAS_DOMAIN_CONTENT, k.uuid, plan->epoch,
-							content_wrap)))
+		  laras_derive_wrap(plan->master, LARAS_DOMAIN_CONTENT, k.uuid, plan->epoch, content_wrap)))
 		ok = laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
 	memcpy(k.check_oldest, k.check_current, LARAS_CHECK_LEN);
 	ok = ok && make_first_slab(dirfds, n, plan, &k, content_wrap, err) &&
-		laras_keyring_grow(dirfds, n, &k, plan->epoch, content_wrap,
-						   FIRST_LEASED_SLAB, slabs, plan->now, err);
+		 laras_keyring_grow(dirfds, n, &k, plan->epoch, content_wrap, FIRST_LEASED_SLAB, slabs,
+							plan->now, err);
 	for (int i = 0; ok && i < n; i++)
 	{
-		ok = laras_lease_create(dirfds[i], &lease, err) &&
-			laras_journal_make(dirfds[i], 0, err) &&
-			laras_journal_make(dirfds[i], 1, err) &&
-			laras_keyring_replace(dirfds[i], &k, err);
+		ok = laras_lease_create(dirfds[i], &lease, err) && laras_journal_make(dirfds[i], 0, err) &&
+			 laras_journal_make(dirfds[i], 1, err) && laras_keyring_replace(dirfds[i], &k, err);
 		if (!ok && err != NULL)
 			err->mirror = i;
 	}
@@ -333,14 +334,13 @@ static bool
 copy_file(int from, int to, const char *name, LarasKeyError *err)
 {
 	struct stat st;
-	uint8_t    *buf;
-	int			fd = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	bool		ok;
+	uint8_t *buf;
+	int fd = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool ok;
 
 	if (fd < 0)
 		return laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "opening a keyring file");
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-		st.st_size > LARAS_JOURNAL_FILE_LEN)
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > LARAS_JOURNAL_FILE_LEN)
 	{
 		close(fd);
 		return laras_keyerror(err, LARAS_KEYERR_DAMAGED, 0, "keyring file length");
@@ -358,14 +358,13 @@ copy_file(int from, int to, const char *name, LarasKeyError *err)
 }
 
 bool
-laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number,
-				   LarasKeyError *err)
+laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKeyError *err)
 {
-	int			to = make_new_directory(to_path, number, err);
-	int			again;
-	DIR		   *dir;
+	int to = make_new_directory(to_path, number, err);
+	int again;
+	DIR *dir;
 	struct dirent *entry;
-	bool		ok = true;
+	bool ok = true;
 
 	if (to < 0)
 		return false;

@@ -25,21 +25,21 @@
 #include "vault/bytes.h"
 #include "vault/numbers.h"
 
-#define WAL_PAGE		8192
-#define WAL_SHORT		24		/* page header of PostgreSQL 15 to 18 */
-#define WAL_LONG		40
-#define WAL_LONG_FLAG	0x0002	/* in xlp_info */
-#define LONGEST_TRIED	(1024 * 1024)
-#define SHOWN			32
-#define CACHED			4096
+#define WAL_PAGE 8192
+#define WAL_SHORT 24 /* page header of PostgreSQL 15 to 18 */
+#define WAL_LONG 40
+#define WAL_LONG_FLAG 0x0002 /* in xlp_info */
+#define LONGEST_TRIED (1024 * 1024)
+#define SHOWN 32
+#define CACHED 4096
 
 /* Secrets already looked up: scanning meets the same few slots again and again. */
 typedef struct CachedSlot
 {
-	bool		used;
-	uint32_t	slot;
+	bool used;
+	uint32_t slot;
 	LarasSlotState state;
-	uint8_t		secret[LARAS_KEY_LEN];
+	uint8_t secret[LARAS_KEY_LEN];
 } CachedSlot;
 
 static CachedSlot cache[CACHED];
@@ -66,14 +66,13 @@ static bool
 get_prk(LarasKeyholder *holder, const LarasSealedHeader *h, uint8_t prk[LARAS_KEY_LEN],
 		LarasSlotState *w_state, LarasSlotState *s_state)
 {
-	uint8_t		w[LARAS_KEY_LEN];
-	uint8_t		s[LARAS_KEY_LEN];
-	bool		ok;
+	uint8_t w[LARAS_KEY_LEN];
+	uint8_t s[LARAS_KEY_LEN];
+	bool ok;
 
 	*w_state = get_secret(holder, h->w, w);
 	*s_state = get_secret(holder, h->s, s);
-	ok = *w_state == LARAS_SLOT_LIVE && *s_state == LARAS_SLOT_LIVE &&
-		laras_derive_prk(w, s, prk);
+	ok = *w_state == LARAS_SLOT_LIVE && *s_state == LARAS_SLOT_LIVE && laras_derive_prk(w, s, prk);
 	laras_wipe(w, sizeof(w));
 	laras_wipe(s, sizeof(s));
 	return ok;
@@ -81,19 +80,19 @@ get_prk(LarasKeyholder *holder, const LarasSealedHeader *h, uint8_t prk[LARAS_KE
 
 /* The AES key of a value of either suite; false where the courier's is wanting. */
 static bool
-get_key(LarasKeyholder *holder, const uint8_t *prk, const LarasSealedHeader *h,
-		const uint8_t *v, uint8_t key[LARAS_KEY_LEN])
+get_key(LarasKeyholder *holder, const uint8_t *prk, const LarasSealedHeader *h, const uint8_t *v,
+		uint8_t key[LARAS_KEY_LEN])
 {
-	uint8_t		shared[LARAS_KEY_LEN];
-	bool		ok;
+	uint8_t shared[LARAS_KEY_LEN];
+	bool ok;
 
 	if (h->suite == LARAS_SUITE_VALUE)
 		return laras_derive_seal(prk, holder->keyring.uuid, h->w, h->s, key);
 	if (!holder->has_courier)
 		return false;
 	ok = laras_x25519(holder->courier_seed, v + 16, shared) &&
-		laras_derive_box(prk, shared, v + 16, holder->keyring.courier_public,
-						 holder->keyring.uuid, h->w, h->s, key);
+		 laras_derive_box(prk, shared, v + 16, holder->keyring.courier_public, holder->keyring.uuid,
+						  h->w, h->s, key);
 	laras_wipe(shared, sizeof(shared));
 	return ok;
 }
@@ -103,12 +102,11 @@ static bool
 peek(const uint8_t *key, const uint8_t *nonce, const uint8_t *in, size_t n, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	int			len;
-	bool		ok;
+	int len;
+	bool ok;
 
-	ok = ctx != NULL &&
-		EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
-		EVP_DecryptUpdate(ctx, out, &len, in, (int) n) == 1;
+	ok = ctx != NULL && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+		 EVP_DecryptUpdate(ctx, out, &len, in, (int) n) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	return ok;
 }
@@ -116,9 +114,8 @@ peek(const uint8_t *key, const uint8_t *nonce, const uint8_t *in, size_t n, uint
 /* Does the value open at one of the places?  key is that of its suite. */
 static bool
 try_places(const LarasKeyholder *holder, const uint8_t *prk, const uint8_t *key,
-		   const LarasSealedHeader *h, const uint8_t *v, size_t n,
-		   const LarasPlaces *places, LarasSealedPlace *which,
-		   uint8_t *out, size_t *outlen)
+		   const LarasSealedHeader *h, const uint8_t *v, size_t n, const LarasPlaces *places,
+		   LarasSealedPlace *which, uint8_t *out, size_t *outlen)
 {
 	for (size_t i = 0; i < places->n; i++)
 	{
@@ -126,11 +123,10 @@ try_places(const LarasKeyholder *holder, const uint8_t *prk, const uint8_t *key,
 
 		if (place.field == 0)
 			place.field = h->field;
-		if (h->suite == LARAS_SUITE_VALUE ?
-			laras_sealed_open(key, v, n, &place, out, outlen, NULL) :
-			laras_box_open(prk, holder->keyring.uuid, holder->courier_seed,
-						   holder->keyring.courier_public, v, n, &place,
-						   out, outlen, NULL))
+		if (h->suite == LARAS_SUITE_VALUE
+				? laras_sealed_open(key, v, n, &place, out, outlen, NULL)
+				: laras_box_open(prk, holder->keyring.uuid, holder->courier_seed,
+								 holder->keyring.courier_public, v, n, &place, out, outlen, NULL))
 		{
 			*which = place;
 			return true;
@@ -140,22 +136,22 @@ try_places(const LarasKeyholder *holder, const uint8_t *prk, const uint8_t *key,
 }
 
 LarasVerdict
-laras_keyscan_open(LarasKeyholder *holder, const uint8_t *v, size_t n,
-				   const LarasPlaces *places,
-				   LarasSlotState *w_state, LarasSlotState *s_state,
-				   LarasSealedPlace *which, uint8_t *out, size_t *outlen)
+laras_keyscan_open(LarasKeyholder *holder, const uint8_t *v, size_t n, const LarasPlaces *places,
+				   LarasSlotState *w_state, LarasSlotState *s_state, LarasSealedPlace *which,
+				   uint8_t *out, size_t *outlen)
 {
 	LarasSealedHeader h;
-	uint8_t		prk[LARAS_KEY_LEN];
-	uint8_t		key[LARAS_KEY_LEN];
+	uint8_t prk[LARAS_KEY_LEN];
+	uint8_t key[LARAS_KEY_LEN];
 	LarasVerdict verdict = LARAS_VERDICT_CLOSED;
 
 	*w_state = *s_state = LARAS_SLOT_ABSENT;
 	if (!laras_sealed_parse(v, n, &h) || h.keyring != holder->keyring.number)
 		return LARAS_VERDICT_CLOSED;
 	if (get_prk(holder, &h, prk, w_state, s_state) && get_key(holder, prk, &h, v, key))
-		verdict = try_places(holder, prk, key, &h, v, n, places, which, out, outlen) ?
-			LARAS_VERDICT_OPENS : LARAS_VERDICT_READABLE;
+		verdict = try_places(holder, prk, key, &h, v, n, places, which, out, outlen)
+					  ? LARAS_VERDICT_OPENS
+					  : LARAS_VERDICT_READABLE;
 	laras_wipe(prk, sizeof(prk));
 	laras_wipe(key, sizeof(key));
 	return verdict;
@@ -172,8 +168,7 @@ is_known_field(uint16_t field)
 
 /* Could a sealed value of this keyring begin here? */
 static bool
-looks_sealed(const LarasKeyholder *holder, const uint8_t *v, size_t left,
-			 LarasSealedHeader *h)
+looks_sealed(const LarasKeyholder *holder, const uint8_t *v, size_t left, LarasSealedHeader *h)
 {
 	if (left < LARAS_SEALED_VALUE_HEADER + 1 || v[0] != LARAS_SEALED_FORMAT ||
 		(v[1] != LARAS_SUITE_VALUE && v[1] != LARAS_SUITE_BOX) ||
@@ -186,9 +181,9 @@ looks_sealed(const LarasKeyholder *holder, const uint8_t *v, size_t left,
 	h->w = laras_get32(v + 8);
 	h->s = laras_get32(v + 12);
 	return (h->w == LARAS_SLOT_PLATFORM || h->w >= LARAS_SLOT_FIRST_LEASED) &&
-		((h->s >= LARAS_SLOT_FIRST_APP && h->s < LARAS_SLOTS_PER_SLAB) ||
-		 h->s >= LARAS_SLOT_FIRST_LEASED) &&
-		is_known_field(h->field);
+		   ((h->s >= LARAS_SLOT_FIRST_APP && h->s < LARAS_SLOTS_PER_SLAB) ||
+			h->s >= LARAS_SLOT_FIRST_LEASED) &&
+		   is_known_field(h->field);
 }
 
 static const char *
@@ -225,20 +220,20 @@ print_hex(const uint8_t *p, size_t n)
  * is tried whose decrypted end looks padded, which costs one decryption for all.
  */
 static void
-try_candidate(LarasKeyholder *holder, const LarasSealedHeader *h, const uint8_t *v,
-			  size_t left, const LarasPlaces *places, const char *stream, size_t offset)
+try_candidate(LarasKeyholder *holder, const LarasSealedHeader *h, const uint8_t *v, size_t left,
+			  const LarasPlaces *places, const char *stream, size_t offset)
 {
-	size_t		head = h->suite == LARAS_SUITE_VALUE ?
-		LARAS_SEALED_VALUE_HEADER : LARAS_SEALED_BOX_HEADER;
-	size_t		body = left - head;
-	uint8_t		prk[LARAS_KEY_LEN];
-	uint8_t		key[LARAS_KEY_LEN];
+	size_t head =
+		h->suite == LARAS_SUITE_VALUE ? LARAS_SEALED_VALUE_HEADER : LARAS_SEALED_BOX_HEADER;
+	size_t body = left - head;
+	uint8_t prk[LARAS_KEY_LEN];
+	uint8_t key[LARAS_KEY_LEN];
 	LarasSlotState w_state;
 	LarasSlotState s_state;
 	LarasSealedPlace which = {0, 0, 0};
-	uint8_t    *plain = NULL;
-	uint8_t    *out = NULL;
-	size_t		outlen = 0;
+	uint8_t *plain = NULL;
+	uint8_t *out = NULL;
+	size_t outlen = 0;
 	LarasVerdict verdict = LARAS_VERDICT_CLOSED;
 
 	if (body > LONGEST_TRIED)
@@ -252,19 +247,20 @@ try_candidate(LarasKeyholder *holder, const LarasSealedHeader *h, const uint8_t 
 			 verdict != LARAS_VERDICT_OPENS && m + LARAS_GCM_TAG_LEN <= body;
 			 m = laras_padded_len(m))
 		{
-			size_t		n;
+			size_t n;
 
 			if (laras_unpad(plain, m, &n) && laras_padded_len(n) == m &&
-				try_places(holder, prk, key, h, v, head + m + LARAS_GCM_TAG_LEN,
-						   places, &which, out, &outlen))
+				try_places(holder, prk, key, h, v, head + m + LARAS_GCM_TAG_LEN, places, &which,
+						   out, &outlen))
 				verdict = LARAS_VERDICT_OPENS;
 		}
 	}
 	printf("%s %d %u %u %u %s %s %s%zu ",
-		   verdict == LARAS_VERDICT_OPENS ? "opens" :
-		   verdict == LARAS_VERDICT_READABLE ? "readable" : "closed",
-		   h->suite, h->field, (unsigned int) h->w, (unsigned int) h->s,
-		   state_text(w_state), state_text(s_state), stream, offset);
+		   verdict == LARAS_VERDICT_OPENS      ? "opens"
+		   : verdict == LARAS_VERDICT_READABLE ? "readable"
+											   : "closed",
+		   h->suite, h->field, (unsigned int) h->w, (unsigned int) h->s, state_text(w_state),
+		   state_text(s_state), stream, offset);
 	if (verdict == LARAS_VERDICT_OPENS)
 		printf("%lld %lld ", (long long) which.workspace_id, (long long) which.row_id);
 	else
@@ -284,10 +280,10 @@ try_candidate(LarasKeyholder *holder, const LarasSealedHeader *h, const uint8_t 
 }
 
 static void
-scan_bytes(LarasKeyholder *holder, const uint8_t *p, size_t n,
-		   const LarasPlaces *places, const char *stream)
+scan_bytes(LarasKeyholder *holder, const uint8_t *p, size_t n, const LarasPlaces *places,
+		   const char *stream)
 {
-	size_t		at = 0;
+	size_t at = 0;
 
 	while (at < n)
 	{
@@ -307,7 +303,7 @@ scan_bytes(LarasKeyholder *holder, const uint8_t *p, size_t n,
 static bool
 is_wal(const uint8_t *p, size_t n)
 {
-	uint16_t	magic;
+	uint16_t magic;
 
 	if (n < WAL_PAGE || n % WAL_PAGE != 0)
 		return false;
@@ -319,15 +315,15 @@ is_wal(const uint8_t *p, size_t n)
 static uint8_t *
 strip_wal(const uint8_t *p, size_t n, size_t *stripped)
 {
-	uint8_t    *out = malloc(n);
-	size_t		at = 0;
+	uint8_t *out = malloc(n);
+	size_t at = 0;
 
 	if (out == NULL)
 		return NULL;
 	for (size_t page = 0; page < n; page += WAL_PAGE)
 	{
-		uint16_t	info;
-		size_t		skip = 0;
+		uint16_t info;
+		size_t skip = 0;
 
 		if (is_wal(p + page, WAL_PAGE))
 		{
@@ -345,9 +341,9 @@ bool
 laras_keyscan_file(LarasKeyholder *holder, const char *path, const LarasPlaces *places)
 {
 	struct stat st;
-	uint8_t    *p;
-	size_t		n;
-	int			fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t *p;
+	size_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 	{
@@ -368,8 +364,8 @@ laras_keyscan_file(LarasKeyholder *holder, const char *path, const LarasPlaces *
 	scan_bytes(holder, p, n, places, "");
 	if (is_wal(p, n))
 	{
-		size_t		stripped;
-		uint8_t    *records = strip_wal(p, n, &stripped);
+		size_t stripped;
+		uint8_t *records = strip_wal(p, n, &stripped);
 
 		if (records == NULL)
 		{

@@ -15,26 +15,26 @@
 /* An opened keyring with everything its master key gives. */
 typedef struct LarasKeyholder
 {
-	LarasMirrors mirrors;		/* one mirror */
+	LarasMirrors mirrors; /* one mirror */
 	LarasKeyring keyring;
-	LarasWrapSet wraps;			/* both domains */
-	uint8_t		courier_seed[LARAS_KEY_LEN];
-	bool		has_courier;	/* slot 1 opened */
+	LarasWrapSet wraps; /* both domains */
+	uint8_t courier_seed[LARAS_KEY_LEN];
+	bool has_courier; /* slot 1 opened */
 } LarasKeyholder;
 
 /* What stands in the way of a value. */
 typedef enum LarasVerdict
 {
-	LARAS_VERDICT_CLOSED,		/* a key is gone, damaged or out of reach */
-	LARAS_VERDICT_READABLE,		/* both keys are live: decrypts, place unknown */
-	LARAS_VERDICT_OPENS			/* the tag holds at a place that was stated */
+	LARAS_VERDICT_CLOSED,   /* a key is gone, damaged or out of reach */
+	LARAS_VERDICT_READABLE, /* both keys are live: decrypts, place unknown */
+	LARAS_VERDICT_OPENS     /* the tag holds at a place that was stated */
 } LarasVerdict;
 
 /* Places to try: whichever field is 0 stands for the field of the value. */
 typedef struct LarasPlaces
 {
 	LarasSealedPlace *place;
-	size_t		n;
+	size_t n;
 } LarasPlaces;
 
 /*
@@ -42,12 +42,10 @@ typedef struct LarasPlaces
  * OPENS; which gets the place that fitted.  w_state and s_state tell of the
  * two slots.
  */
-extern LarasVerdict laras_keyscan_open(LarasKeyholder *holder,
-									   const uint8_t *v, size_t n,
-									   const LarasPlaces *places,
-									   LarasSlotState *w_state, LarasSlotState *s_state,
-									   LarasSealedPlace *which,
-									   uint8_t *out, size_t *outlen);
+extern LarasVerdict
+laras_keyscan_open(LarasKeyholder *holder, const uint8_t *v, size_t n, const LarasPlaces *places,
+				   LarasSlotState *w_state, LarasSlotState *s_state, LarasSealedPlace *which,
+				   uint8_t *out, size_t *outlen);
 
 /*
  * Look at every byte offset of a file for the header of a sealed value of this
@@ -61,7 +59,6 @@ extern LarasVerdict laras_keyscan_open(LarasKeyholder *holder,
  * offset is then of that stream, with "w" before it), since a record may run
  * over them.  Returns false where the file cannot be read.
  */
-extern bool laras_keyscan_file(LarasKeyholder *holder, const char *path,
-							   const LarasPlaces *places);
+extern bool laras_keyscan_file(LarasKeyholder *holder, const char *path, const LarasPlaces *places);
 
-#endif							/* LARAS_VAULT_KEYSCAN_H */
+#endif /* LARAS_VAULT_KEYSCAN_H */

@@ -32,16 +32,16 @@
 #include "vault/masterkey.h"
 #include "vault/vectors.h"
 
-#define EXIT_ASKED_WRONG	2
+#define EXIT_ASKED_WRONG 2
 
 static const char usage[] =
-"usage: laras-keytool init --key FILE --mirror DIR [--mirror DIR ...]\n"
-"                          [--number N] [--slabs N] [--system ID] [--database OID]\n"
-"       laras-keytool verify --keyring DIR/NUMBER [--key FILE]\n"
-"       laras-keytool open --keyring DIR/NUMBER --key FILE --workspace ID --row ID\n"
-"                          [--field N] VALUE\n"
-"       laras-keytool scan --keyring DIR/NUMBER --key FILE [--places FILE] FILE...\n"
-"       laras-keytool vectors\n";
+	"usage: laras-keytool init --key FILE --mirror DIR [--mirror DIR ...]\n"
+	"                          [--number N] [--slabs N] [--system ID] [--database OID]\n"
+	"       laras-keytool verify --keyring DIR/NUMBER [--key FILE]\n"
+	"       laras-keytool open --keyring DIR/NUMBER --key FILE --workspace ID --row ID\n"
+	"                          [--field N] VALUE\n"
+	"       laras-keytool scan --keyring DIR/NUMBER --key FILE [--places FILE] FILE...\n"
+	"       laras-keytool vectors\n";
 
 typedef struct Options
 {
@@ -49,16 +49,16 @@ typedef struct Options
 	const char *keyring;
 	const char *places;
 	const char *mirrors[LARAS_MAX_MIRRORS];
-	int			nmirrors;
-	uint64_t	number;
-	uint64_t	slabs;
-	uint64_t	system;
-	uint64_t	database;
-	int64_t		workspace;
-	int64_t		row;
-	uint64_t	field;
-	char	  **args;
-	int			nargs;
+	int nmirrors;
+	uint64_t number;
+	uint64_t slabs;
+	uint64_t system;
+	uint64_t database;
+	int64_t workspace;
+	int64_t row;
+	uint64_t field;
+	char **args;
+	int nargs;
 } Options;
 
 static int
@@ -67,8 +67,7 @@ complain(const char *what, const LarasKeyError *err)
 	fprintf(stderr, "laras-keytool: %s", what);
 	if (err != NULL && err->code != LARAS_KEYERR_NONE)
 	{
-		fprintf(stderr, ": %s (LRK%02d", err->what != NULL ? err->what : "error",
-				(int) err->code);
+		fprintf(stderr, ": %s (LRK%02d", err->what != NULL ? err->what : "error", (int) err->code);
 		if (err->sys_errno != 0)
 			fprintf(stderr, ", %s", strerror(err->sys_errno));
 		if (err->slot != LARAS_KEYERR_NO_SLOT_ID)
@@ -82,7 +81,7 @@ complain(const char *what, const LarasKeyError *err)
 static bool
 read_number(const char *text, uint64_t max, uint64_t *out)
 {
-	char	   *end;
+	char *end;
 
 	errno = 0;
 	if (!isdigit((unsigned char) text[0]))
@@ -94,7 +93,7 @@ read_number(const char *text, uint64_t max, uint64_t *out)
 static bool
 read_id(const char *text, int64_t *out)
 {
-	uint64_t	v;
+	uint64_t v;
 
 	if (!read_number(text, INT64_MAX, &v))
 		return false;
@@ -106,20 +105,13 @@ static bool
 parse_options(int argc, char **argv, Options *o)
 {
 	static const struct option longs[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"keyring", required_argument, NULL, 'r'},
-		{"places", required_argument, NULL, 'p'},
-		{"mirror", required_argument, NULL, 'm'},
-		{"number", required_argument, NULL, 'n'},
-		{"slabs", required_argument, NULL, 's'},
-		{"system", required_argument, NULL, 'y'},
-		{"database", required_argument, NULL, 'd'},
-		{"workspace", required_argument, NULL, 'w'},
-		{"row", required_argument, NULL, 'o'},
-		{"field", required_argument, NULL, 'f'},
-		{NULL, 0, NULL, 0}
-	};
-	int			c;
+		{"key", required_argument, NULL, 'k'},       {"keyring", required_argument, NULL, 'r'},
+		{"places", required_argument, NULL, 'p'},    {"mirror", required_argument, NULL, 'm'},
+		{"number", required_argument, NULL, 'n'},    {"slabs", required_argument, NULL, 's'},
+		{"system", required_argument, NULL, 'y'},    {"database", required_argument, NULL, 'd'},
+		{"workspace", required_argument, NULL, 'w'}, {"row", required_argument, NULL, 'o'},
+		{"field", required_argument, NULL, 'f'},     {NULL, 0, NULL, 0}};
+	int c;
 
 	memset(o, 0, sizeof(*o));
 	o->slabs = 64;
@@ -127,7 +119,7 @@ parse_options(int argc, char **argv, Options *o)
 	o->row = -1;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
 	{
-		bool		ok = true;
+		bool ok = true;
 
 		switch (c)
 		{
@@ -182,10 +174,10 @@ static bool
 open_keyring(const char *directory, LarasKeyholder *holder, LarasKeyError *err)
 {
 	LarasMirror *mirror = &holder->mirrors.mirror[0];
-	char		setting[LARAS_MIRROR_PATH + 16];
-	char		real[PATH_MAX];
-	char	   *slash;
-	uint64_t	number;
+	char setting[LARAS_MIRROR_PATH + 16];
+	char real[PATH_MAX];
+	char *slash;
+	uint64_t number;
 	LarasMirrorMask opened;
 
 	if (realpath(directory, real) == NULL)
@@ -198,8 +190,7 @@ open_keyring(const char *directory, LarasKeyholder *holder, LarasKeyError *err)
 		strchr(real, ',') != NULL)
 		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0, "keyring directory");
 	if (!laras_mirrors_parse(setting, &holder->mirrors, err) ||
-		!laras_mirrors_open(&holder->mirrors, (uint16_t) number, &holder->keyring,
-							&opened, err))
+		!laras_mirrors_open(&holder->mirrors, (uint16_t) number, &holder->keyring, &opened, err))
 		return false;
 	return mirror->dirfd >= 0;
 }
@@ -211,23 +202,21 @@ unlock_keyring(const char *key_file, LarasKeyholder *holder, LarasKeyError *err)
 	LarasMasterKeys keys;
 	LarasWrapSet courier;
 	LarasMirrorMask repair;
-	bool		ok;
+	bool ok;
 
 	if (!laras_masterkey_read_file(key_file, &keys, err))
 		return false;
 	ok = laras_masterkey_check(&keys, &holder->keyring, false, err);
-	if (ok && !(laras_masterkey_wraps(&keys, &holder->keyring, LARAS_DOMAIN_CONTENT,
-									  &holder->wraps) &&
-				laras_masterkey_wraps(&keys, &holder->keyring, LARAS_DOMAIN_COURIER,
-									  &courier)))
+	if (ok &&
+		!(laras_masterkey_wraps(&keys, &holder->keyring, LARAS_DOMAIN_CONTENT, &holder->wraps) &&
+		  laras_masterkey_wraps(&keys, &holder->keyring, LARAS_DOMAIN_COURIER, &courier)))
 		ok = laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
 	laras_masterkey_wipe(&keys);
 	if (!ok)
 		return false;
 	holder->has_courier =
-		laras_mirrors_read(&holder->mirrors, 1, LARAS_SLOT_COURIER, &courier,
-						   LARAS_DOMAIN_COURIER, holder->courier_seed, &repair,
-						   NULL) == LARAS_SLOT_LIVE;
+		laras_mirrors_read(&holder->mirrors, 1, LARAS_SLOT_COURIER, &courier, LARAS_DOMAIN_COURIER,
+						   holder->courier_seed, &repair, NULL) == LARAS_SLOT_LIVE;
 	for (int i = 0; i < courier.n && holder->wraps.n < LARAS_MAX_WRAPS; i++)
 		holder->wraps.wrap[holder->wraps.n++] = courier.wrap[i];
 	laras_wipe(&courier, sizeof(courier));
@@ -241,9 +230,11 @@ run_init(const Options *o)
 	LarasMasterKeys keys;
 	LarasKeyring made;
 	struct timespec now;
-	LarasKeyringPlan plan = {.number = (uint16_t) o->number,.owner_system = o->system,
-		.owner_database = (uint32_t) o->database,.slabs = (uint32_t) o->slabs};
-	bool		ok;
+	LarasKeyringPlan plan = {.number = (uint16_t) o->number,
+							 .owner_system = o->system,
+							 .owner_database = (uint32_t) o->database,
+							 .slabs = (uint32_t) o->slabs};
+	bool ok;
 
 	if (o->key == NULL || o->nmirrors == 0 || o->nargs != 0)
 		return complain("init needs --key and --mirror", NULL);
@@ -257,27 +248,27 @@ run_init(const Options *o)
 	laras_masterkey_wipe(&keys);
 	if (!ok)
 		return complain("making the keyring", &err);
-	printf("keyring %u epoch %u slabs %u mirrors %d\n", made.number,
-		   made.current_epoch, (unsigned int) plan.slabs, o->nmirrors);
+	printf("keyring %u epoch %u slabs %u mirrors %d\n", made.number, made.current_epoch,
+		   (unsigned int) plan.slabs, o->nmirrors);
 	return 0;
 }
 
 typedef struct Counts
 {
-	uint64_t	state[LARAS_SLOT_DESTROYED + 1];
-	uint64_t	unused;			/* live or wrapped, above the lease */
-	uint64_t	slabs;
-	uint64_t	bad_slabs;
+	uint64_t state[LARAS_SLOT_DESTROYED + 1];
+	uint64_t unused; /* live or wrapped, above the lease */
+	uint64_t slabs;
+	uint64_t bad_slabs;
 } Counts;
 
 /* Count the states of one slab; LIVE needs keys, WRAPPED is what is said without. */
 static void
-count_slab(LarasKeyholder *holder, uint32_t number, uint64_t leased, bool keyed,
-		   uint8_t *buf, Counts *counts)
+count_slab(LarasKeyholder *holder, uint32_t number, uint64_t leased, bool keyed, uint8_t *buf,
+		   Counts *counts)
 {
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	LarasSlab	slab;
-	bool		opened;
+	LarasSlab slab;
+	bool opened;
 
 	counts->slabs++;
 	opened = laras_slab_open(holder->mirrors.mirror[0].dirfd, holder->keyring.uuid,
@@ -293,18 +284,17 @@ count_slab(LarasKeyholder *holder, uint32_t number, uint64_t leased, bool keyed,
 	}
 	for (uint32_t i = 0; i < LARAS_SLOTS_PER_SLAB; i++)
 	{
-		uint32_t	id = number * LARAS_SLOTS_PER_SLAB + i;
+		uint32_t id = number * LARAS_SLOTS_PER_SLAB + i;
 		LarasSlotPlace place = {holder->keyring.uuid, slab.slab, id};
 		LarasSlotState state = laras_slot_open(&place, buf + (size_t) i * LARAS_SLOT_LEN,
 											   keyed ? &holder->wraps : NULL, 0, NULL);
-		uint64_t	position;
+		uint64_t position;
 
 		counts->state[state]++;
 		if (state == LARAS_SLOT_DAMAGED)
 			printf("slot %u damaged\n", (unsigned int) id);
 		else if (state != LARAS_SLOT_DESTROYED &&
-				 laras_slot_position(holder->keyring.uuid, id, &position) &&
-				 position >= leased)
+				 laras_slot_position(holder->keyring.uuid, id, &position) && position >= leased)
 			counts->unused++;
 	}
 	laras_slab_close(&slab);
@@ -313,8 +303,10 @@ count_slab(LarasKeyholder *holder, uint32_t number, uint64_t leased, bool keyed,
 static const char *
 journal_text(LarasJournalEnd end)
 {
-	return end == LARAS_JOURNAL_CLEAN ? "clean" : end == LARAS_JOURNAL_TORN ? "torn" :
-		end == LARAS_JOURNAL_BROKEN ? "broken" : "unreadable";
+	return end == LARAS_JOURNAL_CLEAN    ? "clean"
+		   : end == LARAS_JOURNAL_TORN   ? "torn"
+		   : end == LARAS_JOURNAL_BROKEN ? "broken"
+										 : "unreadable";
 }
 
 static int
@@ -322,13 +314,13 @@ run_verify(const Options *o)
 {
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasKeyholder holder = {0};
-	LarasLease	lease = {0};
+	LarasLease lease = {0};
 	LarasJournalScan scan;
 	LarasJournalEnd end;
-	Counts		counts = {{0}, 0, 0, 0};
-	uint8_t    *buf;
-	uint32_t	slabs;
-	bool		bad = false;
+	Counts counts = {{0}, 0, 0, 0};
+	uint8_t *buf;
+	uint32_t slabs;
+	bool bad = false;
 
 	if (o->keyring == NULL || o->nargs != 0)
 		return complain("verify needs --keyring", NULL);
@@ -336,11 +328,10 @@ run_verify(const Options *o)
 		return complain("keyring", &err);
 	if (o->key != NULL && !unlock_keyring(o->key, &holder, &err))
 		return complain("master key", &err);
-	printf("keyring number %u epochs %u-%u adoptions %" PRIu64 " system %" PRIu64
-		   " database %u\n",
-		   holder.keyring.number, holder.keyring.oldest_epoch,
-		   holder.keyring.current_epoch, holder.keyring.adoptions,
-		   holder.keyring.owner_system, (unsigned int) holder.keyring.owner_database);
+	printf("keyring number %u epochs %u-%u adoptions %" PRIu64 " system %" PRIu64 " database %u\n",
+		   holder.keyring.number, holder.keyring.oldest_epoch, holder.keyring.current_epoch,
+		   holder.keyring.adoptions, holder.keyring.owner_system,
+		   (unsigned int) holder.keyring.owner_database);
 	if (laras_lease_read(holder.mirrors.mirror[0].dirfd, &lease, &err))
 		printf("lease generation %" PRIu64 " next %" PRIu64 "\n", lease.generation,
 			   lease.next_position);
@@ -349,10 +340,10 @@ run_verify(const Options *o)
 		printf("lease bad: %s\n", err.what);
 		bad = true;
 	}
-	end = laras_journal_scan(holder.mirrors.mirror[0].dirfd, holder.keyring.uuid, NULL,
-							 NULL, NULL, NULL, &scan, &err);
-	printf("journal %s records %" PRIu64 " beyond %" PRIu64 " chain ",
-		   journal_text(end), scan.tail.seq, scan.beyond);
+	end = laras_journal_scan(holder.mirrors.mirror[0].dirfd, holder.keyring.uuid, NULL, NULL, NULL,
+							 NULL, &scan, &err);
+	printf("journal %s records %" PRIu64 " beyond %" PRIu64 " chain ", journal_text(end),
+		   scan.tail.seq, scan.beyond);
 	for (int i = 0; i < LARAS_CHAIN_LEN; i++)
 		printf("%02x", scan.tail.chain[i]);
 	putchar('\n');
@@ -368,8 +359,8 @@ run_verify(const Options *o)
 		count_slab(&holder, number, lease.next_position, o->key != NULL, buf, &counts);
 	free(buf);
 	printf("slabs %" PRIu64 " absent %" PRIu64 "\n", counts.slabs, counts.bad_slabs);
-	printf("slots live %" PRIu64 " wrapped %" PRIu64 " destroyed %" PRIu64
-		   " damaged %" PRIu64 " absent %" PRIu64 " unused %" PRIu64 "\n",
+	printf("slots live %" PRIu64 " wrapped %" PRIu64 " destroyed %" PRIu64 " damaged %" PRIu64
+		   " absent %" PRIu64 " unused %" PRIu64 "\n",
 		   counts.state[LARAS_SLOT_LIVE], counts.state[LARAS_SLOT_WRAPPED],
 		   counts.state[LARAS_SLOT_DESTROYED], counts.state[LARAS_SLOT_DAMAGED],
 		   counts.state[LARAS_SLOT_ABSENT], counts.unused);
@@ -389,8 +380,8 @@ hex_digit(char c)
 static uint8_t *
 read_value(const char *text, size_t *n)
 {
-	size_t		len = strlen(text);
-	uint8_t    *out = malloc(len + 1);
+	size_t len = strlen(text);
+	uint8_t *out = malloc(len + 1);
 
 	if (out == NULL)
 		return NULL;
@@ -401,12 +392,12 @@ read_value(const char *text, size_t *n)
 	}
 	else if (len % 2 == 0)
 	{
-		size_t		i = 0;
+		size_t i = 0;
 
 		for (; i < len; i += 2)
 		{
-			int			high = hex_digit(text[i]);
-			int			low = hex_digit(text[i + 1]);
+			int high = hex_digit(text[i]);
+			int low = hex_digit(text[i + 1]);
 
 			if (high < 0 || low < 0)
 				break;
@@ -431,13 +422,12 @@ run_open(const Options *o)
 	LarasSlotState w_state;
 	LarasSlotState s_state;
 	LarasVerdict verdict;
-	uint8_t    *value;
-	uint8_t    *out;
-	size_t		n;
-	size_t		outlen = 0;
+	uint8_t *value;
+	uint8_t *out;
+	size_t n;
+	size_t outlen = 0;
 
-	if (o->keyring == NULL || o->key == NULL || o->workspace < 0 || o->row < 0 ||
-		o->nargs != 1)
+	if (o->keyring == NULL || o->key == NULL || o->workspace < 0 || o->row < 0 || o->nargs != 1)
 		return complain("open needs --keyring, --key, --workspace, --row and a value", NULL);
 	if (!open_keyring(o->keyring, &holder, &err))
 		return complain("keyring", &err);
@@ -446,8 +436,8 @@ run_open(const Options *o)
 	value = read_value(o->args[0], &n);
 	if (value == NULL || (out = malloc(n + 1)) == NULL)
 		return complain("value is neither sealed: with base64 nor hexadecimal", NULL);
-	verdict = laras_keyscan_open(&holder, value, n, &places, &w_state, &s_state, &which,
-								 out, &outlen);
+	verdict =
+		laras_keyscan_open(&holder, value, n, &places, &w_state, &s_state, &which, out, &outlen);
 	if (verdict == LARAS_VERDICT_OPENS)
 	{
 		fwrite(out, 1, outlen, stdout);
@@ -455,9 +445,10 @@ run_open(const Options *o)
 	}
 	else
 		printf("does not open: %s\n",
-			   verdict == LARAS_VERDICT_READABLE ? "keys are there, the value does not belong here" :
-			   w_state == LARAS_SLOT_DESTROYED || s_state == LARAS_SLOT_DESTROYED ? "destroyed" :
-			   "keys are damaged, absent or of another keyring");
+			   verdict == LARAS_VERDICT_READABLE ? "keys are there, the value does not belong here"
+			   : w_state == LARAS_SLOT_DESTROYED || s_state == LARAS_SLOT_DESTROYED
+				   ? "destroyed"
+				   : "keys are damaged, absent or of another keyring");
 	laras_wipe(out, n);
 	laras_wipe(&holder, sizeof(holder));
 	free(out);
@@ -469,19 +460,19 @@ run_open(const Options *o)
 static bool
 read_places(const char *path, LarasPlaces *places)
 {
-	FILE	   *f = fopen(path, "r");
-	char		line[256];
-	bool		ok = true;
-	size_t		room = 0;
+	FILE *f = fopen(path, "r");
+	char line[256];
+	bool ok = true;
+	size_t room = 0;
 
 	if (f == NULL)
 		return false;
 	while (ok && fgets(line, sizeof(line), f) != NULL)
 	{
-		int64_t		workspace;
-		int64_t		row;
+		int64_t workspace;
+		int64_t row;
 		unsigned int field = 0;
-		int			got = sscanf(line, "%" SCNd64 " %" SCNd64 " %u", &workspace, &row, &field);
+		int got = sscanf(line, "%" SCNd64 " %" SCNd64 " %u", &workspace, &row, &field);
 
 		if (got == EOF)
 			continue;
@@ -497,7 +488,7 @@ read_places(const char *path, LarasPlaces *places)
 				places->place = more;
 		}
 		if (ok)
-			places->place[places->n++] = (LarasSealedPlace) {workspace, row, (uint16_t) field};
+			places->place[places->n++] = (LarasSealedPlace){workspace, row, (uint16_t) field};
 	}
 	ok = ok && !ferror(f);
 	fclose(f);
@@ -510,7 +501,7 @@ run_scan(const Options *o)
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasKeyholder holder = {0};
 	LarasPlaces places = {NULL, 0};
-	int			status = 0;
+	int status = 0;
 
 	if (o->keyring == NULL || o->key == NULL || o->nargs == 0)
 		return complain("scan needs --keyring, --key and files", NULL);
@@ -537,7 +528,7 @@ run_scan(const Options *o)
 int
 main(int argc, char **argv)
 {
-	Options		o;
+	Options o;
 	const char *command = argc > 1 ? argv[1] : "";
 
 	if (argc < 2 || !parse_options(argc - 1, argv + 1, &o))

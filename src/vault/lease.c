@@ -13,12 +13,12 @@
 #include "vault/bytes.h"
 #include "vault/files.h"
 
-#define SECOND_AT	512
+#define SECOND_AT 512
 
 bool
 laras_lease_encode(const LarasLease *lease, uint8_t out[LARAS_LEASE_RECORD_LEN])
 {
-	LarasPiece	piece = {out, 32};
+	LarasPiece piece = {out, 32};
 
 	memcpy(out, "LEAS", 4);
 	laras_put32(out + 4, 0);
@@ -31,12 +31,11 @@ laras_lease_encode(const LarasLease *lease, uint8_t out[LARAS_LEASE_RECORD_LEN])
 bool
 laras_lease_decode(const uint8_t in[LARAS_LEASE_RECORD_LEN], LarasLease *lease)
 {
-	LarasPiece	piece = {in, 32};
-	uint8_t		sum[LARAS_HASH_LEN];
+	LarasPiece piece = {in, 32};
+	uint8_t sum[LARAS_HASH_LEN];
 
-	if (memcmp(in, "LEAS", 4) != 0 || laras_get32(in + 4) != 0 ||
-		laras_get64(in + 8) == 0 || !laras_sha256(&piece, 1, sum) ||
-		memcmp(sum, in + 32, LARAS_HASH_LEN) != 0)
+	if (memcmp(in, "LEAS", 4) != 0 || laras_get32(in + 4) != 0 || laras_get64(in + 8) == 0 ||
+		!laras_sha256(&piece, 1, sum) || memcmp(sum, in + 32, LARAS_HASH_LEN) != 0)
 		return false;
 	lease->generation = laras_get64(in + 8);
 	lease->next_position = laras_get64(in + 16);
@@ -51,9 +50,9 @@ laras_lease_decode(const uint8_t in[LARAS_LEASE_RECORD_LEN], LarasLease *lease)
 static bool
 read_lease(int fd, LarasLease *lease, off_t *other_at, LarasKeyError *err)
 {
-	uint8_t		buf[LARAS_LEASE_LEN];
-	LarasLease	other;
-	bool		one;
+	uint8_t buf[LARAS_LEASE_LEN];
+	LarasLease other;
+	bool one;
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
@@ -82,20 +81,20 @@ read_lease(int fd, LarasLease *lease, off_t *other_at, LarasKeyError *err)
 static int
 open_lease(int dirfd, int flags, LarasKeyError *err)
 {
-	int			fd = openat(dirfd, LARAS_LEASE_FILE, flags | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dirfd, LARAS_LEASE_FILE, flags | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
-		laras_keyerror(err, errno == ENOENT ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR,
-					   errno, "opening the lease");
+		laras_keyerror(err, errno == ENOENT ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR, errno,
+					   "opening the lease");
 	return fd;
 }
 
 bool
 laras_lease_read(int dirfd, LarasLease *lease, LarasKeyError *err)
 {
-	int			fd = open_lease(dirfd, O_RDONLY, err);
-	off_t		other_at;
-	bool		ok;
+	int fd = open_lease(dirfd, O_RDONLY, err);
+	off_t other_at;
+	bool ok;
 
 	if (fd < 0)
 		return false;
@@ -107,12 +106,12 @@ laras_lease_read(int dirfd, LarasLease *lease, LarasKeyError *err)
 bool
 laras_lease_write(int dirfd, LarasLease *lease, LarasKeyError *err)
 {
-	LarasLease	stored;
-	LarasLease	next;
-	uint8_t		raw[LARAS_LEASE_RECORD_LEN];
-	int			fd = open_lease(dirfd, O_RDWR, err);
-	off_t		at;
-	bool		ok = false;
+	LarasLease stored;
+	LarasLease next;
+	uint8_t raw[LARAS_LEASE_RECORD_LEN];
+	int fd = open_lease(dirfd, O_RDWR, err);
+	off_t at;
+	bool ok = false;
 
 	if (fd < 0)
 		return false;
@@ -126,8 +125,7 @@ laras_lease_write(int dirfd, LarasLease *lease, LarasKeyError *err)
 			laras_keyerror(err, LARAS_KEYERR_DISAGREE, 0, "lease would go back");
 		else if (!laras_lease_encode(&next, raw))
 			laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
-		else if (!laras_pwrite_all(fd, raw, sizeof(raw), at) ||
-				 fdatasync(fd) != 0)
+		else if (!laras_pwrite_all(fd, raw, sizeof(raw), at) || fdatasync(fd) != 0)
 			laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "writing the lease");
 		else
 		{
@@ -142,8 +140,8 @@ laras_lease_write(int dirfd, LarasLease *lease, LarasKeyError *err)
 bool
 laras_lease_create(int dirfd, const LarasLease *lease, LarasKeyError *err)
 {
-	uint8_t		buf[LARAS_LEASE_LEN] = {0};
-	LarasLease	first = *lease;
+	uint8_t buf[LARAS_LEASE_LEN] = {0};
+	LarasLease first = *lease;
 
 	if (first.generation == 0)
 		first.generation = 1;
@@ -155,7 +153,7 @@ laras_lease_create(int dirfd, const LarasLease *lease, LarasKeyError *err)
 LarasLease
 laras_lease_merge(const LarasLease *a, const LarasLease *b)
 {
-	LarasLease	m = *a;
+	LarasLease m = *a;
 
 	if (b->generation > m.generation)
 		m.generation = b->generation;

@@ -5,7 +5,7 @@
  * Two records written in turn; the valid one with the higher generation
  * counts, so a torn write leaves the one before it.  The file is kept beside
  * the slabs and never in the database: a restored database cannot hand a slot
- * out twice. 
+ * out twice.
  */
 #ifndef LARAS_VAULT_LEASE_H
 #define LARAS_VAULT_LEASE_H
@@ -13,22 +13,20 @@
 #include "vault/crypto.h"
 #include "vault/keyerror.h"
 
-#define LARAS_LEASE_LEN			1024
-#define LARAS_LEASE_RECORD_LEN	64
-#define LARAS_LEASE_STEP		256 /* positions taken at a time */
-#define LARAS_LEASE_FILE		"lease"
+#define LARAS_LEASE_LEN 1024
+#define LARAS_LEASE_RECORD_LEN 64
+#define LARAS_LEASE_STEP 256 /* positions taken at a time */
+#define LARAS_LEASE_FILE "lease"
 
 typedef struct LarasLease
 {
-	uint64_t	generation;		/* 0: no valid record */
-	uint64_t	next_position;	/* first position not yet leased */
-	uint64_t	wal_position;	/* flushed WAL position when written */
+	uint64_t generation;    /* 0: no valid record */
+	uint64_t next_position; /* first position not yet leased */
+	uint64_t wal_position;  /* flushed WAL position when written */
 } LarasLease;
 
-extern bool laras_lease_encode(const LarasLease *lease,
-							   uint8_t out[LARAS_LEASE_RECORD_LEN]);
-extern bool laras_lease_decode(const uint8_t in[LARAS_LEASE_RECORD_LEN],
-							   LarasLease *lease);
+extern bool laras_lease_encode(const LarasLease *lease, uint8_t out[LARAS_LEASE_RECORD_LEN]);
+extern bool laras_lease_decode(const uint8_t in[LARAS_LEASE_RECORD_LEN], LarasLease *lease);
 
 /* Read; DAMAGED where neither record holds, ABSENT where the file is missing or short. */
 extern bool laras_lease_read(int dirfd, LarasLease *lease, LarasKeyError *err);
@@ -46,10 +44,9 @@ extern bool laras_lease_write(int dirfd, LarasLease *lease, LarasKeyError *err);
  * Create or replace the whole file: one record (generation at least 1), the
  * other zero; synced with its directory.
  */
-extern bool laras_lease_create(int dirfd, const LarasLease *lease,
-							   LarasKeyError *err);
+extern bool laras_lease_create(int dirfd, const LarasLease *lease, LarasKeyError *err);
 
 /* Merge: the larger position, the larger generation, the larger WAL position. */
 extern LarasLease laras_lease_merge(const LarasLease *a, const LarasLease *b);
 
-#endif							/* LARAS_VAULT_LEASE_H */
+#endif /* LARAS_VAULT_LEASE_H */

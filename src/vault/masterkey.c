@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAKE_MS		100
+#define WAKE_MS 100
 
 void
 laras_masterkey_wipe(LarasMasterKeys *keys)
@@ -36,19 +36,19 @@ hex_digit(char c)
 static bool
 parse_line(const char *line, size_t n, LarasMaster *master)
 {
-	uint32_t	epoch = 0;
-	size_t		at = 0;
+	uint32_t epoch = 0;
+	size_t at = 0;
 
 	while (at < n && line[at] >= '0' && line[at] <= '9' && epoch <= UINT16_MAX)
 		epoch = epoch * 10 + (uint32_t) (line[at++] - '0');
-	if (at == 0 || line[0] == '0' || epoch > UINT16_MAX ||
-		n - at != 1 + 2 * LARAS_KEY_LEN || line[at] != ' ')
+	if (at == 0 || line[0] == '0' || epoch > UINT16_MAX || n - at != 1 + 2 * LARAS_KEY_LEN ||
+		line[at] != ' ')
 		return false;
 	at++;
 	for (int i = 0; i < LARAS_KEY_LEN; i++, at += 2)
 	{
-		int			high = hex_digit(line[at]);
-		int			low = hex_digit(line[at + 1]);
+		int high = hex_digit(line[at]);
+		int low = hex_digit(line[at + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
@@ -59,19 +59,16 @@ parse_line(const char *line, size_t n, LarasMaster *master)
 }
 
 bool
-laras_masterkey_parse(const char *text, size_t n, LarasMasterKeys *keys,
-					  LarasKeyError *err)
+laras_masterkey_parse(const char *text, size_t n, LarasMasterKeys *keys, LarasKeyError *err)
 {
 	memset(keys, 0, sizeof(*keys));
 	while (n > 0)
 	{
 		const char *newline = memchr(text, '\n', n);
-		size_t		len = newline != NULL ? (size_t) (newline - text) : n;
+		size_t len = newline != NULL ? (size_t) (newline - text) : n;
 
-		if (keys->n == LARAS_MAX_MASTERS ||
-			!parse_line(text, len, &keys->master[keys->n]) ||
-			(keys->n > 0 &&
-			 keys->master[keys->n].epoch <= keys->master[keys->n - 1].epoch))
+		if (keys->n == LARAS_MAX_MASTERS || !parse_line(text, len, &keys->master[keys->n]) ||
+			(keys->n > 0 && keys->master[keys->n].epoch <= keys->master[keys->n - 1].epoch))
 		{
 			laras_masterkey_wipe(keys);
 			return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0, "master key line");
@@ -89,11 +86,11 @@ laras_masterkey_parse(const char *text, size_t n, LarasMasterKeys *keys,
 bool
 laras_masterkey_read_file(const char *path, LarasMasterKeys *keys, LarasKeyError *err)
 {
-	char		text[LARAS_MASTER_TEXT + 1];
+	char text[LARAS_MASTER_TEXT + 1];
 	struct stat st;
-	ssize_t		got;
-	bool		ok;
-	int			fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t got;
+	bool ok;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
 		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, errno, "opening the master key file");
@@ -130,20 +127,20 @@ monotonic_ms(void)
 }
 
 bool
-laras_masterkey_read_fd(int fd, int timeout_ms, bool (*wake) (void *arg), void *arg,
+laras_masterkey_read_fd(int fd, int timeout_ms, bool (*wake)(void *arg), void *arg,
 						LarasMasterKeys *keys, LarasKeyError *err)
 {
-	char		text[LARAS_MASTER_TEXT + 1];
-	size_t		n = 0;
-	int64_t		deadline = monotonic_ms() + timeout_ms;
-	bool		ok = true;
+	char text[LARAS_MASTER_TEXT + 1];
+	size_t n = 0;
+	int64_t deadline = monotonic_ms() + timeout_ms;
+	bool ok = true;
 
 	for (;;)
 	{
-		struct pollfd pfd = {.fd = fd,.events = POLLIN};
-		int64_t		left = deadline - monotonic_ms();
-		ssize_t		got;
-		int			rc;
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
+		int64_t left = deadline - monotonic_ms();
+		ssize_t got;
+		int rc;
 
 		if (wake != NULL && wake(arg))
 		{
@@ -192,10 +189,10 @@ laras_masterkey_find(const LarasMasterKeys *keys, uint16_t epoch)
 }
 
 static bool
-check_holds(const LarasMasterKeys *keys, const LarasKeyring *keyring,
-			uint16_t epoch, const uint8_t *expected, LarasKeyError *err)
+check_holds(const LarasMasterKeys *keys, const LarasKeyring *keyring, uint16_t epoch,
+			const uint8_t *expected, LarasKeyError *err)
 {
-	uint8_t		check[LARAS_CHECK_LEN];
+	uint8_t check[LARAS_CHECK_LEN];
 	const uint8_t *key = laras_masterkey_find(keys, epoch);
 
 	if (key == NULL)
@@ -208,8 +205,8 @@ check_holds(const LarasMasterKeys *keys, const LarasKeyring *keyring,
 }
 
 bool
-laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring,
-					  bool want_next, LarasKeyError *err)
+laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring, bool want_next,
+					  LarasKeyError *err)
 {
 	for (int i = 0; i < keys->n; i++)
 		if (keys->master[i].epoch < keyring->oldest_epoch ||
@@ -219,24 +216,23 @@ laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring,
 		if (laras_masterkey_find(keys, (uint16_t) e) == NULL)
 			return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0,
 								  "master key of an epoch is missing");
-	if (want_next &&
-		(keyring->current_epoch == UINT16_MAX ||
-		 laras_masterkey_find(keys, keyring->current_epoch + 1) == NULL))
+	if (want_next && (keyring->current_epoch == UINT16_MAX ||
+					  laras_masterkey_find(keys, keyring->current_epoch + 1) == NULL))
 		return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0,
 							  "master key of the next epoch is missing");
 	return check_holds(keys, keyring, keyring->oldest_epoch, keyring->check_oldest, err) &&
-		check_holds(keys, keyring, keyring->current_epoch, keyring->check_current, err);
+		   check_holds(keys, keyring, keyring->current_epoch, keyring->check_current, err);
 }
 
 bool
-laras_masterkey_wraps(const LarasMasterKeys *keys, const LarasKeyring *keyring,
-					  uint8_t domain, LarasWrapSet *wraps)
+laras_masterkey_wraps(const LarasMasterKeys *keys, const LarasKeyring *keyring, uint8_t domain,
+					  LarasWrapSet *wraps)
 {
 	memset(wraps, 0, sizeof(*wraps));
 	for (int i = 0; i < keys->n; i++)
 	{
 		const LarasMaster *m = &keys->master[i];
-		LarasWrap  *w;
+		LarasWrap *w;
 
 		if (m->epoch < keyring->oldest_epoch || m->epoch > keyring->current_epoch)
 			continue;

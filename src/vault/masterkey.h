@@ -12,18 +12,18 @@
 
 #include "vault/keyringfile.h"
 
-#define LARAS_MAX_MASTERS	8
-#define LARAS_MASTER_TEXT	(LARAS_MAX_MASTERS * 80)
+#define LARAS_MAX_MASTERS 8
+#define LARAS_MASTER_TEXT (LARAS_MAX_MASTERS * 80)
 
 typedef struct LarasMaster
 {
-	uint16_t	epoch;
-	uint8_t		key[LARAS_KEY_LEN];
+	uint16_t epoch;
+	uint8_t key[LARAS_KEY_LEN];
 } LarasMaster;
 
 typedef struct LarasMasterKeys
 {
-	int			n;
+	int n;
 	LarasMaster master[LARAS_MAX_MASTERS];
 } LarasMasterKeys;
 
@@ -32,16 +32,15 @@ typedef struct LarasMasterKeys
  * space, 64 hex digits, newline (the last may lack it), ascending, nothing
  * else.  MASTER_KEY where it is not so.  keys is wiped on failure.
  */
-extern bool laras_masterkey_parse(const char *text, size_t n,
-								  LarasMasterKeys *keys, LarasKeyError *err);
+extern bool
+laras_masterkey_parse(const char *text, size_t n, LarasMasterKeys *keys, LarasKeyError *err);
 
 /*
  * Read a key file.  UNSAFE where it is missing, not a regular file, not this
  * user's (or root's), readable or writable by group or others, or writable by
  * nobody's business at all: mode must be 0400 or 0600.
  */
-extern bool laras_masterkey_read_file(const char *path, LarasMasterKeys *keys,
-									  LarasKeyError *err);
+extern bool laras_masterkey_read_file(const char *path, LarasMasterKeys *keys, LarasKeyError *err);
 
 /*
  * Read from a pipe until end of file, at most timeout_ms.  COMMAND where the
@@ -49,8 +48,7 @@ extern bool laras_masterkey_read_file(const char *path, LarasMasterKeys *keys,
  * output included).  wake, if not NULL, is called at least every 100 ms and
  * stops the reading (COMMAND) when it returns true: pending interrupts.
  */
-extern bool laras_masterkey_read_fd(int fd, int timeout_ms,
-									bool (*wake) (void *arg), void *arg,
+extern bool laras_masterkey_read_fd(int fd, int timeout_ms, bool (*wake)(void *arg), void *arg,
 									LarasMasterKeys *keys, LarasKeyError *err);
 
 /*
@@ -59,19 +57,16 @@ extern bool laras_masterkey_read_fd(int fd, int timeout_ms,
  * next epoch (current + 1), which a key file holds from the moment rotation is
  * prepared.  want_next: it must be there ("rotate").  MASTER_KEY else.
  */
-extern bool laras_masterkey_check(const LarasMasterKeys *keys,
-								  const LarasKeyring *keyring, bool want_next,
-								  LarasKeyError *err);
+extern bool laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring,
+								  bool want_next, LarasKeyError *err);
 
 /* The key of an epoch, or NULL. */
-extern const uint8_t *laras_masterkey_find(const LarasMasterKeys *keys,
-										   uint16_t epoch);
+extern const uint8_t *laras_masterkey_find(const LarasMasterKeys *keys, uint16_t epoch);
 
 /* Wrapping keys of one domain for all epochs that the keyring still uses. */
-extern bool laras_masterkey_wraps(const LarasMasterKeys *keys,
-								  const LarasKeyring *keyring, uint8_t domain,
-								  LarasWrapSet *wraps);
+extern bool laras_masterkey_wraps(const LarasMasterKeys *keys, const LarasKeyring *keyring,
+								  uint8_t domain, LarasWrapSet *wraps);
 
 extern void laras_masterkey_wipe(LarasMasterKeys *keys);
 
-#endif							/* LARAS_VAULT_MASTERKEY_H */
+#endif /* LARAS_VAULT_MASTERKEY_H */

@@ -12,8 +12,8 @@
 static bool
 is_name_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		(c >= '0' && c <= '9') || c == '-' || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+		   c == '_';
 }
 
 /* One "name=path" without surrounding blanks. */
@@ -22,8 +22,8 @@ parse_mirror(const char *p, size_t n, LarasMirrors *m)
 {
 	LarasMirror *mirror;
 	const char *equals = memchr(p, '=', n);
-	size_t		name_len;
-	size_t		path_len;
+	size_t name_len;
+	size_t path_len;
 	const char *path;
 
 	if (equals == NULL || m->n == LARAS_MAX_MIRRORS)
@@ -33,8 +33,8 @@ parse_mirror(const char *p, size_t n, LarasMirrors *m)
 	path_len = n - name_len - 1;
 	while (path_len > 1 && path[path_len - 1] == '/')
 		path_len--;
-	if (name_len == 0 || name_len >= LARAS_MIRROR_NAME ||
-		path_len < 2 || path_len >= LARAS_MIRROR_PATH || path[0] != '/')
+	if (name_len == 0 || name_len >= LARAS_MIRROR_NAME || path_len < 2 ||
+		path_len >= LARAS_MIRROR_PATH || path[0] != '/')
 		return false;
 	for (size_t i = 0; i < name_len; i++)
 		if (!is_name_char(p[i]))
@@ -73,7 +73,7 @@ laras_mirrors_parse(const char *setting, LarasMirrors *m, LarasKeyError *err)
 	for (;;)
 	{
 		const char *comma = strchr(p, ',');
-		size_t		n = comma != NULL ? (size_t) (comma - p) : strlen(p);
+		size_t n = comma != NULL ? (size_t) (comma - p) : strlen(p);
 
 		while (n > 0 && isspace((unsigned char) *p))
 			p++, n--;
@@ -108,11 +108,11 @@ laras_mirrors_close(LarasMirrors *m)
 }
 
 bool
-laras_mirrors_open(LarasMirrors *m, uint16_t number, LarasKeyring *k,
-				   LarasMirrorMask *opened, LarasKeyError *err)
+laras_mirrors_open(LarasMirrors *m, uint16_t number, LarasKeyring *k, LarasMirrorMask *opened,
+				   LarasKeyError *err)
 {
 	LarasKeyError first = LARAS_KEYERROR_INIT;
-	bool		have = false;
+	bool have = false;
 
 	*opened = 0;
 	m->number = number;
@@ -120,7 +120,7 @@ laras_mirrors_open(LarasMirrors *m, uint16_t number, LarasKeyring *k,
 	{
 		LarasKeyError why = LARAS_KEYERROR_INIT;
 		LarasKeyring own;
-		int			fd = laras_keyring_directory(m->mirror[i].path, number, &why);
+		int fd = laras_keyring_directory(m->mirror[i].path, number, &why);
 
 		if (fd >= 0 && !laras_keyring_read(fd, &own, &why))
 		{
@@ -167,7 +167,7 @@ static const LarasSlab *
 get_slab(LarasMirrors *m, int mirror, uint32_t number, LarasKeyError *err)
 {
 	LarasMirror *mi = &m->mirror[mirror];
-	LarasSlab  *slab = &mi->open[number % LARAS_MIRROR_OPEN_SLABS];
+	LarasSlab *slab = &mi->open[number % LARAS_MIRROR_OPEN_SLABS];
 
 	if (slab->fd >= 0 && slab->number == number)
 		return slab;
@@ -177,8 +177,8 @@ get_slab(LarasMirrors *m, int mirror, uint32_t number, LarasKeyError *err)
 		laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "mirror is not open");
 		return NULL;
 	}
-	return laras_slab_open(mi->dirfd, m->keyring, m->number, number, false, slab, err) ?
-		slab : NULL;
+	return laras_slab_open(mi->dirfd, m->keyring, m->number, number, false, slab, err) ? slab
+																					   : NULL;
 }
 
 /* Raw bytes of a slot; a descriptor that went stale is opened once more. */
@@ -209,8 +209,8 @@ note(LarasKeyError *err, const LarasKeyError *why, int mirror, uint32_t slot)
 }
 
 LarasSlotState
-laras_mirrors_look(LarasMirrors *m, int mirror, uint32_t slot,
-				   uint8_t raw[LARAS_SLOT_LEN], LarasTomb *tomb, LarasKeyError *err)
+laras_mirrors_look(LarasMirrors *m, int mirror, uint32_t slot, uint8_t raw[LARAS_SLOT_LEN],
+				   LarasTomb *tomb, LarasKeyError *err)
 {
 	LarasKeyError why = LARAS_KEYERROR_INIT;
 	const LarasSlab *slab = read_raw(m, mirror, slot, raw, &why);
@@ -228,13 +228,12 @@ laras_mirrors_look(LarasMirrors *m, int mirror, uint32_t slot,
 }
 
 LarasSlotState
-laras_mirrors_read(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
-				   const LarasWrapSet *keys, uint8_t domain,
-				   uint8_t secret[LARAS_KEY_LEN], LarasMirrorMask *repair,
+laras_mirrors_read(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const LarasWrapSet *keys,
+				   uint8_t domain, uint8_t secret[LARAS_KEY_LEN], LarasMirrorMask *repair,
 				   LarasKeyError *err)
 {
 	LarasSlotState best = LARAS_SLOT_ABSENT;
-	bool		seen = false;
+	bool seen = false;
 
 	*repair = 0;
 	if (err != NULL)
@@ -242,7 +241,7 @@ laras_mirrors_read(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
 	for (int i = 0; i < m->n; i++)
 	{
 		LarasKeyError why = LARAS_KEYERROR_INIT;
-		uint8_t		raw[LARAS_SLOT_LEN];
+		uint8_t raw[LARAS_SLOT_LEN];
 		const LarasSlab *slab;
 		LarasSlotState state = LARAS_SLOT_ABSENT;
 
@@ -276,16 +275,16 @@ laras_mirrors_read(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
 }
 
 bool
-laras_mirrors_read_lease(const LarasMirrors *m, LarasMirrorMask mask,
-						 LarasLease *lease, LarasKeyError *err)
+laras_mirrors_read_lease(const LarasMirrors *m, LarasMirrorMask mask, LarasLease *lease,
+						 LarasKeyError *err)
 {
-	bool		have = false;
+	bool have = false;
 
 	if (err != NULL)
 		err->code = LARAS_KEYERR_NONE;
 	for (int i = 0; i < m->n; i++)
 	{
-		LarasLease	own;
+		LarasLease own;
 		LarasKeyError why = LARAS_KEYERROR_INIT;
 
 		if ((mask & (LarasMirrorMask) 1 << i) == 0 || m->mirror[i].dirfd < 0)
@@ -306,8 +305,8 @@ laras_mirrors_lease(const LarasMirrors *m, LarasMirrorMask mask, LarasLease *lea
 					LarasKeyError *err)
 {
 	LarasMirrorMask done = 0;
-	LarasLease	stored;
-	LarasLease	next;
+	LarasLease stored;
+	LarasLease next;
 
 	if (!laras_mirrors_read_lease(m, mask, &stored, err))
 		return 0;
@@ -322,14 +321,13 @@ laras_mirrors_lease(const LarasMirrors *m, LarasMirrorMask mask, LarasLease *lea
 	next.generation++;
 	for (int i = 0; i < m->n; i++)
 	{
-		LarasLease	own;
+		LarasLease own;
 		LarasKeyError why = LARAS_KEYERROR_INIT;
-		bool		ok;
+		bool ok;
 
 		if ((mask & (LarasMirrorMask) 1 << i) == 0 || m->mirror[i].dirfd < 0)
 			continue;
-		if (laras_lease_read(m->mirror[i].dirfd, &own, &why) &&
-			own.generation == lease->generation)
+		if (laras_lease_read(m->mirror[i].dirfd, &own, &why) && own.generation == lease->generation)
 		{
 			own = *lease;
 			ok = laras_lease_write(m->mirror[i].dirfd, &own, &why);
@@ -350,7 +348,7 @@ bool
 laras_mirrors_prepare(LarasMirrors *m, int mirror, uint32_t slab, LarasGrave *grave,
 					  LarasKeyError *err)
 {
-	bool		ok;
+	bool ok;
 
 	grave->mirror = mirror;
 	grave->slab.fd = -1;
@@ -359,8 +357,8 @@ laras_mirrors_prepare(LarasMirrors *m, int mirror, uint32_t slab, LarasGrave *gr
 	if (m->mirror[mirror].dirfd < 0)
 		ok = laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "mirror is not open");
 	else
-		ok = laras_slab_open(m->mirror[mirror].dirfd, m->keyring, m->number, slab,
-							 true, &grave->slab, err);
+		ok = laras_slab_open(m->mirror[mirror].dirfd, m->keyring, m->number, slab, true,
+							 &grave->slab, err);
 	if (!ok && err != NULL)
 		err->mirror = mirror;
 	return ok;
@@ -371,8 +369,8 @@ laras_mirrors_bury(const LarasMirrors *m, const LarasGrave *grave, uint32_t slot
 				   const LarasTomb *tomb, LarasKeyError *err)
 {
 	LarasSlotPlace place = {m->keyring, grave->slab.slab, slot};
-	uint8_t		raw[LARAS_SLOT_LEN];
-	bool		ok;
+	uint8_t raw[LARAS_SLOT_LEN];
+	bool ok;
 
 	if (!laras_slot_bury(&place, tomb, raw))
 		ok = laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
@@ -389,7 +387,7 @@ laras_mirrors_bury(const LarasMirrors *m, const LarasGrave *grave, uint32_t slot
 bool
 laras_mirrors_sync(const LarasGrave *grave, LarasKeyError *err)
 {
-	bool		ok = laras_slab_sync(&grave->slab, err);
+	bool ok = laras_slab_sync(&grave->slab, err);
 
 	if (!ok && err != NULL)
 		err->mirror = grave->mirror;
@@ -397,15 +395,14 @@ laras_mirrors_sync(const LarasGrave *grave, LarasKeyError *err)
 }
 
 bool
-laras_mirrors_verify(const LarasMirrors *m, const LarasGrave *grave, uint32_t slot,
-					 bool *direct, LarasKeyError *err)
+laras_mirrors_verify(const LarasMirrors *m, const LarasGrave *grave, uint32_t slot, bool *direct,
+					 LarasKeyError *err)
 {
 	LarasSlotPlace place = {m->keyring, grave->slab.slab, slot};
-	uint8_t		raw[LARAS_SLOT_LEN];
-	bool		ok;
+	uint8_t raw[LARAS_SLOT_LEN];
+	bool ok;
 
-	ok = laras_slab_read_back(m->mirror[grave->mirror].dirfd, &grave->slab, slot,
-							  raw, direct, err);
+	ok = laras_slab_read_back(m->mirror[grave->mirror].dirfd, &grave->slab, slot, raw, direct, err);
 	if (ok && laras_slot_look(&place, raw, NULL) != LARAS_SLOT_DESTROYED)
 		ok = laras_keyerror(err, LARAS_KEYERR_DAMAGED, 0, "no tomb on the medium");
 	if (!ok && err != NULL)
@@ -424,13 +421,13 @@ laras_mirrors_release(LarasGrave *grave)
 
 /* Write 64 bytes in one mirror and sync; tomb NULL: raw, which spares tombs. */
 static bool
-write_one(LarasMirrors *m, int mirror, uint32_t slot, const LarasTomb *tomb,
-		  const uint8_t *raw, LarasKeyError *err)
+write_one(LarasMirrors *m, int mirror, uint32_t slot, const LarasTomb *tomb, const uint8_t *raw,
+		  LarasKeyError *err)
 {
-	LarasGrave	grave;
-	uint8_t		stored[LARAS_SLOT_LEN];
+	LarasGrave grave;
+	uint8_t stored[LARAS_SLOT_LEN];
 	LarasSlotPlace place = {m->keyring, grave.slab.slab, slot};
-	bool		ok;
+	bool ok;
 
 	if (!laras_mirrors_prepare(m, mirror, LARAS_SLAB_OF(slot), &grave, err))
 		return false;
@@ -443,11 +440,9 @@ write_one(LarasMirrors *m, int mirror, uint32_t slot, const LarasTomb *tomb,
 			ok = laras_mirrors_sync(&grave, err);
 	}
 	else if (ok && tomb != NULL)
-		ok = laras_mirrors_bury(m, &grave, slot, tomb, err) &&
-			laras_mirrors_sync(&grave, err);
+		ok = laras_mirrors_bury(m, &grave, slot, tomb, err) && laras_mirrors_sync(&grave, err);
 	else if (ok)
-		ok = laras_slab_write(&grave.slab, slot, raw, err) &&
-			laras_mirrors_sync(&grave, err);
+		ok = laras_slab_write(&grave.slab, slot, raw, err) && laras_mirrors_sync(&grave, err);
 	laras_mirrors_release(&grave);
 	return ok;
 }
@@ -475,8 +470,8 @@ write_all(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const LarasTomb 
 }
 
 LarasMirrorMask
-laras_mirrors_destroy(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
-					  const LarasTomb *tomb, LarasKeyError *err)
+laras_mirrors_destroy(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const LarasTomb *tomb,
+					  LarasKeyError *err)
 {
 	return write_all(m, mask, slot, tomb, NULL, err);
 }
@@ -489,13 +484,12 @@ laras_mirrors_write(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
 }
 
 LarasSlotState
-laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
-					 const LarasWrapSet *keys, const LarasTomb *order,
-					 LarasKeyError *err)
+laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const LarasWrapSet *keys,
+					 const LarasTomb *order, LarasKeyError *err)
 {
-	uint8_t		won[LARAS_SLOT_LEN];
-	uint8_t		slab_uuid[LARAS_UUID_LEN];
-	bool		have = false;
+	uint8_t won[LARAS_SLOT_LEN];
+	uint8_t slab_uuid[LARAS_UUID_LEN];
+	bool have = false;
 	LarasSlotState state = LARAS_SLOT_ABSENT;
 	LarasMirrorMask there = 0;
 	LarasKeyErrorCode trouble = LARAS_KEYERR_NONE;
@@ -506,10 +500,10 @@ laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
 	for (int i = 0; i < m->n; i++)
 	{
 		LarasKeyError why = LARAS_KEYERROR_INIT;
-		uint8_t		raw[LARAS_SLOT_LEN];
+		uint8_t raw[LARAS_SLOT_LEN];
 		const LarasSlab *slab;
-		LarasMerge	merge;
-		bool		several;
+		LarasMerge merge;
+		bool several;
 
 		if ((mask & (LarasMirrorMask) 1 << i) == 0)
 			continue;
@@ -537,22 +531,22 @@ laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
 			trouble = LARAS_KEYERR_NONE;
 		else if (merge == LARAS_MERGE_CONFLICT)
 			trouble = LARAS_KEYERR_DISAGREE;
-		else if (merge == LARAS_MERGE_NEEDS_KEY && several &&
-				 trouble == LARAS_KEYERR_NONE)
+		else if (merge == LARAS_MERGE_NEEDS_KEY && several && trouble == LARAS_KEYERR_NONE)
 			trouble = LARAS_KEYERR_MASTER_KEY;
 	}
 	if (!have)
 		return LARAS_SLOT_ABSENT;
 	if (trouble != LARAS_KEYERR_NONE && order == NULL)
 	{
-		laras_keyerror(err, trouble, 0, trouble == LARAS_KEYERR_DISAGREE ?
-					   "two live slots, two secrets" : "no key to tell");
+		laras_keyerror(err, trouble, 0,
+					   trouble == LARAS_KEYERR_DISAGREE ? "two live slots, two secrets"
+														: "no key to tell");
 		if (err != NULL)
 			err->slot = slot;
 		return trouble == LARAS_KEYERR_DISAGREE ? LARAS_SLOT_DAMAGED : LARAS_SLOT_WRAPPED;
 	}
-	if (laras_slot_open(&place, won, keys, 0, NULL) != LARAS_SLOT_DESTROYED &&
-		order != NULL && !laras_slot_bury(&place, order, won))
+	if (laras_slot_open(&place, won, keys, 0, NULL) != LARAS_SLOT_DESTROYED && order != NULL &&
+		!laras_slot_bury(&place, order, won))
 	{
 		laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
 		return LARAS_SLOT_DAMAGED;
@@ -565,9 +559,9 @@ laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
 	for (int i = 0; i < m->n; i++)
 	{
 		LarasKeyError why = LARAS_KEYERROR_INIT;
-		LarasGrave	grave;
-		uint8_t		raw[LARAS_SLOT_LEN];
-		bool		ok;
+		LarasGrave grave;
+		uint8_t raw[LARAS_SLOT_LEN];
+		bool ok;
 
 		if ((there & (LarasMirrorMask) 1 << i) == 0)
 			continue;

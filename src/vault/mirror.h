@@ -16,26 +16,26 @@
 #include "vault/keyringfile.h"
 #include "vault/slab.h"
 
-#define LARAS_MAX_MIRRORS		4
-#define LARAS_MIRROR_PATH		1024
-#define LARAS_MIRROR_NAME		64
-#define LARAS_MIRROR_OPEN_SLABS 32	/* read descriptors kept per mirror */
+#define LARAS_MAX_MIRRORS 4
+#define LARAS_MIRROR_PATH 1024
+#define LARAS_MIRROR_NAME 64
+#define LARAS_MIRROR_OPEN_SLABS 32 /* read descriptors kept per mirror */
 
-typedef uint32_t LarasMirrorMask;	/* bit i = mirror i */
+typedef uint32_t LarasMirrorMask; /* bit i = mirror i */
 
 typedef struct LarasMirror
 {
-	char		name[LARAS_MIRROR_NAME];
-	char		path[LARAS_MIRROR_PATH];
-	int			dirfd;			/* of "<path>/<number>", -1: not open */
-	LarasSlab	open[LARAS_MIRROR_OPEN_SLABS];	/* by slab number modulo */
+	char name[LARAS_MIRROR_NAME];
+	char path[LARAS_MIRROR_PATH];
+	int dirfd;                               /* of "<path>/<number>", -1: not open */
+	LarasSlab open[LARAS_MIRROR_OPEN_SLABS]; /* by slab number modulo */
 } LarasMirror;
 
 typedef struct LarasMirrors
 {
-	int			n;
-	uint16_t	number;
-	uint8_t		keyring[LARAS_UUID_LEN];
+	int n;
+	uint16_t number;
+	uint8_t keyring[LARAS_UUID_LEN];
 	LarasMirror mirror[LARAS_MAX_MIRRORS];
 } LarasMirrors;
 
@@ -44,8 +44,7 @@ typedef struct LarasMirrors
  * dirfd -1.  Names: letters, digits, '-' and '_'; paths absolute; at least one
  * and at most LARAS_MAX_MIRRORS, no name or path twice.  UNSAFE else.
  */
-extern bool laras_mirrors_parse(const char *setting, LarasMirrors *m,
-								LarasKeyError *err);
+extern bool laras_mirrors_parse(const char *setting, LarasMirrors *m, LarasKeyError *err);
 
 /*
  * Open the directories of keyring number in every mirror and compare the
@@ -53,9 +52,8 @@ extern bool laras_mirrors_parse(const char *setting, LarasMirrors *m,
  * false where none could, with the first mirror's error.  k gets the keyring
  * file of the first that opened; a mirror with another uuid counts as failed.
  */
-extern bool laras_mirrors_open(LarasMirrors *m, uint16_t number,
-							   LarasKeyring *k, LarasMirrorMask *opened,
-							   LarasKeyError *err);
+extern bool laras_mirrors_open(LarasMirrors *m, uint16_t number, LarasKeyring *k,
+							   LarasMirrorMask *opened, LarasKeyError *err);
 extern void laras_mirrors_close(LarasMirrors *m);
 
 /* Forget slab descriptors (after slabs were replaced or mirrors rejoined). */
@@ -69,18 +67,15 @@ extern void laras_mirrors_forget(LarasMirrors *m);
  * *repair gets the mask of mirrors that had to be passed over (may be non-zero
  * with LIVE: ask the vault worker for repair).
  */
-extern LarasSlotState laras_mirrors_read(LarasMirrors *m, LarasMirrorMask mask,
-										 uint32_t slot, const LarasWrapSet *keys,
-										 uint8_t domain,
-										 uint8_t secret[LARAS_KEY_LEN],
-										 LarasMirrorMask *repair,
-										 LarasKeyError *err);
+extern LarasSlotState
+laras_mirrors_read(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const LarasWrapSet *keys,
+				   uint8_t domain, uint8_t secret[LARAS_KEY_LEN], LarasMirrorMask *repair,
+				   LarasKeyError *err);
 
 /* The raw bytes of a slot in one mirror, and its state without a key. */
-extern LarasSlotState laras_mirrors_look(LarasMirrors *m, int mirror,
-										 uint32_t slot,
-										 uint8_t raw[LARAS_SLOT_LEN],
-										 LarasTomb *tomb, LarasKeyError *err);
+extern LarasSlotState
+laras_mirrors_look(LarasMirrors *m, int mirror, uint32_t slot, uint8_t raw[LARAS_SLOT_LEN],
+				   LarasTomb *tomb, LarasKeyError *err);
 
 /*
  * Read the lease of every mirror of mask and merge them (false: none could be
@@ -89,10 +84,9 @@ extern LarasSlotState laras_mirrors_look(LarasMirrors *m, int mirror,
  * file anew.  Returns the mask where it stands; only if that mask is what the
  * caller demands may positions below next_position be handed out.
  */
-extern bool laras_mirrors_read_lease(const LarasMirrors *m, LarasMirrorMask mask,
-									 LarasLease *lease, LarasKeyError *err);
-extern LarasMirrorMask laras_mirrors_lease(const LarasMirrors *m,
-										   LarasMirrorMask mask,
+extern bool laras_mirrors_read_lease(const LarasMirrors *m, LarasMirrorMask mask, LarasLease *lease,
+									 LarasKeyError *err);
+extern LarasMirrorMask laras_mirrors_lease(const LarasMirrors *m, LarasMirrorMask mask,
 										   LarasLease *lease, LarasKeyError *err);
 
 /*
@@ -109,18 +103,17 @@ extern LarasMirrorMask laras_mirrors_lease(const LarasMirrors *m,
  */
 typedef struct LarasGrave
 {
-	int			mirror;
-	LarasSlab	slab;			/* writable descriptor of its own */
+	int mirror;
+	LarasSlab slab; /* writable descriptor of its own */
 } LarasGrave;
 
-extern bool laras_mirrors_prepare(LarasMirrors *m, int mirror, uint32_t slab,
-								  LarasGrave *grave, LarasKeyError *err);
-extern bool laras_mirrors_bury(const LarasMirrors *m, const LarasGrave *grave,
-							   uint32_t slot, const LarasTomb *tomb,
-							   LarasKeyError *err);
+extern bool laras_mirrors_prepare(LarasMirrors *m, int mirror, uint32_t slab, LarasGrave *grave,
+								  LarasKeyError *err);
+extern bool laras_mirrors_bury(const LarasMirrors *m, const LarasGrave *grave, uint32_t slot,
+							   const LarasTomb *tomb, LarasKeyError *err);
 extern bool laras_mirrors_sync(const LarasGrave *grave, LarasKeyError *err);
-extern bool laras_mirrors_verify(const LarasMirrors *m, const LarasGrave *grave,
-								 uint32_t slot, bool *direct, LarasKeyError *err);
+extern bool laras_mirrors_verify(const LarasMirrors *m, const LarasGrave *grave, uint32_t slot,
+								 bool *direct, LarasKeyError *err);
 extern void laras_mirrors_release(LarasGrave *grave);
 
 /*
@@ -128,19 +121,16 @@ extern void laras_mirrors_release(LarasGrave *grave);
  * sweeping, tests).  An existing tomb is left as it is.  Returns the mask of
  * mirrors where the tomb stands and is synced; err tells the first that failed.
  */
-extern LarasMirrorMask laras_mirrors_destroy(LarasMirrors *m, LarasMirrorMask mask,
-											 uint32_t slot, const LarasTomb *tomb,
-											 LarasKeyError *err);
+extern LarasMirrorMask laras_mirrors_destroy(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
+											 const LarasTomb *tomb, LarasKeyError *err);
 
 /*
  * Write one slot's bytes (a live slot: repair, application secret) to every
  * mirror of mask and sync; refuses (DISAGREE) to overwrite a tomb.  Returns
  * the mask where it stands.
  */
-extern LarasMirrorMask laras_mirrors_write(LarasMirrors *m, LarasMirrorMask mask,
-										   uint32_t slot,
-										   const uint8_t raw[LARAS_SLOT_LEN],
-										   LarasKeyError *err);
+extern LarasMirrorMask laras_mirrors_write(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot,
+										   const uint8_t raw[LARAS_SLOT_LEN], LarasKeyError *err);
 
 /*
  * Bring one slot to the same bytes in every mirror of mask by the merge rule.
@@ -148,9 +138,8 @@ extern LarasMirrorMask laras_mirrors_write(LarasMirrors *m, LarasMirrorMask mask
  * with it (and so does a live one).  Returns the state afterwards; DAMAGED
  * where nothing could be saved; DISAGREE in err for a conflict.
  */
-extern LarasSlotState laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask,
-										   uint32_t slot, const LarasWrapSet *keys,
-										   const LarasTomb *order,
-										   LarasKeyError *err);
+extern LarasSlotState
+laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const LarasWrapSet *keys,
+					 const LarasTomb *order, LarasKeyError *err);
 
-#endif							/* LARAS_VAULT_MIRROR_H */
+#endif /* LARAS_VAULT_MIRROR_H */

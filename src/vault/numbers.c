@@ -9,27 +9,23 @@
 const LarasNumber laras_field_numbers[] = {
 #define LARAS_FIELD(number, table, column) {number, #table, #column, false},
 #include "vault/numbers.def"
-	{0, NULL, NULL, false}
-};
+	{0, NULL, NULL, false}};
 
 const LarasNumber laras_index_kinds[] = {
 #define LARAS_INDEX_KIND(number, name, text) {number, #name, text, false},
 #define LARAS_INDEX_KIND_CHANNEL(number, name, text) {number, #name, text, true},
 #include "vault/numbers.def"
-	{0, NULL, NULL, false}
-};
+	{0, NULL, NULL, false}};
 
 const LarasNumber laras_destroy_reasons[] = {
 #define LARAS_REASON(number, name, text) {number, #name, text, false},
 #include "vault/numbers.def"
-	{0, NULL, NULL, false}
-};
+	{0, NULL, NULL, false}};
 
 const LarasNumber laras_data_classes[] = {
 #define LARAS_CLASS(number, name, text) {number, #name, text, false},
 #include "vault/numbers.def"
-	{0, NULL, NULL, false}
-};
+	{0, NULL, NULL, false}};
 
 bool
 laras_index_kind_has_channel(uint16_t kind)

@@ -42,10 +42,10 @@ typedef enum LarasDataClass
 /* One line of numbers.def, for tables that must show them (SQL, doctor). */
 typedef struct LarasNumber
 {
-	uint16_t	number;
-	const char *name;			/* "message" for a field: the table */
-	const char *text;			/* "body" for a field: the column */
-	bool		channel;		/* index kinds: the channel is hashed too */
+	uint16_t number;
+	const char *name; /* "message" for a field: the table */
+	const char *text; /* "body" for a field: the column */
+	bool channel;     /* index kinds: the channel is hashed too */
 } LarasNumber;
 
 /* Arrays end with number 0. */
@@ -60,4 +60,4 @@ extern bool laras_index_kind_has_channel(uint16_t kind);
 /* Text of a reason, or "unknown". */
 extern const char *laras_destroy_reason_text(uint8_t reason);
 
-#endif							/* LARAS_VAULT_NUMBERS_H */
+#endif /* LARAS_VAULT_NUMBERS_H */

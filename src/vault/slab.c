@@ -3,7 +3,7 @@
  *		Slab files, and the scatter of lease positions over them.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE				/* O_DIRECT */
+#define _GNU_SOURCE /* O_DIRECT */
 #endif
 #include "vault/slab.h"
 
@@ -17,10 +17,10 @@
 #include "vault/bytes.h"
 #include "vault/files.h"
 
-#define SLAB_VERSION	1
-#define CHECKSUM_AT		4064
-#define BLOCK			4096
-#define WINDOW			65536u
+#define SLAB_VERSION 1
+#define CHECKSUM_AT 4064
+#define BLOCK 4096
+#define WINDOW 65536u
 
 static const char slab_magic[8] = "LARASLAB";
 
@@ -33,7 +33,7 @@ laras_slab_name(uint32_t number, char out[LARAS_SLAB_NAME_LEN])
 bool
 laras_slab_header_encode(const LarasSlabHeader *h, uint8_t out[LARAS_SLAB_HEADER_LEN])
 {
-	LarasPiece	piece = {out, CHECKSUM_AT};
+	LarasPiece piece = {out, CHECKSUM_AT};
 
 	memset(out, 0, LARAS_SLAB_HEADER_LEN);
 	memcpy(out, slab_magic, 8);
@@ -51,12 +51,11 @@ laras_slab_header_encode(const LarasSlabHeader *h, uint8_t out[LARAS_SLAB_HEADER
 bool
 laras_slab_header_decode(const uint8_t in[LARAS_SLAB_HEADER_LEN], LarasSlabHeader *h)
 {
-	LarasPiece	piece = {in, CHECKSUM_AT};
-	uint8_t		sum[LARAS_HASH_LEN];
+	LarasPiece piece = {in, CHECKSUM_AT};
+	uint8_t sum[LARAS_HASH_LEN];
 
 	if (memcmp(in, slab_magic, 8) != 0 || laras_get16(in + 8) != SLAB_VERSION ||
-		laras_get32(in + 60) != LARAS_SLOTS_PER_SLAB ||
-		!laras_sha256(&piece, 1, sum) ||
+		laras_get32(in + 60) != LARAS_SLOTS_PER_SLAB || !laras_sha256(&piece, 1, sum) ||
 		memcmp(sum, in + CHECKSUM_AT, LARAS_HASH_LEN) != 0)
 		return false;
 	h->keyring_number = laras_get16(in + 10);
@@ -70,33 +69,29 @@ laras_slab_header_decode(const uint8_t in[LARAS_SLAB_HEADER_LEN], LarasSlabHeade
 
 bool
 laras_slab_build(LarasSlabHeader *h, const uint8_t content_wrap[LARAS_KEY_LEN],
-				 const uint8_t *courier_wrap, uint8_t *courier_seed,
-				 uint8_t *image)
+				 const uint8_t *courier_wrap, uint8_t *courier_seed, uint8_t *image)
 {
 	static const uint8_t zeros[LARAS_UUID_LEN] = {0};
-	uint8_t		secret[LARAS_KEY_LEN];
+	uint8_t secret[LARAS_KEY_LEN];
 	LarasSlotPlace place = {h->keyring, h->slab, 0};
-	bool		ok = true;
+	bool ok = true;
 
 	if ((h->number == 0) != (courier_wrap != NULL && courier_seed != NULL))
 		return false;
-	if (memcmp(h->slab, zeros, LARAS_UUID_LEN) == 0 &&
-		!laras_random_bytes(h->slab, LARAS_UUID_LEN))
+	if (memcmp(h->slab, zeros, LARAS_UUID_LEN) == 0 && !laras_random_bytes(h->slab, LARAS_UUID_LEN))
 		return false;
 	if (!laras_slab_header_encode(h, image))
 		return false;
 	for (uint32_t i = 0; ok && i < LARAS_SLOTS_PER_SLAB; i++)
 	{
-		uint8_t    *raw = image + LARAS_SLAB_HEADER_LEN + (size_t) i * LARAS_SLOT_LEN;
-		bool		courier;
+		uint8_t *raw = image + LARAS_SLAB_HEADER_LEN + (size_t) i * LARAS_SLOT_LEN;
+		bool courier;
 
 		place.id = h->number * LARAS_SLOTS_PER_SLAB + i;
 		courier = place.id == LARAS_SLOT_COURIER;
 		ok = laras_random_bytes(secret, LARAS_KEY_LEN) &&
-			laras_slot_seal(&place,
-							courier ? LARAS_DOMAIN_COURIER : LARAS_DOMAIN_CONTENT,
-							h->epoch, courier ? courier_wrap : content_wrap,
-							NULL, secret, raw);
+			 laras_slot_seal(&place, courier ? LARAS_DOMAIN_COURIER : LARAS_DOMAIN_CONTENT,
+							 h->epoch, courier ? courier_wrap : content_wrap, NULL, secret, raw);
 		if (ok && courier)
 			memcpy(courier_seed, secret, LARAS_KEY_LEN);
 	}
@@ -108,7 +103,7 @@ bool
 laras_slab_install(int dirfd, uint32_t number, const uint8_t *image, bool replace,
 				   LarasKeyError *err)
 {
-	char		name[LARAS_SLAB_NAME_LEN];
+	char name[LARAS_SLAB_NAME_LEN];
 
 	laras_slab_name(number, name);
 	if (!replace && laras_file_exists(dirfd, name))
@@ -117,21 +112,19 @@ laras_slab_install(int dirfd, uint32_t number, const uint8_t *image, bool replac
 }
 
 bool
-laras_slab_open(int dirfd, const uint8_t keyring[LARAS_UUID_LEN],
-				uint16_t keyring_number, uint32_t number, bool writable,
-				LarasSlab *slab, LarasKeyError *err)
+laras_slab_open(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], uint16_t keyring_number,
+				uint32_t number, bool writable, LarasSlab *slab, LarasKeyError *err)
 {
-	char		name[LARAS_SLAB_NAME_LEN];
-	uint8_t		block[LARAS_SLAB_HEADER_LEN];
+	char name[LARAS_SLAB_NAME_LEN];
+	uint8_t block[LARAS_SLAB_HEADER_LEN];
 	LarasSlabHeader h;
 	struct stat st;
-	int			saved;
+	int saved;
 
 	slab->fd = -1;
 	slab->number = number;
 	laras_slab_name(number, name);
-	slab->fd = openat(dirfd, name,
-					  (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC);
+	slab->fd = openat(dirfd, name, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC);
 	if (slab->fd < 0)
 	{
 		if (errno == ENOENT)
@@ -153,8 +146,8 @@ laras_slab_open(int dirfd, const uint8_t keyring[LARAS_UUID_LEN],
 	{
 		saved = errno;
 		laras_slab_close(slab);
-		return laras_keyerror(err, saved == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR,
-							  saved, "reading a slab header");
+		return laras_keyerror(err, saved == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR, saved,
+							  "reading a slab header");
 	}
 	if (!laras_crypto_init())
 	{
@@ -166,8 +159,8 @@ laras_slab_open(int dirfd, const uint8_t keyring[LARAS_UUID_LEN],
 		laras_slab_close(slab);
 		return laras_keyerror(err, LARAS_KEYERR_ABSENT, 0, "slab header");
 	}
-	if (memcmp(h.keyring, keyring, LARAS_UUID_LEN) != 0 ||
-		h.keyring_number != keyring_number || h.number != number)
+	if (memcmp(h.keyring, keyring, LARAS_UUID_LEN) != 0 || h.keyring_number != keyring_number ||
+		h.number != number)
 	{
 		laras_slab_close(slab);
 		return laras_keyerror(err, LARAS_KEYERR_ABSENT, 0, "slab of another keyring or number");
@@ -212,14 +205,14 @@ laras_slab_read(const LarasSlab *slab, uint32_t slot, uint8_t raw[LARAS_SLOT_LEN
 	if (!whole(slab, slot, err))
 		return false;
 	if (!laras_pread_all(slab->fd, raw, LARAS_SLOT_LEN, slot_offset(slot)))
-		return laras_keyerror(err, errno == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR,
-							  errno, "reading a slot");
+		return laras_keyerror(err, errno == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR, errno,
+							  "reading a slot");
 	return true;
 }
 
 bool
-laras_slab_write(const LarasSlab *slab, uint32_t slot,
-				 const uint8_t raw[LARAS_SLOT_LEN], LarasKeyError *err)
+laras_slab_write(const LarasSlab *slab, uint32_t slot, const uint8_t raw[LARAS_SLOT_LEN],
+				 LarasKeyError *err)
 {
 	if (!whole(slab, slot, err))
 		return false;
@@ -243,21 +236,21 @@ laras_slab_read_all(const LarasSlab *slab, uint8_t *buf, LarasKeyError *err)
 		return false;
 	if (!laras_pread_all(slab->fd, buf, LARAS_SLOTS_PER_SLAB * LARAS_SLOT_LEN,
 						 LARAS_SLAB_HEADER_LEN))
-		return laras_keyerror(err, errno == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR,
-							  errno, "reading a slab");
+		return laras_keyerror(err, errno == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR, errno,
+							  "reading a slab");
 	return true;
 }
 
 bool
-laras_slab_read_back(int dirfd, const LarasSlab *slab, uint32_t slot,
-					 uint8_t raw[LARAS_SLOT_LEN], bool *direct, LarasKeyError *err)
+laras_slab_read_back(int dirfd, const LarasSlab *slab, uint32_t slot, uint8_t raw[LARAS_SLOT_LEN],
+					 bool *direct, LarasKeyError *err)
 {
-	uint8_t		block[BLOCK] __attribute__((aligned(BLOCK)));
-	char		name[LARAS_SLAB_NAME_LEN];
+	uint8_t block[BLOCK] __attribute__((aligned(BLOCK)));
+	char name[LARAS_SLAB_NAME_LEN];
 	struct stat mine;
 	struct stat theirs;
-	off_t		at = slot_offset(slot);
-	int			fd;
+	off_t at = slot_offset(slot);
+	int fd;
 
 	*direct = false;
 	if (!whole(slab, slot, err))
@@ -266,9 +259,9 @@ laras_slab_read_back(int dirfd, const LarasSlab *slab, uint32_t slot,
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
 	{
-		bool		same = fstat(fd, &theirs) == 0 && fstat(slab->fd, &mine) == 0 &&
-			mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino;
-		ssize_t		got = -1;
+		bool same = fstat(fd, &theirs) == 0 && fstat(slab->fd, &mine) == 0 &&
+					mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino;
+		ssize_t got = -1;
 
 		if (same)
 		{
@@ -301,8 +294,8 @@ laras_slab_read_back(int dirfd, const LarasSlab *slab, uint32_t slot,
 static bool
 window_key(const uint8_t *keyring, uint32_t window, uint8_t k[LARAS_HASH_LEN])
 {
-	uint8_t		w[4];
-	LarasPiece	pieces[3] = {{"laras/1/scatter", 15}, {keyring, LARAS_UUID_LEN}, {w, 4}};
+	uint8_t w[4];
+	LarasPiece pieces[3] = {{"laras/1/scatter", 15}, {keyring, LARAS_UUID_LEN}, {w, 4}};
 
 	laras_put32(w, window);
 	return laras_sha256(pieces, 3, k);
@@ -311,9 +304,9 @@ window_key(const uint8_t *keyring, uint32_t window, uint8_t k[LARAS_HASH_LEN])
 static bool
 round_byte(const uint8_t *k, uint8_t round, uint8_t half, uint8_t *out)
 {
-	uint8_t		tail[2] = {round, half};
-	uint8_t		sum[LARAS_HASH_LEN];
-	LarasPiece	pieces[2] = {{k, LARAS_HASH_LEN}, {tail, 2}};
+	uint8_t tail[2] = {round, half};
+	uint8_t sum[LARAS_HASH_LEN];
+	LarasPiece pieces[2] = {{k, LARAS_HASH_LEN}, {tail, 2}};
 
 	if (!laras_sha256(pieces, 2, sum))
 		return false;
@@ -322,20 +315,19 @@ round_byte(const uint8_t *k, uint8_t round, uint8_t half, uint8_t *out)
 }
 
 bool
-laras_position_slot(const uint8_t keyring[LARAS_UUID_LEN], uint64_t position,
-					uint32_t *slot)
+laras_position_slot(const uint8_t keyring[LARAS_UUID_LEN], uint64_t position, uint32_t *slot)
 {
-	uint8_t		k[LARAS_HASH_LEN];
-	uint8_t		left = (uint8_t) (position >> 8);
-	uint8_t		right = (uint8_t) position;
+	uint8_t k[LARAS_HASH_LEN];
+	uint8_t left = (uint8_t) (position >> 8);
+	uint8_t right = (uint8_t) position;
 
 	if (position >= (uint64_t) UINT32_MAX + 1 - WINDOW ||
 		!window_key(keyring, (uint32_t) (position / WINDOW), k))
 		return false;
 	for (uint8_t round = 0; round < 4; round++)
 	{
-		uint8_t		f;
-		uint8_t		was_left = left;
+		uint8_t f;
+		uint8_t was_left = left;
 
 		if (!round_byte(k, round, right, &f))
 			return false;
@@ -347,13 +339,12 @@ laras_position_slot(const uint8_t keyring[LARAS_UUID_LEN], uint64_t position,
 }
 
 bool
-laras_slot_position(const uint8_t keyring[LARAS_UUID_LEN], uint32_t slot,
-					uint64_t *position)
+laras_slot_position(const uint8_t keyring[LARAS_UUID_LEN], uint32_t slot, uint64_t *position)
 {
-	uint8_t		k[LARAS_HASH_LEN];
-	uint8_t		left = (uint8_t) (slot >> 8);
-	uint8_t		right = (uint8_t) slot;
-	uint32_t	window;
+	uint8_t k[LARAS_HASH_LEN];
+	uint8_t left = (uint8_t) (slot >> 8);
+	uint8_t right = (uint8_t) slot;
+	uint32_t window;
 
 	if (slot < WINDOW)
 		return false;
@@ -362,8 +353,8 @@ laras_slot_position(const uint8_t keyring[LARAS_UUID_LEN], uint32_t slot,
 		return false;
 	for (int round = 3; round >= 0; round--)
 	{
-		uint8_t		f;
-		uint8_t		was_right = right;
+		uint8_t f;
+		uint8_t was_right = right;
 
 		if (!round_byte(k, (uint8_t) round, left, &f))
 			return false;

@@ -8,11 +8,11 @@
 
 #include "vault/bytes.h"
 
-#define LIVE_MARK		0xA1
-#define TOMB_MARK		0xDD
-#define NONCE_AT		4
-#define SECRET_AT		16
-#define TAG_AT			48
+#define LIVE_MARK 0xA1
+#define TOMB_MARK 0xDD
+#define NONCE_AT 4
+#define SECRET_AT 16
+#define TAG_AT 48
 
 static const char slot_label[] = "laras/1/slot";
 static const char tomb_label[] = "laras/1/tomb";
@@ -23,23 +23,21 @@ laras_wrap_find(const LarasWrapSet *set, uint8_t domain, uint16_t epoch)
 	if (set == NULL)
 		return NULL;
 	for (int i = 0; i < set->n; i++)
-		if (set->wrap[i].domain == domain && set->wrap[i].epoch == epoch &&
-			domain != 0)
+		if (set->wrap[i].domain == domain && set->wrap[i].epoch == epoch && domain != 0)
 			return set->wrap[i].key;
 	return NULL;
 }
 
 /* "laras/1/slot" || keyring uuid || slab uuid || u32 slot id || bytes 0-3 */
 static void
-slot_aad(const LarasSlotPlace *place, const uint8_t *raw, uint8_t id[4],
-		 LarasPiece aad[5])
+slot_aad(const LarasSlotPlace *place, const uint8_t *raw, uint8_t id[4], LarasPiece aad[5])
 {
 	laras_put32(id, place->id);
-	aad[0] = (LarasPiece) {slot_label, sizeof(slot_label) - 1};
-	aad[1] = (LarasPiece) {place->keyring, LARAS_UUID_LEN};
-	aad[2] = (LarasPiece) {place->slab, LARAS_UUID_LEN};
-	aad[3] = (LarasPiece) {id, 4};
-	aad[4] = (LarasPiece) {raw, 4};
+	aad[0] = (LarasPiece){slot_label, sizeof(slot_label) - 1};
+	aad[1] = (LarasPiece){place->keyring, LARAS_UUID_LEN};
+	aad[2] = (LarasPiece){place->slab, LARAS_UUID_LEN};
+	aad[3] = (LarasPiece){id, 4};
+	aad[4] = (LarasPiece){raw, 4};
 }
 
 bool
@@ -47,11 +45,10 @@ laras_slot_seal(const LarasSlotPlace *place, uint8_t domain, uint16_t epoch,
 				const uint8_t wrap[LARAS_KEY_LEN], const uint8_t *nonce,
 				const uint8_t secret[LARAS_KEY_LEN], uint8_t raw[LARAS_SLOT_LEN])
 {
-	LarasPiece	aad[5];
-	uint8_t		id[4];
+	LarasPiece aad[5];
+	uint8_t id[4];
 
-	if ((domain != LARAS_DOMAIN_CONTENT && domain != LARAS_DOMAIN_COURIER) ||
-		epoch == 0)
+	if ((domain != LARAS_DOMAIN_CONTENT && domain != LARAS_DOMAIN_COURIER) || epoch == 0)
 		return false;
 	raw[0] = LIVE_MARK;
 	raw[1] = domain;
@@ -61,26 +58,25 @@ laras_slot_seal(const LarasSlotPlace *place, uint8_t domain, uint16_t epoch,
 	else if (!laras_random_bytes(raw + NONCE_AT, LARAS_GCM_NONCE_LEN))
 		return false;
 	slot_aad(place, raw, id, aad);
-	return laras_gcm_seal(wrap, raw + NONCE_AT, aad, 5, secret, LARAS_KEY_LEN,
-						  raw + SECRET_AT, raw + TAG_AT);
+	return laras_gcm_seal(wrap, raw + NONCE_AT, aad, 5, secret, LARAS_KEY_LEN, raw + SECRET_AT,
+						  raw + TAG_AT);
 }
 
 static bool
-tomb_checksum(const LarasSlotPlace *place, const uint8_t *raw,
-			  uint8_t out[LARAS_HASH_LEN])
+tomb_checksum(const LarasSlotPlace *place, const uint8_t *raw, uint8_t out[LARAS_HASH_LEN])
 {
-	LarasPiece	pieces[4] = {{tomb_label, sizeof(tomb_label) - 1},
-	{place->keyring, LARAS_UUID_LEN}, {place->slab, LARAS_UUID_LEN},
-	{raw, TAG_AT}};
+	LarasPiece pieces[4] = {{tomb_label, sizeof(tomb_label) - 1},
+							{place->keyring, LARAS_UUID_LEN},
+							{place->slab, LARAS_UUID_LEN},
+							{raw, TAG_AT}};
 
 	return laras_sha256(pieces, 4, out);
 }
 
 bool
-laras_slot_bury(const LarasSlotPlace *place, const LarasTomb *tomb,
-				uint8_t raw[LARAS_SLOT_LEN])
+laras_slot_bury(const LarasSlotPlace *place, const LarasTomb *tomb, uint8_t raw[LARAS_SLOT_LEN])
 {
-	uint8_t		sum[LARAS_HASH_LEN];
+	uint8_t sum[LARAS_HASH_LEN];
 
 	memset(raw, 0, LARAS_SLOT_LEN);
 	raw[0] = TOMB_MARK;
@@ -101,20 +97,16 @@ laras_slot_bury(const LarasSlotPlace *place, const LarasTomb *tomb,
 static bool
 is_tomb(const LarasSlotPlace *place, const uint8_t *raw)
 {
-	uint8_t		sum[LARAS_HASH_LEN];
+	uint8_t sum[LARAS_HASH_LEN];
 
-	return raw[0] == TOMB_MARK &&
-		laras_get32(raw + 4) == place->id &&
-		tomb_checksum(place, raw, sum) &&
-		memcmp(sum, raw + TAG_AT, 16) == 0;
+	return raw[0] == TOMB_MARK && laras_get32(raw + 4) == place->id &&
+		   tomb_checksum(place, raw, sum) && memcmp(sum, raw + TAG_AT, 16) == 0;
 }
 
 bool
-laras_slot_epoch(const uint8_t raw[LARAS_SLOT_LEN], uint8_t *domain,
-				 uint16_t *epoch)
+laras_slot_epoch(const uint8_t raw[LARAS_SLOT_LEN], uint8_t *domain, uint16_t *epoch)
 {
-	if (raw[0] != LIVE_MARK ||
-		(raw[1] != LARAS_DOMAIN_CONTENT && raw[1] != LARAS_DOMAIN_COURIER) ||
+	if (raw[0] != LIVE_MARK || (raw[1] != LARAS_DOMAIN_CONTENT && raw[1] != LARAS_DOMAIN_COURIER) ||
 		laras_get16(raw + 2) == 0)
 		return false;
 	*domain = raw[1];
@@ -123,11 +115,10 @@ laras_slot_epoch(const uint8_t raw[LARAS_SLOT_LEN], uint8_t *domain,
 }
 
 LarasSlotState
-laras_slot_look(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
-				LarasTomb *tomb)
+laras_slot_look(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN], LarasTomb *tomb)
 {
-	uint8_t		domain;
-	uint16_t	epoch;
+	uint8_t domain;
+	uint16_t epoch;
 
 	if (laras_slot_epoch(raw, &domain, &epoch))
 		return LARAS_SLOT_WRAPPED;
@@ -144,14 +135,13 @@ laras_slot_look(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
 
 LarasSlotState
 laras_slot_open(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
-				const LarasWrapSet *keys, uint8_t domain,
-				uint8_t secret[LARAS_KEY_LEN])
+				const LarasWrapSet *keys, uint8_t domain, uint8_t secret[LARAS_KEY_LEN])
 {
-	uint8_t		own_domain;
-	uint16_t	epoch;
-	uint8_t		clear[LARAS_KEY_LEN];
-	uint8_t		id[4];
-	LarasPiece	aad[5];
+	uint8_t own_domain;
+	uint16_t epoch;
+	uint8_t clear[LARAS_KEY_LEN];
+	uint8_t id[4];
+	LarasPiece aad[5];
 	const uint8_t *wrap;
 
 	if (!laras_slot_epoch(raw, &own_domain, &epoch))
@@ -162,8 +152,8 @@ laras_slot_open(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
 	if (wrap == NULL || !laras_crypto_init())
 		return LARAS_SLOT_WRAPPED;
 	slot_aad(place, raw, id, aad);
-	if (!laras_gcm_open(wrap, raw + NONCE_AT, aad, 5, raw + SECRET_AT,
-						LARAS_KEY_LEN, clear, raw + TAG_AT))
+	if (!laras_gcm_open(wrap, raw + NONCE_AT, aad, 5, raw + SECRET_AT, LARAS_KEY_LEN, clear,
+						raw + TAG_AT))
 		return LARAS_SLOT_DAMAGED;
 	if (secret != NULL)
 		memcpy(secret, clear, LARAS_KEY_LEN);
@@ -175,8 +165,8 @@ laras_slot_open(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
 static LarasMerge
 merge_tombs(const uint8_t *a, const uint8_t *b)
 {
-	int64_t		time_a = (int64_t) laras_get64(a + 8);
-	int64_t		time_b = (int64_t) laras_get64(b + 8);
+	int64_t time_a = (int64_t) laras_get64(a + 8);
+	int64_t time_b = (int64_t) laras_get64(b + 8);
 
 	if (time_a != time_b)
 		return time_a < time_b ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
@@ -187,12 +177,12 @@ LarasMerge
 laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b,
 				 const LarasWrapSet *keys, LarasSlotState *state)
 {
-	uint8_t		secret_a[LARAS_KEY_LEN];
-	uint8_t		secret_b[LARAS_KEY_LEN];
+	uint8_t secret_a[LARAS_KEY_LEN];
+	uint8_t secret_b[LARAS_KEY_LEN];
 	LarasSlotState sa = LARAS_SLOT_ABSENT;
 	LarasSlotState sb = LARAS_SLOT_ABSENT;
 	LarasSlotState won = LARAS_SLOT_DAMAGED;
-	LarasMerge	result;
+	LarasMerge result;
 
 	if (a != NULL)
 		sa = laras_slot_open(place, a, keys, 0, secret_a);
@@ -219,8 +209,8 @@ laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b
 	}
 	else if (sa == LARAS_SLOT_LIVE && sb == LARAS_SLOT_LIVE)
 	{
-		uint16_t	epoch_a = laras_get16(a + 2);
-		uint16_t	epoch_b = laras_get16(b + 2);
+		uint16_t epoch_a = laras_get16(a + 2);
+		uint16_t epoch_b = laras_get16(b + 2);
 
 		won = LARAS_SLOT_LIVE;
 		if (a[1] != b[1] || !laras_same_bytes(secret_a, secret_b, LARAS_KEY_LEN))
@@ -228,8 +218,7 @@ laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b
 		else if (epoch_a != epoch_b)
 			result = epoch_a > epoch_b ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
 		else
-			result = memcmp(a, b, LARAS_SLOT_LEN) < 0 ?
-				LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
+			result = memcmp(a, b, LARAS_SLOT_LEN) < 0 ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
 	}
 	else if (sa == LARAS_SLOT_LIVE || sb == LARAS_SLOT_LIVE)
 	{
@@ -239,8 +228,8 @@ laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b
 	else
 	{
 		result = LARAS_MERGE_NEITHER;
-		won = (sa == LARAS_SLOT_ABSENT && sb == LARAS_SLOT_ABSENT) ?
-			LARAS_SLOT_ABSENT : LARAS_SLOT_DAMAGED;
+		won = (sa == LARAS_SLOT_ABSENT && sb == LARAS_SLOT_ABSENT) ? LARAS_SLOT_ABSENT
+																   : LARAS_SLOT_DAMAGED;
 	}
 	laras_wipe(secret_a, sizeof(secret_a));
 	laras_wipe(secret_b, sizeof(secret_b));

@@ -20,10 +20,10 @@
 #include "vault/sealedbytes.h"
 #include "vault/slab.h"
 
-#define W_SLOT		65536
-#define S_SLOT		70000
-#define EPOCH		1
-#define NEW_YEAR	INT64_C(1767225600000000)	/* 2026-01-01 00:00 UTC */
+#define W_SLOT 65536
+#define S_SLOT 70000
+#define EPOCH 1
+#define NEW_YEAR INT64_C(1767225600000000) /* 2026-01-01 00:00 UTC */
 
 static uint8_t master[32];
 static uint8_t secret_w[32];
@@ -56,8 +56,8 @@ must(bool ok)
 static void
 print_tree(uint8_t prk_ws[32], uint8_t prk_pw[32], uint8_t wrap[2][32])
 {
-	uint8_t		prk_p[32];
-	uint8_t		out[32];
+	uint8_t prk_p[32];
+	uint8_t out[32];
 
 	must(laras_derive_wrap(master, LARAS_DOMAIN_CONTENT, keyring, EPOCH, wrap[0]));
 	hex("wrap.content", wrap[0], 32);
@@ -96,15 +96,13 @@ print_slots(uint8_t wrap[2][32])
 {
 	LarasSlotPlace subject = {keyring, slab, S_SLOT};
 	LarasSlotPlace courier = {keyring, slab, LARAS_SLOT_COURIER};
-	LarasTomb	tomb = {.reason = LARAS_REASON_ERASURE,.time = NEW_YEAR};
-	uint8_t		raw[LARAS_SLOT_LEN];
+	LarasTomb tomb = {.reason = LARAS_REASON_ERASURE, .time = NEW_YEAR};
+	uint8_t raw[LARAS_SLOT_LEN];
 
 	memcpy(tomb.order, order, sizeof(order));
-	must(laras_slot_seal(&subject, LARAS_DOMAIN_CONTENT, EPOCH, wrap[0], nonce,
-						 secret_s, raw));
+	must(laras_slot_seal(&subject, LARAS_DOMAIN_CONTENT, EPOCH, wrap[0], nonce, secret_s, raw));
 	hex("slot.live", raw, sizeof(raw));
-	must(laras_slot_seal(&courier, LARAS_DOMAIN_COURIER, EPOCH, wrap[1], nonce,
-						 courier_seed, raw));
+	must(laras_slot_seal(&courier, LARAS_DOMAIN_COURIER, EPOCH, wrap[1], nonce, courier_seed, raw));
 	hex("slot.courier", raw, sizeof(raw));
 	must(laras_slot_bury(&subject, &tomb, raw));
 	hex("slot.destroyed", raw, sizeof(raw));
@@ -113,20 +111,21 @@ print_slots(uint8_t wrap[2][32])
 static void
 print_values(const uint8_t *prk_ws)
 {
-	LarasSealedHeader h = {.field = LARAS_FIELD_message_body,.keyring = 0,
-	.w = W_SLOT,.s = S_SLOT};
-	uint8_t		key[32];
-	uint8_t		courier_public[32];
-	uint8_t		shared[32];
-	uint8_t		out[512];
+	LarasSealedHeader h = {.field = LARAS_FIELD_message_body,
+						   .keyring = 0,
+						   .w = W_SLOT,
+						   .s = S_SLOT};
+	uint8_t key[32];
+	uint8_t courier_public[32];
+	uint8_t shared[32];
+	uint8_t out[512];
 
 	must(laras_derive_seal(prk_ws, keyring, W_SLOT, S_SLOT, key));
 	must(laras_sealed_seal(key, &h, 7, 4242, "halo", 4, nonce, out));
 	hex("sealed.halo", out, laras_sealed_size(LARAS_SUITE_VALUE, 4));
 	must(laras_sealed_seal(key, &h, 7, 4242, "", 0, nonce, out));
 	hex("sealed.empty", out, laras_sealed_size(LARAS_SUITE_VALUE, 0));
-	must(laras_sealed_seal(key, &h, 7, 4242, "0123456789abcdef0123456789abcdef", 32,
-						   nonce, out));
+	must(laras_sealed_seal(key, &h, 7, 4242, "0123456789abcdef0123456789abcdef", 32, nonce, out));
 	hex("sealed.32", out, laras_sealed_size(LARAS_SUITE_VALUE, 32));
 
 	must(laras_x25519_public(courier_seed, courier_public));
@@ -134,11 +133,10 @@ print_values(const uint8_t *prk_ws)
 	must(laras_x25519(ephemeral_seed, courier_public, shared));
 	hex("box.shared", shared, 32);
 	h.field = LARAS_FIELD_channel_token_token;
-	must(laras_box_seal(prk_ws, keyring, courier_public, &h, 7, 4242, "token", 5,
-						ephemeral_seed, nonce, out));
+	must(laras_box_seal(prk_ws, keyring, courier_public, &h, 7, 4242, "token", 5, ephemeral_seed,
+						nonce, out));
 	hex("box.token", out, laras_sealed_size(LARAS_SUITE_BOX, 5));
-	must(laras_transport_seal(keyring, courier_public, "token", 5, ephemeral_seed,
-							  nonce, out));
+	must(laras_transport_seal(keyring, courier_public, "token", 5, ephemeral_seed, nonce, out));
 	hex("transport.token", out, laras_transport_size(5));
 }
 
@@ -146,9 +144,9 @@ static void
 print_hashes(const uint8_t *prk_ws, const uint8_t *prk_pw)
 {
 	static const char phone[] = "+628123456789";
-	uint8_t		key[32];
-	uint8_t		salt[32];
-	uint8_t		out[32];
+	uint8_t key[32];
+	uint8_t salt[32];
+	uint8_t out[32];
 
 	must(laras_derive_index(prk_pw, keyring, W_SLOT, 1, key));
 	must(laras_blind_hash(key, LARAS_INDEX_PHONE, NULL, phone, strlen(phone), out));
@@ -171,21 +169,30 @@ print_hashes(const uint8_t *prk_ws, const uint8_t *prk_pw)
 static void
 print_files(void)
 {
-	LarasLease	lease = {.generation = 5,.next_position = 1024,
-	.wal_position = UINT64_C(0x123456789A)};
+	LarasLease lease = {.generation = 5,
+						.next_position = 1024,
+						.wal_position = UINT64_C(0x123456789A)};
 	LarasJournalTail tail;
 	LarasJournalRecord one = {.kind = LARAS_JOURNAL_DESTROY,
-		.reason = LARAS_REASON_ERASURE,.first = S_SLOT,.count = 1,.time = NEW_YEAR};
+							  .reason = LARAS_REASON_ERASURE,
+							  .first = S_SLOT,
+							  .count = 1,
+							  .time = NEW_YEAR};
 	LarasJournalRecord two = {.kind = LARAS_JOURNAL_REMOVAL,
-		.reason = LARAS_REASON_RETENTION,.first = W_SLOT,
-	.count = LARAS_CLASS_MESSAGE,.time = NEW_YEAR};
-	LarasSlabHeader h = {.keyring_number = 0,.number = 17,.created = NEW_YEAR,
-	.epoch = EPOCH};
-	LarasKeyring k = {.number = 0,.owner_system = UINT64_C(7300000000000000001),
-		.owner_database = 16384,.adoptions = 2,.current_epoch = 2,.oldest_epoch = EPOCH};
-	uint8_t		raw[LARAS_SLAB_HEADER_LEN];
-	uint8_t		sum[32];
-	LarasPiece	piece = {raw, 4096};
+							  .reason = LARAS_REASON_RETENTION,
+							  .first = W_SLOT,
+							  .count = LARAS_CLASS_MESSAGE,
+							  .time = NEW_YEAR};
+	LarasSlabHeader h = {.keyring_number = 0, .number = 17, .created = NEW_YEAR, .epoch = EPOCH};
+	LarasKeyring k = {.number = 0,
+					  .owner_system = UINT64_C(7300000000000000001),
+					  .owner_database = 16384,
+					  .adoptions = 2,
+					  .current_epoch = 2,
+					  .oldest_epoch = EPOCH};
+	uint8_t raw[LARAS_SLAB_HEADER_LEN];
+	uint8_t sum[32];
+	LarasPiece piece = {raw, 4096};
 
 	must(laras_lease_encode(&lease, raw));
 	hex("lease", raw, LARAS_LEASE_RECORD_LEN);
@@ -216,14 +223,14 @@ print_files(void)
 static void
 print_numbers(void)
 {
-	static const uint64_t positions[] = {0, 1, 2, 255, 256, 65535, 65536, 1000000,
-	UINT64_C(4294901759)};
-	static const size_t lengths[] = {0, 28, 31, 32, 91, 280, 511, 512, 847, 7651,
-	68887, 16777216};
+	static const uint64_t positions[] = {0,     1,       2,
+										 255,   256,     65535,
+										 65536, 1000000, UINT64_C(4294901759)};
+	static const size_t lengths[] = {0, 28, 31, 32, 91, 280, 511, 512, 847, 7651, 68887, 16777216};
 
 	for (size_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++)
 	{
-		uint32_t	slot = 0;
+		uint32_t slot = 0;
 
 		must(laras_position_slot(keyring, positions[i], &slot));
 		printf("scatter.%llu %u\n", (unsigned long long) positions[i], (unsigned int) slot);
@@ -235,9 +242,9 @@ print_numbers(void)
 bool
 laras_print_vectors(void)
 {
-	uint8_t		prk_ws[32];
-	uint8_t		prk_pw[32];
-	uint8_t		wrap[2][32];
+	uint8_t prk_ws[32];
+	uint8_t prk_pw[32];
+	uint8_t wrap[2][32];
 
 	memset(master, 0x01, sizeof(master));
 	memset(secret_w, 0x02, sizeof(secret_w));

@@ -10,4 +10,4 @@
 /* Print all to standard output; false where the crypto library failed. */
 extern bool laras_print_vectors(void);
 
-#endif							/* LARAS_VAULT_VECTORS_H */
+#endif /* LARAS_VAULT_VECTORS_H */

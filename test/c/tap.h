@@ -11,12 +11,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-static int	tap_count = 0;
+static int tap_count = 0;
 
 __attribute__((format(printf, 2, 3))) static inline bool
-ok(bool good, const char *format,...)
+ok(bool good, const char *format, ...)
 {
-	va_list		args;
+	va_list args;
 
 	tap_count++;
 	fputs(good ? "ok - " : "not ok - ", stdout);
@@ -34,4 +34,4 @@ tap_done(void)
 	return 0;
 }
 
-#endif							/* LARAS_TEST_TAP_H */
+#endif /* LARAS_TEST_TAP_H */

@@ -20,7 +20,7 @@
 #include "vault/slab.h"
 #include "vault/slot.h"
 
-#define SLOT		70000
+#define SLOT 70000
 
 static uint8_t keyring[16];
 static uint8_t slab[16];
@@ -52,6 +52,16 @@ flip(uint8_t *p, size_t bit)
 	p[bit / 8] ^= (uint8_t) (1 << bit % 8);
 }
 
+/* Numbers of a fixed sequence, so that a failure comes back. */
+static uint32_t
+next_number(void)
+{
+	static uint64_t state = 20260101;
+
+	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t) (state >> 33);
+}
+
 /* ---- random bytes and nonces */
 
 static int
@@ -67,16 +77,16 @@ test_random(void)
 	{
 		COUNT = 1000000
 	};
-	uint8_t    *nonces = malloc((size_t) COUNT * 12);
-	uint8_t		key[32] = {9};
-	uint8_t		sealed[76];
-	uint8_t		mine[64];
-	uint8_t		childs[64];
-	LarasSealedHeader h = {.field = LARAS_FIELD_channel_token_token,.w = 65536,.s = SLOT};
-	int			repeated = 0;
-	int			fds[2];
-	bool		good = true;
-	pid_t		pid;
+	uint8_t *nonces = malloc((size_t) COUNT * 12);
+	uint8_t key[32] = {9};
+	uint8_t sealed[76];
+	uint8_t mine[64];
+	uint8_t childs[64];
+	LarasSealedHeader h = {.field = LARAS_FIELD_channel_token_token, .w = 65536, .s = SLOT};
+	int repeated = 0;
+	int fds[2];
+	bool good = true;
+	pid_t pid;
 
 	for (int i = 0; i < COUNT; i++)
 	{
@@ -105,7 +115,7 @@ test_random(void)
 		_exit(laras_sealed_seal(key, &h, 7, 1, "token", 5, NULL, sealed) ? 0 : 1);
 	}
 	good = laras_random_bytes(mine, sizeof(mine)) &&
-		read(fds[0], childs, sizeof(childs)) == sizeof(childs);
+		   read(fds[0], childs, sizeof(childs)) == sizeof(childs);
 	waitpid(pid, &fds[0], 0);
 	ok(good && fds[0] == 0 && memcmp(mine, childs, sizeof(mine)) != 0,
 	   "a child process draws other random bytes than its parent");
@@ -117,18 +127,18 @@ static const char text[] = "+62 812-3456-789 halo";
 
 typedef struct Sealed
 {
-	uint8_t		w[32];
-	uint8_t		s[32];
-	uint8_t		prk[32];
-	uint8_t		key[32];
-	uint8_t		seed[32];
-	uint8_t		public_key[32];
-	uint8_t		value[256];
-	size_t		n;
-	uint8_t		box[256];
-	size_t		box_n;
-	uint8_t		transport[256];
-	size_t		transport_n;
+	uint8_t w[32];
+	uint8_t s[32];
+	uint8_t prk[32];
+	uint8_t key[32];
+	uint8_t seed[32];
+	uint8_t public_key[32];
+	uint8_t value[256];
+	size_t n;
+	uint8_t box[256];
+	size_t box_n;
+	uint8_t transport[256];
+	size_t transport_n;
 } Sealed;
 
 static const LarasSealedPlace home = {7, 4242, LARAS_FIELD_message_body};
@@ -136,7 +146,7 @@ static const LarasSealedPlace home = {7, 4242, LARAS_FIELD_message_body};
 static bool
 seal_all(Sealed *x)
 {
-	LarasSealedHeader h = {.field = home.field,.keyring = 3,.w = 65536,.s = SLOT};
+	LarasSealedHeader h = {.field = home.field, .keyring = 3, .w = 65536, .s = SLOT};
 
 	memset(x->w, 0x22, 32);
 	memset(x->s, 0x33, 32);
@@ -145,14 +155,14 @@ seal_all(Sealed *x)
 	x->box_n = laras_sealed_size(LARAS_SUITE_BOX, strlen(text));
 	x->transport_n = laras_transport_size(strlen(text));
 	return laras_derive_prk(x->w, x->s, x->prk) &&
-		laras_derive_seal(x->prk, keyring, h.w, h.s, x->key) &&
-		laras_x25519_public(x->seed, x->public_key) &&
-		laras_sealed_seal(x->key, &h, home.workspace_id, home.row_id, text, strlen(text),
-						  NULL, x->value) &&
-		laras_box_seal(x->prk, keyring, x->public_key, &h, home.workspace_id, home.row_id,
-					   text, strlen(text), NULL, NULL, x->box) &&
-		laras_transport_seal(keyring, x->public_key, text, strlen(text), NULL, NULL,
-							 x->transport);
+		   laras_derive_seal(x->prk, keyring, h.w, h.s, x->key) &&
+		   laras_x25519_public(x->seed, x->public_key) &&
+		   laras_sealed_seal(x->key, &h, home.workspace_id, home.row_id, text, strlen(text), NULL,
+							 x->value) &&
+		   laras_box_seal(x->prk, keyring, x->public_key, &h, home.workspace_id, home.row_id, text,
+						  strlen(text), NULL, NULL, x->box) &&
+		   laras_transport_seal(keyring, x->public_key, text, strlen(text), NULL, NULL,
+								x->transport);
 }
 
 /* Open a value the way the server does: keys from the slots that it names. */
@@ -161,11 +171,11 @@ opens(const Sealed *x, const uint8_t *uuid, const uint8_t *v, size_t n, LarasSea
 {
 	LarasSealedHeader h;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	uint8_t		prk[32];
-	uint8_t		key[32];
-	uint8_t		out[512];
-	size_t		len = 0;
-	bool		good;
+	uint8_t prk[32];
+	uint8_t key[32];
+	uint8_t out[512];
+	size_t len = 0;
+	bool good;
 
 	if (!laras_sealed_parse(v, n, &h))
 		return false;
@@ -189,17 +199,17 @@ opens(const Sealed *x, const uint8_t *uuid, const uint8_t *v, size_t n, LarasSea
 static bool
 transport_opens(const Sealed *x, const uint8_t *uuid, const uint8_t *v, size_t n)
 {
-	uint8_t		out[512];
-	size_t		len;
+	uint8_t out[512];
+	size_t len;
 
 	return laras_transport_open(uuid, x->seed, x->public_key, v, n, out, &len, NULL) &&
-		len == strlen(text) && memcmp(out, text, len) == 0;
+		   len == strlen(text) && memcmp(out, text, len) == 0;
 }
 
 static int
 flips_that_open(const Sealed *x, uint8_t *v, size_t n)
 {
-	int			opened = 0;
+	int opened = 0;
 
 	for (size_t bit = 0; bit < n * 8; bit++)
 	{
@@ -213,8 +223,8 @@ flips_that_open(const Sealed *x, uint8_t *v, size_t n)
 static int
 lengths_that_open(const Sealed *x, const uint8_t *v, size_t n)
 {
-	uint8_t		copy[512] = {0};
-	int			opened = 0;
+	uint8_t copy[512] = {0};
+	int opened = 0;
 
 	memcpy(copy, v, n);
 	for (size_t len = 0; len < sizeof(copy); len++)
@@ -229,9 +239,9 @@ test_moves(const Sealed *x, const uint8_t *value, size_t n, const char *suite)
 {
 	static const uint8_t other_keyring[16] = {0xA1};
 	LarasSealedPlace place;
-	uint8_t		v[256];
-	int			opened = 0;
-	Sealed		other = *x;
+	uint8_t v[256];
+	int opened = 0;
+	Sealed other = *x;
 
 	ok(opens(x, keyring, value, n, home), "%s: opens where it belongs", suite);
 	for (int64_t d = -64; d <= 64; d++)
@@ -248,7 +258,7 @@ test_moves(const Sealed *x, const uint8_t *value, size_t n, const char *suite)
 		place.field = (uint16_t) (place.field + d);
 		opened += opens(x, keyring, value, n, place);
 	}
-	place = (LarasSealedPlace) {home.row_id, home.workspace_id, home.field};
+	place = (LarasSealedPlace){home.row_id, home.workspace_id, home.field};
 	opened += opens(x, keyring, value, n, place);
 	ok(opened == 0, "%s: does not open in another row, workspace or field", suite);
 
@@ -284,26 +294,29 @@ test_moves(const Sealed *x, const uint8_t *value, size_t n, const char *suite)
 
 	ok(!opens(x, other_keyring, value, n, home), "%s: does not open under another keyring", suite);
 	other.w[0] ^= 1;
-	ok(!opens(&other, keyring, value, n, home), "%s: does not open under another workspace's secret", suite);
+	ok(!opens(&other, keyring, value, n, home),
+	   "%s: does not open under another workspace's secret", suite);
 	other = *x;
 	other.s[31] ^= 1;
-	ok(!opens(&other, keyring, value, n, home), "%s: does not open under another subject's secret", suite);
+	ok(!opens(&other, keyring, value, n, home), "%s: does not open under another subject's secret",
+	   suite);
 	memcpy(other.s, x->w, 32);
 	memcpy(other.w, x->s, 32);
-	ok(!opens(&other, keyring, value, n, home), "%s: does not open with the two secrets exchanged", suite);
+	ok(!opens(&other, keyring, value, n, home), "%s: does not open with the two secrets exchanged",
+	   suite);
 }
 
 static void
 test_values(void)
 {
-	Sealed		x;
-	Sealed		y;
-	uint8_t		v[256];
-	uint8_t		out[512];
-	uint8_t		zeros[32] = {0};
-	size_t		len;
-	int			opened = 0;
-	LarasSealedHeader h = {.field = home.field,.keyring = 3,.w = 65536,.s = SLOT};
+	Sealed x;
+	Sealed y;
+	uint8_t v[256];
+	uint8_t out[512];
+	uint8_t zeros[32] = {0};
+	size_t len;
+	int opened = 0;
+	LarasSealedHeader h = {.field = home.field, .keyring = 3, .w = 65536, .s = SLOT};
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 
 	if (!ok(seal_all(&x) && seal_all(&y), "values are sealed"))
@@ -312,7 +325,8 @@ test_values(void)
 	   "nothing of the text shows");
 	ok(memcmp(x.value + 28, y.value + 28, x.n - 28) != 0, "the same text sealed twice differs");
 	ok(flips_that_open(&x, x.value, x.n) == 0, "suite 1: none of %zu flipped bits opens", x.n * 8);
-	ok(flips_that_open(&x, x.box, x.box_n) == 0, "suite 2: none of %zu flipped bits opens", x.box_n * 8);
+	ok(flips_that_open(&x, x.box, x.box_n) == 0, "suite 2: none of %zu flipped bits opens",
+	   x.box_n * 8);
 	ok(lengths_that_open(&x, x.value, x.n) == 0, "suite 1: cut or continued it does not open");
 	ok(lengths_that_open(&x, x.box, x.box_n) == 0, "suite 2: cut or continued it does not open");
 	test_moves(&x, x.value, x.n, "suite 1");
@@ -330,8 +344,10 @@ test_values(void)
 	memcpy(y.seed, x.seed, 32);
 	y.seed[5] ^= 4;
 	ok(laras_x25519_public(y.seed, y.public_key) &&
-	   !laras_box_open(x.prk, keyring, y.seed, y.public_key, x.box, x.box_n, &home, out, &len, &err) &&
-	   err.code == LARAS_KEYERR_FOREIGN_VALUE, "another courier does not open a box");
+		   !laras_box_open(x.prk, keyring, y.seed, y.public_key, x.box, x.box_n, &home, out, &len,
+						   &err) &&
+		   err.code == LARAS_KEYERR_FOREIGN_VALUE,
+	   "another courier does not open a box");
 	memcpy(v, x.box, x.box_n);
 	memcpy(v + 16, zeros, 32);
 	ok(!opens(&x, keyring, v, x.box_n, home), "an ephemeral key of zeros is refused");
@@ -352,20 +368,19 @@ test_values(void)
 
 	/* 10,000 random attacks: bits flipped anywhere, places moved at random. */
 	opened = 0;
-	srandom(20260101);
 	for (int i = 0; i < 10000; i++)
 	{
 		LarasSealedPlace place = home;
-		bool		box = random() % 2;
-		size_t		n = box ? x.box_n : x.n;
+		bool box = next_number() % 2;
+		size_t n = box ? x.box_n : x.n;
 
 		memcpy(v, box ? x.box : x.value, n);
-		for (long k = 0; k < 1 + random() % 4; k++)
-			v[(size_t) random() % n] ^= (uint8_t) (1 + random() % 255);
+		for (uint32_t k = 0; k < 1 + next_number() % 4; k++)
+			v[next_number() % n] ^= (uint8_t) (1 + next_number() % 255);
 		if (memcmp(v, box ? x.box : x.value, n) == 0)
 			place.row_id++;
-		if (random() % 2)
-			place.row_id = random();
+		if (next_number() % 2)
+			place.row_id = next_number();
 		opened += opens(&x, keyring, v, n, place);
 	}
 	ok(opened == 0, "none of 10,000 random alterations and moves opens");
@@ -374,66 +389,78 @@ test_values(void)
 static void
 test_padding(void)
 {
-	uint8_t		buf[4096];
-	uint8_t		value[4096];
-	uint8_t		sealed[8192];
-	uint8_t		key[32] = {1};
-	LarasSealedHeader h = {.field = 17,.w = 65536,.s = SLOT};
+	uint8_t buf[4096];
+	uint8_t value[4096];
+	uint8_t sealed[8192];
+	uint8_t key[32] = {1};
+	LarasSealedHeader h = {.field = 17, .w = 65536, .s = SLOT};
 	LarasSealedPlace place = {1, 2, 17};
-	size_t		n;
-	bool		good = true;
-	int			wrong = 0;
+	size_t n;
+	bool good = true;
+	int wrong = 0;
 
 	for (size_t i = 0; i < sizeof(value); i++)
 		value[i] = (uint8_t) (i % 3 == 0 ? 0x80 : 0);
 	for (size_t len = 0; len <= 3000; len++)
 	{
-		size_t		m;
+		size_t m;
 		LarasSealedHeader parsed;
 
 		memcpy(buf, value, len);
 		m = laras_pad(buf, len);
 		good = good && m == laras_padded_len(len) && m > len && laras_padded_len(m - 1) == m &&
-			laras_unpad(buf, m, &n) && n == len;
+			   laras_unpad(buf, m, &n) && n == len;
 		good = good && laras_sealed_seal(key, &h, 1, 2, value, len, NULL, sealed) &&
-			laras_sealed_parse(sealed, laras_sealed_size(1, len), &parsed) &&
-			laras_sealed_open(key, sealed, laras_sealed_size(1, len), &place, buf, &n, NULL) &&
-			n == len && memcmp(buf, value, n) == 0;
+			   laras_sealed_parse(sealed, laras_sealed_size(1, len), &parsed) &&
+			   laras_sealed_open(key, sealed, laras_sealed_size(1, len), &place, buf, &n, NULL) &&
+			   n == len && memcmp(buf, value, n) == 0;
 	}
 	ok(good, "values of 0 to 3,000 bytes come back, their own 0x80 and zeros included");
 	memset(buf, 0, 64);
-	ok(!laras_unpad(buf, 64, &n) && !laras_unpad(buf, 0, &n), "a padding without its mark is refused");
+	ok(!laras_unpad(buf, 64, &n) && !laras_unpad(buf, 0, &n),
+	   "a padding without its mark is refused");
 	for (size_t len = 0; len < 20000; len++)
 	{
 		LarasSealedHeader parsed;
 
 		/* Which lengths parse? Exactly those that padding makes. */
-		bool		valid = len >= 28 + 32 + 16 && laras_padded_len(len - 44 - 1) == len - 44;
-		uint8_t		head[20000] = {1, 1, 0, 17};
+		bool valid = len >= 28 + 32 + 16 && laras_padded_len(len - 44 - 1) == len - 44;
+		uint8_t head[20000] = {1, 1, 0, 17};
 
 		wrong += laras_sealed_parse(head, len, &parsed) != valid;
 	}
 	ok(wrong == 0, "a length that padding does not make is no sealed value");
 	ok(laras_sealed_size(1, LARAS_SEALED_MAX_PLAIN) > 0 &&
-	   laras_sealed_size(1, LARAS_SEALED_MAX_PLAIN + 1) == 0 && laras_sealed_size(3, 1) == 0,
+		   laras_sealed_size(1, LARAS_SEALED_MAX_PLAIN + 1) == 0 && laras_sealed_size(3, 1) == 0,
 	   "the largest value, and one byte more");
 }
 
 static void
 test_base64(void)
 {
-	static const char *const bad[] = {"laras-box:", "laras-box:AAA", "laras-box:AAA=AAAA",
-		"laras-box:AAAA=", "laras-box:AA==AAAA", "laras-box:A===", "laras-box:====", "laras-box:AAB=",
-	"laras-box:AB==", "laras-box:AA A", "laras-box:AA-_", "laras-bix:AAAA", "AAAA"};
-	uint8_t		out[64];
-	size_t		n;
-	int			accepted = 0;
+	static const char *const bad[] = {"laras-box:",
+									  "laras-box:AAA",
+									  "laras-box:AAA=AAAA",
+									  "laras-box:AAAA=",
+									  "laras-box:AA==AAAA",
+									  "laras-box:A===",
+									  "laras-box:====",
+									  "laras-box:AAB=",
+									  "laras-box:AB==",
+									  "laras-box:AA A",
+									  "laras-box:AA-_",
+									  "laras-bix:AAAA",
+									  "AAAA"};
+	uint8_t out[64];
+	size_t n;
+	int accepted = 0;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		accepted += laras_transport_decode(bad[i], strlen(bad[i]), out, &n);
 	ok(accepted == 0, "base64 that is not strict is refused");
 	ok(laras_transport_decode("laras-box:aGFsbw==", 18, out, &n) && n == 4 &&
-	   memcmp(out, "halo", 4) == 0, "and what is strict is read");
+		   memcmp(out, "halo", 4) == 0,
+	   "and what is strict is read");
 }
 
 /* ---- slots */
@@ -448,8 +475,8 @@ make_slot(uint8_t *raw, uint16_t epoch, const uint8_t *secret)
 	const uint8_t *wrap = laras_wrap_find(&keys, LARAS_DOMAIN_CONTENT, epoch);
 	static const uint8_t unknown[32] = {0x77};
 
-	if (!laras_slot_seal(&place, LARAS_DOMAIN_CONTENT, epoch, wrap != NULL ? wrap : unknown,
-						 NULL, secret, raw))
+	if (!laras_slot_seal(&place, LARAS_DOMAIN_CONTENT, epoch, wrap != NULL ? wrap : unknown, NULL,
+						 secret, raw))
 		abort();
 }
 
@@ -457,7 +484,7 @@ static void
 make_tomb(uint8_t *raw, int64_t time)
 {
 	LarasSlotPlace place = {keyring, slab, SLOT};
-	LarasTomb	tomb = {.reason = LARAS_REASON_ERASURE,.time = time};
+	LarasTomb tomb = {.reason = LARAS_REASON_ERASURE, .time = time};
 
 	memset(tomb.order, 0xC0, 16);
 	if (!laras_slot_bury(&place, &tomb, raw))
@@ -468,7 +495,7 @@ static LarasSlotState
 state_of(const uint8_t *raw)
 {
 	LarasSlotPlace place = {keyring, slab, SLOT};
-	uint8_t		secret[32];
+	uint8_t secret[32];
 
 	return laras_slot_open(&place, raw, &keys, LARAS_DOMAIN_CONTENT, secret);
 }
@@ -477,26 +504,29 @@ static void
 test_slots(void)
 {
 	static const uint8_t other[16] = {0xB1};
-	uint8_t		secret[32];
-	uint8_t		opened[32];
-	uint8_t		live[64];
-	uint8_t		tomb[64];
-	uint8_t		raw[64];
-	LarasTomb	said;
+	uint8_t secret[32];
+	uint8_t opened[32];
+	uint8_t live[64];
+	uint8_t tomb[64];
+	uint8_t raw[64];
+	LarasTomb said;
 	LarasSlotPlace place = {keyring, slab, SLOT};
-	int			wrong;
-	int			alive = 0;
-	int			buried = 0;
+	int wrong;
+	int alive = 0;
+	int buried = 0;
 
 	memset(secret, 0x44, 32);
 	make_slot(live, 1, secret);
 	make_tomb(tomb, 1000);
 	ok(laras_slot_open(&place, live, &keys, 0, opened) == LARAS_SLOT_LIVE &&
-	   memcmp(opened, secret, 32) == 0, "a live slot opens to its secret");
+		   memcmp(opened, secret, 32) == 0,
+	   "a live slot opens to its secret");
 	ok(laras_slot_look(&place, tomb, &said) == LARAS_SLOT_DESTROYED && said.time == 1000 &&
-	   said.reason == LARAS_REASON_ERASURE && said.order[15] == 0xC0, "a tomb is known without any key");
+		   said.reason == LARAS_REASON_ERASURE && said.order[15] == 0xC0,
+	   "a tomb is known without any key");
 	ok(laras_slot_open(&place, live, &no_keys, 0, opened) == LARAS_SLOT_WRAPPED &&
-	   laras_slot_look(&place, live, NULL) == LARAS_SLOT_WRAPPED, "without a key a live slot is only wrapped");
+		   laras_slot_look(&place, live, NULL) == LARAS_SLOT_WRAPPED,
+	   "without a key a live slot is only wrapped");
 
 	wrong = 0;
 	for (size_t bit = 0; bit < 512; bit++)
@@ -509,11 +539,13 @@ test_slots(void)
 		flip(raw, bit);
 		wrong += state_of(raw) != LARAS_SLOT_DAMAGED;
 	}
-	ok(alive == 0 && buried == 0, "no flipped bit of a live slot leaves it live, nor makes it destroyed");
+	ok(alive == 0 && buried == 0,
+	   "no flipped bit of a live slot leaves it live, nor makes it destroyed");
 	ok(wrong == 0, "every flipped bit of a tomb makes it damaged");
 
 	memset(raw, 0, 64);
-	ok(state_of(raw) == LARAS_SLOT_DAMAGED && laras_slot_look(&place, raw, NULL) == LARAS_SLOT_DAMAGED,
+	ok(state_of(raw) == LARAS_SLOT_DAMAGED &&
+		   laras_slot_look(&place, raw, NULL) == LARAS_SLOT_DAMAGED,
 	   "zeros are damage, not an erasure");
 	memset(raw, 0xFF, 64);
 	ok(state_of(raw) == LARAS_SLOT_DAMAGED, "and so are ones");
@@ -551,13 +583,15 @@ test_slots(void)
 		wrong += laras_slot_look(&place, raw, NULL) != LARAS_SLOT_DAMAGED;
 	}
 	ok(wrong == 0, "a slot copied to another index is damaged there, a tomb too");
-	place = (LarasSlotPlace) {keyring, other, SLOT};
+	place = (LarasSlotPlace){keyring, other, SLOT};
 	ok(laras_slot_open(&place, live, &keys, 0, NULL) == LARAS_SLOT_DAMAGED &&
-	   laras_slot_look(&place, tomb, NULL) == LARAS_SLOT_DAMAGED, "and in another slab");
-	place = (LarasSlotPlace) {other, slab, SLOT};
+		   laras_slot_look(&place, tomb, NULL) == LARAS_SLOT_DAMAGED,
+	   "and in another slab");
+	place = (LarasSlotPlace){other, slab, SLOT};
 	ok(laras_slot_open(&place, live, &keys, 0, NULL) == LARAS_SLOT_DAMAGED &&
-	   laras_slot_look(&place, tomb, NULL) == LARAS_SLOT_DAMAGED, "and in another keyring");
-	place = (LarasSlotPlace) {keyring, slab, SLOT};
+		   laras_slot_look(&place, tomb, NULL) == LARAS_SLOT_DAMAGED,
+	   "and in another keyring");
+	place = (LarasSlotPlace){keyring, slab, SLOT};
 	ok(laras_slot_open(&place, live, &keys, LARAS_DOMAIN_COURIER, NULL) == LARAS_SLOT_DAMAGED,
 	   "a content secret does not stand in for the courier's");
 	memcpy(raw, live, 64);
@@ -573,12 +607,28 @@ test_slots(void)
 
 enum
 {
-	LIVE_A, LIVE_B, LIVE_NEXT, LIVE_OTHER, TOMB_EARLY, TOMB_LATE, ZEROS, JUNK,
-	UNKNOWN_EPOCH, ABSENT, SHAPES
+	LIVE_A,
+	LIVE_B,
+	LIVE_NEXT,
+	LIVE_OTHER,
+	TOMB_EARLY,
+	TOMB_LATE,
+	ZEROS,
+	JUNK,
+	UNKNOWN_EPOCH,
+	ABSENT,
+	SHAPES
 };
-static const char *const shape_names[SHAPES] = {"live", "live sealed anew", "live of the next epoch",
-	"live with another secret", "destroyed", "destroyed later", "zeros", "junk",
-"live of an unknown epoch", "absent"};
+static const char *const shape_names[SHAPES] = {"live",
+												"live sealed anew",
+												"live of the next epoch",
+												"live with another secret",
+												"destroyed",
+												"destroyed later",
+												"zeros",
+												"junk",
+												"live of an unknown epoch",
+												"absent"};
 
 static bool
 is_live(int shape)
@@ -604,7 +654,7 @@ winner(int a, int b)
 			return -2;
 		if (a == LIVE_NEXT || b == LIVE_NEXT)
 			return LIVE_NEXT;
-		return LIVE_A;			/* made to have the smaller bytes */
+		return LIVE_A; /* made to have the smaller bytes */
 	}
 	if (is_live(a))
 		return a;
@@ -616,11 +666,11 @@ winner(int a, int b)
 static void
 test_merges(void)
 {
-	uint8_t		bytes[SHAPES][64];
-	uint8_t		secret[32];
-	uint8_t		other[32];
+	uint8_t bytes[SHAPES][64];
+	uint8_t secret[32];
+	uint8_t other[32];
 	LarasSlotPlace place = {keyring, slab, SLOT};
-	int			wrong_order = 0;
+	int wrong_order = 0;
 
 	memset(secret, 0x44, 32);
 	memset(other, 0x45, 32);
@@ -640,22 +690,30 @@ test_merges(void)
 		for (int b = 0; b < SHAPES; b++)
 		{
 			LarasSlotState state;
-			LarasMerge	m = laras_slot_merge(&place, a == ABSENT ? NULL : bytes[a],
-											 b == ABSENT ? NULL : bytes[b], &keys, &state);
-			LarasMerge	turned = laras_slot_merge(&place, b == ABSENT ? NULL : bytes[b],
-												  a == ABSENT ? NULL : bytes[a], &keys, NULL);
-			int			w = winner(a, b);
-			LarasMerge	expected = w == -2 ? LARAS_MERGE_CONFLICT : w == -3 ? LARAS_MERGE_NEEDS_KEY :
-				a == b && a != ABSENT ? LARAS_MERGE_SAME : w == -1 ? LARAS_MERGE_NEITHER :
-				w == a ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
-			LarasSlotState expected_state = w >= 0 && is_live(w) ? LARAS_SLOT_LIVE :
-				w == TOMB_EARLY || w == TOMB_LATE ? LARAS_SLOT_DESTROYED :
-				w == -2 ? LARAS_SLOT_LIVE : w == -3 || w == UNKNOWN_EPOCH ? LARAS_SLOT_WRAPPED :
-				a == ABSENT && b == ABSENT ? LARAS_SLOT_ABSENT : LARAS_SLOT_DAMAGED;
+			LarasMerge m = laras_slot_merge(&place, a == ABSENT ? NULL : bytes[a],
+											b == ABSENT ? NULL : bytes[b], &keys, &state);
+			LarasMerge turned = laras_slot_merge(&place, b == ABSENT ? NULL : bytes[b],
+												 a == ABSENT ? NULL : bytes[a], &keys, NULL);
+			int w = winner(a, b);
+			LarasMerge expected = w == -2                 ? LARAS_MERGE_CONFLICT
+								  : w == -3               ? LARAS_MERGE_NEEDS_KEY
+								  : a == b && a != ABSENT ? LARAS_MERGE_SAME
+								  : w == -1               ? LARAS_MERGE_NEITHER
+								  : w == a                ? LARAS_MERGE_TAKE_A
+														  : LARAS_MERGE_TAKE_B;
+			LarasSlotState expected_state = w >= 0 && is_live(w) ? LARAS_SLOT_LIVE
+											: w == TOMB_EARLY || w == TOMB_LATE
+												? LARAS_SLOT_DESTROYED
+											: w == -2                       ? LARAS_SLOT_LIVE
+											: w == -3 || w == UNKNOWN_EPOCH ? LARAS_SLOT_WRAPPED
+											: a == ABSENT && b == ABSENT    ? LARAS_SLOT_ABSENT
+																			: LARAS_SLOT_DAMAGED;
 
-			ok(m == expected && state == expected_state, "%s meets %s", shape_names[a], shape_names[b]);
-			if (m == LARAS_MERGE_TAKE_A ? turned != LARAS_MERGE_TAKE_B :
-				m == LARAS_MERGE_TAKE_B ? turned != LARAS_MERGE_TAKE_A : turned != m)
+			ok(m == expected && state == expected_state, "%s meets %s", shape_names[a],
+			   shape_names[b]);
+			if (m == LARAS_MERGE_TAKE_A   ? turned != LARAS_MERGE_TAKE_B
+				: m == LARAS_MERGE_TAKE_B ? turned != LARAS_MERGE_TAKE_A
+										  : turned != m)
 				wrong_order++;
 		}
 	ok(wrong_order == 0, "it does not matter which mirror is asked first");
@@ -668,9 +726,9 @@ test_numbers(void)
 {
 	static const uint8_t key[32] = {1};
 	static bool seen[65536];
-	int			repeated = 0;
+	int repeated = 0;
 	const LarasNumber *const lists[] = {laras_field_numbers, laras_index_kinds,
-	laras_destroy_reasons, laras_data_classes};
+										laras_destroy_reasons, laras_data_classes};
 
 	for (int i = 0; i < 4; i++)
 	{
@@ -687,11 +745,12 @@ test_numbers(void)
 	ok(LARAS_FIELD_message_body == 17 && LARAS_INDEX_PHONE == 1 && LARAS_REASON_ROLLED_BACK == 7,
 	   "the numbers of the published vectors");
 	for (uint16_t k = 1; k <= 64; k++)
-		if (laras_index_kind_has_channel(k) != (k == 10 || k == 11 || k == 12 || k == 32 || k == 34))
+		if (laras_index_kind_has_channel(k) !=
+			(k == 10 || k == 11 || k == 12 || k == 32 || k == 34))
 			repeated++;
 	ok(repeated == 0, "kinds 10 to 12, 32 and 34 hash the channel, no others");
-	ok(!laras_blind_hash(key, LARAS_INDEX_PHONE, "whatsapp", "x", 1, (uint8_t[16]) {0}) &&
-	   !laras_blind_hash(key, LARAS_INDEX_ACCOUNT, NULL, "x", 1, (uint8_t[16]) {0}),
+	ok(!laras_blind_hash(key, LARAS_INDEX_PHONE, "whatsapp", "x", 1, (uint8_t[16]){0}) &&
+		   !laras_blind_hash(key, LARAS_INDEX_ACCOUNT, NULL, "x", 1, (uint8_t[16]){0}),
 	   "a hash with a channel too many or too few is refused");
 }
 
@@ -700,17 +759,17 @@ test_scatter(void)
 {
 	static const uint64_t windows[] = {0, 1, 77, 65534};
 	static bool seen[65536];
-	int			wrong = 0;
-	int			neighbours = 0;
-	uint32_t	slot = 0;
-	uint32_t	before = 0;
+	int wrong = 0;
+	int neighbours = 0;
+	uint32_t slot = 0;
+	uint32_t before = 0;
 
 	for (int w = 0; w < 4; w++)
 	{
 		memset(seen, 0, sizeof(seen));
 		for (uint64_t i = 0; i < 65536; i++)
 		{
-			uint64_t	back = 0;
+			uint64_t back = 0;
 
 			if (!laras_position_slot(keyring, windows[w] * 65536 + i, &slot) ||
 				slot / 65536 != windows[w] + 1 || seen[slot % 65536] ||
@@ -724,7 +783,8 @@ test_scatter(void)
 	ok(wrong == 0, "positions and slots are a bijection inside every window");
 	ok(neighbours < 40, "and neighbours are scattered");
 	ok(!laras_position_slot(keyring, UINT64_C(65535) * 65536, &slot) &&
-	   !laras_slot_position(keyring, 65535, &(uint64_t) {0}), "no slot beyond the last, none below the first");
+		   !laras_slot_position(keyring, 65535, &(uint64_t){0}),
+	   "no slot beyond the last, none below the first");
 }
 
 /* What a commit callback does must not allocate. */
@@ -732,18 +792,19 @@ static void
 test_allocations(void)
 {
 	LarasSlotPlace place = {keyring, slab, SLOT};
-	LarasTomb	tomb = {.reason = 1,.time = 1};
+	LarasTomb tomb = {.reason = 1, .time = 1};
 	LarasJournalTail tail;
-	LarasJournalRecord rec = {.kind = LARAS_JOURNAL_DESTROY,.first = SLOT,.count = 1};
-	uint8_t		raw[64];
-	long		before;
+	LarasJournalRecord rec = {.kind = LARAS_JOURNAL_DESTROY, .first = SLOT, .count = 1};
+	uint8_t raw[64];
+	long before;
 
 	laras_journal_start(keyring, &tail);
 	before = allocations;
 	for (int i = 0; i < 1000; i++)
 		if (!laras_slot_bury(&place, &tomb, raw) || !laras_journal_encode(&tail, &rec, raw))
 			abort();
-	ok(before > 0 && allocations == before, "burying a slot and writing its record allocate nothing");
+	ok(before > 0 && allocations == before,
+	   "burying a slot and writing its record allocate nothing");
 }
 
 int
