@@ -1,0 +1,27 @@
+/*
+ * routes.c
+ *		The route table. Paths that source documents and providers name are
+ *		literal; a line is method, pattern, who may, handler.
+ */
+#include "postgres.h"
+
+#include "gateway/gateway.h"
+
+const LarasRoute laras_routes[] = {
+	{"GET", "/api/webhooks/{}", LARAS_HTTP_PUBLIC, laras_http_handshake},
+	{"POST", "/login", LARAS_HTTP_PUBLIC, laras_http_login},
+	{"POST", "/logout", LARAS_HTTP_MEMBER, laras_http_logout},
+	{"GET", "/app/settings/integrations", LARAS_HTTP_MEMBER, laras_http_integrations},
+	{"POST", "/app/settings/integrations/{}/disconnect", LARAS_HTTP_MEMBER, laras_http_disconnect},
+	{"POST", "/api/wa/connect", LARAS_HTTP_MEMBER, laras_http_begin_wa},
+	{"POST", "/api/wa/embedded-signup-callback", LARAS_HTTP_MEMBER, laras_http_finish_wa},
+	{"POST", "/api/wa/embedded-signup-cancel", LARAS_HTTP_MEMBER, laras_http_cancel_wa},
+	{"GET", "/api/messages/{}", LARAS_HTTP_MEMBER, laras_http_message},
+	{"POST", "/api/meta/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},
+	{"POST", "/api/meta/data-deletion", LARAS_HTTP_PUBLIC, laras_http_data_deletion},
+	{"GET", "/data-deletion", LARAS_HTTP_PUBLIC, laras_http_deletion_page},
+	{"GET", "/data-deletion/status/{}", LARAS_HTTP_PUBLIC, laras_http_deletion_status},
+	{"GET", "/healthz", LARAS_HTTP_PUBLIC, laras_http_health},
+	{"GET", "/metrics", LARAS_HTTP_PUBLIC, laras_http_metrics},
+	{NULL}
+};
