@@ -31,9 +31,9 @@ INBOX = rows identity apply status message window
 # src/answer/
 ANSWER =
 # src/erasure/
-ERASURE =
+ERASURE = plan request remove status
 # src/gateway/
-GATEWAY =
+GATEWAY = request routes signin settings callback pages continue
 #
 OBJS = src/laras.o \
 	$(BASE:%=src/base/%.o) \
@@ -64,6 +64,8 @@ SQL_PARTS = \
 	50_inbox \
 	60_answer \
 	65_courier \
+	80_erasure \
+	90_gateway \
 	95_worker \
 	97_doctor \
 	99_closing

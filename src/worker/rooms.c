@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "courier/courier.h"
 #include "courier/handoff.h"
+#include "erasure/erasure.h"
 #include "evidence/duty.h"
 #include "intake/intake.h"
 #include "tenancy/tenancy.h"
@@ -53,6 +54,7 @@ const LarasWorkerSpec laras_worker_specs[] = {
 /* What the keeper does. */
 const LarasKeeperDuty laras_keeper_duties[] = {
 	{"evidence", 1000, false, laras_evidence_duty},
+	{"erasure", 60 * 1000, true, laras_erasure_duty},
 	{"raw events", 10 * 60 * 1000, false, laras_intake_purge},
 #ifdef LARAS_FAULTS
 	{"test", 3600 * 1000, true, laras_test_duty},
