@@ -47,7 +47,7 @@ slot_or_raise(void)
 static uint32
 kinds_of_argument(FunctionCallInfo fcinfo)
 {
-	uint32		kinds = 0;
+	uint32 kinds = 0;
 	const char *name = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
 
 	for (const LarasWorkerSpec *spec = laras_worker_specs; spec->name != NULL; spec++)
@@ -56,10 +56,9 @@ kinds_of_argument(FunctionCallInfo fcinfo)
 			kinds |= 1U << spec->kind;
 	}
 	if (kinds == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("there is no laras worker of that name"),
-				 errhint("The view laras.worker_status lists the workers.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("there is no laras worker of that name"),
+						errhint("The view laras.worker_status lists the workers.")));
 	return kinds;
 }
 
@@ -76,7 +75,7 @@ kinds_of_argument(FunctionCallInfo fcinfo)
 static bool
 all_served(LarasDatabaseSlot *database)
 {
-	uint64		requested[LARAS_WORK_KINDS];
+	uint64 requested[LARAS_WORK_KINDS];
 
 	for (const LarasWorkerSpec *spec = laras_worker_specs; spec->name != NULL; spec++)
 		requested[spec->kind] = pg_atomic_read_u64(&database->worker[spec->kind].requested);
@@ -107,24 +106,23 @@ all_served(LarasDatabaseSlot *database)
 Datum
 laras_drain_workers(PG_FUNCTION_ARGS)
 {
-	Interval   *timeout = PG_GETARG_INTERVAL_P(0);
-	int64		began = laras_monotonic_ms();
-	int64		limit;
-	bool		asked = false;
-	bool		drained = false;
+	Interval *timeout = PG_GETARG_INTERVAL_P(0);
+	int64 began = laras_monotonic_ms();
+	int64 limit;
+	bool asked = false;
+	bool drained = false;
 
 	laras_require_preload();
 	if (timeout->month != 0 || timeout->day < 0 || timeout->day > 1000 || timeout->time < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("timeout must be a positive interval in days, hours or less")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("timeout must be a positive interval in days, hours or less")));
 	limit = timeout->day * (int64) 86400000 + timeout->time / 1000;
 
 	ConditionVariablePrepareToSleep(&laras_workers->changed);
 	for (;;)
 	{
 		LarasDatabaseSlot *database;
-		int64		left;
+		int64 left;
 
 		LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 		database = laras_database_slot(MyDatabaseId);
@@ -168,8 +166,8 @@ laras_drain_workers(PG_FUNCTION_ARGS)
 Datum
 laras_pause_workers(PG_FUNCTION_ARGS)
 {
-	uint32		kinds;
-	bool		busy;
+	uint32 kinds;
+	bool busy;
 
 	laras_require_preload();
 	kinds = kinds_of_argument(fcinfo);
@@ -191,8 +189,7 @@ laras_pause_workers(PG_FUNCTION_ARGS)
 		LWLockRelease(laras_workers->lock);
 		if (!busy)
 			break;
-		ConditionVariableTimedSleep(&laras_workers->changed, 1000,
-									LARAS_WAIT_EVENT("LarasPause"));
+		ConditionVariableTimedSleep(&laras_workers->changed, 1000, LARAS_WAIT_EVENT("LarasPause"));
 	}
 	ConditionVariableCancelSleep();
 	PG_RETURN_VOID();
@@ -207,7 +204,7 @@ laras_pause_workers(PG_FUNCTION_ARGS)
 Datum
 laras_resume_workers(PG_FUNCTION_ARGS)
 {
-	uint32		kinds;
+	uint32 kinds;
 	LarasDatabaseSlot *database;
 
 	laras_require_preload();
@@ -229,6 +226,7 @@ laras_resume_workers(PG_FUNCTION_ARGS)
 			SetLatch(slot->latch);
 	}
 	laras_workers->launcher_waits_until = 0;
+	laras_workers->launcher_exits = 0;
 	laras_wake_launcher();
 	LWLockRelease(laras_workers->lock);
 	PG_RETURN_VOID();
@@ -283,15 +281,15 @@ put_time(Datum *values, bool *nulls, int column, TimestampTz time)
 }
 
 static void
-put_worker(ReturnSetInfo *result, const LarasDatabaseSlot *database,
-		   const LarasWorkerSpec *spec, const LarasWorkerSlot *slot, int64 now)
+put_worker(ReturnSetInfo *result, const LarasDatabaseSlot *database, const LarasWorkerSpec *spec,
+		   const LarasWorkerSlot *slot, int64 now)
 {
-	Datum		values[STATUS_COLUMNS];
-	bool		nulls[STATUS_COLUMNS] = {false};
-	uint64		requested = pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &slot->requested));
-	uint64		served = pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &slot->served));
-	int64		again = slot->state == LARAS_WORKER_EMPTY ? slot->not_before : slot->next_attempt;
-	int			column = 0;
+	Datum values[STATUS_COLUMNS];
+	bool nulls[STATUS_COLUMNS] = {false};
+	uint64 requested = pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &slot->requested));
+	uint64 served = pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &slot->served));
+	int64 again = slot->state == LARAS_WORKER_EMPTY ? slot->not_before : slot->next_attempt;
+	int column = 0;
 
 	values[column++] = NameGetDatum(&database->name);
 	values[column++] = CStringGetTextDatum(spec->name);
@@ -303,9 +301,11 @@ put_worker(ReturnSetInfo *result, const LarasDatabaseSlot *database,
 	put_time(values, nulls, column++, slot->last_success_at);
 	values[column++] = Int64GetDatum(slot->turns);
 	values[column++] = Int64GetDatum((int64) (requested - served));
-	values[column++] = Int64GetDatum((int64) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &slot->pending)));
+	values[column++] =
+		Int64GetDatum((int64) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &slot->pending)));
 	put_time(values, nulls, column++,
-			 (TimestampTz) pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &slot->waiting_since)));
+			 (TimestampTz) pg_atomic_read_u64(
+				 unconstify(pg_atomic_uint64 *, &slot->waiting_since)));
 	values[column++] = Int64GetDatum(slot->failures);
 	values[column++] = Int32GetDatum(slot->failures_in_a_row);
 	values[column++] = Int32GetDatum(slot->crashes);
@@ -321,9 +321,9 @@ put_worker(ReturnSetInfo *result, const LarasDatabaseSlot *database,
 static void
 put_launcher(ReturnSetInfo *result, const LarasWorkers *workers, int64 now)
 {
-	Datum		values[STATUS_COLUMNS];
-	bool		nulls[STATUS_COLUMNS];
-	bool		waits = workers->launcher_waits_until > now;
+	Datum values[STATUS_COLUMNS];
+	bool nulls[STATUS_COLUMNS];
+	bool waits = workers->launcher_waits_until > now;
 
 	memset(nulls, true, sizeof(nulls));
 	memset(values, 0, sizeof(values));
@@ -331,8 +331,9 @@ put_launcher(ReturnSetInfo *result, const LarasWorkers *workers, int64 now)
 	values[1] = CStringGetTextDatum("launcher");
 	nulls[2] = (workers->launcher_pid == 0);
 	values[2] = Int32GetDatum(workers->launcher_pid);
-	values[3] = CStringGetTextDatum(workers->launcher_pid == 0 ? "stopped" :
-									waits ? "backing off" : "idle");
+	values[3] = CStringGetTextDatum(workers->launcher_pid == 0 ? "stopped"
+									: waits                    ? "backing off"
+															   : "idle");
 	put_time(values, nulls, 4, workers->launcher_started_at);
 	values[13] = Int32GetDatum(workers->launcher_crashes);
 	put_time(values, nulls, 14, waits ? shown_deadline(workers->launcher_waits_until, now) : 0);
@@ -344,7 +345,7 @@ Datum
 laras_list_workers(PG_FUNCTION_ARGS)
 {
 	LarasWorkers *copy;
-	int64		now = laras_monotonic_ms();
+	int64 now = laras_monotonic_ms();
 
 	laras_require_preload();
 	InitMaterializedSRF(fcinfo, 0);

@@ -27,94 +27,82 @@
 
 #include "worker/shared.h"
 
-#define CRASH_FILE		PG_STAT_TMP_DIR "/laras_workers"
-#define CRASH_MAGIC		0x4c577231	/* version 1 */
-#define CRASH_RECORDS	(1 + LARAS_MAX_DATABASES * LARAS_WORK_KINDS)
-
-/* Record 0 is the launcher's: database 0, kind -1. */
-typedef struct CrashRecord
-{
-	uint32		magic;
-	Oid			database;
-	int32		kind;
-	int32		alive;			/* pid, or 0 */
-	int32		in_a_row;
-} CrashRecord;
-
-/* What the launcher read. */
-static CrashRecord found[CRASH_RECORDS];
-static bool crashed[CRASH_RECORDS];
+#define CRASH_FILE PG_STAT_TMP_DIR "/laras_workers"
+#define CRASH_MAGIC 0x4c577231 /* version 1 */
 
 /* This process's own record; written from a signal handler too. */
-static int	own_file = -1;
+static int own_file = -1;
 static off_t own_position;
-static CrashRecord own_good_bye;
+static LarasCrashRecord own_good_bye;
 
 static int
 open_file(void)
 {
-	int			file = BasicOpenFile(CRASH_FILE, O_RDWR | O_CREAT | PG_BINARY);
+	int file = BasicOpenFile(CRASH_FILE, O_RDWR | O_CREAT | PG_BINARY);
 
 	if (file < 0)
 		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("laras cannot open file \"%s\": %m", CRASH_FILE),
+				(errcode_for_file_access(), errmsg("laras cannot open file \"%s\": %m", CRASH_FILE),
 				 errdetail("Workers that crash will not be held back.")));
 	return file;
 }
 
 /*
- * Called by the first launcher after shared memory was made.
+ * Reads the file into shared memory, where the mark of a crashed process stays
+ * until it is taken, and writes it back without marks.  Called by the first
+ * launcher after shared memory was made; the lock must not be held.
  */
 void
 laras_crash_read(void)
 {
-	int			file = open_file();
-	ssize_t		size;
+	LarasCrashRecord records[LARAS_CRASH_RECORDS];
+	int file = open_file();
+	ssize_t size;
 
-	memset(found, 0, sizeof(found));
-	memset(crashed, 0, sizeof(crashed));
 	if (file < 0)
 		return;
-	size = pread(file, found, sizeof(found), 0);
-	if (size < 0)
-		size = 0;
-	memset((char *) found + size, 0, sizeof(found) - size);
-	for (int i = 0; i < CRASH_RECORDS; i++)
+	memset(records, 0, sizeof(records));
+	size = pread(file, records, sizeof(records), 0);
+	for (int i = 0; i < LARAS_CRASH_RECORDS; i++)
 	{
-		if (found[i].magic != CRASH_MAGIC || found[i].in_a_row < 0)
-			memset(&found[i], 0, sizeof(CrashRecord));
-		else if (found[i].alive != 0)
-		{
-			crashed[i] = true;
-			found[i].alive = 0;
-			found[i].in_a_row = Min(found[i].in_a_row, 1000) + 1;
-		}
+		bool whole = size >= (ssize_t) ((i + 1) * sizeof(LarasCrashRecord));
+
+		if (!whole || records[i].magic != CRASH_MAGIC || records[i].in_a_row < 0)
+			memset(&records[i], 0, sizeof(LarasCrashRecord));
+		else if (records[i].alive != 0)
+			records[i].in_a_row = Min(records[i].in_a_row, 1000) + 1;
 	}
-	if (pwrite(file, found, sizeof(found), 0) != sizeof(found))
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("laras cannot write file \"%s\": %m", CRASH_FILE)));
+	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
+	memcpy(laras_workers->crash, records, sizeof(records));
+	LWLockRelease(laras_workers->lock);
+
+	for (int i = 0; i < LARAS_CRASH_RECORDS; i++)
+		records[i].alive = 0;
+	if (pwrite(file, records, sizeof(records), 0) != sizeof(records))
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("laras cannot write file \"%s\": %m", CRASH_FILE)));
 	close(file);
 }
 
 /*
  * What was read about that process.  The answer is given once, so that a
  * launcher that lost and regained a database does not count the crash again.
+ * The lock must be held exclusively.
  */
 LarasCrashes
 laras_crash_take(Oid database, int kind)
 {
 	LarasCrashes result = {0, false};
 
-	for (int i = 0; i < CRASH_RECORDS; i++)
+	for (int i = 0; i < LARAS_CRASH_RECORDS; i++)
 	{
-		if (found[i].magic == CRASH_MAGIC && found[i].database == database &&
-			found[i].kind == kind)
+		LarasCrashRecord *record = &laras_workers->crash[i];
+
+		if (record->magic == CRASH_MAGIC && record->database == database && record->kind == kind)
 		{
-			result.in_a_row = found[i].in_a_row;
-			result.just_now = crashed[i];
-			found[i].magic = 0;
+			result.in_a_row = record->in_a_row;
+			result.just_now = record->alive != 0;
+			record->magic = 0;
 			break;
 		}
 	}
@@ -128,13 +116,13 @@ laras_crash_take(Oid database, int kind)
 void
 laras_crash_alive(Oid database, int kind, int index, int in_a_row)
 {
-	CrashRecord record;
+	LarasCrashRecord record;
 
 	if (own_file < 0)
 		own_file = open_file();
 	if (own_file < 0)
 		return;
-	own_position = (off_t) (index + 1) * sizeof(CrashRecord);
+	own_position = (off_t) (index + 1) * sizeof(LarasCrashRecord);
 	record.magic = CRASH_MAGIC;
 	record.database = database;
 	record.kind = kind;
@@ -143,22 +131,20 @@ laras_crash_alive(Oid database, int kind, int index, int in_a_row)
 	own_good_bye = record;
 	record.alive = MyProcPid;
 	if (pwrite(own_file, &record, sizeof(record), own_position) != sizeof(record))
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("laras cannot write file \"%s\": %m", CRASH_FILE)));
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("laras cannot write file \"%s\": %m", CRASH_FILE)));
 }
 
 /* An orderly end.  Safe in a signal handler. */
 void
 laras_crash_gone(void)
 {
-	int			saved = errno;
+	int saved = errno;
 
 	if (own_file >= 0)
 	{
 		/* Nothing can be done about a failure; it costs a short delay. */
-		ssize_t		written = pwrite(own_file, &own_good_bye,
-									 sizeof(own_good_bye), own_position);
+		ssize_t written = pwrite(own_file, &own_good_bye, sizeof(own_good_bye), own_position);
 
 		(void) written;
 	}

@@ -29,13 +29,13 @@
 #include "worker/shared.h"
 #include "worker/worker.h"
 
-#define POLITE_MS		500		/* then the workers are terminated */
-#define PATIENCE_MS		10000	/* then the statement has to see for itself */
-#define MAX_HELD		16
+#define POLITE_MS 500     /* then the workers are terminated */
+#define PATIENCE_MS 10000 /* then the statement has to see for itself */
+#define MAX_HELD 16
 
 /* Databases this transaction holds. */
-static Oid	held[MAX_HELD];
-static int	n_held = 0;
+static Oid held[MAX_HELD];
+static int n_held = 0;
 
 /* This transaction changed what the launcher should look at. */
 static bool look_again = false;
@@ -49,7 +49,7 @@ static bool
 ask_workers(Oid oid, bool force)
 {
 	LarasDatabaseSlot *database;
-	bool		left = false;
+	bool left = false;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	database = laras_database_slot(oid);
@@ -78,8 +78,8 @@ static void
 hold_database(Oid oid)
 {
 	LarasDatabaseSlot *database;
-	int64		began = laras_monotonic_ms();
-	bool		forced = false;
+	int64 began = laras_monotonic_ms();
+	bool forced = false;
 
 	for (int i = 0; i < n_held; i++)
 	{
@@ -87,7 +87,7 @@ hold_database(Oid oid)
 			return;
 	}
 	if (n_held == MAX_HELD)
-		return;					/* sixteen in one transaction: then as without us */
+		return; /* sixteen in one transaction: then as without us */
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	database = laras_database_slot(oid);
@@ -103,7 +103,7 @@ hold_database(Oid oid)
 	ConditionVariablePrepareToSleep(&laras_workers->changed);
 	while (ask_workers(oid, forced))
 	{
-		int64		passed = laras_monotonic_ms() - began;
+		int64 passed = laras_monotonic_ms() - began;
 
 		if (passed > PATIENCE_MS)
 			break;
@@ -119,8 +119,7 @@ end_of_transaction(XactEvent event, void *arg)
 {
 	LarasDatabaseSlot *database;
 
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		event != XACT_EVENT_PREPARE)
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 	if (n_held == 0 && !look_again && !extension_changed)
 		return;
@@ -133,11 +132,14 @@ end_of_transaction(XactEvent event, void *arg)
 			continue;
 		database->holds--;
 		database->extension = LARAS_EXTENSION_UNKNOWN;
+		database->extension_changes++;
 		database->probe_at = 0;
 	}
 	if (extension_changed && event == XACT_EVENT_COMMIT)
 	{
 		database = laras_database_slot(MyDatabaseId);
+		if (database != NULL)
+			database->extension_changes++;
 		if (database != NULL && database->extension != LARAS_EXTENSION_PRESENT)
 		{
 			database->extension = LARAS_EXTENSION_UNKNOWN;
@@ -158,7 +160,7 @@ end_of_transaction(XactEvent event, void *arg)
 static void
 hold_named(const char *name)
 {
-	Oid			oid;
+	Oid oid;
 
 	if (name == NULL || !IsTransactionState())
 		return;
@@ -170,7 +172,7 @@ hold_named(const char *name)
 static void
 hold_for_extension(const char *name)
 {
-	Oid			oid;
+	Oid oid;
 
 	if (strcmp(name, "laras") != 0 || !IsTransactionState())
 		return;
@@ -182,11 +184,11 @@ hold_for_extension(const char *name)
 static DefElem *
 find_option(List *options, const char *name)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, options)
 	{
-		DefElem    *option = lfirst_node(DefElem, cell);
+		DefElem *option = lfirst_node(DefElem, cell);
 
 		if (strcmp(option->defname, name) == 0)
 			return option;
@@ -194,10 +196,23 @@ find_option(List *options, const char *name)
 	return NULL;
 }
 
+/*
+ * Whether workers should be gone for an ALTER DATABASE with these options: a
+ * move needs it, and after the other two a worker that is just starting would
+ * be refused.
+ */
+static bool
+wants_quiet(List *options)
+{
+	return find_option(options, "tablespace") != NULL ||
+		   find_option(options, "allow_connections") != NULL ||
+		   find_option(options, "is_template") != NULL;
+}
+
 void
 laras_database_before_utility(const LarasUtility *utility)
 {
-	Node	   *statement = utility->statement;
+	Node *statement = utility->statement;
 
 	if (laras_workers == NULL)
 		return;
@@ -207,16 +222,15 @@ laras_database_before_utility(const LarasUtility *utility)
 			hold_named(((DropdbStmt *) statement)->dbname);
 			break;
 		case T_CreatedbStmt:
-			{
-				DefElem    *option = find_option(((CreatedbStmt *) statement)->options,
-												 "template");
+		{
+			DefElem *option = find_option(((CreatedbStmt *) statement)->options, "template");
 
-				if (option != NULL && option->arg != NULL)
-					hold_named(defGetString(option));
-				break;
-			}
+			if (option != NULL && option->arg != NULL)
+				hold_named(defGetString(option));
+			break;
+		}
 		case T_AlterDatabaseStmt:
-			if (find_option(((AlterDatabaseStmt *) statement)->options, "tablespace") != NULL)
+			if (wants_quiet(((AlterDatabaseStmt *) statement)->options))
 				hold_named(((AlterDatabaseStmt *) statement)->dbname);
 			break;
 		case T_RenameStmt:
@@ -226,7 +240,7 @@ laras_database_before_utility(const LarasUtility *utility)
 		case T_DropStmt:
 			if (((DropStmt *) statement)->removeType == OBJECT_EXTENSION)
 			{
-				ListCell   *cell;
+				ListCell *cell;
 
 				foreach(cell, ((DropStmt *) statement)->objects)
 					hold_for_extension(strVal(lfirst(cell)));
@@ -244,7 +258,7 @@ laras_database_before_utility(const LarasUtility *utility)
 void
 laras_database_after_utility(const LarasUtility *utility)
 {
-	Node	   *statement = utility->statement;
+	Node *statement = utility->statement;
 
 	if (laras_workers == NULL)
 		return;

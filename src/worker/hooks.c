@@ -35,11 +35,9 @@ void
 laras_require_preload(void)
 {
 	if (!preloaded)
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_NOT_PRELOADED),
-				 errmsg("laras is not preloaded"),
-				 errdetail("This needs laras's shared memory and background workers."),
-				 errhint("Add laras to shared_preload_libraries and restart the server.")));
+		ereport(ERROR, (errcode(LARAS_ERRCODE_NOT_PRELOADED), errmsg("laras is not preloaded"),
+						errdetail("This needs laras's shared memory and background workers."),
+						errhint("Add laras to shared_preload_libraries and restart the server.")));
 }
 
 GucContext
@@ -52,13 +50,12 @@ laras_guc_context(GucContext wanted)
 
 static void
 process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
-				ProcessUtilityContext context, ParamListInfo params,
-				QueryEnvironment *environment, DestReceiver *dest,
-				QueryCompletion *completion)
+				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+				DestReceiver *dest, QueryCompletion *completion)
 {
 	const LarasHookRoom *room;
 	LarasUtility utility;
-	NodeTag		tag = nodeTag(pstmt->utilityStmt);
+	NodeTag tag = nodeTag(pstmt->utilityStmt);
 
 	utility.pstmt = pstmt;
 	utility.statement = pstmt->utilityStmt;
@@ -74,11 +71,11 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	}
 
 	if (previous_utility != NULL)
-		previous_utility(pstmt, query, read_only_tree, context, params,
-						 environment, dest, completion);
+		previous_utility(pstmt, query, read_only_tree, context, params, environment, dest,
+						 completion);
 	else
-		standard_ProcessUtility(pstmt, query, read_only_tree, context, params,
-								environment, dest, completion);
+		standard_ProcessUtility(pstmt, query, read_only_tree, context, params, environment, dest,
+								completion);
 
 	/*
 	 * The statement may have ended the transaction that its tree lived in
@@ -105,8 +102,7 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 }
 
 static void
-object_access(ObjectAccessType access, Oid class_id, Oid object_id,
-			  int sub_id, void *arg)
+object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
 {
 	const LarasHookRoom *room;
 

@@ -19,29 +19,29 @@
 #include "worker/shared.h"
 #include "worker/worker.h"
 
-#define REST_MS		20
+#define REST_MS 20
 
 typedef struct DutyState
 {
-	bool		owed;
-	bool		at_once;		/* left something, or drain() asked */
-	int64		last_end;		/* 0: not yet since the process started */
+	bool owed;
+	bool at_once;   /* left something, or drain() asked */
+	int64 last_end; /* 0: not yet since the process started */
 	LarasFailures failures;
 } DutyState;
 
 static DutyState *states = NULL;
-static int	n_duties = 0;
+static int n_duties = 0;
 
 typedef struct DutyRun
 {
 	const LarasKeeperDuty *duty;
-	LarasTurn	left;
+	LarasTurn left;
 } DutyRun;
 
 static void
 run_duty(void *arg)
 {
-	DutyRun    *run = arg;
+	DutyRun *run = arg;
 
 	run->left = run->duty->run();
 }
@@ -60,7 +60,7 @@ make_states(void)
 static int64
 may_run_at(const DutyState *state)
 {
-	int64		backoff = laras_worker_not_before(&state->failures);
+	int64 backoff = laras_worker_not_before(&state->failures);
 
 	if (state->at_once || state->last_end == 0)
 		return backoff;
@@ -71,7 +71,7 @@ may_run_at(const DutyState *state)
 static bool
 all_asked(void)
 {
-	bool		result;
+	bool result;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	result = laras_my_worker->all_duties;
@@ -83,11 +83,11 @@ all_asked(void)
 LarasTurn
 laras_keeper_turn(void)
 {
-	bool		woken = laras_worker_was_woken();
-	bool		all;
-	bool		more = false;
-	uint64		owed = 0;
-	int64		now;
+	bool woken = laras_worker_was_woken();
+	bool all;
+	bool more = false;
+	uint64 owed = 0;
+	int64 now;
 
 	if (states == NULL)
 	{
@@ -111,11 +111,10 @@ laras_keeper_turn(void)
 
 	for (int i = 0; i < n_duties; i++)
 	{
-		DutyState  *state = &states[i];
-		DutyRun		run = {&laras_keeper_duties[i], LARAS_TURN_IDLE};
+		DutyState *state = &states[i];
+		DutyRun run = {&laras_keeper_duties[i], LARAS_TURN_IDLE};
 
-		if (!state->owed || laras_worker_should_yield() ||
-			laras_monotonic_ms() < may_run_at(state))
+		if (!state->owed || laras_worker_should_yield() || laras_monotonic_ms() < may_run_at(state))
 			continue;
 		if (laras_worker_contain(&state->failures, true, run_duty, &run))
 		{
@@ -128,7 +127,7 @@ laras_keeper_turn(void)
 	now = laras_monotonic_ms();
 	for (int i = 0; i < n_duties; i++)
 	{
-		int64		due = states[i].last_end + laras_keeper_duties[i].period_ms;
+		int64 due = states[i].last_end + laras_keeper_duties[i].period_ms;
 
 		if (states[i].owed)
 		{

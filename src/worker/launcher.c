@@ -15,12 +15,14 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
@@ -32,8 +34,8 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -44,24 +46,24 @@
 #include "worker/shared.h"
 #include "worker/worker.h"
 
-#define LOOK_MS				(10 * 1000) /* how often without being woken */
-#define REFUSED_BASE_MS		1000
-#define REFUSED_CAP_MS		(60 * 1000)
-#define CRASH_BASE_MS		1000
-#define CRASH_CAP_MS		(60 * 60 * 1000)
-#define STEADY_MS			(60 * 1000)
-#define LAUNCHER_RESTART_S	1
+#define LOOK_MS (10 * 1000) /* how often without being woken */
+#define REFUSED_BASE_MS 1000
+#define REFUSED_CAP_MS (60 * 1000)
+#define CRASH_BASE_MS 1000
+#define CRASH_CAP_MS (60 * 60 * 1000)
+#define STEADY_MS (60 * 1000)
+#define LAUNCHER_RESTART_S 1
 
 static char *laras_databases = NULL;
-int			laras_poll_interval;
+int laras_poll_interval;
 
 /* Of workers in the state STARTING; of the others NULL. */
 static BackgroundWorkerHandle *handles[LARAS_MAX_DATABASES][LARAS_WORK_KINDS];
 
 typedef struct Wanted
 {
-	Oid			database;
-	NameData	name;
+	Oid database;
+	NameData name;
 } Wanted;
 
 PGDLLEXPORT void laras_launcher_main(Datum arg);
@@ -74,9 +76,9 @@ PGDLLEXPORT void laras_launcher_main(Datum arg);
 static bool
 check_databases(char **value, void **extra, GucSource source)
 {
-	char	   *copy = pstrdup(*value);
-	List	   *names = NIL;
-	bool		good = true;
+	char *copy = pstrdup(*value);
+	List *names = NIL;
+	bool good = true;
 
 	if (!SplitIdentifierString(copy, ',', &names))
 	{
@@ -94,6 +96,33 @@ check_databases(char **value, void **extra, GucSource source)
 }
 
 /*
+ * The role the workers connect as, or InvalidOid.  Reads the catalogue itself:
+ * the launcher is woken by commit callbacks, and these come before the
+ * invalidations that would make a cache forget that there was no such role.
+ * And reads it without its index, which a process without a database may be
+ * unable to open after a crash restart.
+ */
+static Oid
+look_for_role(void)
+{
+	Relation catalog = table_open(AuthIdRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple tuple;
+	Oid role = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_authid_rolname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("laras_worker"));
+	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin)
+		role = ((Form_pg_authid) GETSTRUCT(tuple))->oid;
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return role;
+}
+
+/*
  * Fills wanted with the databases that are to have workers, and role with
  * the role they connect as (InvalidOid: none).  Returns their number.
  */
@@ -101,34 +130,33 @@ static int
 look_for_databases(Wanted *wanted, Oid *role)
 {
 	MemoryContext scratch = CurrentMemoryContext;
-	char	   *list = pstrdup(laras_databases);
-	List	   *names;
-	int			n = 0;
+	char *list = pstrdup(laras_databases);
+	List *names;
+	int n = 0;
 
 	if (!SplitIdentifierString(list, ',', &names))
-		names = NIL;			/* the check hook does not let it come here */
+		names = NIL; /* the check hook does not let it come here */
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	(void) GetTransactionSnapshot();
-	*role = get_role_oid("laras_worker", true);
+	*role = look_for_role();
 	if (OidIsValid(*role) && names != NIL)
 	{
-		Relation	catalog = table_open(DatabaseRelationId, AccessShareLock);
+		Relation catalog = table_open(DatabaseRelationId, AccessShareLock);
 		TableScanDesc scan = table_beginscan_catalog(catalog, 0, NULL);
-		HeapTuple	tuple;
+		HeapTuple tuple;
 
 		while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
 		{
 			Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
-			ListCell   *cell;
+			ListCell *cell;
 
 			if (row->datistemplate || !row->datallowconn || row->datconnlimit < -1)
 				continue;
 			foreach(cell, names)
 			{
-				if (strcmp(lfirst(cell), NameStr(row->datname)) == 0 &&
-					n < LARAS_MAX_DATABASES)
+				if (strcmp(lfirst(cell), NameStr(row->datname)) == 0 && n < LARAS_MAX_DATABASES)
 				{
 					wanted[n].database = row->oid;
 					wanted[n].name = row->datname;
@@ -177,23 +205,25 @@ stop_workers(LarasDatabaseSlot *database)
 
 /* What the crash file says about a worker decides when it may start. */
 static void
-remember_crashes(const Wanted *wanted, const LarasWorkerSpec *spec,
-				 LarasWorkerSlot *slot, int64 now)
+remember_crashes(const Wanted *wanted, const LarasWorkerSpec *spec, LarasWorkerSlot *slot,
+				 int64 now)
 {
 	LarasCrashes crashes = laras_crash_take(wanted->database, spec->kind);
-	int64		delay;
+	int64 delay;
 
 	slot->crashes = crashes.in_a_row;
 	if (!crashes.just_now)
 		return;
 	delay = laras_backoff_ms(crashes.in_a_row, CRASH_BASE_MS, CRASH_CAP_MS);
 	slot->not_before = now + delay;
-	ereport(WARNING,
-			(errcode(ERRCODE_CRASH_SHUTDOWN),
-			 errmsg("laras %s in database \"%s\" crashed (%d in a row) and took the server down with it",
-					spec->name, NameStr(wanted->name), crashes.in_a_row),
-			 errdetail("It is started again in %d ms.", (int) delay),
-			 errhint("Call laras.resume_workers() in that database to start it at once.")));
+	ereport(
+		WARNING,
+		(errcode(ERRCODE_CRASH_SHUTDOWN),
+		 errmsg(
+			 "laras %s in database \"%s\" crashed (%d in a row) and took the server down with it",
+			 spec->name, NameStr(wanted->name), crashes.in_a_row),
+		 errdetail("It is started again in %d ms.", (int) delay),
+		 errhint("Call laras.resume_workers() in that database to start it at once.")));
 }
 
 /*
@@ -206,7 +236,7 @@ settle_slots(const Wanted *wanted, int n, int64 now)
 	for (int d = 0; d < LARAS_MAX_DATABASES; d++)
 	{
 		LarasDatabaseSlot *database = &laras_workers->database[d];
-		bool		is_wanted = false;
+		bool is_wanted = false;
 
 		if (!OidIsValid(database->database))
 			continue;
@@ -238,7 +268,7 @@ settle_slots(const Wanted *wanted, int n, int64 now)
 				database = &laras_workers->database[d];
 		}
 		if (database == NULL)
-			break;				/* freed before long: old ones are ending */
+			break; /* freed before long: old ones are ending */
 		database->database = wanted[i].database;
 		database->name = wanted[i].name;
 		database->holds = 0;
@@ -248,7 +278,7 @@ settle_slots(const Wanted *wanted, int n, int64 now)
 		{
 			LarasWorkerSlot *slot = &database->worker[k];
 			const LarasWorkerSpec *spec = laras_find_worker((LarasWork) k);
-			uint32		incarnation = slot->incarnation;
+			uint32 incarnation = slot->incarnation;
 
 			/* Everything but the atomics, which hold plain numbers. */
 			memset(slot, 0, sizeof(LarasWorkerSlot));
@@ -279,15 +309,15 @@ register_worker(int d, const LarasWorkerSpec *spec, Oid role)
 	BackgroundWorker worker;
 	LarasWorkerStart start;
 	MemoryContext scratch;
-	bool		registered;
+	bool registered;
 
 	memset(&worker, 0, sizeof(worker));
-	snprintf(worker.bgw_name, BGW_MAXLEN, "laras %s for database %s",
-			 spec->name, NameStr(database->name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "laras %s for database %s", spec->name,
+			 NameStr(database->name));
 	snprintf(worker.bgw_type, BGW_MAXLEN, "laras %s", spec->name);
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;	/* the launcher restarts */
+	worker.bgw_restart_time = BGW_NEVER_RESTART; /* the launcher restarts */
 	strlcpy(worker.bgw_library_name, "laras", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, "laras_worker_main", sizeof(worker.bgw_function_name));
 	worker.bgw_main_arg = Int32GetDatum(d * LARAS_WORK_KINDS + spec->kind);
@@ -316,10 +346,9 @@ static void
 look_after_starting(int d, int kind, int64 now)
 {
 	LarasWorkerSlot *slot = &laras_workers->database[d].worker[kind];
-	pid_t		pid;
+	pid_t pid;
 
-	if (handles[d][kind] != NULL &&
-		GetBackgroundWorkerPid(handles[d][kind], &pid) != BGWH_STOPPED)
+	if (handles[d][kind] != NULL && GetBackgroundWorkerPid(handles[d][kind], &pid) != BGWH_STOPPED)
 		return;
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	if (slot->state == LARAS_WORKER_STARTING)
@@ -355,17 +384,15 @@ is_scout(const LarasDatabaseSlot *database, const LarasWorkerSpec *spec, int64 n
  * Otherwise lowers *next to when it may.
  */
 static bool
-claim_start(LarasDatabaseSlot *database, const LarasWorkerSpec *spec,
-			int64 now, int64 *next)
+claim_start(LarasDatabaseSlot *database, const LarasWorkerSpec *spec, int64 now, int64 *next)
 {
 	LarasWorkerSlot *slot = &database->worker[spec->kind];
-	bool		claimed = false;
+	bool claimed = false;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-	if (OidIsValid(database->database) && database->holds == 0 &&
-		slot->state == LARAS_WORKER_EMPTY)
+	if (OidIsValid(database->database) && database->holds == 0 && slot->state == LARAS_WORKER_EMPTY)
 	{
-		int64		when = slot->not_before;
+		int64 when = slot->not_before;
 
 		if (database->extension != LARAS_EXTENSION_PRESENT)
 			when = is_scout(database, spec, now) ? Max(when, database->probe_at) : PG_INT64_MAX;
@@ -390,8 +417,8 @@ claim_start(LarasDatabaseSlot *database, const LarasWorkerSpec *spec,
 static int64
 note_refusal(LarasDatabaseSlot *database, const LarasWorkerSpec *spec, int64 now)
 {
-	int64		delay;
-	bool		first;
+	int64 delay;
+	bool first;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	database->worker[spec->kind].state = LARAS_WORKER_EMPTY;
@@ -416,16 +443,15 @@ look_after_all(void)
 {
 	static int64 refused_until = 0;
 	static bool role_missing_said = false;
-	Wanted		wanted[LARAS_MAX_DATABASES];
-	Oid			role;
-	int			n = look_for_databases(wanted, &role);
-	int64		now = laras_monotonic_ms();
-	int64		next = now + LOOK_MS;
-	bool		refused = false;
+	Wanted wanted[LARAS_MAX_DATABASES];
+	Oid role;
+	int n = look_for_databases(wanted, &role);
+	int64 now = laras_monotonic_ms();
+	int64 next = now + LOOK_MS;
+	bool refused = false;
 
 	if (!OidIsValid(role) && !role_missing_said)
-		ereport(DEBUG1,
-				(errmsg("laras waits: there is no role laras_worker in this cluster")));
+		ereport(DEBUG1, (errmsg("laras waits: there is no role laras_worker in this cluster")));
 	role_missing_said = !OidIsValid(role);
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
@@ -481,6 +507,18 @@ leave(int code, Datum arg)
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	laras_workers->launcher_pid = 0;
 	laras_workers->launcher_latch = NULL;
+	if (code != 0)
+	{
+		int64 now = laras_monotonic_ms();
+
+		/* One end comes back at once; one that keeps ending, less and less often. */
+		if (now > laras_workers->launcher_started_ms + STEADY_MS)
+			laras_workers->launcher_exits = 0;
+		if (++laras_workers->launcher_exits > 1)
+			laras_workers->launcher_waits_until =
+				now +
+				laras_backoff_ms(laras_workers->launcher_exits, REFUSED_BASE_MS, REFUSED_CAP_MS);
+	}
 	LWLockRelease(laras_workers->lock);
 }
 
@@ -491,12 +529,11 @@ leave(int code, Datum arg)
 static void
 take_over(void)
 {
-	static bool crashes_read = false;
-	bool		first;
-	LarasCrashes own = {0, false};
+	bool first;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-	first = laras_workers->launcher_started_at == 0;
+	first = !laras_workers->crashes_read;
+	laras_workers->crashes_read = true;
 	laras_workers->launcher_pid = MyProcPid;
 	laras_workers->launcher_latch = MyLatch;
 	laras_workers->launcher_started_at = GetCurrentTimestamp();
@@ -515,16 +552,17 @@ take_over(void)
 	LWLockRelease(laras_workers->lock);
 	on_shmem_exit(leave, (Datum) 0);
 
-	if (first && !crashes_read)
+	if (first)
 	{
+		LarasCrashes own;
+
 		laras_crash_read();
-		crashes_read = true;
-		own = laras_crash_take(InvalidOid, -1);
 		LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
+		own = laras_crash_take(InvalidOid, -1);
 		laras_workers->launcher_crashes = own.in_a_row;
 		if (own.just_now)
-			laras_workers->launcher_waits_until = laras_monotonic_ms() +
-				laras_backoff_ms(own.in_a_row, CRASH_BASE_MS, CRASH_CAP_MS);
+			laras_workers->launcher_waits_until =
+				laras_monotonic_ms() + laras_backoff_ms(own.in_a_row, CRASH_BASE_MS, CRASH_CAP_MS);
 		LWLockRelease(laras_workers->lock);
 	}
 	laras_crash_alive(InvalidOid, -1, -1, laras_workers->launcher_crashes);
@@ -536,11 +574,11 @@ take_over(void)
 static void
 check_budget(void)
 {
-	static int	said = 0;
-	int			needed;
-	char	   *list = pstrdup(laras_databases);
-	List	   *names;
-	int			workers = 0;
+	static int said = 0;
+	int needed;
+	char *list = pstrdup(laras_databases);
+	List *names;
+	int workers = 0;
 
 	for (const LarasWorkerSpec *spec = laras_worker_specs; spec->name != NULL; spec++)
 		workers++;
@@ -550,8 +588,8 @@ check_budget(void)
 	if (needed > max_worker_processes && needed != said)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("laras needs %d background workers, max_worker_processes allows %d",
-						needed, max_worker_processes),
+				 errmsg("laras needs %d background workers, max_worker_processes allows %d", needed,
+						max_worker_processes),
 				 errhint("Raise max_worker_processes and restart the server.")));
 	said = needed;
 }
@@ -565,7 +603,7 @@ server_is_new_enough(void)
 {
 	static const int least[] = {150018, 160014, 170010, 180004};
 	const char *text = GetConfigOption("server_version_num", false, false);
-	int			version = pg_strtoint32(text);
+	int version = pg_strtoint32(text);
 
 	for (int i = 0; i < lengthof(least); i++)
 	{
@@ -586,7 +624,7 @@ void
 laras_launcher_main(Datum arg)
 {
 	MemoryContext context;
-	bool		new_enough;
+	bool new_enough;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -598,17 +636,16 @@ laras_launcher_main(Datum arg)
 	SetConfigOption("application_name", "laras launcher", PGC_USERSET, PGC_S_SESSION);
 	pgstat_report_activity(STATE_IDLE, NULL);
 
-	context = AllocSetContextCreate(TopMemoryContext, "laras launcher",
-									ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(TopMemoryContext, "laras launcher", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	new_enough = server_is_new_enough();
 	check_budget();
 
 	for (;;)
 	{
-		int64		now = laras_monotonic_ms();
-		int64		next;
-		long		ms;
+		int64 now = laras_monotonic_ms();
+		int64 next;
+		long ms;
 
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
@@ -618,7 +655,7 @@ laras_launcher_main(Datum arg)
 			check_budget();
 		}
 		if (RecoveryInProgress())
-			proc_exit(1);		/* not our time: come back after the interval */
+			proc_exit(1); /* not our time: come back after the interval */
 
 		if (!new_enough)
 			next = now + LOOK_MS;
@@ -638,7 +675,8 @@ laras_launcher_main(Datum arg)
 
 		ms = (long) Min(Max(next - laras_monotonic_ms(), 1), LOOK_MS);
 		if (WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
-					  LARAS_WAIT_EVENT("LarasLauncher")) & WL_LATCH_SET)
+					  LARAS_WAIT_EVENT("LarasLauncher")) &
+			WL_LATCH_SET)
 			ResetLatch(MyLatch);
 	}
 }
@@ -649,22 +687,13 @@ laras_launcher_init(void)
 {
 	BackgroundWorker worker;
 
-	DefineCustomStringVariable("laras.databases",
-							   "Databases that have laras's background workers.",
-							   "A list of names, separated by commas.",
-							   &laras_databases,
-							   "",
-							   PGC_SIGHUP,
-							   GUC_LIST_INPUT,
-							   check_databases, NULL, NULL);
-	DefineCustomIntVariable("laras.poll_interval",
-							"How often a worker looks for work without being woken.",
-							"Work queued by a commit wakes its worker at once; this is the safety net.",
-							&laras_poll_interval,
-							5000, 10, 3600 * 1000,
-							PGC_SIGHUP,
-							GUC_UNIT_MS,
-							NULL, NULL, NULL);
+	DefineCustomStringVariable("laras.databases", "Databases that have laras's background workers.",
+							   "A list of names, separated by commas.", &laras_databases, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT, check_databases, NULL, NULL);
+	DefineCustomIntVariable(
+		"laras.poll_interval", "How often a worker looks for work without being woken.",
+		"Work queued by a commit wakes its worker at once; this is the safety net.",
+		&laras_poll_interval, 5000, 10, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	if (!laras_is_preloaded())
 		return;

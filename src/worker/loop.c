@@ -46,25 +46,25 @@
 #include "worker/shared.h"
 #include "worker/worker.h"
 
-#define FAILURE_BASE_MS		100
-#define FAILURE_CAP_MS		(60 * 1000)
-#define EXIT_BASE_MS		1000
-#define EXIT_CAP_MS			(60 * 1000)
-#define STEADY_MS			(60 * 1000) /* who lives so long has his crashes forgotten */
-#define PROBE_MS			(30 * 1000)
+#define FAILURE_BASE_MS 100
+#define FAILURE_CAP_MS (60 * 1000)
+#define EXIT_BASE_MS 1000
+#define EXIT_CAP_MS (60 * 1000)
+#define STEADY_MS (60 * 1000) /* who lives so long has his crashes forgotten */
+#define PROBE_MS (30 * 1000)
 
 LarasWorkerSlot *laras_my_worker = NULL;
 
 static LarasDatabaseSlot *my_database = NULL;
 static const LarasWorkerSpec *my_spec = NULL;
-static int	my_index;			/* among all workers */
+static int my_index; /* among all workers */
 static MemoryContext turn_context = NULL;
 static LarasFailures failures;
 
-static int	watched = -1;		/* descriptor, or -1 */
-static int	wake_in = -1;		/* what the running turn asked for, or -1 */
-static uint64 seen = 0;			/* requests that the running turn will see */
-static bool turn_finished = false;	/* the last turn left nothing to do */
+static int watched = -1;           /* descriptor, or -1 */
+static int wake_in = -1;           /* what the running turn asked for, or -1 */
+static uint64 seen = 0;            /* requests that the running turn will see */
+static bool turn_finished = false; /* the last turn left nothing to do */
 
 static uint32 wait_event = 0;
 
@@ -104,8 +104,8 @@ laras_worker_watch(int fd)
 void
 laras_worker_set_pending(uint64 n)
 {
-	if (laras_my_worker != NULL &&
-		pg_atomic_exchange_u64(&laras_my_worker->pending, n) != n && n == 0)
+	if (laras_my_worker != NULL && pg_atomic_exchange_u64(&laras_my_worker->pending, n) != n &&
+		n == 0)
 		ConditionVariableBroadcast(&laras_workers->changed);
 }
 
@@ -165,10 +165,9 @@ laras_worker_next_transaction(void)
 static const char *
 presentable_message(const ErrorData *error)
 {
-	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
-	if (error->message == NULL ||
-		category == MAKE_SQLSTATE('2', '1', '0', '0', '0') ||
+	if (error->message == NULL || category == MAKE_SQLSTATE('2', '1', '0', '0', '0') ||
 		category == MAKE_SQLSTATE('2', '2', '0', '0', '0') ||
 		category == MAKE_SQLSTATE('2', '3', '0', '0', '0') ||
 		category == MAKE_SQLSTATE('P', '0', '0', '0', '0'))
@@ -179,9 +178,9 @@ presentable_message(const ErrorData *error)
 static void
 note_failure(LarasFailures *run, const ErrorData *error)
 {
-	int64		delay;
+	int64 delay;
 	const char *message = presentable_message(error);
-	bool		first = (run->in_a_row == 0 || run->last_code != error->sqlerrcode);
+	bool first = (run->in_a_row == 0 || run->last_code != error->sqlerrcode);
 
 	run->in_a_row++;
 	run->last_code = error->sqlerrcode;
@@ -199,13 +198,15 @@ note_failure(LarasFailures *run, const ErrorData *error)
 	LWLockRelease(laras_workers->lock);
 
 	/* A condition that lasts is said once, at its beginning. */
-	ereport(first ? LOG : DEBUG1,
-			(errcode(error->sqlerrcode),
-			 errmsg("laras %s in database \"%s\" failed: %s",
-					run->what, NameStr(my_database->name), message),
-			 errdetail("SQLSTATE %s, failure %d in a row; it is tried again in %d ms, then less and less often.",
-					   unpack_sql_state(error->sqlerrcode), run->in_a_row, (int) delay),
-			 errhidestmt(true), errhidecontext(true)));
+	ereport(
+		first ? LOG : DEBUG1,
+		(errcode(error->sqlerrcode),
+		 errmsg("laras %s in database \"%s\" failed: %s", run->what, NameStr(my_database->name),
+				message),
+		 errdetail(
+			 "SQLSTATE %s, failure %d in a row; it is tried again in %d ms, then less and less often.",
+			 unpack_sql_state(error->sqlerrcode), run->in_a_row, (int) delay),
+		 errhidestmt(true), errhidecontext(true)));
 }
 
 static void
@@ -213,10 +214,9 @@ note_success(LarasFailures *run)
 {
 	if (run->in_a_row == 0)
 		return;
-	ereport(LOG,
-			(errmsg("laras %s in database \"%s\" works again after %d failures",
-					run->what, NameStr(my_database->name), run->in_a_row),
-			 errhidestmt(true)));
+	ereport(LOG, (errmsg("laras %s in database \"%s\" works again after %d failures", run->what,
+						 NameStr(my_database->name), run->in_a_row),
+				  errhidestmt(true)));
 	run->in_a_row = 0;
 	run->not_before = 0;
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
@@ -232,10 +232,9 @@ laras_worker_not_before(const LarasFailures *run)
 }
 
 bool
-laras_worker_contain(LarasFailures *run, bool transaction,
-					 void (*work) (void *arg), void *arg)
+laras_worker_contain(LarasFailures *run, bool transaction, void (*work)(void *arg), void *arg)
 {
-	ErrorData  *volatile error = NULL;
+	ErrorData *volatile error = NULL;
 
 	PG_TRY();
 	{
@@ -291,7 +290,7 @@ static void
 end_turn(void)
 {
 	LarasWorkerSlot *slot = laras_my_worker;
-	bool		in_turn;
+	bool in_turn;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	in_turn = slot->in_turn;
@@ -312,7 +311,7 @@ static bool
 begin_turn(void)
 {
 	LarasWorkerSlot *slot = laras_my_worker;
-	bool		paused;
+	bool paused;
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
 	paused = slot->paused;
@@ -326,8 +325,7 @@ begin_turn(void)
 		 * A worker that has been well for so long has not crashed because of
 		 * what made it crash then.
 		 */
-		if (slot->crashes > 0 &&
-			laras_monotonic_ms() > slot->started_ms + STEADY_MS)
+		if (slot->crashes > 0 && laras_monotonic_ms() > slot->started_ms + STEADY_MS)
 		{
 			slot->crashes = 0;
 			laras_crash_alive(my_database->database, my_spec->kind, my_index, 0);
@@ -349,7 +347,7 @@ serve_interrupts(void)
 		ProcessConfigFile(PGC_SIGHUP);
 	}
 	if (laras_my_worker->stop || RecoveryInProgress())
-		proc_exit(0);			/* asked for: the launcher knows why */
+		proc_exit(0); /* asked for: the launcher knows why */
 }
 
 /*
@@ -362,13 +360,13 @@ wait_for_work(int64 deadline)
 	for (;;)
 	{
 		LarasWorkerSlot *slot = laras_my_worker;
-		int64		now;
-		int64		until = deadline;
-		int64		not_before = laras_worker_not_before(&failures);
-		bool		held;
-		long		ms = -1;
-		int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
-		int			happened;
+		int64 now;
+		int64 until = deadline;
+		int64 not_before = laras_worker_not_before(&failures);
+		bool held;
+		long ms = -1;
+		int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+		int happened;
 
 		serve_interrupts();
 
@@ -376,8 +374,7 @@ wait_for_work(int64 deadline)
 		held = slot->paused || now < not_before;
 		if (!held)
 		{
-			if ((deadline != 0 && now >= deadline) ||
-				pg_atomic_read_u64(&slot->requested) != seen)
+			if ((deadline != 0 && now >= deadline) || pg_atomic_read_u64(&slot->requested) != seen)
 			{
 				if (begin_turn())
 					return;
@@ -409,7 +406,7 @@ wait_for_work(int64 deadline)
 static void
 wait_ms(long ms)
 {
-	int64		deadline = 0;
+	int64 deadline = 0;
 
 	Assert(!IsTransactionState());
 	end_turn();
@@ -452,7 +449,7 @@ laras_worker_wait(long ms)
 static void
 fault_point(const char *point)
 {
-	char		name[NAMEDATALEN];
+	char name[NAMEDATALEN];
 
 	snprintf(name, sizeof(name), "%s_%s", my_spec->name, point);
 	LARAS_FAULT(name);
@@ -472,8 +469,8 @@ static void
 one_main(void *arg)
 {
 	fault_point("turn");
-	*(int *) arg = my_spec->main(NameStr(my_database->name),
-								 (int) (my_database - laras_workers->database));
+	*(int *) arg =
+		my_spec->main(NameStr(my_database->name), (int) (my_database - laras_workers->database));
 }
 
 static void
@@ -482,13 +479,12 @@ run_turns(void)
 	wait_ms(0);
 	for (;;)
 	{
-		LarasTurn	left = LARAS_TURN_IDLE;
-		bool		succeeded;
-		long		ms;
+		LarasTurn left = LARAS_TURN_IDLE;
+		bool succeeded;
+		long ms;
 
 		wake_in = -1;
-		succeeded = laras_worker_contain(&failures, my_spec->in_transaction,
-										 one_turn, &left);
+		succeeded = laras_worker_contain(&failures, my_spec->in_transaction, one_turn, &left);
 		MemoryContextReset(turn_context);
 		if (succeeded)
 			note_turn_done();
@@ -509,7 +505,7 @@ run_main(void)
 	wait_ms(0);
 	for (;;)
 	{
-		int			code = 0;
+		int code = 0;
 
 		if (laras_worker_contain(&failures, false, one_main, &code))
 			proc_exit(code);
@@ -525,21 +521,18 @@ run_main(void)
  */
 
 /*
- * Looks for the extension in this database.  Ends the process quietly when it
- * is not there in this library's version; the launcher tries again when
- * somebody creates or updates it, or after a while.  Must be called outside a
- * transaction.
+ * The state of the extension in this database, and its version (64 bytes).
+ * Reads the catalogue itself: a cache may not know yet of the commit that woke
+ * us, since invalidations follow the commit callbacks.
  */
-static void
-check_extension(void)
+static LarasExtensionState
+look_for_extension(char *version, size_t size)
 {
-	Relation	catalog;
+	Relation catalog;
 	SysScanDesc scan;
 	ScanKeyData key;
-	HeapTuple	tuple;
+	HeapTuple tuple;
 	LarasExtensionState state = LARAS_EXTENSION_ABSENT;
-	LarasExtensionState before;
-	char		version[64] = "";
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -551,14 +544,14 @@ check_extension(void)
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
-		bool		null;
-		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion,
-										 RelationGetDescr(catalog), &null);
+		bool null;
+		Datum value =
+			heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(catalog), &null);
 
 		if (!null)
-			text_to_cstring_buffer(DatumGetTextPP(value), version, sizeof(version));
-		state = strcmp(version, LARAS_VERSION) == 0 ?
-			LARAS_EXTENSION_PRESENT : LARAS_EXTENSION_OTHER_VERSION;
+			text_to_cstring_buffer(DatumGetTextPP(value), version, size);
+		state = strcmp(version, LARAS_VERSION) == 0 ? LARAS_EXTENSION_PRESENT
+													: LARAS_EXTENSION_OTHER_VERSION;
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
@@ -566,23 +559,57 @@ check_extension(void)
 	CommitTransactionCommand();
 	if (turn_context != NULL)
 		MemoryContextSwitchTo(turn_context);
+	return state;
+}
 
-	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-	before = my_database->extension;
-	my_database->extension = state;
-	my_database->probe_at = laras_monotonic_ms() + PROBE_MS;
-	if (before != state)
-		laras_wake_launcher();
-	LWLockRelease(laras_workers->lock);
+/*
+ * Looks for the extension in this database.  Ends the process quietly when it
+ * is not there in this library's version; the launcher tries again when
+ * somebody creates or updates it, or after a while.  Must be called outside a
+ * transaction.
+ */
+static void
+check_extension(void)
+{
+	LarasExtensionState state;
+	LarasExtensionState before;
+	char version[64] = "";
+	uint32 changes;
+	bool settled;
+
+	do
+	{
+		LWLockAcquire(laras_workers->lock, LW_SHARED);
+		changes = my_database->extension_changes;
+		LWLockRelease(laras_workers->lock);
+
+		state = look_for_extension(version, sizeof(version));
+
+		LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
+		before = my_database->extension;
+
+		/* What was changed while we looked may not have been seen: look again. */
+		settled = my_database->extension_changes == changes;
+		if (settled)
+		{
+			my_database->extension = state;
+			my_database->probe_at = laras_monotonic_ms() + PROBE_MS;
+			if (before != state)
+				laras_wake_launcher();
+		}
+		LWLockRelease(laras_workers->lock);
+	} while (!settled);
 
 	if (state == LARAS_EXTENSION_PRESENT)
 		return;
 	if (state == LARAS_EXTENSION_OTHER_VERSION && before != state)
-		ereport(LOG,
-				(errmsg("laras in database \"%s\" has version \"%s\", the library has \"%s\": its workers wait",
-						NameStr(my_database->name), version, LARAS_VERSION),
-				 errhint("Run ALTER EXTENSION laras UPDATE in that database.")));
-	proc_exit(0);				/* lasts until the extension changes */
+		ereport(
+			LOG,
+			(errmsg(
+				 "laras in database \"%s\" has version \"%s\", the library has \"%s\": its workers wait",
+				 NameStr(my_database->name), version, LARAS_VERSION),
+			 errhint("Run ALTER EXTENSION laras UPDATE in that database.")));
+	proc_exit(0); /* lasts until the extension changes */
 }
 
 /* Runs while the process is a backend still: the room's own good-bye. */
@@ -601,7 +628,7 @@ static void
 leave_slot(int code, Datum arg)
 {
 	LarasWorkerSlot *slot = laras_my_worker;
-	int64		now = laras_monotonic_ms();
+	int64 now = laras_monotonic_ms();
 
 	/* an exit by FATAL may come from anywhere */
 	LWLockReleaseAll();
@@ -641,7 +668,7 @@ static void
 attach_slot(int index, const LarasWorkerStart *start)
 {
 	LarasWorkerSlot *slot;
-	bool		mine;
+	bool mine;
 
 	my_index = index;
 	my_database = &laras_workers->database[index / LARAS_WORK_KINDS];
@@ -649,10 +676,8 @@ attach_slot(int index, const LarasWorkerStart *start)
 	my_spec = laras_find_worker((LarasWork) (index % LARAS_WORK_KINDS));
 
 	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-	mine = my_spec != NULL &&
-		my_database->database == start->database &&
-		slot->state == LARAS_WORKER_STARTING &&
-		slot->incarnation == start->incarnation;
+	mine = my_spec != NULL && my_database->database == start->database &&
+		   slot->state == LARAS_WORKER_STARTING && slot->incarnation == start->incarnation;
 	if (mine)
 	{
 		laras_my_worker = slot;
@@ -667,13 +692,13 @@ attach_slot(int index, const LarasWorkerStart *start)
 	}
 	LWLockRelease(laras_workers->lock);
 	if (!mine)
-		proc_exit(0);			/* superseded: nothing to give back */
+		proc_exit(0); /* superseded: nothing to give back */
 
 	on_shmem_exit(leave_slot, (Datum) 0);
 	laras_crash_alive(start->database, my_spec->kind, index, slot->crashes);
 	ConditionVariableBroadcast(&laras_workers->changed);
 	if (slot->stop || my_database->holds > 0)
-		proc_exit(0);			/* asked for before it began */
+		proc_exit(0); /* asked for before it began */
 }
 
 /*
@@ -694,7 +719,7 @@ settle_settings(void)
 		{"jit", "off"},
 		{"client_min_messages", "error"},
 	};
-	char		name[NAMEDATALEN];
+	char name[NAMEDATALEN];
 
 	for (int i = 0; i < lengthof(settings); i++)
 		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
@@ -718,14 +743,13 @@ laras_worker_main(Datum arg)
 
 	BackgroundWorkerInitializeConnectionByOid(start.database, start.role, 0);
 	if (RecoveryInProgress())
-		proc_exit(0);			/* a standby has no workers */
+		proc_exit(0); /* a standby has no workers */
 	settle_settings();
 	wait_event = LARAS_WAIT_EVENT("LarasWorker");
 	failures.what = my_spec->name;
 	check_extension();
 
-	turn_context = AllocSetContextCreate(TopMemoryContext, "laras turn",
-										 ALLOCSET_DEFAULT_SIZES);
+	turn_context = AllocSetContextCreate(TopMemoryContext, "laras turn", ALLOCSET_DEFAULT_SIZES);
 	before_shmem_exit(stop_room, (Datum) 0);
 	MemoryContextSwitchTo(TopMemoryContext);
 	if (my_spec->start != NULL)

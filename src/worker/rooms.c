@@ -27,16 +27,15 @@ const LarasSharedRoom laras_shared_rooms[] = {
 	{"vault", laras_vault_shmem_request, laras_vault_shmem_startup},
 	{"handoff", laras_handoff_shmem_request, laras_handoff_shmem_startup},
 	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
-	{NULL}
-};
+	{NULL}};
 
 /* Utility statements and object access. */
-const LarasHookRoom laras_hook_rooms[] = {
-	{"tenancy", laras_tenancy_before_utility, NULL, laras_guard_object_access},
-	{"vault", laras_vault_before_utility, NULL, NULL},
-	{"worker", laras_database_before_utility, laras_database_after_utility, NULL},
-	{NULL}
-};
+const LarasHookRoom laras_hook_rooms[] = {{"tenancy", laras_tenancy_before_utility, NULL,
+										   laras_guard_object_access},
+										  {"vault", laras_vault_before_utility, NULL, NULL},
+										  {"worker", laras_database_before_utility,
+										   laras_database_after_utility, NULL},
+										  {NULL}};
 
 /*
  * Workers of a database.  The launcher starts one of them alone, the first that
@@ -46,18 +45,17 @@ const LarasHookRoom laras_hook_rooms[] = {
 const LarasWorkerSpec laras_worker_specs[] = {
 	{LARAS_WORK_VAULT, "vault", 1000, false, NULL, laras_vault_turn, laras_vault_stop, NULL},
 	{LARAS_WORK_INTAKE, "intake", 0, true, NULL, laras_intake_turn, NULL, NULL},
-	{LARAS_WORK_COURIER, "courier", 0, false, laras_courier_start, laras_courier_turn, laras_courier_stop, NULL},
+	{LARAS_WORK_COURIER, "courier", 0, false, laras_courier_start, laras_courier_turn,
+	 laras_courier_stop, NULL},
 	{LARAS_WORK_KEEPER, "keeper", 0, false, NULL, laras_keeper_turn, NULL, NULL},
-	{0, NULL}
-};
+	{0, NULL}};
 
 /* What the keeper does. */
-const LarasKeeperDuty laras_keeper_duties[] = {
-	{"evidence", 1000, false, laras_evidence_duty},
-	{"erasure", 60 * 1000, true, laras_erasure_duty},
-	{"raw events", 10 * 60 * 1000, false, laras_intake_purge},
+const LarasKeeperDuty laras_keeper_duties[] = {{"evidence", 1000, false, laras_evidence_duty},
+											   {"erasure", 60 * 1000, true, laras_erasure_duty},
+											   {"raw events", 10 * 60 * 1000, false,
+												laras_intake_purge},
 #ifdef LARAS_FAULTS
-	{"test", 3600 * 1000, true, laras_test_duty},
+											   {"test", 3600 * 1000, true, laras_test_duty},
 #endif
-	{NULL}
-};
+											   {NULL}};

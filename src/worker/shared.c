@@ -37,7 +37,7 @@ laras_workers_shmem_request(void)
 void
 laras_workers_shmem_startup(void)
 {
-	bool		found;
+	bool found;
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	laras_workers = ShmemInitStruct("laras workers", sizeof(LarasWorkers), &found);
@@ -96,7 +96,7 @@ laras_find_worker(LarasWork kind)
 int64
 laras_monotonic_ms(void)
 {
-	instr_time	now;
+	instr_time now;
 
 	INSTR_TIME_SET_CURRENT(now);
 	return (int64) INSTR_TIME_GET_MILLISEC(now) + 1;
@@ -105,7 +105,7 @@ laras_monotonic_ms(void)
 int64
 laras_backoff_ms(int attempt, int64 base_ms, int64 cap_ms)
 {
-	int64		delay = base_ms;
+	int64 delay = base_ms;
 
 	for (int i = 1; i < attempt && delay < cap_ms; i++)
 		delay *= 2;
@@ -127,7 +127,7 @@ wake(uint32 kinds)
 	for (int k = 0; database != NULL && k < LARAS_WORK_KINDS; k++)
 	{
 		LarasWorkerSlot *slot = &database->worker[k];
-		uint64		nobody = 0;
+		uint64 nobody = 0;
 
 		if ((kinds & (1U << k)) == 0)
 			continue;
@@ -144,7 +144,7 @@ wake(uint32 kinds)
 static void
 end_of_transaction(XactEvent event, void *arg)
 {
-	uint32		kinds = queued_kinds;
+	uint32 kinds = queued_kinds;
 
 	switch (event)
 	{

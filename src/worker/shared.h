@@ -26,14 +26,14 @@
 
 #include "worker/worker.h"
 
-#define LARAS_MAX_DATABASES		64
-#define LARAS_ERROR_TEXT_SIZE	192
+#define LARAS_MAX_DATABASES 64
+#define LARAS_ERROR_TEXT_SIZE 192
 
 typedef enum LarasWorkerState
 {
-	LARAS_WORKER_EMPTY,			/* no process */
-	LARAS_WORKER_STARTING,		/* registered, has not attached yet */
-	LARAS_WORKER_RUNNING		/* attached; pid and latch are set */
+	LARAS_WORKER_EMPTY,    /* no process */
+	LARAS_WORKER_STARTING, /* registered, has not attached yet */
+	LARAS_WORKER_RUNNING   /* attached; pid and latch are set */
 } LarasWorkerState;
 
 typedef enum LarasExtensionState
@@ -47,62 +47,82 @@ typedef enum LarasExtensionState
 typedef struct LarasWorkerSlot
 {
 	LarasWorkerState state;
-	uint32		incarnation;	/* a late starter of an older one goes away */
-	pid_t		pid;
-	Latch	   *latch;
-	bool		stop;			/* end quietly, at once */
-	bool		paused;			/* run no turn */
-	bool		in_turn;
+	uint32 incarnation; /* a late starter of an older one goes away */
+	pid_t pid;
+	Latch *latch;
+	bool stop;   /* end quietly, at once */
+	bool paused; /* run no turn */
+	bool in_turn;
 
 	/* Work: queued so far, and how much of it was seen by a finished turn. */
 	pg_atomic_uint64 requested;
 	pg_atomic_uint64 served;
-	pg_atomic_uint64 pending;	/* begun, not finished */
+	pg_atomic_uint64 pending;       /* begun, not finished */
 	pg_atomic_uint64 waiting_since; /* TimestampTz of the oldest not served */
-	uint32		forgiven;		/* grows when resume_workers ends backoffs */
-	bool		all_duties;		/* the keeper runs those that are not due too */
+	uint32 forgiven;                /* grows when resume_workers ends backoffs */
+	bool all_duties;                /* the keeper runs those that are not due too */
 
 	/* When the launcher may start it again, and why it has to wait. */
-	int64		not_before;
-	int			exits;			/* unasked ends in a row */
-	int			crashes;		/* crashes in a row, see crash.c */
+	int64 not_before;
+	int exits;   /* unasked ends in a row */
+	int crashes; /* crashes in a row, see crash.c */
 
 	/* What worker_status shows. */
-	int64		started_ms;
+	int64 started_ms;
 	TimestampTz started_at;
 	TimestampTz last_turn_at;
 	TimestampTz last_success_at;
-	int64		turns;
-	int64		failures;
-	int			failures_in_a_row;
-	int64		next_attempt;	/* 0: whenever there is work */
+	int64 turns;
+	int64 failures;
+	int failures_in_a_row;
+	int64 next_attempt; /* 0: whenever there is work */
 	TimestampTz last_error_at;
-	int			last_error_code;
-	char		last_error[LARAS_ERROR_TEXT_SIZE];
+	int last_error_code;
+	char last_error[LARAS_ERROR_TEXT_SIZE];
 } LarasWorkerSlot;
 
 typedef struct LarasDatabaseSlot
 {
-	Oid			database;		/* InvalidOid: free */
-	NameData	name;
-	int			holds;			/* transactions that want it without workers */
+	Oid database; /* InvalidOid: free */
+	NameData name;
+	int holds; /* transactions that want it without workers */
 	LarasExtensionState extension;
-	int64		probe_at;		/* when to look for the extension again */
+	uint32 extension_changes; /* grows when somebody created or changed it */
+	int64 probe_at;           /* when to look for the extension again */
 	LarasWorkerSlot worker[LARAS_WORK_KINDS];
 } LarasDatabaseSlot;
 
+/*
+ * A record of crash.c's file.  The first is the launcher's (database 0, kind
+ * -1), the others stand in the order of the slots.
+ */
+typedef struct LarasCrashRecord
+{
+	uint32 magic; /* 0: nothing here */
+	Oid database;
+	int32 kind;
+	int32 alive; /* pid; here in shared memory: of the process that crashed */
+	int32 in_a_row;
+} LarasCrashRecord;
+
+#define LARAS_CRASH_RECORDS (1 + LARAS_MAX_DATABASES * LARAS_WORK_KINDS)
+
 typedef struct LarasWorkers
 {
-	LWLock	   *lock;
+	LWLock *lock;
 	ConditionVariable changed;
 
-	pid_t		launcher_pid;
-	Latch	   *launcher_latch;
+	pid_t launcher_pid;
+	Latch *launcher_latch;
 	TimestampTz launcher_started_at;
-	int64		launcher_started_ms;
-	int64		launcher_waits_until;	/* after crashes of its own */
-	int			launcher_crashes;
-	int			slots_refused;	/* registrations refused in a row */
+	int64 launcher_started_ms;
+	int64 launcher_waits_until; /* after crashes or ends of its own */
+	int launcher_crashes;
+	int launcher_exits; /* ends by error or signal in a row */
+
+	bool crashes_read; /* the file is in `crash` since shared memory was made */
+	LarasCrashRecord crash[LARAS_CRASH_RECORDS];
+	int slots_refused; /* registrations refused in a row */
 
 	LarasDatabaseSlot database[LARAS_MAX_DATABASES];
 } LarasWorkers;
@@ -156,8 +176,8 @@ extern void laras_launcher_init(void);
  */
 typedef struct LarasCrashes
 {
-	int			in_a_row;
-	bool		just_now;		/* the last process of that name crashed */
+	int in_a_row;
+	bool just_now; /* the last process of that name crashed */
 } LarasCrashes;
 
 extern void laras_crash_read(void);
@@ -172,9 +192,9 @@ extern PGDLLEXPORT void laras_worker_main(Datum arg);
 /* What the launcher hands a worker, in bgw_extra. */
 typedef struct LarasWorkerStart
 {
-	Oid			database;
-	Oid			role;
-	uint32		incarnation;
+	Oid database;
+	Oid role;
+	uint32 incarnation;
 } LarasWorkerStart;
 
 /* control.c, in the build with fault points */
@@ -186,11 +206,11 @@ extern LarasTurn laras_keeper_turn(void);
 /* A contained failure of a turn or of a duty, see loop.c. */
 typedef struct LarasFailures
 {
-	const char *what;			/* for the log: "intake" */
-	int			in_a_row;
-	int			last_code;
-	int64		not_before;		/* see laras_worker_not_before */
-	uint32		forgiven;
+	const char *what; /* for the log: "intake" */
+	int in_a_row;
+	int last_code;
+	int64 not_before; /* see laras_worker_not_before */
+	uint32 forgiven;
 } LarasFailures;
 
 /*
@@ -198,8 +218,8 @@ typedef struct LarasFailures
  * in this worker's slot, logs the first of a run, sets not_before.  Returns
  * whether it succeeded.  With transaction, opens one around it.
  */
-extern bool laras_worker_contain(LarasFailures *failures, bool transaction,
-								 void (*work) (void *arg), void *arg);
+extern bool
+laras_worker_contain(LarasFailures *failures, bool transaction, void (*work)(void *arg), void *arg);
 
 /* When the next attempt may be made; 0: now. */
 extern int64 laras_worker_not_before(const LarasFailures *failures);
@@ -211,11 +231,11 @@ extern bool laras_worker_was_woken(void);
 extern LarasWorkerSlot *laras_my_worker;
 
 /* Settings of this room. */
-extern int	laras_poll_interval;
+extern int laras_poll_interval;
 
 /* What this library was built as. */
 #ifndef LARAS_VERSION
 #error "LARAS_VERSION comes from laras.control by way of the Makefile"
 #endif
 
-#endif							/* LARAS_WORKER_SHARED_H */
+#endif /* LARAS_WORKER_SHARED_H */

@@ -43,8 +43,8 @@
 typedef struct LarasSharedRoom
 {
 	const char *name;
-	void		(*request) (void);
-	void		(*startup) (void);
+	void (*request)(void);
+	void (*startup)(void);
 } LarasSharedRoom;
 
 /* True in every process of a server that has laras in shared_preload_libraries. */
@@ -73,8 +73,8 @@ extern GucContext laras_guc_context(GucContext wanted);
 /* One utility statement, as ProcessUtility_hook sees it. */
 typedef struct LarasUtility
 {
-	PlannedStmt *pstmt;			/* read only */
-	Node	   *statement;		/* pstmt->utilityStmt */
+	PlannedStmt *pstmt; /* read only */
+	Node *statement;    /* pstmt->utilityStmt */
 	const char *query;
 	ProcessUtilityContext context;
 	QueryEnvironment *environment;
@@ -99,10 +99,10 @@ typedef struct LarasUtility
 typedef struct LarasHookRoom
 {
 	const char *name;
-	void		(*before_utility) (const LarasUtility *utility);
-	void		(*after_utility) (const LarasUtility *utility);
-	void		(*object_access) (ObjectAccessType access, Oid class_id,
-								  Oid object_id, int sub_id, void *arg);
+	void (*before_utility)(const LarasUtility *utility);
+	void (*after_utility)(const LarasUtility *utility);
+	void (*object_access)(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
+						  void *arg);
 } LarasHookRoom;
 
 /* ------------------------------------------------------------------------
@@ -118,7 +118,7 @@ typedef enum LarasWork
 	LARAS_WORK_KEEPER
 } LarasWork;
 
-#define LARAS_WORK_KINDS	4
+#define LARAS_WORK_KINDS 4
 
 /*
  * This transaction queues work for that worker of this database.  Remembered
@@ -126,7 +126,9 @@ typedef enum LarasWork
  * after the rows have become visible.  Forgotten at abort; a rolled-back
  * subtransaction may leave a needless wake-up, never a missing one.  Neither
  * allocates nor raises; does nothing without preload.  PREPARE TRANSACTION
- * leaves the work to the poll.
+ * leaves the work to the poll.  A worker that is so woken sees the rows; its
+ * relation and catalogue caches may learn of a change of catalogues a moment
+ * later, since invalidations follow the callbacks of a commit.
  */
 extern void laras_work_queued(LarasWork kind);
 
@@ -143,8 +145,8 @@ extern void laras_work_now(LarasWork kind);
 
 typedef enum LarasTurn
 {
-	LARAS_TURN_IDLE,			/* nothing left that can be done now */
-	LARAS_TURN_MORE				/* there is more: call again at once */
+	LARAS_TURN_IDLE, /* nothing left that can be done now */
+	LARAS_TURN_MORE  /* there is more: call again at once */
 } LarasTurn;
 
 /*
@@ -177,14 +179,14 @@ typedef enum LarasTurn
  */
 typedef struct LarasWorkerSpec
 {
-	LarasWork	kind;
-	const char *name;			/* "intake"; the process shows "laras intake" */
-	int			period_ms;		/* the safety net; 0: laras.poll_interval */
-	bool		in_transaction;
-	void		(*start) (void);
-	LarasTurn	(*turn) (void);
-	void		(*stop) (int code);
-	int			(*main) (const char *database, int database_index);
+	LarasWork kind;
+	const char *name; /* "intake"; the process shows "laras intake" */
+	int period_ms;    /* the safety net; 0: laras.poll_interval */
+	bool in_transaction;
+	void (*start)(void);
+	LarasTurn (*turn)(void);
+	void (*stop)(int code);
+	int (*main)(const char *database, int database_index);
 } LarasWorkerSpec;
 
 /*
@@ -250,9 +252,9 @@ extern const LarasWorkerSpec *laras_worker_spec(void);
 typedef struct LarasKeeperDuty
 {
 	const char *name;
-	int			period_ms;
-	bool		on_wake;
-	LarasTurn	(*run) (void);
+	int period_ms;
+	bool on_wake;
+	LarasTurn (*run)(void);
 } LarasKeeperDuty;
 
 /* For _PG_init: first of all, the hooks and whether we are preloaded ... */
@@ -261,4 +263,4 @@ extern void laras_hooks_init(void);
 /* ... then this room's settings, callbacks and, while preloading, the launcher. */
 extern void laras_worker_init(void);
 
-#endif							/* LARAS_WORKER_H */
+#endif /* LARAS_WORKER_H */

@@ -212,7 +212,9 @@ sub wait_for_sql
 	my ($out, $err) = ('', '');
 	my $done = wait_for(
 		sub {
-			(undef, $out, $err) = $node->psql($database // 'postgres', $query);
+			# psql that is refused may close its input before it was fed: that is "not yet" too.
+			eval { (undef, $out, $err) = $node->psql($database // 'postgres', $query); 1 }
+			  or ($out, $err) = ('', $@);
 			return defined $out && $out eq 't';
 		},
 		$seconds);

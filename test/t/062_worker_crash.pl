@@ -133,6 +133,19 @@ $node->safe_psql('postgres', 'SELECT laras.resume_workers()');
 all_there('resume_workers() starts it at once');
 cmp_ok(time - $began, '<', 3, 'indeed');
 
+# --- a vault that crashes does not keep the others of its database from starting
+
+$offset = -s $node->logfile;
+set_fault('vault_start:kill9');
+kill 'TERM', worker_pid($node, 'vault');
+ok(wait_for(sub { log_since($offset) =~ /laras vault in database "postgres" crashed \(3 in a row\)/ }, 60), 'the vault crashes at each start');
+ok( wait_for_sql($node, q{SELECT bool_and(CASE worker WHEN 'vault' THEN state = 'backing off' ELSE state IN ('idle', 'working') END)
+		FROM laras.worker_status WHERE database = 'postgres'}),
+	'the others run while it is held back');
+set_fault('');
+$node->safe_psql('postgres', q{SELECT laras.resume_workers('vault')});
+all_there('and it comes back when it is forgiven');
+
 # --- kill -9 of the launcher
 
 $offset = -s $node->logfile;
