@@ -134,6 +134,14 @@ raise_slot(LarasKeyErrorCode code, uint32 slot, const LarasKeyError *seen)
 	laras_vault_raise(&err);
 }
 
+/* A slot known to be bad: the worker looks once more, it may have been put right. */
+static void
+raise_damaged(LarasVault *v, uint32 slot)
+{
+	ask_repair(v, slot);
+	raise_slot(LARAS_KEYERR_DAMAGED, slot, NULL);
+}
+
 bool
 laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 {
@@ -151,7 +159,7 @@ laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 	if (laras_vault_phase(v) != LARAS_VAULT_OPEN)
 		laras_vault_raise_closed(v);
 	if (laras_bit_test(v->damaged, slot))
-		raise_slot(LARAS_KEYERR_DAMAGED, slot, NULL);
+		raise_damaged(v, slot);
 	m = laras_vault_mirrors(v, &usable);
 
 	LWLockAcquire(v->lock, LW_SHARED);
@@ -424,7 +432,7 @@ laras_derived_key(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s)
 	if (laras_vault_phase(v) != LARAS_VAULT_OPEN)
 		laras_vault_raise_closed(v);
 	if (laras_bit_test(v->damaged, w) || laras_bit_test(v->damaged, s))
-		raise_slot(LARAS_KEYERR_DAMAGED, laras_bit_test(v->damaged, w) ? w : s, NULL);
+		raise_damaged(v, laras_bit_test(v->damaged, w) ? w : s);
 
 	cached = cache_find(use, w, s);
 	if (cached != NULL)

@@ -109,6 +109,7 @@ run_command(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
 	pid_t pid;
 	int status = 0;
 	bool ok;
+	bool cut_short;
 	sigset_t none;
 	sigset_t all;
 	sigset_t before;
@@ -152,13 +153,15 @@ run_command(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
 	ok = laras_masterkey_read_fd(fds[0], KEY_COMMAND_TIMEOUT_MS, interrupted, NULL, keys, err);
 	close(fds[0]);
 	/* it closed its output; give it a moment to end by itself */
+	cut_short = !ok && err->code == LARAS_KEYERR_COMMAND;
 	for (int waited = 0; waitpid(pid, &status, WNOHANG) == 0; waited++)
 	{
-		if (!ok || waited == 200)
+		if (cut_short || waited == 200)
 			kill(-pid, SIGKILL);
 		pg_usleep(10000L);
 	}
-	if (ok && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	/* that it failed says more than that what it printed is no key */
+	if (!cut_short && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
 	{
 		laras_masterkey_wipe(keys);
 		return laras_keyerror(err, LARAS_KEYERR_COMMAND, 0, "the command ended with a failure");

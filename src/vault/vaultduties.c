@@ -319,6 +319,7 @@ laras_vault_repair_slots(void)
 	LarasVault *v = w->v;
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
 	LarasWrapSet wraps;
+	static uint32 said = LARAS_KEYERR_NO_SLOT_ID; /* logged last, not to be said again */
 	uint32 slots[LARAS_VAULT_REPAIRS];
 	uint32 n;
 
@@ -346,12 +347,17 @@ laras_vault_repair_slots(void)
 		if (state == LARAS_SLOT_LIVE)
 		{
 			laras_bit_clear(v->damaged, slots[i]);
-			ereport(LOG, (errmsg("keyring slot %u was repaired from another mirror", slots[i])));
+			ereport(LOG, (errmsg("keyring slot %u is whole again", slots[i])));
 		}
 		else if (state == LARAS_SLOT_DESTROYED)
 			laras_bit_set(v->destroyed, slots[i]);
 		else
-			laras_vault_log(WARNING, &err, "repairing a key");
+		{
+			if (err.code == LARAS_KEYERR_NONE)
+				laras_keyerror(&err, LARAS_KEYERR_DAMAGED, 0, "no mirror holds a good copy");
+			laras_vault_log(said == slots[i] ? DEBUG1 : WARNING, &err, "repairing a key");
+			said = slots[i];
+		}
 	}
 	laras_wipe(&wraps, sizeof(wraps));
 }
