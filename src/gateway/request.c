@@ -227,7 +227,7 @@ authenticate(LarasHttp *h)
 		token.n = bearer.n - 7;
 	}
 	else if (token.s != NULL && !laras_text_is(h->method, "GET") &&
-			 laras_http_header(h, "x-laras-csrf").s == NULL)
+			 laras_http_header(h, "x-laras-csrf").n == 0)
 	{
 		laras_http_error(h, 403, "csrf", "requests that change something need the header X-Laras-CSRF");
 		return false;
