@@ -205,6 +205,33 @@ sub customer
 	return $self->{sandbox}->customer_says($self->{shop}, $phone, $text, wait => JSON::PP::true, %more);
 }
 
+=head2 $stage->webhook($phone, $text, %change)
+
+Posts a signed text webhook of our own making to the relay; the response.
+C<%change>: id, timestamp, number, name.
+
+=cut
+
+my $serial = 0;
+
+sub body
+{
+	my ($self, $phone, $text, %change) = @_;
+	return $json->utf8->encode({ object => 'whatsapp_business_account', entry => [ { id => $self->{shop}{waba}, changes => [ {
+		field => 'messages', value => {
+			messaging_product => 'whatsapp',
+			metadata => { display_phone_number => $self->{shop}{phone}, phone_number_id => $change{number} // $self->{shop}{number} },
+			contacts => [ { profile => { name => $change{name} // "Customer $phone" }, wa_id => $phone } ],
+			messages => [ { from => $phone, id => $change{id} // sprintf('wamid.TEST%d.%d', $$, ++$serial),
+				timestamp => '' . ($change{timestamp} // time), type => 'text', text => { body => $text } } ] } } ] } ] });
+}
+
+sub webhook
+{
+	my ($self, $phone, $text, %change) = @_;
+	return post_webhook($self->{url}, 'wa', $self->{shop}{secret}, $self->body($phone, $text, %change));
+}
+
 sub stop
 {
 	my ($self) = @_;

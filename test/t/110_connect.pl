@@ -240,7 +240,8 @@ sub inert
 	is($stage->sql("SELECT laras.key_state(slot) FROM laras.connection WHERE id = $id"), 'destroyed', "$how: the key is destroyed");
 	my $messages = $stage->bound('SELECT count(*) FROM laras.messages');
 	my $events = $stage->sql('SELECT count(*) FROM laras.webhook_event');
-	is($stage->customer('6281234500002', "after $how")->{status}, 200, "$how: later webhooks are acknowledged");
+	# the provider may repeat for days what it could not deliver
+	is($stage->webhook('6281234500002', "after $how")->{status}, 200, "$how: later webhooks are acknowledged");
 	is($stage->sql('SELECT count(*) FROM laras.webhook_event'), $events, "$how: and not stored");
 	is($stage->bound('SELECT count(*) FROM laras.messages'), $messages, "$how: nor shown");
 	cmp_ok($stage->sql("SELECT coalesce(sum(count), 0) FROM laras.ignored_events WHERE reason = 'unknown_account'"), '>', 0, "$how: only counted");
