@@ -65,6 +65,82 @@ word_of(const json_error_t *error)
 	}
 }
 
+/* The characters that a JSON number may consist of. */
+static bool
+in_number(char c)
+{
+	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+/*
+ * Whether these n characters are an integer, in JSON's notation, of so many
+ * digits that it may not fit into 64 bits.
+ */
+static bool
+is_long_integer(const char *p, size_t n)
+{
+	size_t		sign = (n > 0 && p[0] == '-') ? 1 : 0;
+
+	if (n - sign < 19 || p[sign] == '0')
+		return false;
+	for (size_t i = sign; i < n; i++)
+	{
+		if (p[i] < '0' || p[i] > '9')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A copy of the text in which every long integer that is a value has become a
+ * string of its digits. malloc'd; NULL when memory is short.
+ */
+static char *
+quote_long_integers(const char *bytes, size_t n, size_t *new_n)
+{
+	/* each takes 19 characters at least and gains two */
+	char	   *copy = malloc(n + n / 8 + 3);
+	char	   *out = copy;
+	bool		in_string = false;
+
+	if (copy == NULL)
+		return NULL;
+	for (size_t i = 0; i < n;)
+	{
+		size_t		end = i + 1;
+		size_t		next;
+		bool		quote = false;
+
+		if (in_string)
+		{
+			if (bytes[i] == '\\' && end < n)
+				end++;
+			else if (bytes[i] == '"')
+				in_string = false;
+		}
+		else if (bytes[i] == '"')
+			in_string = true;
+		else if (in_number(bytes[i]))
+		{
+			while (end < n && in_number(bytes[end]))
+				end++;
+			/* what stands where a member's name should is left to be an error */
+			for (next = end; next < n && strchr(" \t\r\n", bytes[next]) != NULL && bytes[next] != '\0';)
+				next++;
+			quote = is_long_integer(bytes + i, end - i) && (next == n || bytes[next] != ':');
+		}
+		if (quote)
+			*out++ = '"';
+		memcpy(out, bytes + i, end - i);
+		out += end - i;
+		if (quote)
+			*out++ = '"';
+		i = end;
+	}
+	*new_n = (size_t) (out - copy);
+	return copy;
+}
+
 json_t *
 laras_json_parse(const char *bytes, size_t n, const char **reason)
 {
@@ -80,7 +156,19 @@ laras_json_parse(const char *bytes, size_t n, const char **reason)
 	}
 	document = json_loadb(bytes, n, 0, &error);
 	if (document == NULL && json_error_code(&error) == json_error_numeric_overflow)
-		document = json_loadb(bytes, n, JSON_DECODE_INT_AS_REAL, &error);
+	{
+		size_t		quoted_n;
+		char	   *quoted = quote_long_integers(bytes, n, &quoted_n);
+
+		if (quoted == NULL)
+		{
+			if (reason)
+				*reason = "out_of_memory";
+			return NULL;
+		}
+		document = json_loadb(quoted, quoted_n, 0, &error);
+		free(quoted);
+	}
 	if (document == NULL)
 		why = word_of(&error);
 	if (reason)

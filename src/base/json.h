@@ -40,8 +40,8 @@ typedef struct LarasText
  * Parse n bytes. On failure NULL, and *reason (may be NULL) is a word for logs
  * and tables: invalid_json, too_deep, bad_encoding, null_character,
  * number_out_of_range, out_of_memory. The input is never quoted. Integers
- * beyond 64 bits do not fail a body: the document is then read with integers
- * as doubles. The caller owns the result (json_decref).
+ * beyond 64 bits do not fail a body: in such a document integers of 19 digits
+ * and more are read as strings of their digits. The caller owns the result (json_decref).
  */
 extern json_t *laras_json_parse(const char *bytes, size_t n, const char **reason);
 
