@@ -136,7 +136,7 @@ ok(wait_for(sub { $vault->mirrors_differ eq '' }), 'mirrors are the same') or di
 my ($slab, $offset) = $vault->place($vault->slot($dewi));
 $vault->scribble('a', $slab, $offset, "\0" x 64);
 is($vault->reveal($dewi), 'pesanan Dewi', 'a slot blanked in the first mirror opens from the second');
-ok(wait_for(sub { $vault->mirrors_differ eq '' }), 'and is repaired');
+ok(wait_for(sub { slurp_file($node->logfile) =~ /keyring slot \d+ is whole again/ && $vault->mirrors_differ eq '' }), 'and is repaired');
 
 $vault->scribble('a', $slab, $offset, "\0" x 64);
 $vault->scribble('b', $slab, $offset, "\0" x 64);
