@@ -160,6 +160,7 @@ link_connect(LarasLink *link)
 	const char *values[] = {link->database->conninfo, "UTF8", "laras-relay", NULL};
 
 	link->sqlstate[0] = '\0';
+	link->failed = false; /* a set-up that failed must not spoil the next one */
 	link->state = LINK_CONNECTING;
 	link->conn = PQconnectStartParams(keywords, values, 1);
 	if (link->conn)

@@ -82,6 +82,14 @@ $node->start;
 ok(wait_for(sub { (answer_of(connect_to($port), hook('back')))[0] eq '200' }, 20), 'served again when it is back');
 is(scalar(() = $relay->output =~ /not connected/g), 1, 'said once, however often it was tried');
 
+# ---- started before what it calls exists ----
+sql('ALTER FUNCTION laras.http_continue RENAME TO not_yet');
+my $early = start_relay($node, [], connected => 0);
+ok(wait_for(sub { $early->output =~ /not connected \(SQLSTATE 42883\)/ }), 'a relay that is there before the extension says so');
+sql('ALTER FUNCTION laras.not_yet RENAME TO http_continue');
+ok(wait_for(sub { (answer_of(connect_to($early->{port}), hook('early')))[0] eq '200' }, 20), 'and serves once it is');
+is($early->stop, 0, 'it ends well');
+
 # ---- a connection lost in the middle ----
 $socket = connect_to($port);
 syswrite $socket, hook('sleep 20');
