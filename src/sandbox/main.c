@@ -52,6 +52,8 @@ main(int argc, char **argv)
 	{
 		if (strcmp(argv[i], "--listen") == 0 && i + 1 < argc)
 			listen = argv[++i];
+		else if (strncmp(argv[i], "--listen=", 9) == 0)
+			listen = argv[i] + 9;
 		else if (strcmp(argv[i], "--help") == 0)
 			return usage(stdout);
 		else if (strcmp(argv[i], "--version") == 0)
