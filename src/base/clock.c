@@ -20,12 +20,12 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
-#include "worker/worker.h"
+#include "worker/worker.h" /* lint allows worker: whether the library is preloaded */
 
 PG_FUNCTION_INFO_V1(laras_now_sql);
 PG_FUNCTION_INFO_V1(laras_advance_clock);
 
-bool		laras_test_mode = false;
+bool laras_test_mode = false;
 
 /* microseconds; NULL when the library was not preloaded */
 static pg_atomic_uint64 *offset_shared = NULL;
@@ -33,14 +33,10 @@ static pg_atomic_uint64 *offset_shared = NULL;
 void
 laras_clock_init(void)
 {
-	DefineCustomBoolVariable("laras.test_mode",
-							 "Lets a superuser move the product's clock.",
+	DefineCustomBoolVariable("laras.test_mode", "Lets a superuser move the product's clock.",
 							 "For tests; never set it on a server that holds real customers.",
-							 &laras_test_mode,
-							 false,
-							 laras_guc_context(PGC_POSTMASTER),
-							 0,
-							 NULL, NULL, NULL);
+							 &laras_test_mode, false, laras_guc_context(PGC_POSTMASTER), 0, NULL,
+							 NULL, NULL);
 }
 
 void
@@ -52,10 +48,9 @@ laras_clock_shmem_request(void)
 void
 laras_clock_shmem_startup(void)
 {
-	bool		found;
+	bool found;
 
-	offset_shared = ShmemInitStruct("laras clock", sizeof(pg_atomic_uint64),
-									&found);
+	offset_shared = ShmemInitStruct("laras clock", sizeof(pg_atomic_uint64), &found);
 	if (!found)
 		pg_atomic_init_u64(offset_shared, 0);
 }
@@ -97,21 +92,21 @@ laras_now_sql(PG_FUNCTION_ARGS)
 Datum
 laras_advance_clock(PG_FUNCTION_ARGS)
 {
-	Interval   *step = PG_GETARG_INTERVAL_P(0);
+	Interval *step = PG_GETARG_INTERVAL_P(0);
 	TimestampTz before;
 	TimestampTz after;
 
 	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to move the clock"),
-				 errhint("Only a superuser moves the clock, and only in test mode.")));
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied to move the clock"),
+						errhint("Only a superuser moves the clock, and only in test mode.")));
 	if (!laras_test_mode || offset_shared == NULL)
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_NOT_TEST_MODE),
-				 errmsg("the clock does not move on this server"),
-				 errdetail("It was started without laras.test_mode."),
-				 errhint("Set laras.test_mode = on in a test server's configuration file and restart it.")));
+		ereport(
+			ERROR,
+			(errcode(LARAS_ERRCODE_NOT_TEST_MODE), errmsg("the clock does not move on this server"),
+			 errdetail("It was started without laras.test_mode."),
+			 errhint(
+				 "Set laras.test_mode = on in a test server's configuration file and restart it.")));
 
 	before = laras_clock();
 	after = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,

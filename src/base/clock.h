@@ -30,4 +30,4 @@ extern void laras_clock_init(void);
 extern void laras_clock_shmem_request(void);
 extern void laras_clock_shmem_startup(void);
 
-#endif							/* LARAS_BASE_CLOCK_H */
+#endif /* LARAS_BASE_CLOCK_H */

@@ -57,10 +57,9 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "utils/acl.h"
-#define pg_database_ownercheck(object, role) \
-	object_ownercheck(DatabaseRelationId, (object), (role))
+#define pg_database_ownercheck(object, role) object_ownercheck(DatabaseRelationId, (object), (role))
 #define pg_extension_ownercheck(object, role) \
 	object_ownercheck(ExtensionRelationId, (object), (role))
 #endif
 
-#endif							/* LARAS_BASE_COMPAT_H */
+#endif /* LARAS_BASE_COMPAT_H */

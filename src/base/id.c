@@ -40,45 +40,41 @@
 
 #include "base/errors.h"
 #include "base/id.h"
-#include "worker/worker.h"
+#include "worker/worker.h" /* lint allows worker: whether the library is preloaded */
 
 PG_FUNCTION_INFO_V1(laras_new_id_sql);
 PG_FUNCTION_INFO_V1(laras_id_time_sql);
 
-#define COUNTER_BITS	12
-#define NODE_BITS		9
-#define COUNTER_MASK	((UINT64CONST(1) << COUNTER_BITS) - 1)
-#define MILLIS_MASK		((UINT64CONST(1) << 42) - 1)
+#define COUNTER_BITS 12
+#define NODE_BITS 9
+#define COUNTER_MASK ((UINT64CONST(1) << COUNTER_BITS) - 1)
+#define MILLIS_MASK ((UINT64CONST(1) << 42) - 1)
 
 /* how far ahead of use the high-water mark is written */
-#define RESERVE_MS		10000
+#define RESERVE_MS 10000
 
-#define FILE_NAME		"ids"
-#define FILE_MAGIC		"LARASIDS"
-#define FILE_BYTES		32
+#define FILE_NAME "ids"
+#define FILE_MAGIC "LARASIDS"
+#define FILE_BYTES 32
 
 typedef struct IdShared
 {
-	pg_atomic_uint64 state;		/* millisecond << 12 | counter, last given */
-	pg_atomic_uint64 ceiling;	/* milliseconds below this may be given */
-	uint64		key[2];
-	LWLock	   *lock;			/* held while the files are written */
+	pg_atomic_uint64 state;   /* millisecond << 12 | counter, last given */
+	pg_atomic_uint64 ceiling; /* milliseconds below this may be given */
+	uint64 key[2];
+	LWLock *lock; /* held while the files are written */
 } IdShared;
 
 static IdShared *shared = NULL;
-static int	node = 0;
+static int node = 0;
 
 void
 laras_id_init(void)
 {
-	DefineCustomIntVariable("laras.node",
-							"Number of this server among all that share ids.",
-							"Two servers whose data may ever meet need different numbers.",
-							&node,
-							0, 0, (1 << NODE_BITS) - 1,
-							laras_guc_context(PGC_POSTMASTER),
-							0,
-							NULL, NULL, NULL);
+	DefineCustomIntVariable("laras.node", "Number of this server among all that share ids.",
+							"Two servers whose data may ever meet need different numbers.", &node,
+							0, 0, (1 << NODE_BITS) - 1, laras_guc_context(PGC_POSTMASTER), 0, NULL,
+							NULL, NULL);
 }
 
 void
@@ -91,7 +87,7 @@ laras_id_shmem_request(void)
 void
 laras_id_shmem_startup(void)
 {
-	bool		found;
+	bool found;
 
 	shared = ShmemInitStruct("laras ids", sizeof(IdShared), &found);
 	if (found)
@@ -100,8 +96,7 @@ laras_id_shmem_startup(void)
 	pg_atomic_init_u64(&shared->ceiling, 0);
 	if (!pg_strong_random(shared->key, sizeof(shared->key)))
 		ereport(FATAL,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not draw random bytes for ids")));
+				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not draw random bytes for ids")));
 	shared->lock = &GetNamedLWLockTranche("laras_id")->lock;
 }
 
@@ -150,12 +145,12 @@ next_directory(const char **list, char dir[MAXPGPATH])
 static uint64
 read_mark(const char *dir)
 {
-	char		path[MAXPGPATH];
-	uint8		buf[FILE_BYTES];
-	uint64		mark;
-	uint64		complement;
-	int			fd;
-	ssize_t		n;
+	char path[MAXPGPATH];
+	uint8 buf[FILE_BYTES];
+	uint64 mark;
+	uint64 complement;
+	int fd;
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "%s/" FILE_NAME, dir);
 	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
@@ -175,13 +170,13 @@ read_mark(const char *dir)
 static bool
 write_mark(const char *dir, uint64 mark)
 {
-	char		path[MAXPGPATH];
-	char		temp[MAXPGPATH];
-	uint8		buf[FILE_BYTES] = {0};
-	uint64		be = pg_hton64(mark);
-	uint64		complement = pg_hton64(~mark);
-	int			fd;
-	bool		good;
+	char path[MAXPGPATH];
+	char temp[MAXPGPATH];
+	uint8 buf[FILE_BYTES] = {0};
+	uint64 be = pg_hton64(mark);
+	uint64 complement = pg_hton64(~mark);
+	int fd;
+	bool good;
 
 	memcpy(buf, FILE_MAGIC, 8);
 	memcpy(buf + 8, &be, 8);
@@ -189,12 +184,10 @@ write_mark(const char *dir, uint64 mark)
 	snprintf(path, sizeof(path), "%s/" FILE_NAME, dir);
 	snprintf(temp, sizeof(temp), "%s/" FILE_NAME ".new", dir);
 
-	fd = OpenTransientFilePerm(temp, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY,
-							   S_IRUSR | S_IWUSR);
+	fd = OpenTransientFilePerm(temp, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY, S_IRUSR | S_IWUSR);
 	if (fd < 0)
 		return false;
-	good = pg_pwrite(fd, buf, sizeof(buf), 0) == sizeof(buf) &&
-		pg_fsync(fd) == 0;
+	good = pg_pwrite(fd, buf, sizeof(buf), 0) == sizeof(buf) && pg_fsync(fd) == 0;
 	if (CloseTransientFile(fd) != 0)
 		good = false;
 	return good && durable_rename(temp, path, LOG) == 0;
@@ -211,11 +204,11 @@ raise_ceiling(uint64 wanted)
 {
 	const char *setting = GetConfigOption("laras.keyring_directory", true, false);
 	const char *list;
-	char		dir[MAXPGPATH];
-	int			directories = 0;
-	int			written = 0;
-	int			save_errno = 0;
-	uint64		mark;
+	char dir[MAXPGPATH];
+	int directories = 0;
+	int written = 0;
+	int save_errno = 0;
+	uint64 mark;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (pg_atomic_read_u64(&shared->ceiling) > wanted)
@@ -232,11 +225,10 @@ raise_ceiling(uint64 wanted)
 			mark = Max(mark, read_mark(dir));
 		if (mark > wanted)
 		{
-			uint64		old = pg_atomic_read_u64(&shared->state);
+			uint64 old = pg_atomic_read_u64(&shared->state);
 
 			while (old < (mark << COUNTER_BITS) &&
-				   !pg_atomic_compare_exchange_u64(&shared->state, &old,
-												   mark << COUNTER_BITS))
+				   !pg_atomic_compare_exchange_u64(&shared->state, &old, mark << COUNTER_BITS))
 				;
 		}
 	}
@@ -254,11 +246,13 @@ raise_ceiling(uint64 wanted)
 	{
 		LWLockRelease(shared->lock);
 		errno = save_errno;
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_ID_HIGH_WATER),
-				 errmsg("could not write the high-water mark of ids: %m"),
-				 errdetail("No directory of laras.keyring_directory takes the file \"%s\".", FILE_NAME),
-				 errhint("Without it a clock that steps back could repeat an id. Make a mirror writable for the server.")));
+		ereport(
+			ERROR,
+			(errcode(LARAS_ERRCODE_ID_HIGH_WATER),
+			 errmsg("could not write the high-water mark of ids: %m"),
+			 errdetail("No directory of laras.keyring_directory takes the file \"%s\".", FILE_NAME),
+			 errhint(
+				 "Without it a clock that steps back could repeat an id. Make a mirror writable for the server.")));
 	}
 	pg_atomic_write_u64(&shared->ceiling, mark);
 	LWLockRelease(shared->lock);
@@ -267,23 +261,34 @@ raise_ceiling(uint64 wanted)
 /* ----------------------------------------------------------- bijection */
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-#define SIPROUND \
-	do { \
-		v0 += v1; v1 = ROTL(v1, 13); v1 ^= v0; v0 = ROTL(v0, 32); \
-		v2 += v3; v3 = ROTL(v3, 16); v3 ^= v2; \
-		v0 += v3; v3 = ROTL(v3, 21); v3 ^= v0; \
-		v2 += v1; v1 = ROTL(v1, 17); v1 ^= v2; v2 = ROTL(v2, 32); \
+#define SIPROUND           \
+	do                     \
+	{                      \
+		v0 += v1;          \
+		v1 = ROTL(v1, 13); \
+		v1 ^= v0;          \
+		v0 = ROTL(v0, 32); \
+		v2 += v3;          \
+		v3 = ROTL(v3, 16); \
+		v3 ^= v2;          \
+		v0 += v3;          \
+		v3 = ROTL(v3, 21); \
+		v3 ^= v0;          \
+		v2 += v1;          \
+		v1 = ROTL(v1, 17); \
+		v1 ^= v2;          \
+		v2 = ROTL(v2, 32); \
 	} while (0)
 
 /* SipHash-2-4 of one eight-byte word */
 static uint64
 siphash_word(uint64 m)
 {
-	uint64		v0 = shared->key[0] ^ UINT64CONST(0x736f6d6570736575);
-	uint64		v1 = shared->key[1] ^ UINT64CONST(0x646f72616e646f6d);
-	uint64		v2 = shared->key[0] ^ UINT64CONST(0x6c7967656e657261);
-	uint64		v3 = shared->key[1] ^ UINT64CONST(0x7465646279746573);
-	uint64		last = UINT64CONST(8) << 56;
+	uint64 v0 = shared->key[0] ^ UINT64CONST(0x736f6d6570736575);
+	uint64 v1 = shared->key[1] ^ UINT64CONST(0x646f72616e646f6d);
+	uint64 v2 = shared->key[0] ^ UINT64CONST(0x6c7967656e657261);
+	uint64 v3 = shared->key[1] ^ UINT64CONST(0x7465646279746573);
+	uint64 last = UINT64CONST(8) << 56;
 
 	v3 ^= m;
 	SIPROUND;
@@ -305,12 +310,12 @@ siphash_word(uint64 m)
 static uint64
 permute(uint64 millis, uint64 counter)
 {
-	uint64		left = counter >> 6;
-	uint64		right = counter & 63;
+	uint64 left = counter >> 6;
+	uint64 right = counter & 63;
 
 	for (uint64 round = 0; round < 4; round++)
 	{
-		uint64		next = left ^ (siphash_word(millis | round << 42 | right << 48) & 63);
+		uint64 next = left ^ (siphash_word(millis | round << 42 | right << 48) & 63);
 
 		left = right;
 		right = next;
@@ -323,9 +328,9 @@ permute(uint64 millis, uint64 counter)
 int64
 laras_new_id(void)
 {
-	uint64		old;
-	uint64		state;
-	uint64		millis;
+	uint64 old;
+	uint64 state;
+	uint64 millis;
 
 	if (shared == NULL)
 		laras_require_preload();
@@ -333,7 +338,7 @@ laras_new_id(void)
 
 	for (;;)
 	{
-		uint64		floor = real_millis() << COUNTER_BITS;
+		uint64 floor = real_millis() << COUNTER_BITS;
 
 		old = pg_atomic_read_u64(&shared->state);
 		state = Max(old + 1, floor);
@@ -354,10 +359,9 @@ laras_new_id(void)
 TimestampTz
 laras_id_time(int64 id)
 {
-	int64		millis = (int64) ((uint64) id >> (NODE_BITS + COUNTER_BITS));
+	int64 millis = (int64) ((uint64) id >> (NODE_BITS + COUNTER_BITS));
 
-	return millis * 1000 -
-		(TimestampTz) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	return millis * 1000 - (TimestampTz) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
 /* laras.new_id() */
@@ -371,11 +375,10 @@ laras_new_id_sql(PG_FUNCTION_ARGS)
 Datum
 laras_id_time_sql(PG_FUNCTION_ARGS)
 {
-	int64		id = PG_GETARG_INT64(0);
+	int64 id = PG_GETARG_INT64(0);
 
 	if (id <= 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("an id is greater than zero")));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an id is greater than zero")));
 	PG_RETURN_TIMESTAMPTZ(laras_id_time(id));
 }

@@ -25,4 +25,4 @@ extern void laras_id_init(void);
 extern void laras_id_shmem_request(void);
 extern void laras_id_shmem_startup(void);
 
-#endif							/* LARAS_BASE_ID_H */
+#endif /* LARAS_BASE_ID_H */

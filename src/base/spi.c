@@ -26,19 +26,18 @@
 Oid
 laras_sealed_type(void)
 {
-	Oid			schema = get_namespace_oid("laras", true);
+	Oid schema = get_namespace_oid("laras", true);
 
 	if (!OidIsValid(schema))
 		return InvalidOid;
-	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-						   CStringGetDatum("sealed"),
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("sealed"),
 						   ObjectIdGetDatum(schema));
 }
 
 void
 laras_spi_open(void)
 {
-	int			rc = SPI_connect();
+	int rc = SPI_connect();
 
 	if (rc != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed: %s", SPI_result_code_string(rc));
@@ -47,7 +46,7 @@ laras_spi_open(void)
 void
 laras_spi_close(void)
 {
-	int			rc = SPI_finish();
+	int rc = SPI_finish();
 
 	if (rc != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed: %s", SPI_result_code_string(rc));
@@ -57,8 +56,8 @@ laras_spi_close(void)
 static void
 prepare(LarasPlan *plan)
 {
-	Oid			argtypes[LARAS_SPI_MAX_ARGS];
-	Oid			sealed = InvalidOid;
+	Oid argtypes[LARAS_SPI_MAX_ARGS];
+	Oid sealed = InvalidOid;
 
 	Assert(plan->nargs <= LARAS_SPI_MAX_ARGS);
 
@@ -71,9 +70,8 @@ prepare(LarasPlan *plan)
 			sealed = laras_sealed_type();
 		argtypes[i] = argtypes[i] == LARAS_SEALED ? sealed : get_array_type(sealed);
 		if (!OidIsValid(argtypes[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("type laras.sealed does not exist")));
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+							errmsg("type laras.sealed does not exist")));
 	}
 
 	if (plan->plan != NULL && plan->sealed == sealed)
@@ -86,8 +84,8 @@ prepare(LarasPlan *plan)
 
 	plan->plan = SPI_prepare(plan->sql, plan->nargs, argtypes);
 	if (plan->plan == NULL)
-		elog(ERROR, "could not prepare plan \"%s\": %s",
-			 plan->name, SPI_result_code_string(SPI_result));
+		elog(ERROR, "could not prepare plan \"%s\": %s", plan->name,
+			 SPI_result_code_string(SPI_result));
 	if (SPI_keepplan(plan->plan) != 0)
 		elog(ERROR, "could not keep plan \"%s\"", plan->name);
 	plan->sealed = sealed;
@@ -96,13 +94,12 @@ prepare(LarasPlan *plan)
 static uint64
 execute(LarasPlan *plan, const Datum *values, const char *nulls, bool read_only)
 {
-	int			rc;
+	int rc;
 
 	prepare(plan);
 	rc = SPI_execute_plan(plan->plan, (Datum *) values, nulls, read_only, 0);
 	if (rc < 0)
-		elog(ERROR, "could not run plan \"%s\": %s",
-			 plan->name, SPI_result_code_string(rc));
+		elog(ERROR, "could not run plan \"%s\": %s", plan->name, SPI_result_code_string(rc));
 	return SPI_processed;
 }
 
@@ -121,26 +118,24 @@ laras_spi_read(LarasPlan *plan, const Datum *values, const char *nulls)
 void
 laras_spi_run_one(LarasPlan *plan, const Datum *values, const char *nulls)
 {
-	uint64		n = execute(plan, values, nulls, false);
+	uint64 n = execute(plan, values, nulls, false);
 
 	if (n != 1)
-		elog(ERROR, "plan \"%s\" processed " UINT64_FORMAT " rows instead of one",
-			 plan->name, n);
+		elog(ERROR, "plan \"%s\" processed " UINT64_FORMAT " rows instead of one", plan->name, n);
 }
 
 Datum
 laras_spi_value(uint64 row, int col, bool *isnull)
 {
 	Assert(SPI_tuptable != NULL && row < SPI_tuptable->numvals);
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col,
-						 isnull);
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, isnull);
 }
 
 static Datum
 not_null(uint64 row, int col)
 {
-	bool		isnull;
-	Datum		value = laras_spi_value(row, col, &isnull);
+	bool isnull;
+	Datum value = laras_spi_value(row, col, &isnull);
 
 	if (isnull)
 		elog(ERROR, "unexpected null in column %d", col);
@@ -168,22 +163,21 @@ laras_spi_bool(uint64 row, int col)
 char *
 laras_spi_cstring(uint64 row, int col)
 {
-	char	   *value = SPI_getvalue(SPI_tuptable->vals[row],
-									 SPI_tuptable->tupdesc, col);
-	char	   *copy;
+	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col);
+	char *copy;
 
 	if (value == NULL)
 		return NULL;
 	copy = SPI_palloc(strlen(value) + 1);
-	strcpy(copy, value);
+	memcpy(copy, value, strlen(value) + 1);
 	return copy;
 }
 
 struct varlena *
 laras_spi_varlena(uint64 row, int col)
 {
-	bool		isnull;
-	Datum		value = laras_spi_value(row, col, &isnull);
+	bool isnull;
+	Datum value = laras_spi_value(row, col, &isnull);
 	struct varlena *plain;
 	struct varlena *copy;
 
@@ -202,9 +196,8 @@ laras_run_as_owner(LarasRunAs *saved)
 	SetUserIdAndSecContext(get_role_oid("laras_owner", false),
 						   saved->context | SECURITY_LOCAL_USERID_CHANGE);
 	saved->guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 void

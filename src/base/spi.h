@@ -24,26 +24,24 @@
 #define LARAS_SPI_MAX_ARGS 32
 
 /* Stand-ins for laras.sealed and laras.sealed[], whose oids no header knows. */
-#define LARAS_SEALED		((Oid) 1)
-#define LARAS_SEALED_ARRAY	((Oid) 2)
+#define LARAS_SEALED ((Oid) 1)
+#define LARAS_SEALED_ARRAY ((Oid) 2)
 
 typedef struct LarasPlan
 {
-	const char *name;			/* for error contexts */
-	const char *sql;			/* a constant; never built from input */
-	int			nargs;
-	Oid			argtypes[LARAS_SPI_MAX_ARGS];
-	SPIPlanPtr	plan;			/* NULL until first used */
-	Oid			sealed;			/* oid of laras.sealed at preparation */
+	const char *name; /* for error contexts */
+	const char *sql;  /* a constant; never built from input */
+	int nargs;
+	Oid argtypes[LARAS_SPI_MAX_ARGS];
+	SPIPlanPtr plan; /* NULL until first used */
+	Oid sealed;      /* oid of laras.sealed at preparation */
 } LarasPlan;
 
 /* Declares a static plan: variable, query, parameter types. */
-#define LARAS_PLAN(var, query, ...) \
-	static LarasPlan var = { \
-		#var, query, \
-		sizeof((const Oid[]) {__VA_ARGS__}) / sizeof(Oid), \
-		{__VA_ARGS__}, NULL, InvalidOid \
-	}
+#define LARAS_PLAN(var, query, ...)                                             \
+	static LarasPlan var = {                                                    \
+		#var,          query, sizeof((const Oid[]){__VA_ARGS__}) / sizeof(Oid), \
+		{__VA_ARGS__}, NULL,  InvalidOid}
 
 /* SPI_connect and SPI_finish, raising where these return a code. */
 extern void laras_spi_open(void);
@@ -55,14 +53,11 @@ extern void laras_spi_close(void);
  * for each argument.  laras_spi_read is for statements that change nothing:
  * it uses the active snapshot and takes no command id.
  */
-extern uint64 laras_spi_run(LarasPlan *plan, const Datum *values,
-							const char *nulls);
-extern uint64 laras_spi_read(LarasPlan *plan, const Datum *values,
-							 const char *nulls);
+extern uint64 laras_spi_run(LarasPlan *plan, const Datum *values, const char *nulls);
+extern uint64 laras_spi_read(LarasPlan *plan, const Datum *values, const char *nulls);
 
 /* Like laras_spi_run, but an error unless exactly one row was processed. */
-extern void laras_spi_run_one(LarasPlan *plan, const Datum *values,
-							  const char *nulls);
+extern void laras_spi_run_one(LarasPlan *plan, const Datum *values, const char *nulls);
 
 /* A value of the last result; row from 0, column from 1. */
 extern Datum laras_spi_value(uint64 row, int col, bool *isnull);
@@ -86,15 +81,15 @@ extern struct varlena *laras_spi_varlena(uint64 row, int col);
  */
 typedef struct LarasRunAs
 {
-	Oid			userid;
-	int			context;
-	int			guc_level;
+	Oid userid;
+	int context;
+	int guc_level;
 } LarasRunAs;
 
-extern void laras_run_as_owner(LarasRunAs *saved);	/* also pins search_path */
+extern void laras_run_as_owner(LarasRunAs *saved); /* also pins search_path */
 extern void laras_run_as_end(const LarasRunAs *saved);
 
 /* Oid of laras.sealed; InvalidOid where the extension is not installed. */
 extern Oid laras_sealed_type(void);
 
-#endif							/* LARAS_BASE_SPI_H */
+#endif /* LARAS_BASE_SPI_H */

@@ -58,7 +58,7 @@ static LocalTransactionId held_lxid = InvalidLocalTransactionId;
 static LocalTransactionId set_lxid = InvalidLocalTransactionId;
 static bool set_all = false;
 static int64 *set_ids = NULL;
-static int	set_count = 0;
+static int set_count = 0;
 
 /* ------------------------------------------------------------- settings */
 
@@ -68,7 +68,7 @@ setter_is_trusted(GucSource source)
 	if (binding || InitializingParallelWorker)
 		return true;
 	if (source == PGC_S_DEFAULT)
-		return true;			/* the boot value, at definition */
+		return true; /* the boot value, at definition */
 	GUC_check_errcode(LARAS_ERRCODE_BINDING_FORGED);
 	GUC_check_errmsg("a workspace is bound by laras itself only");
 	GUC_check_errhint("Call laras.enter with a session token or an API key.");
@@ -78,7 +78,7 @@ setter_is_trusted(GucSource source)
 static bool
 check_workspace(char **newval, void **extra, GucSource source)
 {
-	int64	   *id;
+	int64 *id;
 
 	if (!setter_is_trusted(source))
 		return false;
@@ -88,7 +88,7 @@ check_workspace(char **newval, void **extra, GucSource source)
 	*id = 0;
 	if (**newval != '\0')
 	{
-		char	   *end;
+		char *end;
 
 		errno = 0;
 		*id = strtoi64(*newval, &end, 10);
@@ -139,40 +139,32 @@ assign_principal(const char *newval, void *extra)
 void
 laras_binding_init(void)
 {
-	const int	flags = GUC_NO_RESET_ALL | GUC_SUPERUSER_ONLY |
-		GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL;
+	const int flags = GUC_NO_RESET_ALL | GUC_SUPERUSER_ONLY | GUC_DISALLOW_IN_FILE |
+					  GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL;
 
-	DefineCustomStringVariable("laras.workspace",
-							   "The workspace this transaction is bound to.",
-							   "Set by laras itself; see laras.enter.",
-							   &workspace_setting,
-							   "",
-							   PGC_SUSET, flags,
-							   check_workspace, assign_workspace, NULL);
-	DefineCustomStringVariable("laras.principal",
-							   "Who acts in this transaction.",
-							   "Set by laras itself; see laras.enter.",
-							   &principal_setting,
-							   "",
-							   PGC_SUSET, flags,
-							   check_principal, assign_principal, NULL);
+	DefineCustomStringVariable("laras.principal", "Who acts in this transaction.",
+							   "Set by laras itself; see laras.enter.", &principal_setting, "",
+							   PGC_SUSET, flags, check_principal, assign_principal, NULL);
+	DefineCustomStringVariable("laras.workspace", "The workspace this transaction is bound to.",
+							   "Set by laras itself; see laras.enter.", &workspace_setting, "",
+							   PGC_SUSET, flags, check_workspace, assign_workspace, NULL);
 }
 
 /* The only place that opens the check hooks. */
 static void
 bind_settings(int64 workspace_id, const LarasPrincipal *p, GucAction action)
 {
-	char		id[32];
-	char	   *who = laras_principal_text(p);
+	char id[32];
+	char *who = laras_principal_text(p);
 
 	snprintf(id, sizeof(id), INT64_FORMAT, workspace_id);
 	binding = true;
 	PG_TRY();
 	{
-		(void) set_config_option("laras.workspace", id, PGC_SUSET,
-								 PGC_S_SESSION, action, true, ERROR, false);
-		(void) set_config_option("laras.principal", who, PGC_SUSET,
-								 PGC_S_SESSION, action, true, ERROR, false);
+		(void) set_config_option("laras.workspace", id, PGC_SUSET, PGC_S_SESSION, action, true,
+								 ERROR, false);
+		(void) set_config_option("laras.principal", who, PGC_SUSET, PGC_S_SESSION, action, true,
+								 ERROR, false);
 	}
 	PG_FINALLY();
 	{
@@ -185,8 +177,7 @@ bind_settings(int64 workspace_id, const LarasPrincipal *p, GucAction action)
 static bool
 same_principal(const LarasPrincipal *a, const LarasPrincipal *b)
 {
-	return a->kind == b->kind && a->id == b->id && a->role == b->role &&
-		a->scopes == b->scopes;
+	return a->kind == b->kind && a->id == b->id && a->role == b->role && a->scopes == b->scopes;
 }
 
 /* -------------------------------------------------------------- binding */
@@ -209,21 +200,21 @@ laras_bind(int64 workspace_id, const LarasPrincipal *p)
 	if (workspace_id <= 0 || p->kind == LARAS_PRINCIPAL_NONE)
 		elog(ERROR, "a binding needs a workspace and a principal");
 	if (IsInParallelMode() || IsParallelWorker())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("cannot bind a workspace during a parallel operation")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+						errmsg("cannot bind a workspace during a parallel operation")));
 	if (held_lxid == LARAS_MY_LXID)
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_HELD_CURSOR),
-				 errmsg("cannot bind a workspace after DECLARE ... WITH HOLD"),
-				 errdetail("The cursor would be filled at commit and read by whoever uses the connection next.")));
+		ereport(
+			ERROR,
+			(errcode(LARAS_ERRCODE_HELD_CURSOR),
+			 errmsg("cannot bind a workspace after DECLARE ... WITH HOLD"),
+			 errdetail(
+				 "The cursor would be filled at commit and read by whoever uses the connection next.")));
 	if ((bound_workspace != 0 &&
 		 (bound_workspace != workspace_id || !same_principal(&bound_principal, p))) ||
 		(first_lxid == LARAS_MY_LXID && first_workspace != workspace_id))
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_BOUND_ELSEWHERE),
-				 errmsg("this transaction is bound to another workspace or principal"),
-				 errhint("Enter each workspace in a transaction of its own.")));
+		ereport(ERROR, (errcode(LARAS_ERRCODE_BOUND_ELSEWHERE),
+						errmsg("this transaction is bound to another workspace or principal"),
+						errhint("Enter each workspace in a transaction of its own.")));
 	if (bound_workspace == workspace_id)
 		return;
 
@@ -235,7 +226,7 @@ laras_bind(int64 workspace_id, const LarasPrincipal *p)
 int
 laras_bind_scope_begin(int64 workspace_id, const LarasPrincipal *p)
 {
-	int			level = NewGUCNestLevel();
+	int level = NewGUCNestLevel();
 
 	bind_settings(workspace_id, p, GUC_ACTION_SAVE);
 	return level;
@@ -251,10 +242,10 @@ void
 laras_require_workspace(void)
 {
 	if (bound_workspace == 0)
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_NOT_BOUND),
-				 errmsg("no workspace is bound in this transaction"),
-				 errhint("Call laras.enter in this transaction first, as a statement of its own.")));
+		ereport(
+			ERROR,
+			(errcode(LARAS_ERRCODE_NOT_BOUND), errmsg("no workspace is bound in this transaction"),
+			 errhint("Call laras.enter in this transaction first, as a statement of its own.")));
 }
 
 /* Remembered by the utility hook; see laras_bind. */
@@ -269,8 +260,8 @@ laras_binding_saw_hold(void)
 static int
 compare_ids(const void *a, const void *b)
 {
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
 
 	return x < y ? -1 : x > y;
 }
@@ -280,8 +271,7 @@ laras_worker_bind(const int64 *ids, int n)
 {
 	set_all = false;
 	set_count = 0;
-	set_ids = MemoryContextAllocHuge(TopTransactionContext,
-									 sizeof(int64) * Max(n, 1));
+	set_ids = MemoryContextAllocHuge(TopTransactionContext, sizeof(int64) * Max(n, 1));
 	if (n > 0)
 		memcpy(set_ids, ids, sizeof(int64) * n);
 	qsort(set_ids, n, sizeof(int64), compare_ids);
@@ -307,15 +297,14 @@ laras_in_worker_set(int64 workspace_id)
 		return true;
 	if (set_count == 0)
 		return false;
-	return bsearch(&workspace_id, set_ids, set_count, sizeof(int64),
-				   compare_ids) != NULL;
+	return bsearch(&workspace_id, set_ids, set_count, sizeof(int64), compare_ids) != NULL;
 }
 
 bool
 laras_workspace_in_reach(int64 workspace_id)
 {
 	return workspace_id != 0 &&
-		(workspace_id == bound_workspace || laras_in_worker_set(workspace_id));
+		   (workspace_id == bound_workspace || laras_in_worker_set(workspace_id));
 }
 
 /* -------------------------------------------------------- SQL callables */
@@ -349,13 +338,12 @@ laras_in_worker_set_sql(PG_FUNCTION_ARGS)
 Datum
 laras_may(PG_FUNCTION_ARGS)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	uint32		scope = laras_scope_by_name(name, strlen(name));
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	uint32 scope = laras_scope_by_name(name, strlen(name));
 
 	if (scope == 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown scope"),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown scope"),
 				 errhint("Scopes are inbox, knowledge, crm, connect, erase, export and admin.")));
 	PG_RETURN_BOOL(bound_workspace != 0 && (bound_principal.scopes & scope) == scope);
 }

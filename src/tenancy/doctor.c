@@ -24,23 +24,23 @@ static const struct
 {
 	const char *room;
 	LarasDoctorCheck check;
-}			rooms[] = {
+} rooms[] = {
 	{"tenancy", laras_doctor_tenancy},
 };
 
 struct LarasDoctorSink
 {
 	Tuplestorestate *store;
-	TupleDesc	desc;
+	TupleDesc desc;
 };
 
 void
-laras_doctor_row(LarasDoctorSink *sink, const char *check, const char *state,
-				 const char *detail, const char *hint)
+laras_doctor_row(LarasDoctorSink *sink, const char *check, const char *state, const char *detail,
+				 const char *hint)
 {
 	const char *texts[4] = {check, state, detail, hint};
-	Datum		values[4];
-	bool		nulls[4];
+	Datum values[4];
+	bool nulls[4];
 
 	for (int i = 0; i < 4; i++)
 	{
@@ -68,7 +68,7 @@ examine(LarasDoctorSink *sink, const char *room, LarasDoctorCheck check)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
@@ -77,8 +77,7 @@ examine(LarasDoctorSink *sink, const char *room, LarasDoctorCheck check)
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 		laras_doctor_row(sink, room, "fail",
-						 psprintf("the check itself failed: %s", error->message),
-						 error->hint);
+						 psprintf("the check itself failed: %s", error->message), error->hint);
 	}
 	PG_END_TRY();
 }

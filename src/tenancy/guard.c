@@ -44,20 +44,16 @@ static bool allow_drop = false;
 
 /* relations the keeper truncates in the transaction with this id */
 static LocalTransactionId permitted_lxid = InvalidLocalTransactionId;
-static Oid	permitted[MAX_PERMITTED];
-static int	permitted_count = 0;
+static Oid permitted[MAX_PERMITTED];
+static int permitted_count = 0;
 
 void
 laras_guard_init(void)
 {
-	DefineCustomBoolVariable("laras.allow_drop",
-							 "Lets laras's tables be dropped and truncated while workspaces exist.",
-							 "For taking a server apart on purpose; set it in a session, never in a file.",
-							 &allow_drop,
-							 false,
-							 PGC_SUSET,
-							 GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE,
-							 NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"laras.allow_drop", "Lets laras's tables be dropped and truncated while workspaces exist.",
+		"For taking a server apart on purpose; set it in a session, never in a file.", &allow_drop,
+		false, PGC_SUSET, GUC_DISALLOW_IN_FILE | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 }
 
 void
@@ -88,8 +84,8 @@ is_permitted(Oid relid)
 static bool
 is_our_table(Oid relid)
 {
-	Oid			schema = get_namespace_oid("laras", true);
-	char		kind;
+	Oid schema = get_namespace_oid("laras", true);
+	char kind;
 
 	if (!OidIsValid(schema) || get_rel_namespace(relid) != schema)
 		return false;
@@ -104,17 +100,18 @@ refuse_while_workspaces_exist(const char *what)
 {
 	if (allow_drop || !laras_workspaces_exist())
 		return;
-	ereport(ERROR,
-			(errcode(LARAS_ERRCODE_WORKSPACES_EXIST),
-			 errmsg("cannot %s while workspaces exist", what),
-			 errdetail("Customers' data and its keys would lose each other."),
-			 errhint("To take laras apart on purpose, erase its workspaces, or set laras.allow_drop = on in this session as a superuser.")));
+	ereport(
+		ERROR,
+		(errcode(LARAS_ERRCODE_WORKSPACES_EXIST), errmsg("cannot %s while workspaces exist", what),
+		 errdetail("Customers' data and its keys would lose each other."),
+		 errhint(
+			 "To take laras apart on purpose, erase its workspaces, or set laras.allow_drop = on in this session as a superuser.")));
 }
 
 /* A room's object_access hook, see worker.h. */
 void
-laras_guard_object_access(ObjectAccessType access, Oid class_id,
-						  Oid object_id, int sub_id, void *arg)
+laras_guard_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
+						  void *arg)
 {
 	if (access == OAT_DROP)
 	{
@@ -124,15 +121,12 @@ laras_guard_object_access(ObjectAccessType access, Oid class_id,
 		if (drop != NULL && (drop->dropflags & PERFORM_DELETION_INTERNAL) != 0)
 			return;
 		/* an update script of ours */
-		if (creating_extension &&
-			CurrentExtensionObject == get_extension_oid("laras", true))
+		if (creating_extension && CurrentExtensionObject == get_extension_oid("laras", true))
 			return;
 		if (class_id == RelationRelationId && is_our_table(object_id))
-			refuse_while_workspaces_exist(sub_id == 0 ?
-										  "drop a table of laras" :
-										  "drop a column of laras");
-		else if (class_id == ExtensionRelationId &&
-				 object_id == get_extension_oid("laras", true))
+			refuse_while_workspaces_exist(sub_id == 0 ? "drop a table of laras"
+													  : "drop a column of laras");
+		else if (class_id == ExtensionRelationId && object_id == get_extension_oid("laras", true))
 			refuse_while_workspaces_exist("drop the extension laras");
 	}
 	else if (access == OAT_TRUNCATE && class_id == RelationRelationId)
@@ -151,9 +145,8 @@ laras_refuse_truncate(PG_FUNCTION_ARGS)
 	TriggerData *data = (TriggerData *) fcinfo->context;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("laras.refuse_truncate is a BEFORE TRUNCATE trigger")));
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("laras.refuse_truncate is a BEFORE TRUNCATE trigger")));
 	if (!is_permitted(RelationGetRelid(data->tg_relation)))
 		refuse_while_workspaces_exist("truncate a table of laras");
 	return PointerGetDatum(NULL);
@@ -167,8 +160,7 @@ Datum
 laras_arm_guard(PG_FUNCTION_ARGS)
 {
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("laras.arm_guard is an event trigger")));
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("laras.arm_guard is an event trigger")));
 	return PointerGetDatum(NULL);
 }

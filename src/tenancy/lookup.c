@@ -37,7 +37,7 @@
 Oid
 laras_relation(const char *name)
 {
-	Oid			schema = get_namespace_oid("laras", true);
+	Oid schema = get_namespace_oid("laras", true);
 
 	if (!OidIsValid(schema) || !OidIsValid(get_extension_oid("laras", true)))
 		return InvalidOid;
@@ -47,27 +47,26 @@ laras_relation(const char *name)
 /* One open scan of a table of ours by one of its indexes. */
 typedef struct Probe
 {
-	Relation	rel;
-	Snapshot	snapshot;
+	Relation rel;
+	Snapshot snapshot;
 	SysScanDesc scan;
-	HeapTuple	tuple;
+	HeapTuple tuple;
 } Probe;
 
 static AttrNumber
 column(Relation rel, const char *name)
 {
-	AttrNumber	attnum = get_attnum(RelationGetRelid(rel), name);
+	AttrNumber attnum = get_attnum(RelationGetRelid(rel), name);
 
 	if (attnum == InvalidAttrNumber)
-		elog(ERROR, "column \"%s\" of \"%s\" is missing", name,
-			 RelationGetRelationName(rel));
+		elog(ERROR, "column \"%s\" of \"%s\" is missing", name, RelationGetRelationName(rel));
 	return attnum;
 }
 
 static bool
 probe_open(Probe *probe, const char *table)
 {
-	Oid			relid = laras_relation(table);
+	Oid relid = laras_relation(table);
 
 	if (!OidIsValid(relid))
 		return false;
@@ -80,12 +79,11 @@ probe_open(Probe *probe, const char *table)
 static void
 probe_begin(Probe *probe, const char *index, ScanKey keys, int nkeys)
 {
-	Oid			indexid = laras_relation(index);
+	Oid indexid = laras_relation(index);
 
 	if (!OidIsValid(indexid))
 		elog(ERROR, "index \"%s\" is missing", index);
-	probe->scan = systable_beginscan(probe->rel, indexid, true,
-									 probe->snapshot, nkeys, keys);
+	probe->scan = systable_beginscan(probe->rel, indexid, true, probe->snapshot, nkeys, keys);
 }
 
 static bool
@@ -107,15 +105,15 @@ probe_close(Probe *probe)
 static Datum
 probe_value(Probe *probe, const char *name, bool *isnull)
 {
-	return heap_getattr(probe->tuple, column(probe->rel, name),
-						RelationGetDescr(probe->rel), isnull);
+	return heap_getattr(probe->tuple, column(probe->rel, name), RelationGetDescr(probe->rel),
+						isnull);
 }
 
 static int64
 probe_int8(Probe *probe, const char *name)
 {
-	bool		isnull;
-	Datum		value = probe_value(probe, name, &isnull);
+	bool isnull;
+	Datum value = probe_value(probe, name, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
 }
@@ -123,8 +121,8 @@ probe_int8(Probe *probe, const char *name)
 static char *
 probe_text(Probe *probe, const char *name)
 {
-	bool		isnull;
-	Datum		value = probe_value(probe, name, &isnull);
+	bool isnull;
+	Datum value = probe_value(probe, name, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }
@@ -132,7 +130,7 @@ probe_text(Probe *probe, const char *name)
 static bool
 probe_text_is(Probe *probe, const char *name, const char *wanted)
 {
-	char	   *value = probe_text(probe, name);
+	char *value = probe_text(probe, name);
 
 	return value != NULL && strcmp(value, wanted) == 0;
 }
@@ -140,13 +138,12 @@ probe_text_is(Probe *probe, const char *name, const char *wanted)
 static uint32
 scopes_of_array(ArrayType *array)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
-	uint32		scopes = 0;
+	Datum *elements;
+	bool *nulls;
+	int n;
+	uint32 scopes = 0;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, &nulls, &n);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &n);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
 			scopes |= laras_scope_by_name(VARDATA_ANY(DatumGetPointer(elements[i])),
@@ -157,7 +154,7 @@ scopes_of_array(ArrayType *array)
 static bytea *
 bytes(const uint8 *p, size_t n)
 {
-	bytea	   *value = palloc(VARHDRSZ + n);
+	bytea *value = palloc(VARHDRSZ + n);
 
 	SET_VARSIZE(value, VARHDRSZ + n);
 	memcpy(VARDATA(value), p, n);
@@ -165,27 +162,25 @@ bytes(const uint8 *p, size_t n)
 }
 
 bool
-laras_find_token(LarasTokenKind kind, const uint8 hash[LARAS_HASH_BYTES],
-				 LarasTokenRow *row)
+laras_find_token(LarasTokenKind kind, const uint8 hash[LARAS_HASH_BYTES], LarasTokenRow *row)
 {
 	const char *table = kind == LARAS_TOKEN_SESSION ? "session" : "api_key";
-	const char *index = kind == LARAS_TOKEN_SESSION ?
-		"session_token_hash" : "api_key_token_hash";
-	Probe		probe;
+	const char *index = kind == LARAS_TOKEN_SESSION ? "session_token_hash" : "api_key_token_hash";
+	Probe probe;
 	ScanKeyData key;
-	bool		found;
+	bool found;
 
 	memset(row, 0, sizeof(*row));
 	if (!probe_open(&probe, table))
 		return false;
-	ScanKeyInit(&key, column(probe.rel, "token_hash"), BTEqualStrategyNumber,
-				F_BYTEAEQ, PointerGetDatum(bytes(hash, LARAS_HASH_BYTES)));
+	ScanKeyInit(&key, column(probe.rel, "token_hash"), BTEqualStrategyNumber, F_BYTEAEQ,
+				PointerGetDatum(bytes(hash, LARAS_HASH_BYTES)));
 	probe_begin(&probe, index, &key, 1);
 	found = probe_next(&probe);
 	if (found)
 	{
-		bool		isnull;
-		Datum		value;
+		bool isnull;
+		Datum value;
 
 		row->workspace_id = probe_int8(&probe, "workspace_id");
 		row->id = probe_int8(&probe, "id");
@@ -209,7 +204,7 @@ laras_find_token(LarasTokenKind kind, const uint8 hash[LARAS_HASH_BYTES],
 static void
 read_member(Probe *probe, LarasMemberRow *row)
 {
-	char	   *role = probe_text(probe, "role");
+	char *role = probe_text(probe, "role");
 
 	row->workspace_id = probe_int8(probe, "workspace_id");
 	row->id = probe_int8(probe, "id");
@@ -221,16 +216,16 @@ read_member(Probe *probe, LarasMemberRow *row)
 bool
 laras_find_member(int64 workspace_id, int64 member_id, LarasMemberRow *row)
 {
-	Probe		probe;
+	Probe probe;
 	ScanKeyData keys[2];
-	bool		found;
+	bool found;
 
 	if (!probe_open(&probe, "member"))
 		return false;
-	ScanKeyInit(&keys[0], column(probe.rel, "workspace_id"),
-				BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(workspace_id));
-	ScanKeyInit(&keys[1], column(probe.rel, "id"),
-				BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(member_id));
+	ScanKeyInit(&keys[0], column(probe.rel, "workspace_id"), BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(workspace_id));
+	ScanKeyInit(&keys[1], column(probe.rel, "id"), BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(member_id));
 	probe_begin(&probe, "member_pkey", keys, 2);
 	found = probe_next(&probe);
 	if (found)
@@ -253,16 +248,16 @@ by_workspace(const void *a, const void *b)
 int
 laras_find_logins(const uint8 login_hash[16], LarasMemberRow **rows)
 {
-	Probe		probe;
+	Probe probe;
 	ScanKeyData key;
-	int			n = 0;
-	int			room = 4;
+	int n = 0;
+	int room = 4;
 
 	*rows = palloc(room * sizeof(LarasMemberRow));
 	if (!probe_open(&probe, "member"))
 		return 0;
-	ScanKeyInit(&key, column(probe.rel, "login_hash"), BTEqualStrategyNumber,
-				F_BYTEAEQ, PointerGetDatum(bytes(login_hash, 16)));
+	ScanKeyInit(&key, column(probe.rel, "login_hash"), BTEqualStrategyNumber, F_BYTEAEQ,
+				PointerGetDatum(bytes(login_hash, 16)));
 	probe_begin(&probe, "member_login_hash", &key, 1);
 	while (probe_next(&probe))
 	{
@@ -283,14 +278,14 @@ laras_find_logins(const uint8 login_hash[16], LarasMemberRow **rows)
 bool
 laras_find_workspace(int64 workspace_id, LarasWorkspaceRow *row)
 {
-	Probe		probe;
+	Probe probe;
 	ScanKeyData key;
-	bool		found;
+	bool found;
 
 	if (!probe_open(&probe, "workspace"))
 		return false;
-	ScanKeyInit(&key, column(probe.rel, "workspace_id"), BTEqualStrategyNumber,
-				F_INT8EQ, Int64GetDatum(workspace_id));
+	ScanKeyInit(&key, column(probe.rel, "workspace_id"), BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum(workspace_id));
 	probe_begin(&probe, "workspace_pkey", &key, 1);
 	found = probe_next(&probe);
 	if (found)
@@ -310,9 +305,9 @@ laras_find_workspace(int64 workspace_id, LarasWorkspaceRow *row)
 bool
 laras_workspaces_exist(void)
 {
-	Probe		probe;
+	Probe probe;
 	TableScanDesc scan;
-	bool		found;
+	bool found;
 
 	if (!probe_open(&probe, "workspace"))
 		return false;
@@ -332,29 +327,26 @@ laras_workspace_slot(int64 workspace_id)
 {
 	typedef struct
 	{
-		int64		workspace_id;
-		uint32		slot;
+		int64 workspace_id;
+		uint32 slot;
 	} Entry;
 	static HTAB *cache = NULL;
-	Entry	   *entry;
+	Entry *entry;
 	LarasWorkspaceRow row;
 
 	if (cache == NULL)
 	{
-		HASHCTL		ctl = {0};
+		HASHCTL ctl = {0};
 
 		ctl.keysize = sizeof(int64);
 		ctl.entrysize = sizeof(Entry);
-		cache = hash_create("laras workspace slots", 64, &ctl,
-							HASH_ELEM | HASH_BLOBS);
+		cache = hash_create("laras workspace slots", 64, &ctl, HASH_ELEM | HASH_BLOBS);
 	}
 	entry = hash_search(cache, &workspace_id, HASH_FIND, NULL);
 	if (entry == NULL)
 	{
 		if (!laras_find_workspace(workspace_id, &row))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("workspace does not exist")));
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("workspace does not exist")));
 		entry = hash_search(cache, &workspace_id, HASH_ENTER, NULL);
 		entry->slot = row.slot;
 	}

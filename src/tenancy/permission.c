@@ -15,15 +15,12 @@
 
 static const struct
 {
-	uint32		scope;
+	uint32 scope;
 	const char *name;
-}			scopes[] = {
-	{LARAS_SCOPE_INBOX, "inbox"},
-	{LARAS_SCOPE_KNOWLEDGE, "knowledge"},
-	{LARAS_SCOPE_CRM, "crm"},
-	{LARAS_SCOPE_CONNECT, "connect"},
-	{LARAS_SCOPE_ERASE, "erase"},
-	{LARAS_SCOPE_EXPORT, "export"},
+} scopes[] = {
+	{LARAS_SCOPE_INBOX, "inbox"}, {LARAS_SCOPE_KNOWLEDGE, "knowledge"},
+	{LARAS_SCOPE_CRM, "crm"},     {LARAS_SCOPE_CONNECT, "connect"},
+	{LARAS_SCOPE_ERASE, "erase"}, {LARAS_SCOPE_EXPORT, "export"},
 	{LARAS_SCOPE_ADMIN, "admin"},
 };
 
@@ -37,12 +34,11 @@ static const struct
 {
 	LarasMemberRole role;
 	const char *name;
-	uint32		scopes;
-}			roles[] = {
+	uint32 scopes;
+} roles[] = {
 	{LARAS_ROLE_OWNER, "owner", LARAS_SCOPE_ALL},
 	{LARAS_ROLE_ADMIN, "admin", LARAS_SCOPE_ALL},
-	{LARAS_ROLE_AGENT, "agent",
-	LARAS_SCOPE_INBOX | LARAS_SCOPE_KNOWLEDGE | LARAS_SCOPE_CRM},
+	{LARAS_ROLE_AGENT, "agent", LARAS_SCOPE_INBOX | LARAS_SCOPE_KNOWLEDGE | LARAS_SCOPE_CRM},
 	{LARAS_ROLE_AUDITOR, "auditor", 0},
 };
 
@@ -100,15 +96,14 @@ laras_role_scopes(LarasMemberRole role)
 void
 laras_require_scope(uint32 scope)
 {
-	uint32		missing;
+	uint32 missing;
 
 	laras_require_workspace();
 	missing = scope & ~laras_principal()->scopes;
 	if (missing == 0)
 		return;
 	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied"),
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied"),
 			 errdetail("This needs the scope \"%s\", which the acting principal does not have.",
 					   laras_scope_name(missing & -missing))));
 }
@@ -121,14 +116,11 @@ laras_require_role(LarasMemberRole at_least)
 	laras_require_workspace();
 	if (p->kind == LARAS_PRINCIPAL_SERVICE || p->kind == LARAS_PRINCIPAL_WORKER)
 		return;
-	if (p->kind == LARAS_PRINCIPAL_MEMBER && p->role != LARAS_ROLE_NONE &&
-		p->role <= at_least)
+	if (p->kind == LARAS_PRINCIPAL_MEMBER && p->role != LARAS_ROLE_NONE && p->role <= at_least)
 		return;
 	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied"),
-			 errdetail("This needs a member with the role \"%s\".",
-					   laras_role_name(at_least))));
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied"),
+			 errdetail("This needs a member with the role \"%s\".", laras_role_name(at_least))));
 }
 
 /* ---------------------------------------------------- text of principals */
@@ -163,8 +155,7 @@ laras_principal_text(const LarasPrincipal *p)
 		return out.data;
 	appendStringInfoString(&out, laras_principal_kind_name(p->kind));
 	if (p->kind == LARAS_PRINCIPAL_MEMBER)
-		appendStringInfo(&out, ":" INT64_FORMAT ":%s", p->id,
-						 laras_role_name(p->role));
+		appendStringInfo(&out, ":" INT64_FORMAT ":%s", p->id, laras_role_name(p->role));
 	if (p->kind == LARAS_PRINCIPAL_KEY)
 	{
 		appendStringInfo(&out, ":" INT64_FORMAT ":", p->id);
@@ -183,7 +174,7 @@ laras_principal_text(const LarasPrincipal *p)
 static bool
 parse_id(const char **text, int64 *id)
 {
-	char	   *end;
+	char *end;
 
 	if (**text < '0' || **text > '9')
 		return false;
@@ -226,7 +217,7 @@ laras_principal_parse(const char *text, LarasPrincipal *p)
 		while (*text)
 		{
 			const char *end = strchrnul(text, ',');
-			uint32		scope = laras_scope_by_name(text, end - text);
+			uint32 scope = laras_scope_by_name(text, end - text);
 
 			if (scope == 0)
 				return false;

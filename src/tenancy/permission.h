@@ -24,4 +24,4 @@ extern uint32 laras_role_scopes(LarasMemberRole role);
  */
 extern bool laras_principal_parse(const char *text, LarasPrincipal *p);
 
-#endif							/* LARAS_TENANCY_PERMISSION_H */
+#endif /* LARAS_TENANCY_PERMISSION_H */

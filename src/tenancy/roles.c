@@ -33,44 +33,34 @@
 PG_FUNCTION_INFO_V1(laras_make_roles);
 
 const LarasRoleSpec laras_roles[] = {
-	{"laras_owner", false, false, -1, false,
-	"CREATE ROLE laras_owner NOLOGIN"},
-	{"laras_worker", true, false, 0, false,
-	"CREATE ROLE laras_worker LOGIN CONNECTION LIMIT 0"},
-	{"laras_intake", false, false, -1, false,
-	"CREATE ROLE laras_intake NOLOGIN"},
-	{"laras_service", true, false, -1, true,
-	"CREATE ROLE laras_service LOGIN"},
-	{"laras_app", true, false, -1, true,
-	"CREATE ROLE laras_app LOGIN"},
-	{"laras_drafter", false, false, -1, false,
-	"CREATE ROLE laras_drafter NOLOGIN"},
-	{"laras_relay", true, false, -1, true,
-	"CREATE ROLE laras_relay LOGIN"},
-	{"laras_dba", false, false, -1, false,
-	"CREATE ROLE laras_dba NOLOGIN", true},
-	{"laras_auditor", false, false, -1, false,
-	"CREATE ROLE laras_auditor NOLOGIN", true},
-	{"laras_backup", false, true, -1, false,
-	"CREATE ROLE laras_backup NOLOGIN BYPASSRLS", true},
+	{"laras_owner", false, false, -1, false, "CREATE ROLE laras_owner NOLOGIN"},
+	{"laras_worker", true, false, 0, false, "CREATE ROLE laras_worker LOGIN CONNECTION LIMIT 0"},
+	{"laras_intake", false, false, -1, false, "CREATE ROLE laras_intake NOLOGIN"},
+	{"laras_service", true, false, -1, true, "CREATE ROLE laras_service LOGIN"},
+	{"laras_app", true, false, -1, true, "CREATE ROLE laras_app LOGIN"},
+	{"laras_drafter", false, false, -1, false, "CREATE ROLE laras_drafter NOLOGIN"},
+	{"laras_relay", true, false, -1, true, "CREATE ROLE laras_relay LOGIN"},
+	{"laras_dba", false, false, -1, false, "CREATE ROLE laras_dba NOLOGIN", true},
+	{"laras_auditor", false, false, -1, false, "CREATE ROLE laras_auditor NOLOGIN", true},
+	{"laras_backup", false, true, -1, false, "CREATE ROLE laras_backup NOLOGIN BYPASSRLS", true},
 };
-const int	laras_roles_count = lengthof(laras_roles);
+const int laras_roles_count = lengthof(laras_roles);
 
 /*
  * What keeps tokens and customers' words, which arrive as bind parameters, out
  * of the server log.  One statement for each setting of each quiet role.
  */
-#define QUIET_SETTINGS(X) \
-	X("log_statement", "none") \
-	X("log_min_duration_statement", "-1") \
-	X("log_min_duration_sample", "-1") \
-	X("log_transaction_sample_rate", "0") \
-	X("log_parameter_max_length", "0") \
+#define QUIET_SETTINGS(X)                       \
+	X("log_statement", "none")                  \
+	X("log_min_duration_statement", "-1")       \
+	X("log_min_duration_sample", "-1")          \
+	X("log_transaction_sample_rate", "0")       \
+	X("log_parameter_max_length", "0")          \
 	X("log_parameter_max_length_on_error", "0") \
-	X("log_min_error_statement", "panic") \
-	X("debug_print_parse", "off") \
-	X("debug_print_rewritten", "off") \
-	X("debug_print_plan", "off") \
+	X("log_min_error_statement", "panic")       \
+	X("debug_print_parse", "off")               \
+	X("debug_print_rewritten", "off")           \
+	X("debug_print_plan", "off")                \
 	X("auto_explain.log_min_duration", "-1")
 
 const LarasQuietSetting laras_quiet_settings[] = {
@@ -78,27 +68,24 @@ const LarasQuietSetting laras_quiet_settings[] = {
 	QUIET_SETTINGS(QUIET_ROW)
 #undef QUIET_ROW
 };
-const int	laras_quiet_settings_count = lengthof(laras_quiet_settings);
+const int laras_quiet_settings_count = lengthof(laras_quiet_settings);
 
 static const char *const quiet_statements[] = {
-#define QUIET_STATEMENTS(name, value) \
-	"ALTER ROLE laras_relay SET " name " = '" value "'", \
-	"ALTER ROLE laras_service SET " name " = '" value "'", \
-	"ALTER ROLE laras_app SET " name " = '" value "'",
+#define QUIET_STATEMENTS(name, value)                          \
+	"ALTER ROLE laras_relay SET " name " = '" value "'",       \
+		"ALTER ROLE laras_service SET " name " = '" value "'", \
+		"ALTER ROLE laras_app SET " name " = '" value "'",
 	QUIET_SETTINGS(QUIET_STATEMENTS)
 #undef QUIET_STATEMENTS
 };
 
 /* The minor releases below which a known hole reaches us. */
-static const int minimum_minor[][2] = {
-	{15, 18}, {16, 14}, {17, 10}, {18, 4}
-};
+static const int minimum_minor[][2] = {{15, 18}, {16, 14}, {17, 10}, {18, 4}};
 
 bool
 laras_server_is_patched(void)
 {
-	int			version = pg_strtoint32(GetConfigOption("server_version_num",
-														false, false));
+	int version = pg_strtoint32(GetConfigOption("server_version_num", false, false));
 
 	for (int i = 0; i < lengthof(minimum_minor); i++)
 		if (version / 10000 == minimum_minor[i][0])
@@ -117,13 +104,14 @@ laras_is_reserved_role(const char *name)
 
 /* ------------------------------------------------------------- checking */
 
-LARAS_PLAN(foreign_membership,
-		   "SELECT r.rolname::text FROM pg_catalog.pg_auth_members m "
-		   "JOIN pg_catalog.pg_roles r ON r.oid = CASE WHEN m.roleid = $1 THEN m.member ELSE m.roleid END "
-		   "WHERE $1 IN (m.roleid, m.member) AND NOT r.rolname::text = ANY ($2) "
-		   "AND NOT (r.rolsuper AND m.roleid = $1) "
-		   "ORDER BY 1 LIMIT 1",
-		   OIDOID, TEXTARRAYOID);
+LARAS_PLAN(
+	foreign_membership,
+	"SELECT r.rolname::text FROM pg_catalog.pg_auth_members m "
+	"JOIN pg_catalog.pg_roles r ON r.oid = CASE WHEN m.roleid = $1 THEN m.member ELSE m.roleid END "
+	"WHERE $1 IN (m.roleid, m.member) AND NOT r.rolname::text = ANY ($2) "
+	"AND NOT (r.rolsuper AND m.roleid = $1) "
+	"ORDER BY 1 LIMIT 1",
+	OIDOID, TEXTARRAYOID);
 
 LARAS_PLAN(foreign_setting,
 		   "SELECT pg_catalog.split_part(c.entry, '=', 1) "
@@ -134,9 +122,9 @@ LARAS_PLAN(foreign_setting,
 		   OIDOID, TEXTARRAYOID);
 
 static ArrayType *
-text_array(const char *(*name_of) (int), int n)
+text_array(const char *(*name_of)(int), int n)
 {
-	Datum	   *names = palloc(n * sizeof(Datum));
+	Datum *names = palloc(n * sizeof(Datum));
 
 	for (int i = 0; i < n; i++)
 		names[i] = CStringGetTextDatum(name_of(i));
@@ -158,21 +146,19 @@ setting_name(int i)
 static bool
 attributes_match(const LarasRoleSpec *spec, Form_pg_authid role)
 {
-	return !role->rolsuper && role->rolinherit && !role->rolcreaterole &&
-		!role->rolcreatedb && !role->rolreplication &&
-		role->rolcanlogin == spec->login &&
-		role->rolbypassrls == spec->bypassrls &&
-		role->rolconnlimit == spec->connlimit;
+	return !role->rolsuper && role->rolinherit && !role->rolcreaterole && !role->rolcreatedb &&
+		   !role->rolreplication && role->rolcanlogin == spec->login &&
+		   role->rolbypassrls == spec->bypassrls && role->rolconnlimit == spec->connlimit;
 }
 
 const char *
 laras_role_problem(const LarasRoleSpec *spec, bool installed)
 {
-	HeapTuple	tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(spec->name));
+	HeapTuple tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(spec->name));
 	const char *problem = NULL;
-	Datum		args[2];
-	bool		isnull;
-	Oid			roleid;
+	Datum args[2];
+	bool isnull;
+	Oid roleid;
 
 	if (!HeapTupleIsValid(tuple))
 		return "it does not exist";
@@ -192,19 +178,16 @@ laras_role_problem(const LarasRoleSpec *spec, bool installed)
 	args[0] = ObjectIdGetDatum(roleid);
 	args[1] = PointerGetDatum(text_array(role_name, laras_roles_count));
 	laras_spi_open();
-	if (!(installed && spec->group) &&
-		laras_spi_read(&foreign_membership, args, NULL) > 0)
-		problem = psprintf("it shares a membership with role \"%s\"",
-						   laras_spi_cstring(0, 1));
+	if (!(installed && spec->group) && laras_spi_read(&foreign_membership, args, NULL) > 0)
+		problem = psprintf("it shares a membership with role \"%s\"", laras_spi_cstring(0, 1));
 	args[1] = PointerGetDatum(text_array(setting_name, laras_quiet_settings_count));
 	if (problem == NULL && laras_spi_read(&foreign_setting, args, NULL) > 0)
-		problem = psprintf("it carries the setting \"%s\"",
-						   laras_spi_cstring(0, 1));
+		problem = psprintf("it carries the setting \"%s\"", laras_spi_cstring(0, 1));
 	if (problem != NULL)
 	{
-		char	   *copy = SPI_palloc(strlen(problem) + 1);
+		char *copy = SPI_palloc(strlen(problem) + 1);
 
-		strcpy(copy, problem);
+		memcpy(copy, problem, strlen(problem) + 1);
 		problem = copy;
 	}
 	laras_spi_close();
@@ -237,21 +220,18 @@ Datum
 laras_make_roles(PG_FUNCTION_ARGS)
 {
 	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("only a superuser installs laras")));
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("only a superuser installs laras")));
 	if (!laras_server_is_patched())
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this release of PostgreSQL has known holes that reach laras"),
-				 errhint("Update to 15.18, 16.14, 17.10, 18.4 or later.")));
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("this release of PostgreSQL has known holes that reach laras"),
+						errhint("Update to 15.18, 16.14, 17.10, 18.4 or later.")));
 
 	laras_spi_open();
 	if (laras_spi_read(&schema_strangers, NULL, NULL) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_SCHEMA),
-				 errmsg("schema laras exists and is not empty, or belongs to somebody else"),
-				 errhint("Drop it, or install laras into another database.")));
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_SCHEMA),
+						errmsg("schema laras exists and is not empty, or belongs to somebody else"),
+						errhint("Drop it, or install laras into another database.")));
 
 	for (int i = 0; i < laras_roles_count; i++)
 	{
@@ -265,11 +245,13 @@ laras_make_roles(PG_FUNCTION_ARGS)
 		}
 		problem = laras_role_problem(spec, false);
 		if (problem != NULL)
-			ereport(ERROR,
-					(errcode(LARAS_ERRCODE_RESERVED_ROLE),
-					 errmsg("role \"%s\" exists, but not as laras makes it", spec->name),
-					 errdetail("It would be taken over with rights of its own: %s.", problem),
-					 errhint("Drop it, or undo that. A password or a member that you gave it for laras in another database can be given again after the installation.")));
+			ereport(
+				ERROR,
+				(errcode(LARAS_ERRCODE_RESERVED_ROLE),
+				 errmsg("role \"%s\" exists, but not as laras makes it", spec->name),
+				 errdetail("It would be taken over with rights of its own: %s.", problem),
+				 errhint(
+					 "Drop it, or undo that. A password or a member that you gave it for laras in another database can be given again after the installation.")));
 	}
 	for (int i = 0; i < lengthof(quiet_statements); i++)
 		run(quiet_statements[i]);
@@ -302,7 +284,7 @@ spec_is_reserved(const RoleSpec *role)
 static bool
 any_reserved(List *role_specs)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	foreach(lc, role_specs)
 		if (spec_is_reserved(lfirst_node(RoleSpec, lc)))
@@ -313,13 +295,13 @@ any_reserved(List *role_specs)
 static bool
 creates_reserved(CreateRoleStmt *stmt)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	if (laras_is_reserved_role(stmt->role))
 		return true;
 	foreach(lc, stmt->options)
 	{
-		DefElem    *option = lfirst_node(DefElem, lc);
+		DefElem *option = lfirst_node(DefElem, lc);
 
 		if ((strcmp(option->defname, "addroleto") == 0 ||
 			 strcmp(option->defname, "rolemembers") == 0 ||
@@ -333,7 +315,7 @@ creates_reserved(CreateRoleStmt *stmt)
 static bool
 grants_reserved(GrantRoleStmt *stmt)
 {
-	ListCell   *lc;
+	ListCell *lc;
 
 	foreach(lc, stmt->granted_roles)
 	{
@@ -353,7 +335,7 @@ grants_reserved(GrantRoleStmt *stmt)
 void
 laras_roles_before_utility(const LarasUtility *utility)
 {
-	bool		reserved = false;
+	bool reserved = false;
 
 	switch (nodeTag(utility->statement))
 	{
@@ -365,14 +347,14 @@ laras_roles_before_utility(const LarasUtility *utility)
 			/* ALTER GROUP ... ADD USER arrives here too */
 			if (!reserved)
 			{
-				ListCell   *lc;
+				ListCell *lc;
 
 				foreach(lc, ((AlterRoleStmt *) utility->statement)->options)
 				{
-					DefElem    *option = lfirst_node(DefElem, lc);
+					DefElem *option = lfirst_node(DefElem, lc);
 
-					if (strcmp(option->defname, "rolemembers") == 0 &&
-						option->arg != NULL && any_reserved((List *) option->arg))
+					if (strcmp(option->defname, "rolemembers") == 0 && option->arg != NULL &&
+						any_reserved((List *) option->arg))
 						reserved = true;
 				}
 			}
@@ -384,18 +366,17 @@ laras_roles_before_utility(const LarasUtility *utility)
 			reserved = any_reserved(((DropRoleStmt *) utility->statement)->roles);
 			break;
 		case T_GrantRoleStmt:
-			reserved = LARAS_CREATEROLE_TAKES_ALL &&
-				grants_reserved((GrantRoleStmt *) utility->statement);
+			reserved =
+				LARAS_CREATEROLE_TAKES_ALL && grants_reserved((GrantRoleStmt *) utility->statement);
 			break;
 		case T_RenameStmt:
-			{
-				RenameStmt *stmt = (RenameStmt *) utility->statement;
+		{
+			RenameStmt *stmt = (RenameStmt *) utility->statement;
 
-				reserved = stmt->renameType == OBJECT_ROLE &&
-					(laras_is_reserved_role(stmt->subname) ||
-					 laras_is_reserved_role(stmt->newname));
-				break;
-			}
+			reserved = stmt->renameType == OBJECT_ROLE && (laras_is_reserved_role(stmt->subname) ||
+														   laras_is_reserved_role(stmt->newname));
+			break;
+		}
 		default:
 			return;
 	}

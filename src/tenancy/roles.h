@@ -8,12 +8,12 @@
 typedef struct LarasRoleSpec
 {
 	const char *name;
-	bool		login;
-	bool		bypassrls;
-	int			connlimit;
-	bool		quiet;			/* carries the log settings */
+	bool login;
+	bool bypassrls;
+	int connlimit;
+	bool quiet; /* carries the log settings */
 	const char *create;
-	bool		group;			/* people are meant to become members */
+	bool group; /* people are meant to become members */
 } LarasRoleSpec;
 
 typedef struct LarasQuietSetting
@@ -37,4 +37,4 @@ extern const char *laras_role_problem(const LarasRoleSpec *spec, bool installed)
 /* False on a minor release below the first that closed the known holes. */
 extern bool laras_server_is_patched(void);
 
-#endif							/* LARAS_TENANCY_ROLES_H */
+#endif /* LARAS_TENANCY_ROLES_H */

@@ -10,7 +10,7 @@
 #include "base/errors.h"
 #include "tenancy/tenancy_private.h"
 
-int			laras_session_lifetime = 720;
+int laras_session_lifetime = 720;
 
 void
 laras_tenancy_init(void)
@@ -18,13 +18,8 @@ laras_tenancy_init(void)
 	laras_binding_init();
 	laras_guard_init();
 	laras_password_init();
-	DefineCustomIntVariable("laras.session_lifetime",
-							"How long a session lasts after its log-in.",
-							NULL,
-							&laras_session_lifetime,
-							720, 5, 43200,
-							PGC_SUSET,
-							GUC_UNIT_MIN,
+	DefineCustomIntVariable("laras.session_lifetime", "How long a session lasts after its log-in.",
+							NULL, &laras_session_lifetime, 720, 5, 43200, PGC_SUSET, GUC_UNIT_MIN,
 							NULL, NULL, NULL);
 }
 
@@ -41,7 +36,8 @@ refuse_hold(const DeclareCursorStmt *stmt)
 		ereport(ERROR,
 				(errcode(LARAS_ERRCODE_HELD_CURSOR),
 				 errmsg("cannot declare a cursor WITH HOLD while a workspace is bound"),
-				 errdetail("Its rows would outlive the transaction that was allowed to see them.")));
+				 errdetail(
+					 "Its rows would outlive the transaction that was allowed to see them.")));
 	laras_binding_saw_hold();
 }
 

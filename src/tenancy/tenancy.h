@@ -15,10 +15,10 @@
 typedef enum LarasPrincipalKind
 {
 	LARAS_PRINCIPAL_NONE = 0,
-	LARAS_PRINCIPAL_MEMBER,		/* a person, by session token or act_as */
-	LARAS_PRINCIPAL_KEY,		/* a program, by API key */
-	LARAS_PRINCIPAL_SERVICE,	/* the trusted application server */
-	LARAS_PRINCIPAL_WORKER		/* one of laras's own workers */
+	LARAS_PRINCIPAL_MEMBER,  /* a person, by session token or act_as */
+	LARAS_PRINCIPAL_KEY,     /* a program, by API key */
+	LARAS_PRINCIPAL_SERVICE, /* the trusted application server */
+	LARAS_PRINCIPAL_WORKER   /* one of laras's own workers */
 } LarasPrincipalKind;
 
 typedef enum LarasMemberRole
@@ -31,21 +31,21 @@ typedef enum LarasMemberRole
 } LarasMemberRole;
 
 /* What a principal may do; a member's come from the role, see permission.c. */
-#define LARAS_SCOPE_INBOX		(1u << 0)
-#define LARAS_SCOPE_KNOWLEDGE	(1u << 1)
-#define LARAS_SCOPE_CRM			(1u << 2)
-#define LARAS_SCOPE_CONNECT		(1u << 3)
-#define LARAS_SCOPE_ERASE		(1u << 4)
-#define LARAS_SCOPE_EXPORT		(1u << 5)
-#define LARAS_SCOPE_ADMIN		(1u << 6)
-#define LARAS_SCOPE_ALL			((1u << 7) - 1)
+#define LARAS_SCOPE_INBOX (1u << 0)
+#define LARAS_SCOPE_KNOWLEDGE (1u << 1)
+#define LARAS_SCOPE_CRM (1u << 2)
+#define LARAS_SCOPE_CONNECT (1u << 3)
+#define LARAS_SCOPE_ERASE (1u << 4)
+#define LARAS_SCOPE_EXPORT (1u << 5)
+#define LARAS_SCOPE_ADMIN (1u << 6)
+#define LARAS_SCOPE_ALL ((1u << 7) - 1)
 
 typedef struct LarasPrincipal
 {
 	LarasPrincipalKind kind;
-	int64		id;				/* of member or key; 0 for service, worker */
-	LarasMemberRole role;		/* of a member, else NONE */
-	uint32		scopes;
+	int64 id;             /* of member or key; 0 for service, worker */
+	LarasMemberRole role; /* of a member, else NONE */
+	uint32 scopes;
 } LarasPrincipal;
 
 /* The bound workspace, or 0.  Cheap: a static variable. */
@@ -83,7 +83,7 @@ extern bool laras_log_out(void);
  * workspaces in turn (create_workspace, a provider's callback).  End restores
  * what was bound before; an error needs no cleaning.
  */
-extern int	laras_bind_scope_begin(int64 workspace_id, const LarasPrincipal *p);
+extern int laras_bind_scope_begin(int64 workspace_id, const LarasPrincipal *p);
 extern void laras_bind_scope_end(int level);
 
 /* Raise LRT01 when unbound; 42501 when the principal lacks the scope or role. */
@@ -129,12 +129,11 @@ extern void laras_guard_permit_truncate(Oid relid);
 
 /* doctor(): a room adds its function to the list in doctor.c. */
 typedef struct LarasDoctorSink LarasDoctorSink;
-typedef void (*LarasDoctorCheck) (LarasDoctorSink *sink);
+typedef void (*LarasDoctorCheck)(LarasDoctorSink *sink);
 
 /* state: "ok", "warn" or "fail".  detail and hint may be NULL. */
-extern void laras_doctor_row(LarasDoctorSink *sink, const char *check,
-							 const char *state, const char *detail,
-							 const char *hint);
+extern void laras_doctor_row(LarasDoctorSink *sink, const char *check, const char *state,
+							 const char *detail, const char *hint);
 extern void laras_doctor_tenancy(LarasDoctorSink *sink);
 
 /* Counters since the start of the server, for metrics. */
@@ -147,7 +146,7 @@ extern void laras_tenancy_shmem_request(void);
 extern void laras_tenancy_shmem_startup(void);
 struct LarasUtility;
 extern void laras_tenancy_before_utility(const struct LarasUtility *utility);
-extern void laras_guard_object_access(ObjectAccessType access, Oid class_id,
-									  Oid object_id, int sub_id, void *arg);
+extern void laras_guard_object_access(ObjectAccessType access, Oid class_id, Oid object_id,
+									  int sub_id, void *arg);
 
-#endif							/* LARAS_TENANCY_H */
+#endif /* LARAS_TENANCY_H */

@@ -30,8 +30,8 @@
 PG_FUNCTION_INFO_V1(laras_enter);
 PG_FUNCTION_INFO_V1(laras_act_as);
 
-#define SESSION_MARK	"ls_"
-#define KEY_MARK		"lk_"
+#define SESSION_MARK "ls_"
+#define KEY_MARK "lk_"
 
 /* counters since the start of the server; NULL without preload */
 typedef struct TenancyShared
@@ -55,7 +55,7 @@ laras_tenancy_shmem_request(void)
 void
 laras_tenancy_shmem_startup(void)
 {
-	bool		found;
+	bool found;
 
 	shared = ShmemInitStruct("laras tenancy", sizeof(TenancyShared), &found);
 	if (!found)
@@ -90,10 +90,9 @@ laras_failed_logins(void)
 static void
 base64url(const uint8 *in, int n, char *out)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	uint32		bits = 0;
-	int			have = 0;
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint32 bits = 0;
+	int have = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -114,24 +113,20 @@ void
 laras_token_hash(const char *token, size_t n, uint8 hash[LARAS_HASH_BYTES])
 {
 	if (EVP_Digest(token, n, hash, NULL, EVP_sha256(), NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not hash a token")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not hash a token")));
 }
 
 /* The token's text (palloc'd) and its hash; prefix only for a key. */
 char *
-laras_token_new(LarasTokenKind kind, const char *prefix,
-				uint8 hash[LARAS_HASH_BYTES])
+laras_token_new(LarasTokenKind kind, const char *prefix, uint8 hash[LARAS_HASH_BYTES])
 {
-	uint8		secret[LARAS_TOKEN_BYTES];
-	char		text[LARAS_TOKEN_BYTES * 4 / 3 + 2];
-	char	   *token;
+	uint8 secret[LARAS_TOKEN_BYTES];
+	char text[LARAS_TOKEN_BYTES * 4 / 3 + 2];
+	char *token;
 
 	if (!pg_strong_random(secret, sizeof(secret)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not draw random bytes for a token")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("could not draw random bytes for a token")));
 	base64url(secret, sizeof(secret), text);
 	if (kind == LARAS_TOKEN_SESSION)
 		token = psprintf(SESSION_MARK "%s", text);
@@ -149,19 +144,17 @@ laras_token_new(LarasTokenKind kind, const char *prefix,
  * entered again in it.
  */
 static bool
-token_principal(const char *token, size_t n, int64 *workspace_id,
-				LarasPrincipal *p, int64 *session)
+token_principal(const char *token, size_t n, int64 *workspace_id, LarasPrincipal *p, int64 *session)
 {
-	LarasTokenKind kind = n >= 3 && memcmp(token, KEY_MARK, 3) == 0 ?
-		LARAS_TOKEN_KEY : LARAS_TOKEN_SESSION;
-	uint8		hash[LARAS_HASH_BYTES];
+	LarasTokenKind kind =
+		n >= 3 && memcmp(token, KEY_MARK, 3) == 0 ? LARAS_TOKEN_KEY : LARAS_TOKEN_SESSION;
+	uint8 hash[LARAS_HASH_BYTES];
 	LarasTokenRow row;
 	LarasWorkspaceRow workspace;
 	LarasMemberRow member;
 
 	laras_token_hash(token, n, hash);
-	if (!laras_find_token(kind, hash, &row) || row.revoked ||
-		row.expires_at <= laras_clock())
+	if (!laras_find_token(kind, hash, &row) || row.revoked || row.expires_at <= laras_clock())
 		return false;
 	if (!laras_find_workspace(row.workspace_id, &workspace) || !workspace.active)
 		return false;
@@ -176,8 +169,7 @@ token_principal(const char *token, size_t n, int64 *workspace_id,
 	}
 	else
 	{
-		if (!laras_find_member(row.workspace_id, row.member_id, &member) ||
-			!member.active)
+		if (!laras_find_member(row.workspace_id, row.member_id, &member) || !member.active)
 			return false;
 		p->kind = LARAS_PRINCIPAL_MEMBER;
 		p->id = member.id;
@@ -192,8 +184,8 @@ token_principal(const char *token, size_t n, int64 *workspace_id,
 bool
 laras_enter_token(const char *token, size_t n)
 {
-	int64		workspace_id;
-	int64		session;
+	int64 workspace_id;
+	int64 session;
 	LarasPrincipal p;
 
 	if (!token_principal(token, n, &workspace_id, &p, &session))
@@ -221,14 +213,11 @@ laras_entered_session(void)
 Datum
 laras_enter(PG_FUNCTION_ARGS)
 {
-	text	   *token = PG_GETARG_TEXT_PP(0);
+	text *token = PG_GETARG_TEXT_PP(0);
 
 	if (!laras_enter_token(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("the token is not valid"),
-				 errhidestmt(true),
-				 errhidecontext(true)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+						errmsg("the token is not valid"), errhidestmt(true), errhidecontext(true)));
 	PG_RETURN_INT64(laras_bound_workspace());
 }
 
@@ -242,24 +231,18 @@ laras_act_as(PG_FUNCTION_ARGS)
 	LarasPrincipal p = {LARAS_PRINCIPAL_SERVICE, 0, LARAS_ROLE_NONE, LARAS_SCOPE_ALL};
 	LarasWorkspaceRow workspace;
 	LarasMemberRow member;
-	int64		workspace_id;
+	int64 workspace_id;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("workspace_id must not be null")));
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("workspace_id must not be null")));
 	workspace_id = PG_GETARG_INT64(0);
 	if (!laras_find_workspace(workspace_id, &workspace) || !workspace.active)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("workspace does not exist")));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("workspace does not exist")));
 	if (!PG_ARGISNULL(1))
 	{
-		if (!laras_find_member(workspace_id, PG_GETARG_INT64(1), &member) ||
-			!member.active)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("member does not exist")));
+		if (!laras_find_member(workspace_id, PG_GETARG_INT64(1), &member) || !member.active)
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("member does not exist")));
 		p.kind = LARAS_PRINCIPAL_MEMBER;
 		p.id = member.id;
 		p.role = member.role;

@@ -13,7 +13,7 @@
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/spi.h"
-#include "evidence/evidence.h"
+#include "evidence/evidence.h" /* lint allows evidence: each act here leaves it */
 #include "tenancy/tenancy_private.h"
 #include "vault/vault.h"
 
@@ -28,17 +28,15 @@ LARAS_PLAN(insert_workspace,
 static void
 check_preset(const char *preset)
 {
-	size_t		n = strlen(preset);
-	bool		good = n > 0 && n <= MAX_PRESET_BYTES &&
-		preset[0] >= 'a' && preset[0] <= 'z';
+	size_t n = strlen(preset);
+	bool good = n > 0 && n <= MAX_PRESET_BYTES && preset[0] >= 'a' && preset[0] <= 'z';
 
 	for (size_t i = 0; good && i < n; i++)
 		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789_", preset[i]) == NULL)
 			good = false;
 	if (!good)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("not the name of a preset"),
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("not the name of a preset"),
 				 errhint("The preset that comes with laras is \"laras\".")));
 }
 
@@ -64,20 +62,19 @@ note_workspace(int64 workspace_id)
 Datum
 laras_create_workspace(PG_FUNCTION_ARGS)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *email = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *password = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	char	   *preset = text_to_cstring(PG_GETARG_TEXT_PP(3));
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *email = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *password = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	char *preset = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	LarasPrincipal service = {LARAS_PRINCIPAL_SERVICE, 0, LARAS_ROLE_NONE, LARAS_SCOPE_ALL};
-	int64		id;
-	uint32		slot;
-	int			level;
+	int64 id;
+	uint32 slot;
+	int level;
 
 	if (laras_bound_workspace() != 0)
-		ereport(ERROR,
-				(errcode(LARAS_ERRCODE_BOUND_ELSEWHERE),
-				 errmsg("this transaction is bound to another workspace or principal"),
-				 errhint("Make a workspace in a transaction that has not entered one.")));
+		ereport(ERROR, (errcode(LARAS_ERRCODE_BOUND_ELSEWHERE),
+						errmsg("this transaction is bound to another workspace or principal"),
+						errhint("Make a workspace in a transaction that has not entered one.")));
 	laras_name_check(name);
 	check_preset(preset);
 
@@ -87,10 +84,10 @@ laras_create_workspace(PG_FUNCTION_ARGS)
 	laras_key_owner_add(id, slot, "workspace", id);
 	laras_spi_open();
 	laras_spi_run_one(&insert_workspace,
-					  (Datum[]) {Int64GetDatum(id),
-						  Int64GetDatum(slot),
-						  PointerGetDatum(laras_seal_cstring(slot, slot, LARAS_FIELD_workspace_name, id, id, name)),
-						  CStringGetTextDatum(preset)},
+					  (Datum[]){Int64GetDatum(id), Int64GetDatum(slot),
+								PointerGetDatum(laras_seal_cstring(
+									slot, slot, LARAS_FIELD_workspace_name, id, id, name)),
+								CStringGetTextDatum(preset)},
 					  NULL);
 	laras_spi_close();
 	note_workspace(id);
