@@ -21,8 +21,8 @@
  */
 typedef struct LarasAllocator
 {
-	void	   *(*alloc) (void *context, size_t n);
-	void	   *context;
+	void *(*alloc)(void *context, size_t n);
+	void *context;
 } LarasAllocator;
 
 /* ------------------------------------------------------------- splitting */
@@ -30,8 +30,8 @@ typedef struct LarasAllocator
 /* the two kinds of account a piece can name; table route knows both */
 typedef enum LarasAccountRole
 {
-	LARAS_ACCOUNT_NUMBER,		/* the id that messages carry */
-	LARAS_ACCOUNT_BUSINESS		/* the account above it (a WABA) */
+	LARAS_ACCOUNT_NUMBER,  /* the id that messages carry */
+	LARAS_ACCOUNT_BUSINESS /* the account above it (a WABA) */
 } LarasAccountRole;
 
 /*
@@ -41,11 +41,11 @@ typedef enum LarasAccountRole
  */
 typedef struct LarasBodyPart
 {
-	LarasText	account;
+	LarasText account;
 	LarasAccountRole role;
-	LarasText	above;
-	json_t	   *document;		/* a body of its own; borrowed when whole */
-	bool		whole;			/* the piece is the body as received */
+	LarasText above;
+	json_t *document; /* a body of its own; borrowed when whole */
+	bool whole;       /* the piece is the body as received */
 } LarasBodyPart;
 
 /* a body may hold up to 1,000 updates (Meta); more accounts than this are refused */
@@ -55,17 +55,17 @@ typedef struct LarasBodyPart
 
 typedef enum LarasRecordKind
 {
-	LARAS_RECORD_MESSAGE,		/* a message of a person to the business */
-	LARAS_RECORD_STATUS,		/* what became of a message of ours */
-	LARAS_RECORD_OTHER,			/* understood as an event, not parsed yet */
-	LARAS_RECORD_FAULT			/* an element that cannot be read */
+	LARAS_RECORD_MESSAGE, /* a message of a person to the business */
+	LARAS_RECORD_STATUS,  /* what became of a message of ours */
+	LARAS_RECORD_OTHER,   /* understood as an event, not parsed yet */
+	LARAS_RECORD_FAULT    /* an element that cannot be read */
 } LarasRecordKind;
 
 /* how a person is known; kind is an index kind of vault/numbers.def */
 typedef struct LarasRecordIdentity
 {
-	uint8_t		kind;
-	LarasText	value;			/* normalised */
+	uint8_t kind;
+	LarasText value; /* normalised */
 } LarasRecordIdentity;
 
 #define LARAS_MAX_IDENTITIES 4
@@ -73,37 +73,37 @@ typedef struct LarasRecordIdentity
 typedef struct LarasRecord
 {
 	LarasRecordKind kind;
-	const char *reason;			/* OTHER, FAULT: a word for quarantine */
-	const json_t *element;		/* the element itself */
+	const char *reason;    /* OTHER, FAULT: a word for quarantine */
+	const json_t *element; /* the element itself */
 
 	/* MESSAGE and STATUS */
-	LarasText	provider_id;	/* id of the message at the provider */
-	LarasText	event_key;		/* the same event again has the same key */
-	int64_t		provider_time;	/* seconds since 1970, 0: absent or absurd */
-	int			identity_count;
+	LarasText provider_id; /* id of the message at the provider */
+	LarasText event_key;   /* the same event again has the same key */
+	int64_t provider_time; /* seconds since 1970, 0: absent or absurd */
+	int identity_count;
 	LarasRecordIdentity identities[LARAS_MAX_IDENTITIES];
 
 	/* MESSAGE */
-	const char *message_kind;	/* "text", "unsupported" */
-	LarasText	name;			/* the person's, where given */
-	LarasText	text;
-	bool		keep_element;	/* the element must be stored whole */
+	const char *message_kind; /* "text", "unsupported" */
+	LarasText name;           /* the person's, where given */
+	LarasText text;
+	bool keep_element; /* the element must be stored whole */
 
 	/* STATUS */
-	const char *status;			/* sent, delivered, read, played, failed, deleted */
-	LarasText	callback_data;	/* what we had asked to be echoed */
-	int			error_code;		/* 0: none */
-	LarasText	error_details;
+	const char *status;      /* sent, delivered, read, played, failed, deleted */
+	LarasText callback_data; /* what we had asked to be echoed */
+	int error_code;          /* 0: none */
+	LarasText error_details;
 } LarasRecord;
 
 /* ------------------------------------------------------------- the driver */
 
-struct LarasSendDriver;			/* channel/send.h: how it is spoken to */
+struct LarasSendDriver; /* channel/send.h: how it is spoken to */
 
 typedef struct LarasChannelDriver
 {
-	const char *channel;		/* as in table provider */
-	const char *path;			/* rest of /api/webhooks/ */
+	const char *channel; /* as in table provider */
+	const char *path;    /* rest of /api/webhooks/ */
 
 	/*
 	 * Cut a body into pieces, at most one an account. *pieces is allocated.
@@ -111,19 +111,19 @@ typedef struct LarasChannelDriver
 	 * body is set aside whole. Elements that name no account are in no piece
 	 * and are counted in *nameless.
 	 */
-	int			(*split) (json_t *body, const LarasAllocator *allocator,
-						  LarasBodyPart **pieces, int *nameless, const char **reason);
+	int (*split)(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces,
+				 int *nameless, const char **reason);
 
 	/*
 	 * Read a piece into records, in the order of the body. *records is
 	 * allocated. Returns how many, or -1 with *reason. An element that cannot
 	 * be read becomes a FAULT record and never loses its siblings.
 	 */
-	int			(*parse) (const json_t *piece, const LarasAllocator *allocator,
-						  LarasRecord **records, const char **reason);
+	int (*parse)(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
+				 const char **reason);
 
 	/* seconds a free-form answer is allowed after the person's last message */
-	int			window_seconds;
+	int window_seconds;
 
 	const struct LarasSendDriver *send;
 } LarasChannelDriver;
@@ -135,9 +135,9 @@ extern const LarasChannelDriver *laras_channel_by_path(const char *path, size_t 
 /* for drivers: zero-filled memory, or NULL */
 extern void *laras_allocate(const LarasAllocator *allocator, size_t n);
 /* for drivers: printf into allocated memory; absent when memory is short */
-extern LarasText laras_text_print(const LarasAllocator *allocator, const char *format,...)
-			__attribute__((format(printf, 2, 3)));
+extern LarasText laras_text_print(const LarasAllocator *allocator, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 extern const LarasChannelDriver laras_whatsapp_driver;
 
-#endif							/* LARAS_CHANNEL_H */
+#endif /* LARAS_CHANNEL_H */

@@ -39,12 +39,12 @@ laras_allocate(const LarasAllocator *allocator, size_t n)
 }
 
 LarasText
-laras_text_print(const LarasAllocator *allocator, const char *format,...)
+laras_text_print(const LarasAllocator *allocator, const char *format, ...)
 {
-	LarasText	text = {NULL, 0};
-	va_list		arguments;
-	int			n;
-	char	   *buffer;
+	LarasText text = {NULL, 0};
+	va_list arguments;
+	int n;
+	char *buffer;
 
 	va_start(arguments, format);
 	n = vsnprintf(NULL, 0, format, arguments);

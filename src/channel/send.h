@@ -12,52 +12,52 @@
 /* an HTTP request to a provider; texts are allocated, the token is not in it */
 typedef struct LarasProviderRequest
 {
-	const char *method;			/* GET, POST, DELETE */
-	LarasText	url;			/* absolute; never holds a token */
-	LarasText	body;			/* JSON, or absent */
+	const char *method; /* GET, POST, DELETE */
+	LarasText url;      /* absolute; never holds a token */
+	LarasText body;     /* JSON, or absent */
 } LarasProviderRequest;
 
 /* a text to one person */
 typedef struct LarasSendText
 {
-	const char *base_url;		/* "https://graph.facebook.com" */
-	const char *api_version;	/* "v23.0" */
-	LarasText	account;		/* the connection's sending account (phone_number_id) */
-	LarasRecordIdentity to;		/* who; the kind decides the field */
-	LarasText	text;			/* UTF-8 */
-	LarasText	callback_data;	/* to be echoed in statuses */
+	const char *base_url;    /* "https://graph.facebook.com" */
+	const char *api_version; /* "v23.0" */
+	LarasText account;       /* the connection's sending account (phone_number_id) */
+	LarasRecordIdentity to;  /* who; the kind decides the field */
+	LarasText text;          /* UTF-8 */
+	LarasText callback_data; /* to be echoed in statuses */
 } LarasSendText;
 
 /* what an answer means for the message */
 typedef enum LarasAnswer
 {
-	LARAS_ANSWER_SENT,			/* accepted; provider_id is set */
-	LARAS_ANSWER_RETRY,			/* certainly not sent; try again later (R) */
-	LARAS_ANSWER_THROTTLED,		/* certainly not sent; pause the scope (T) */
-	LARAS_ANSWER_REFUSED,		/* certainly not sent, and never will be (P) */
-	LARAS_ANSWER_WINDOW,		/* certainly not sent: outside the window (W) */
-	LARAS_ANSWER_ACCOUNT,		/* certainly not sent: token or account is dead (A) */
-	LARAS_ANSWER_UNCERTAIN		/* nobody knows */
+	LARAS_ANSWER_SENT,      /* accepted; provider_id is set */
+	LARAS_ANSWER_RETRY,     /* certainly not sent; try again later (R) */
+	LARAS_ANSWER_THROTTLED, /* certainly not sent; pause the scope (T) */
+	LARAS_ANSWER_REFUSED,   /* certainly not sent, and never will be (P) */
+	LARAS_ANSWER_WINDOW,    /* certainly not sent: outside the window (W) */
+	LARAS_ANSWER_ACCOUNT,   /* certainly not sent: token or account is dead (A) */
+	LARAS_ANSWER_UNCERTAIN  /* nobody knows */
 } LarasAnswer;
 
 typedef struct LarasSendAnswer
 {
 	LarasAnswer answer;
-	LarasText	provider_id;
-	int			error_code;		/* 0: none */
-	int			error_subcode;
+	LarasText provider_id;
+	int error_code; /* 0: none */
+	int error_subcode;
 } LarasSendAnswer;
 
 typedef struct LarasSendDriver
 {
 	/* false when memory is short or the identity cannot be addressed */
-	bool		(*build_text) (const LarasSendText *send, const LarasAllocator *allocator,
-							   LarasProviderRequest *request);
+	bool (*build_text)(const LarasSendText *send, const LarasAllocator *allocator,
+					   LarasProviderRequest *request);
 	/* HTTP status and body of an answer that arrived whole */
-	void		(*read_answer) (int http_status, const char *body, size_t n,
-								const LarasAllocator *allocator, LarasSendAnswer *answer);
+	void (*read_answer)(int http_status, const char *body, size_t n,
+						const LarasAllocator *allocator, LarasSendAnswer *answer);
 	/* longest text in characters (Unicode code points); 0: no limit known */
-	int			text_limit;
+	int text_limit;
 } LarasSendDriver;
 
-#endif							/* LARAS_SEND_H */
+#endif /* LARAS_SEND_H */

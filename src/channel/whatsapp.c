@@ -26,9 +26,9 @@ is_scoped_id(LarasText t)
 		return false;
 	for (size_t i = 0; i < t.n; i++)
 	{
-		char		c = t.s[i];
-		bool		letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-		bool		digit = c >= '0' && c <= '9';
+		char c = t.s[i];
+		bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+		bool digit = c >= '0' && c <= '9';
 
 		if (i < 2 ? !(c >= 'A' && c <= 'Z') : !(letter || digit || c == '.'))
 			return false;
@@ -51,7 +51,7 @@ is_account_id(LarasText t)
 static LarasText
 allocated_id(const json_t *j, const LarasAllocator *allocator)
 {
-	LarasText	t = laras_json_text(j);
+	LarasText t = laras_json_text(j);
 
 	if (json_is_integer(j))
 		t = laras_text_print(allocator, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
@@ -62,8 +62,8 @@ allocated_id(const json_t *j, const LarasAllocator *allocator)
 
 /* Find or add the piece of an account; NULL when there are too many. */
 static LarasBodyPart *
-piece_of(LarasBodyPart *pieces, int *count, int room, LarasText account,
-		 LarasAccountRole role, LarasText above)
+piece_of(LarasBodyPart *pieces, int *count, int room, LarasText account, LarasAccountRole role,
+		 LarasText above)
 {
 	LarasBodyPart *piece;
 
@@ -89,8 +89,8 @@ piece_of(LarasBodyPart *pieces, int *count, int room, LarasText account,
 static bool
 add_change(json_t *body, json_t *entry, json_t *change, LarasBodyPart *piece)
 {
-	json_t	   *entries;
-	json_t	   *last;
+	json_t *entries;
+	json_t *last;
 
 	if (piece->document == NULL)
 	{
@@ -105,7 +105,7 @@ add_change(json_t *body, json_t *entry, json_t *change, LarasBodyPart *piece)
 	if (last == NULL || json_object_get(last, "laras_entry") != entry)
 	{
 		const char *key;
-		json_t	   *value;
+		json_t *value;
 
 		/* the marker keeps the source entry recognisable; dropped below */
 		last = laras_json_object();
@@ -123,24 +123,24 @@ add_change(json_t *body, json_t *entry, json_t *change, LarasBodyPart *piece)
 static void
 drop_markers(LarasBodyPart *piece)
 {
-	size_t		i;
-	json_t	   *entry;
+	size_t i;
+	json_t *entry;
 
 	json_array_foreach(json_object_get(piece->document, "entry"), i, entry)
 		json_object_del(entry, "laras_entry");
 }
 
 static int
-split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces,
-	  int *nameless, const char **reason)
+split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int *nameless,
+	  const char **reason)
 {
-	json_t	   *entries = json_object_get(body, "entry");
-	json_t	   *entry;
-	size_t		i;
-	size_t		changes = 0;
-	size_t		routed = 0;
-	int			count = 0;
-	int			room;
+	json_t *entries = json_object_get(body, "entry");
+	json_t *entry;
+	size_t i;
+	size_t changes = 0;
+	size_t routed = 0;
+	int count = 0;
+	int room;
 	LarasBodyPart *found;
 
 	*nameless = 0;
@@ -168,15 +168,15 @@ split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces,
 	}
 	json_array_foreach(entries, i, entry)
 	{
-		LarasText	business = allocated_id(json_object_get(entry, "id"), allocator);
-		json_t	   *change;
-		size_t		k;
+		LarasText business = allocated_id(json_object_get(entry, "id"), allocator);
+		json_t *change;
+		size_t k;
 
 		json_array_foreach(json_object_get(entry, "changes"), k, change)
 		{
-			json_t	   *metadata = laras_json_get(laras_json_get(change, "value"), "metadata");
-			LarasText	number = allocated_id(laras_json_get(metadata, "phone_number_id"), allocator);
-			LarasText	absent = {NULL, 0};
+			json_t *metadata = laras_json_get(laras_json_get(change, "value"), "metadata");
+			LarasText number = allocated_id(laras_json_get(metadata, "phone_number_id"), allocator);
+			LarasText absent = {NULL, 0};
 			LarasBodyPart *piece;
 
 			if (number.s == NULL && business.s == NULL)
@@ -218,8 +218,8 @@ typedef struct Reader
 {
 	const LarasAllocator *allocator;
 	LarasRecord *records;
-	int			count;
-	int			room;
+	int count;
+	int room;
 } Reader;
 
 static LarasRecord *
@@ -247,7 +247,7 @@ fault(Reader *r, const json_t *element, const char *reason)
 static int64_t
 time_of(const json_t *j)
 {
-	int64_t		t;
+	int64_t t;
 
 	if (!laras_json_integer(j, &t) || t <= 0 || t > LATEST_TIME)
 		return 0;
@@ -276,7 +276,7 @@ add_identity(LarasRecord *record, uint8_t kind, LarasText value)
 static void
 add_person(LarasRecord *record, const json_t *j, const LarasAllocator *allocator)
 {
-	LarasText	t = laras_json_text(j);
+	LarasText t = laras_json_text(j);
 
 	if (json_is_integer(j) && json_integer_value(j) > 0)
 		t = laras_text_print(allocator, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
@@ -297,15 +297,15 @@ static const json_t *
 profile_of(const json_t *value, const json_t *message)
 {
 	const json_t *contacts = laras_json_get(value, "contacts");
-	LarasText	from = laras_json_text_at(message, "from");
-	LarasText	scoped = laras_json_text_at(message, "from_user_id");
-	size_t		i;
-	json_t	   *contact;
+	LarasText from = laras_json_text_at(message, "from");
+	LarasText scoped = laras_json_text_at(message, "from_user_id");
+	size_t i;
+	json_t *contact;
 
 	json_array_foreach(contacts, i, contact)
 	{
-		LarasText	wa_id = laras_json_text_at(contact, "wa_id");
-		LarasText	user_id = laras_json_text_at(contact, "user_id");
+		LarasText wa_id = laras_json_text_at(contact, "wa_id");
+		LarasText user_id = laras_json_text_at(contact, "user_id");
 
 		if (same_text(from, wa_id) || same_text(from, user_id) || same_text(scoped, user_id))
 			return contact;
@@ -320,7 +320,7 @@ profile_of(const json_t *value, const json_t *message)
 static void
 read_message(Reader *r, const json_t *value, const json_t *message)
 {
-	LarasText	id = laras_json_text_at(message, "id");
+	LarasText id = laras_json_text_at(message, "id");
 	LarasRecord *record;
 	const json_t *contact;
 	const json_t *system;
@@ -397,12 +397,12 @@ status_word(LarasText t)
 static void
 read_status(Reader *r, const json_t *status)
 {
-	LarasText	id = laras_json_text_at(status, "id");
-	LarasText	recipient = laras_json_text_at(status, "recipient_id");
+	LarasText id = laras_json_text_at(status, "id");
+	LarasText recipient = laras_json_text_at(status, "recipient_id");
 	const char *word = status_word(laras_json_text_at(status, "status"));
 	const json_t *error;
 	LarasRecord *record;
-	int64_t		code;
+	int64_t code;
 
 	if (!json_is_object(status))
 	{
@@ -429,10 +429,9 @@ read_status(Reader *r, const json_t *status)
 	record->status = word;
 	record->provider_id = id;
 	record->provider_time = time_of(laras_json_get(status, "timestamp"));
-	record->event_key = laras_text_print(r->allocator, "status|%.*s|%s|%.*s",
-										 (int) id.n, id.s, word,
-										 recipient.s ? (int) recipient.n : 0,
-										 recipient.s ? recipient.s : "");
+	record->event_key =
+		laras_text_print(r->allocator, "status|%.*s|%s|%.*s", (int) id.n, id.s, word,
+						 recipient.s ? (int) recipient.n : 0, recipient.s ? recipient.s : "");
 	add_person(record, laras_json_get(status, "recipient_id"), r->allocator);
 	add_person(record, laras_json_get(status, "recipient_user_id"), r->allocator);
 	record->callback_data = laras_json_text_at(status, "biz_opaque_callback_data");
@@ -455,8 +454,8 @@ read_change(Reader *r, const json_t *change)
 	const json_t *value = laras_json_get(change, "value");
 	const json_t *messages = laras_json_get(value, "messages");
 	const json_t *statuses = laras_json_get(value, "statuses");
-	json_t	   *element;
-	size_t		i;
+	json_t *element;
+	size_t i;
 
 	if (!laras_text_is(laras_json_text_at(change, "field"), "messages") ||
 		(messages == NULL && statuses == NULL))
@@ -478,15 +477,14 @@ read_change(Reader *r, const json_t *change)
 }
 
 static int
-parse(const json_t *piece, const LarasAllocator *allocator,
-	  LarasRecord **records, const char **reason)
+parse(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
+	  const char **reason)
 {
-	Reader		r = {.allocator = allocator};
-	json_t	   *entry;
-	json_t	   *change;
-	size_t		i,
-				k;
-	size_t		room = 0;
+	Reader r = {.allocator = allocator};
+	json_t *entry;
+	json_t *change;
+	size_t i, k;
+	size_t room = 0;
 
 	*records = NULL;
 	json_array_foreach(laras_json_get(piece, "entry"), i, entry)
@@ -495,7 +493,7 @@ parse(const json_t *piece, const LarasAllocator *allocator,
 			const json_t *value = laras_json_get(change, "value");
 
 			room += 2 + json_array_size(laras_json_get(value, "messages")) +
-				json_array_size(laras_json_get(value, "statuses"));
+					json_array_size(laras_json_get(value, "statuses"));
 		}
 	if (room == 0)
 		return 0;

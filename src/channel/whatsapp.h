@@ -10,4 +10,4 @@ struct LarasSendDriver;
 
 extern const struct LarasSendDriver laras_whatsapp_send;
 
-#endif							/* LARAS_WHATSAPP_H */
+#endif /* LARAS_WHATSAPP_H */

@@ -18,21 +18,20 @@
 #define TEXT_LIMIT 4096
 
 static bool
-build_text(const LarasSendText *send, const LarasAllocator *allocator, LarasProviderRequest *request)
+build_text(const LarasSendText *send, const LarasAllocator *allocator,
+		   LarasProviderRequest *request)
 {
 	const char *key = send->to.kind == LARAS_INDEX_BSUID ? "recipient" : "to";
-	json_t	   *body;
-	char	   *dumped;
-	bool		done = false;
+	json_t *body;
+	char *dumped;
+	bool done = false;
 
-	if (send->to.kind != LARAS_INDEX_BSUID && send->to.kind != LARAS_INDEX_WA_ID && send->to.kind != LARAS_INDEX_PHONE)
+	if (send->to.kind != LARAS_INDEX_BSUID && send->to.kind != LARAS_INDEX_WA_ID &&
+		send->to.kind != LARAS_INDEX_PHONE)
 		return false;
-	body = json_pack("{s:s, s:s, s:s%, s:s, s:{s:s%, s:b}}",
-					 "messaging_product", "whatsapp",
-					 "recipient_type", "individual",
-					 key, send->to.value.s, send->to.value.n,
-					 "type", "text",
-					 "text", "body", send->text.s, send->text.n, "preview_url", 0);
+	body = json_pack("{s:s, s:s, s:s%, s:s, s:{s:s%, s:b}}", "messaging_product", "whatsapp",
+					 "recipient_type", "individual", key, send->to.value.s, send->to.value.n,
+					 "type", "text", "text", "body", send->text.s, send->text.n, "preview_url", 0);
 	if (body == NULL)
 		return false;
 	if (send->callback_data.s != NULL)
@@ -43,8 +42,8 @@ build_text(const LarasSendText *send, const LarasAllocator *allocator, LarasProv
 	if (dumped == NULL)
 		return false;
 	request->method = "POST";
-	request->url = laras_text_print(allocator, "%s/%s/%.*s/messages", send->base_url, send->api_version,
-									(int) send->account.n, send->account.s);
+	request->url = laras_text_print(allocator, "%s/%s/%.*s/messages", send->base_url,
+									send->api_version, (int) send->account.n, send->account.s);
 	request->body.s = laras_allocate(allocator, request->body.n + 1);
 	if (request->body.s != NULL)
 	{
@@ -113,8 +112,8 @@ meaning(int code, int subcode)
 static LarasText
 copied(LarasText t, const LarasAllocator *allocator)
 {
-	LarasText	copy = {NULL, 0};
-	char	   *bytes = t.s != NULL ? laras_allocate(allocator, t.n + 1) : NULL;
+	LarasText copy = {NULL, 0};
+	char *bytes = t.s != NULL ? laras_allocate(allocator, t.n + 1) : NULL;
 
 	if (bytes != NULL)
 	{
@@ -126,27 +125,31 @@ copied(LarasText t, const LarasAllocator *allocator)
 }
 
 static void
-read_answer(int http_status, const char *body, size_t n, const LarasAllocator *allocator, LarasSendAnswer *answer)
+read_answer(int http_status, const char *body, size_t n, const LarasAllocator *allocator,
+			LarasSendAnswer *answer)
 {
-	json_t	   *document = laras_json_parse(body, n, NULL);
+	json_t *document = laras_json_parse(body, n, NULL);
 	const json_t *error = laras_json_get(document, "error");
-	int64_t		code = 0;
-	int64_t		subcode = 0;
+	int64_t code = 0;
+	int64_t subcode = 0;
 
 	memset(answer, 0, sizeof(*answer));
 	answer->answer = LARAS_ANSWER_UNCERTAIN;
 	if (json_is_object(error) && laras_json_integer(laras_json_get(error, "code"), &code) &&
 		code > 0 && code < INT32_MAX)
 	{
-		if (laras_json_integer(laras_json_get(error, "error_subcode"), &subcode) && subcode > 0 && subcode < INT32_MAX)
+		if (laras_json_integer(laras_json_get(error, "error_subcode"), &subcode) && subcode > 0 &&
+			subcode < INT32_MAX)
 			answer->error_subcode = (int) subcode;
 		answer->error_code = (int) code;
 		/* a parsed error object says that nothing was accepted, but not where the server failed */
-		answer->answer = http_status >= 500 ? LARAS_ANSWER_UNCERTAIN : meaning((int) code, (int) subcode);
+		answer->answer =
+			http_status >= 500 ? LARAS_ANSWER_UNCERTAIN : meaning((int) code, (int) subcode);
 	}
 	else if (http_status == 200)
 	{
-		LarasText	id = laras_json_text_at(laras_json_first(laras_json_get(document, "messages")), "id");
+		LarasText id =
+			laras_json_text_at(laras_json_first(laras_json_get(document, "messages")), "id");
 
 		if (id.s != NULL && id.n > 0 && id.n <= 1024)
 		{

@@ -41,52 +41,54 @@ LARAS_PLAN(find_app,
 		   "WHERE a.app_id OPERATOR(pg_catalog.=) $1 FOR UPDATE",
 		   TEXTOID);
 
-LARAS_PLAN(next_slot,
-		   "SELECT coalesce(pg_catalog.max(a.slot) OPERATOR(pg_catalog.+) 1, $1) FROM laras.provider_app a",
-		   INT8OID);
+LARAS_PLAN(
+	next_slot,
+	"SELECT coalesce(pg_catalog.max(a.slot) OPERATOR(pg_catalog.+) 1, $1) FROM laras.provider_app a",
+	INT8OID);
 
-LARAS_PLAN(add_app,
-		   "INSERT INTO laras.provider_app (id, app_id, channels, slot, app_secret, verify_token_hash, options) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		   INT8OID, TEXTOID, TEXTARRAYOID, INT8OID, LARAS_SEALED, BYTEAOID, JSONBOID);
+LARAS_PLAN(
+	add_app,
+	"INSERT INTO laras.provider_app (id, app_id, channels, slot, app_secret, verify_token_hash, options) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	INT8OID, TEXTOID, TEXTARRAYOID, INT8OID, LARAS_SEALED, BYTEAOID, JSONBOID);
 
-LARAS_PLAN(change_app,
-		   "UPDATE laras.provider_app SET channels = $2, app_secret = $3, previous_secret = $4, "
-		   "verify_token_hash = $5, options = $6, changed_at = laras.now() WHERE id OPERATOR(pg_catalog.=) $1",
-		   INT8OID, TEXTARRAYOID, LARAS_SEALED, LARAS_SEALED, BYTEAOID, JSONBOID);
+LARAS_PLAN(
+	change_app,
+	"UPDATE laras.provider_app SET channels = $2, app_secret = $3, previous_secret = $4, "
+	"verify_token_hash = $5, options = $6, changed_at = laras.now() WHERE id OPERATOR(pg_catalog.=) $1",
+	INT8OID, TEXTARRAYOID, LARAS_SEALED, LARAS_SEALED, BYTEAOID, JSONBOID);
 
 LARAS_PLAN(lock_apps, "LOCK TABLE laras.provider_app IN SHARE ROW EXCLUSIVE MODE", INT4OID);
 
-LARAS_PLAN(read_app,
-		   "SELECT a.id, a.app_id, a.app_secret, a.options FROM laras.provider_app a "
-		   "WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) AND ($2 OPERATOR(pg_catalog.=) 0 OR a.id OPERATOR(pg_catalog.=) $2) "
-		   "ORDER BY a.created_at DESC, a.id DESC LIMIT 1",
-		   TEXTOID, INT8OID);
+LARAS_PLAN(
+	read_app,
+	"SELECT a.id, a.app_id, a.app_secret, a.options FROM laras.provider_app a "
+	"WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) AND ($2 OPERATOR(pg_catalog.=) 0 OR a.id OPERATOR(pg_catalog.=) $2) "
+	"ORDER BY a.created_at DESC, a.id DESC LIMIT 1",
+	TEXTOID, INT8OID);
 
 /* Every channel named must have a driver. */
 static void
 check_channels(ArrayType *channels)
 {
-	Datum	   *values;
-	bool	   *nulls;
-	int			n;
+	Datum *values;
+	bool *nulls;
+	int n;
 
 	if (ARR_NDIM(channels) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("channels must be a one-dimensional array that is not empty")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("channels must be a one-dimensional array that is not empty")));
 	deconstruct_array(channels, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{
 		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("a channel must not be null")));
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("a channel must not be null")));
 		if (laras_channel_driver(TextDatumGetCString(values[i])) == NULL)
 			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("no such channel"),
-					 errhint("laras.provider lists the channels this installation can connect.")));
+					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
+					 errhint(
+						 "See laras.provider for the channels this installation can connect.")));
 	}
 }
 
@@ -94,37 +96,36 @@ check_channels(ArrayType *channels)
 static void
 check_options(const char *text)
 {
-	json_t	   *options = laras_json_own(laras_json_parse(text, strlen(text), NULL));
-	LarasText	url = laras_json_text_at(options, "graph_url");
-	LarasText	version = laras_json_text_at(options, "api_version");
+	json_t *options = laras_json_own(laras_json_parse(text, strlen(text), NULL));
+	LarasText url = laras_json_text_at(options, "graph_url");
+	LarasText version = laras_json_text_at(options, "api_version");
 
 	if (!json_is_object(options))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("options must be a JSON object")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("options must be a JSON object")));
 	if (url.s != NULL && (!laras_http_allowed(url.s, url.n) || url.s[url.n - 1] == '/'))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("graph_url must be an https URL without a trailing slash"),
-				 errdetail("Plain http is accepted for a loopback address alone, such as that of laras-sandbox.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("graph_url must be an https URL without a trailing slash"),
+			 errdetail(
+				 "Plain http is accepted for a loopback address alone, such as that of laras-sandbox.")));
 	if (version.s != NULL && (version.n < 2 || version.n > 16 || version.s[0] != 'v' ||
 							  strspn(version.s + 1, "0123456789.") != version.n - 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("api_version must read like v23.0")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("api_version must read like v23.0")));
 }
 
 static bytea *
 hash_of(const void *p, size_t n)
 {
-	LarasPiece	piece = {p, n};
-	bytea	   *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
+	LarasPiece piece = {p, n};
+	bytea *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
 
 	SET_VARSIZE(hash, VARHDRSZ + LARAS_HASH_LEN);
 	if (!laras_sha256(&piece, 1, (uint8_t *) VARDATA(hash)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library could not hash a token")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library could not hash a token")));
 	return hash;
 }
 
@@ -135,79 +136,74 @@ hash_of(const void *p, size_t n)
 Datum
 laras_register_provider_app(PG_FUNCTION_ARGS)
 {
-	ArrayType  *channels = PG_GETARG_ARRAYTYPE_P(0);
-	text	   *app_id = PG_GETARG_TEXT_PP(1);
-	text	   *secret = PG_GETARG_TEXT_PP(2);
-	text	   *token = PG_GETARG_TEXT_PP(3);
-	Datum		options = PG_GETARG_DATUM(4);
-	int64		id;
-	uint32		slot;
-	bytea	   *sealed;
-	bytea	   *previous = NULL;
-	bytea	   *token_hash;
-	bool		known;
-	bool		isnull;
+	ArrayType *channels = PG_GETARG_ARRAYTYPE_P(0);
+	text *app_id = PG_GETARG_TEXT_PP(1);
+	text *secret = PG_GETARG_TEXT_PP(2);
+	text *token = PG_GETARG_TEXT_PP(3);
+	Datum options = PG_GETARG_DATUM(4);
+	int64 id;
+	uint32 slot;
+	bytea *sealed;
+	bytea *previous = NULL;
+	bytea *token_hash;
+	bool known;
+	bool isnull;
 
 	laras_require_preload();
 	laras_vault_require_open();
 	check_channels(channels);
 	check_options(DatumGetCString(DirectFunctionCall1(jsonb_out, options)));
 	if (VARSIZE_ANY_EXHDR(app_id) == 0 || VARSIZE_ANY_EXHDR(app_id) > 64)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("app_id must have 1 to 64 characters")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("app_id must have 1 to 64 characters")));
 	if (VARSIZE_ANY_EXHDR(secret) < 16)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("app_secret must have at least 16 characters")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("app_secret must have at least 16 characters")));
 	if (VARSIZE_ANY_EXHDR(token) < 8)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("verify_token must have at least 8 characters")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("verify_token must have at least 8 characters")));
 	token_hash = hash_of(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
 
 	laras_spi_open();
-	laras_spi_run(&lock_apps, (Datum[]) {Int32GetDatum(0)}, NULL);
-	known = laras_spi_run(&find_app, (Datum[]) {PointerGetDatum(app_id)}, NULL) > 0;
+	laras_spi_run(&lock_apps, (Datum[]){Int32GetDatum(0)}, NULL);
+	known = laras_spi_run(&find_app, (Datum[]){PointerGetDatum(app_id)}, NULL) > 0;
 	if (known)
 	{
-		char	   *opened;
-		size_t		n;
+		char *opened;
+		size_t n;
 
 		id = laras_spi_int8(0, 1);
 		slot = (uint32) laras_spi_int8(0, 2);
 		if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), 0, id,
 					   LARAS_FIELD_provider_app_app_secret, &opened, &n) == LARAS_OPENED)
 		{
-			previous = laras_seal(LARAS_SLOT_PLATFORM, slot, LARAS_FIELD_provider_app_previous_secret, 0, id, opened, n);
+			previous = laras_seal(LARAS_SLOT_PLATFORM, slot,
+								  LARAS_FIELD_provider_app_previous_secret, 0, id, opened, n);
 			laras_wipe(opened, n);
 		}
 	}
 	else
 	{
 		id = laras_new_id();
-		laras_spi_read(&next_slot, (Datum[]) {Int64GetDatum(FIRST_APP_SLOT)}, NULL);
+		laras_spi_read(&next_slot, (Datum[]){Int64GetDatum(FIRST_APP_SLOT)}, NULL);
 		slot = (uint32) laras_spi_int8(0, 1);
 		if (slot >= APP_SLOTS)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("no key slot is left for another app")));
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("no key slot is left for another app")));
 	}
 	sealed = laras_seal(LARAS_SLOT_PLATFORM, slot, LARAS_FIELD_provider_app_app_secret, 0, id,
 						VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret));
 	if (known)
-		laras_spi_run_one(&change_app, (Datum[])
-						  {
-							  Int64GetDatum(id), PointerGetDatum(channels), PointerGetDatum(sealed),
-							  PointerGetDatum(previous), PointerGetDatum(token_hash), options
-						  },
+		laras_spi_run_one(&change_app,
+						  (Datum[]){Int64GetDatum(id), PointerGetDatum(channels),
+									PointerGetDatum(sealed), PointerGetDatum(previous),
+									PointerGetDatum(token_hash), options},
 						  previous == NULL ? "   n  " : NULL);
 	else
-		laras_spi_run_one(&add_app, (Datum[])
-						  {
-							  Int64GetDatum(id), PointerGetDatum(app_id), PointerGetDatum(channels),
-							  Int64GetDatum((int64) slot), PointerGetDatum(sealed), PointerGetDatum(token_hash), options
-						  },
+		laras_spi_run_one(&add_app,
+						  (Datum[]){Int64GetDatum(id), PointerGetDatum(app_id),
+									PointerGetDatum(channels), Int64GetDatum((int64) slot),
+									PointerGetDatum(sealed), PointerGetDatum(token_hash), options},
 						  NULL);
 	laras_spi_close();
 	{
@@ -228,13 +224,14 @@ bool
 laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	bool		isnull;
-	char	   *options;
-	LarasText	value;
+	bool isnull;
+	char *options;
+	LarasText value;
 
 	memset(out, 0, sizeof(*out));
 	laras_spi_open();
-	if (laras_spi_read(&read_app, (Datum[]) {CStringGetTextDatum(channel), Int64GetDatum(app)}, NULL) == 0)
+	if (laras_spi_read(&read_app, (Datum[]){CStringGetTextDatum(channel), Int64GetDatum(app)},
+					   NULL) == 0)
 	{
 		laras_spi_close();
 		return false;
@@ -245,10 +242,11 @@ laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProvid
 	options = MemoryContextStrdup(caller, options);
 	if (with_secret)
 	{
-		char	   *opened;
+		char *opened;
 
 		if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), 0, out->id,
-					   LARAS_FIELD_provider_app_app_secret, &opened, &out->secret_n) != LARAS_OPENED)
+					   LARAS_FIELD_provider_app_app_secret, &opened,
+					   &out->secret_n) != LARAS_OPENED)
 		{
 			laras_spi_close();
 			return false;

@@ -34,7 +34,8 @@ PG_FUNCTION_INFO_V1(laras_begin_connect);
 
 /* what an app asks for where its options name no scopes */
 static const char *const default_scopes[] = {
-	"whatsapp_business_management", "whatsapp_business_messaging",
+	"whatsapp_business_management",
+	"whatsapp_business_messaging",
 };
 
 #define NONCE_BYTES 32
@@ -47,21 +48,23 @@ LARAS_PLAN(supersede,
 		   "AND state OPERATOR(pg_catalog.=) 'open'",
 		   INT8OID, TEXTOID);
 
-LARAS_PLAN(add_attempt,
-		   "INSERT INTO laras.connection_attempt (workspace_id, id, channel, provider_app_id, nonce_hash, actor) "
-		   "VALUES ($1, $2, $3, $4, $5, $6) RETURNING expires_at",
-		   INT8OID, INT8OID, TEXTOID, INT8OID, BYTEAOID, TEXTOID);
+LARAS_PLAN(
+	add_attempt,
+	"INSERT INTO laras.connection_attempt (workspace_id, id, channel, provider_app_id, nonce_hash, actor) "
+	"VALUES ($1, $2, $3, $4, $5, $6) RETURNING expires_at",
+	INT8OID, INT8OID, TEXTOID, INT8OID, BYTEAOID, TEXTOID);
 
 LARAS_PLAN(add_consent,
 		   "INSERT INTO laras.consent_grant (workspace_id, id, channel, attempt_id, scopes, actor) "
 		   "VALUES ($1, $2, $3, $4, $5, $6)",
 		   INT8OID, INT8OID, TEXTOID, INT8OID, TEXTARRAYOID, TEXTOID);
 
-LARAS_PLAN(find_attempt,
-		   "SELECT a.id, a.state, a.expires_at OPERATOR(pg_catalog.<=) laras.now(), a.provider_app_id "
-		   "FROM laras.connection_attempt a WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND a.nonce_hash OPERATOR(pg_catalog.=) $2 AND a.channel OPERATOR(pg_catalog.=) $3 FOR UPDATE",
-		   INT8OID, BYTEAOID, TEXTOID);
+LARAS_PLAN(
+	find_attempt,
+	"SELECT a.id, a.state, a.expires_at OPERATOR(pg_catalog.<=) laras.now(), a.provider_app_id "
+	"FROM laras.connection_attempt a WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.nonce_hash OPERATOR(pg_catalog.=) $2 AND a.channel OPERATOR(pg_catalog.=) $3 FOR UPDATE",
+	INT8OID, BYTEAOID, TEXTOID);
 
 LARAS_PLAN(set_attempt,
 		   "UPDATE laras.connection_attempt SET state = $3 "
@@ -71,18 +74,18 @@ LARAS_PLAN(set_attempt,
 void
 laras_connect_init(void)
 {
-	DefineCustomStringVariable("laras.public_url",
-							   "Address under which the relay is reached from outside.",
-							   "Links that leave the house are made from this alone, never from a request.",
-							   &public_url, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"laras.public_url", "Address under which the relay is reached from outside.",
+		"Links that leave the house are made from this alone, never from a request.", &public_url,
+		"", PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 /* The scopes an app asks for: its options, or the channel's usual ones. */
 static json_t *
 scopes_of(const LarasProviderApp *app)
 {
-	json_t	   *scopes = laras_json_get(app->options, "scopes");
-	json_t	   *list;
+	json_t *scopes = laras_json_get(app->options, "scopes");
+	json_t *list;
 
 	if (json_array_size(scopes) > 0)
 		return json_incref(scopes);
@@ -95,43 +98,40 @@ scopes_of(const LarasProviderApp *app)
 static bytea *
 nonce_hash(const char *p, size_t n)
 {
-	LarasPiece	piece = {p, n};
-	bytea	   *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
+	LarasPiece piece = {p, n};
+	bytea *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
 
 	SET_VARSIZE(hash, VARHDRSZ + LARAS_HASH_LEN);
 	if (!laras_sha256(&piece, 1, (uint8_t *) VARDATA(hash)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library could not hash a nonce")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library could not hash a nonce")));
 	return hash;
 }
 
 json_t *
 laras_attempt_begin(const char *channel)
 {
-	int64		workspace_id = laras_bound_workspace();
-	char	   *actor = laras_principal_text(laras_principal());
+	int64 workspace_id = laras_bound_workspace();
+	char *actor = laras_principal_text(laras_principal());
 	LarasProviderApp app;
-	int64		id = laras_new_id();
-	uint8		raw[NONCE_BYTES];
-	char		nonce[2 * NONCE_BYTES + 1];
-	json_t	   *scopes;
-	json_t	   *scope;
-	json_t	   *result;
-	Datum	   *words;
-	size_t		i;
+	int64 id = laras_new_id();
+	uint8 raw[NONCE_BYTES];
+	char nonce[2 * NONCE_BYTES + 1];
+	json_t *scopes;
+	json_t *scope;
+	json_t *result;
+	Datum *words;
+	size_t i;
 	TimestampTz expires;
-	bool		isnull;
+	bool isnull;
 
 	if (!laras_provider_app(channel, 0, false, &app))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no provider app serves this channel"),
-				 errhint("The operator registers one with laras.register_provider_app().")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("no provider app serves this channel"),
+						errhint("The operator registers one with laras.register_provider_app().")));
 	if (!laras_random_bytes(raw, sizeof(raw)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library gave no random bytes")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library gave no random bytes")));
 	for (i = 0; i < NONCE_BYTES; i++)
 		snprintf(nonce + 2 * i, 3, "%02x", raw[i]);
 	scopes = laras_json_own(scopes_of(&app));
@@ -140,21 +140,22 @@ laras_attempt_begin(const char *channel)
 		words[i] = CStringGetTextDatum(json_is_string(scope) ? json_string_value(scope) : "");
 
 	laras_spi_open();
-	laras_spi_run(&supersede, (Datum[]) {Int64GetDatum(workspace_id), CStringGetTextDatum(channel)}, NULL);
-	laras_spi_run_one(&add_attempt, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(id), CStringGetTextDatum(channel),
-						  Int64GetDatum(app.id), PointerGetDatum(nonce_hash(nonce, 2 * NONCE_BYTES)), CStringGetTextDatum(actor)
-					  },
+	laras_spi_run(&supersede, (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(channel)},
+				  NULL);
+	laras_spi_run_one(&add_attempt,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+								CStringGetTextDatum(channel), Int64GetDatum(app.id),
+								PointerGetDatum(nonce_hash(nonce, 2 * NONCE_BYTES)),
+								CStringGetTextDatum(actor)},
 					  NULL);
 	expires = DatumGetTimestampTz(laras_spi_value(0, 1, &isnull));
-	laras_spi_run_one(&add_consent, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(laras_new_id()), CStringGetTextDatum(channel),
-						  Int64GetDatum(id),
-						  PointerGetDatum(construct_array(words, (int) json_array_size(scopes), TEXTOID, -1, false, TYPALIGN_INT)),
-						  CStringGetTextDatum(actor)
-					  },
+	laras_spi_run_one(&add_consent,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(laras_new_id()),
+								CStringGetTextDatum(channel), Int64GetDatum(id),
+								PointerGetDatum(construct_array(words,
+																(int) json_array_size(scopes),
+																TEXTOID, -1, false, TYPALIGN_INT)),
+								CStringGetTextDatum(actor)},
 					  NULL);
 	laras_spi_close();
 	{
@@ -171,16 +172,14 @@ laras_attempt_begin(const char *channel)
 		laras_evidence_actor(&act);
 		laras_evidence_append(&act);
 	}
-	result = json_pack("{s:s#, s:s, s:s, s:O, s:{s:s, s:s*, s:s, s:s, s:b}}",
-					   "state", nonce, 2 * NONCE_BYTES,
-					   "channel", channel,
-					   "expires_at", timestamptz_to_str(expires),
-					   "scopes", scopes,
-					   "launch", "app_id", app.app_id, "config_id", app.config_id,
-					   "api_version", app.api_version, "response_type", "code",
-					   "override_default_response_type", 1);
+	result = json_pack("{s:s#, s:s, s:s, s:O, s:{s:s, s:s*, s:s, s:s, s:b}}", "state", nonce,
+					   2 * NONCE_BYTES, "channel", channel, "expires_at",
+					   timestamptz_to_str(expires), "scopes", scopes, "launch", "app_id",
+					   app.app_id, "config_id", app.config_id, "api_version", app.api_version,
+					   "response_type", "code", "override_default_response_type", 1);
 	if (result != NULL && public_url != NULL && public_url[0] != '\0')
-		json_object_set_new(result, "callback", json_sprintf("%s/api/wa/embedded-signup-callback", public_url));
+		json_object_set_new(result, "callback",
+							json_sprintf("%s/api/wa/embedded-signup-callback", public_url));
 	return result;
 }
 
@@ -190,9 +189,9 @@ laras_attempt_begin(const char *channel)
 Datum
 laras_begin_connect(PG_FUNCTION_ARGS)
 {
-	char	   *channel = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	json_t	   *launch;
-	char	   *text;
+	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	json_t *launch;
+	char *text;
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -200,9 +199,8 @@ laras_begin_connect(PG_FUNCTION_ARGS)
 	laras_vault_require_open();
 	if (laras_channel_driver(channel) == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("no such channel"),
-				 errhint("laras.provider lists the channels this installation can connect.")));
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
+				 errhint("See laras.provider for the channels this installation can connect.")));
 	launch = laras_json_own(laras_attempt_begin(channel));
 	text = laras_json_text_of(launch, NULL);
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
@@ -212,15 +210,14 @@ laras_begin_connect(PG_FUNCTION_ARGS)
 static LarasAttemptState
 look_up(const char *channel, LarasText nonce, int64 *id, int64 *app)
 {
-	char	   *state;
+	char *state;
 
 	if (nonce.s == NULL || nonce.n != 2 * NONCE_BYTES)
 		return LARAS_ATTEMPT_UNKNOWN;
-	if (laras_spi_run(&find_attempt, (Datum[])
-					  {
-						  Int64GetDatum(laras_bound_workspace()), PointerGetDatum(nonce_hash(nonce.s, nonce.n)),
-						  CStringGetTextDatum(channel)
-					  },
+	if (laras_spi_run(&find_attempt,
+					  (Datum[]){Int64GetDatum(laras_bound_workspace()),
+								PointerGetDatum(nonce_hash(nonce.s, nonce.n)),
+								CStringGetTextDatum(channel)},
 					  NULL) == 0)
 		return LARAS_ATTEMPT_UNKNOWN;
 	*id = laras_spi_int8(0, 1);
@@ -235,31 +232,26 @@ LarasAttemptState
 laras_attempt_finish(const char *channel, LarasText nonce, LarasText code, LarasText waba_id,
 					 LarasText phone_number_id, uint8 ticket[32])
 {
-	int64		workspace_id = laras_bound_workspace();
-	int64		id = 0;
-	int64		app = 0;
+	int64 workspace_id = laras_bound_workspace();
+	int64 id = 0;
+	int64 app = 0;
 	LarasAttemptState state;
-	json_t	   *request;
+	json_t *request;
 
 	laras_spi_open();
 	state = look_up(channel, nonce, &id, &app);
 	if (state == LARAS_ATTEMPT_OPEN)
 	{
-		laras_spi_run_one(&set_attempt, (Datum[])
-						  {
-							  Int64GetDatum(workspace_id), Int64GetDatum(id), CStringGetTextDatum("exchanging")
-						  },
+		laras_spi_run_one(&set_attempt,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+									CStringGetTextDatum("exchanging")},
 						  NULL);
-		request = laras_json_own(json_pack("{s:I, s:I, s:s%, s:s%, s:s%}",
-										   "app", (json_int_t) app,
-										   "connection_id", (json_int_t) laras_new_id(),
-										   "code", code.s, code.n,
-										   "waba_id", waba_id.s, waba_id.n,
-										   "phone_number_id", phone_number_id.s, phone_number_id.n));
+		request = laras_json_own(
+			json_pack("{s:I, s:I, s:s%, s:s%, s:s%}", "app", (json_int_t) app, "connection_id",
+					  (json_int_t) laras_new_id(), "code", code.s, code.n, "waba_id", waba_id.s,
+					  waba_id.n, "phone_number_id", phone_number_id.s, phone_number_id.n));
 		if (request == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 		laras_task_add(workspace_id, "wa_connect", 0, id, request, ticket);
 	}
 	laras_spi_close();
@@ -269,17 +261,16 @@ laras_attempt_finish(const char *channel, LarasText nonce, LarasText code, Laras
 void
 laras_attempt_pair(const char *channel, LarasText nonce, json_t *request)
 {
-	int64		workspace_id = laras_bound_workspace();
-	int64		id = 0;
-	int64		app = 0;
+	int64 workspace_id = laras_bound_workspace();
+	int64 id = 0;
+	int64 app = 0;
 
 	laras_spi_open();
 	if (look_up(channel, nonce, &id, &app) == LARAS_ATTEMPT_OPEN)
 	{
-		laras_spi_run_one(&set_attempt, (Datum[])
-						  {
-							  Int64GetDatum(workspace_id), Int64GetDatum(id), CStringGetTextDatum("exchanging")
-						  },
+		laras_spi_run_one(&set_attempt,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+									CStringGetTextDatum("exchanging")},
 						  NULL);
 		laras_task_add(workspace_id, "wa_connect", 0, id, request, NULL);
 	}
@@ -289,17 +280,16 @@ laras_attempt_pair(const char *channel, LarasText nonce, json_t *request)
 LarasAttemptState
 laras_attempt_cancel(const char *channel, LarasText nonce)
 {
-	int64		id = 0;
-	int64		app = 0;
+	int64 id = 0;
+	int64 app = 0;
 	LarasAttemptState state;
 
 	laras_spi_open();
 	state = look_up(channel, nonce, &id, &app);
 	if (state == LARAS_ATTEMPT_OPEN)
-		laras_spi_run_one(&set_attempt, (Datum[])
-						  {
-							  Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id), CStringGetTextDatum("cancelled")
-						  },
+		laras_spi_run_one(&set_attempt,
+						  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id),
+									CStringGetTextDatum("cancelled")},
 						  NULL);
 	laras_spi_close();
 	return state;

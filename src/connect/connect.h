@@ -19,14 +19,14 @@
 /* an app of the operator, with what a call to the provider needs */
 typedef struct LarasProviderApp
 {
-	int64		id;
-	char	   *app_id;
-	char	   *secret;			/* opened: wipe after use; NULL unless asked for */
-	size_t		secret_n;
-	char	   *graph_url;
-	char	   *api_version;
-	char	   *config_id;		/* NULL: none */
-	json_t	   *options;
+	int64 id;
+	char *app_id;
+	char *secret; /* opened: wipe after use; NULL unless asked for */
+	size_t secret_n;
+	char *graph_url;
+	char *api_version;
+	char *config_id; /* NULL: none */
+	json_t *options;
 } LarasProviderApp;
 
 /*
@@ -34,26 +34,27 @@ typedef struct LarasProviderApp
  * id where app is not 0. False when there is none. As laras_owner or
  * laras_worker; with_secret needs the vault.
  */
-extern bool laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out);
+extern bool
+laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out);
 
 /* everything a new connection is made of */
 typedef struct LarasNewConnection
 {
-	int64		id;				/* chosen before: from laras_new_id() */
+	int64 id; /* chosen before: from laras_new_id() */
 	const char *channel;
-	int64		app_id;			/* row of provider_app */
-	LarasText	account;		/* id that webhooks carry (phone_number_id) */
-	LarasText	above;			/* business account (waba_id), absent where there is none */
-	json_t	   *account_ids;	/* JSON of all ids */
-	json_t	   *profile;		/* JSON, may be NULL */
-	LarasText	display_name;
-	LarasText	token;
+	int64 app_id;        /* row of provider_app */
+	LarasText account;   /* id that webhooks carry (phone_number_id) */
+	LarasText above;     /* business account (waba_id), absent where there is none */
+	json_t *account_ids; /* JSON of all ids */
+	json_t *profile;     /* JSON, may be NULL */
+	LarasText display_name;
+	LarasText token;
 	const char *const *scopes;
-	int			scope_count;
-	TimestampTz token_expires_at;	/* 0: does not */
-	LarasText	app_user;		/* app-scoped id of who authorised; absent: unknown */
-	int64		attempt_id;		/* 0: none */
-	const char *path;			/* for evidence: "pair", "embedded_signup", "migration" */
+	int scope_count;
+	TimestampTz token_expires_at; /* 0: does not */
+	LarasText app_user;           /* app-scoped id of who authorised; absent: unknown */
+	int64 attempt_id;             /* 0: none */
+	const char *path;             /* for evidence: "pair", "embedded_signup", "migration" */
 } LarasNewConnection;
 
 /*
@@ -71,9 +72,9 @@ extern bool laras_account_in_use(const char *channel, LarasText account);
 typedef enum LarasAttemptState
 {
 	LARAS_ATTEMPT_OPEN,
-	LARAS_ATTEMPT_UNKNOWN,		/* 404 */
-	LARAS_ATTEMPT_USED,			/* 409: finished, superseded, cancelled */
-	LARAS_ATTEMPT_EXPIRED		/* 410 */
+	LARAS_ATTEMPT_UNKNOWN, /* 404 */
+	LARAS_ATTEMPT_USED,    /* 409: finished, superseded, cancelled */
+	LARAS_ATTEMPT_EXPIRED  /* 410 */
 } LarasAttemptState;
 
 /*
@@ -82,8 +83,9 @@ typedef enum LarasAttemptState
  * OPEN the attempt is used up and ticket names the courier's task; nothing
  * changes otherwise.
  */
-extern LarasAttemptState laras_attempt_finish(const char *channel, LarasText nonce, LarasText code,
-											  LarasText waba_id, LarasText phone_number_id, uint8 ticket[32]);
+extern LarasAttemptState
+laras_attempt_finish(const char *channel, LarasText nonce, LarasText code, LarasText waba_id,
+					 LarasText phone_number_id, uint8 ticket[32]);
 
 /* Cancel an open attempt; no row is written, none is removed. */
 extern LarasAttemptState laras_attempt_cancel(const char *channel, LarasText nonce);
@@ -107,14 +109,14 @@ typedef enum LarasDisconnectTrigger
 
 typedef struct LarasDisconnectReceipt
 {
-	bool		found;
-	bool		was_connected;	/* false: it was cut before, nothing changed */
-	char	   *channel;
+	bool found;
+	bool was_connected; /* false: it was cut before, nothing changed */
+	char *channel;
 	TimestampTz disconnected_at;
-	int			tokens;
-	int			routes;
-	uint64		cancelled;		/* messages that were waiting */
-	const char *remote_revoke;	/* pending, skipped, not_told */
+	int tokens;
+	int routes;
+	uint64 cancelled;          /* messages that were waiting */
+	const char *remote_revoke; /* pending, skipped, not_told */
 } LarasDisconnectReceipt;
 
 /*
@@ -125,12 +127,13 @@ typedef struct LarasDisconnectReceipt
  * groups the destruction with others, may be NULL. reason (may be NULL) is the
  * words of the person; kept sealed where the vault is open, else dropped.
  */
-extern void laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger trigger,
-							 const char *reason, const uint8 *order, LarasDisconnectReceipt *receipt);
+extern void
+laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger trigger,
+				 const char *reason, const uint8 *order, LarasDisconnectReceipt *receipt);
 
 /* The receipt as SQL and HTTP show it. */
 extern json_t *laras_disconnect_receipt(int64 connection_id, const LarasDisconnectReceipt *receipt);
 
 extern void laras_connect_init(void);
 
-#endif							/* LARAS_CONNECT_H */
+#endif /* LARAS_CONNECT_H */

@@ -18,31 +18,36 @@
 #include "vault/crypto.h"
 #include "vault/vault.h"
 
-LARAS_PLAN(add_connection,
-		   "INSERT INTO laras.connection (workspace_id, id, channel, slot, provider_app_id, display_name, account_ids, "
-		   "profile, account_index, scopes, authorizer_known, token_expires_at) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-		   INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, LARAS_SEALED, LARAS_SEALED, LARAS_SEALED, BYTEAOID,
-		   TEXTARRAYOID, BOOLOID, TIMESTAMPTZOID);
+LARAS_PLAN(
+	add_connection,
+	"INSERT INTO laras.connection (workspace_id, id, channel, slot, provider_app_id, display_name, account_ids, "
+	"profile, account_index, scopes, authorizer_known, token_expires_at) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+	INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, LARAS_SEALED, LARAS_SEALED, LARAS_SEALED, BYTEAOID,
+	TEXTARRAYOID, BOOLOID, TIMESTAMPTZOID);
 
-LARAS_PLAN(add_token,
-		   "INSERT INTO laras.channel_token (workspace_id, connection_id, token, expires_at) VALUES ($1, $2, $3, $4)",
-		   INT8OID, INT8OID, LARAS_SEALED, TIMESTAMPTZOID);
+LARAS_PLAN(
+	add_token,
+	"INSERT INTO laras.channel_token (workspace_id, connection_id, token, expires_at) VALUES ($1, $2, $3, $4)",
+	INT8OID, INT8OID, LARAS_SEALED, TIMESTAMPTZOID);
 
-LARAS_PLAN(add_route,
-		   "INSERT INTO laras.route (route_hash, provider_app_id, workspace_id, workspace_slot, connection_id, role) "
-		   "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-		   BYTEAOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(
+	add_route,
+	"INSERT INTO laras.route (route_hash, provider_app_id, workspace_id, workspace_slot, connection_id, role) "
+	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+	BYTEAOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(find_route,
-		   "SELECT r.workspace_id, r.role FROM laras.route r WHERE r.route_hash OPERATOR(pg_catalog.=) $1 "
-		   "ORDER BY r.role DESC LIMIT 1",
-		   BYTEAOID);
+LARAS_PLAN(
+	find_route,
+	"SELECT r.workspace_id, r.role FROM laras.route r WHERE r.route_hash OPERATOR(pg_catalog.=) $1 "
+	"ORDER BY r.role DESC LIMIT 1",
+	BYTEAOID);
 
-LARAS_PLAN(add_authorizer,
-		   "INSERT INTO laras.authorizer (authorizer_hash, workspace_id, connection_id, provider_app_id) "
-		   "VALUES ($1, $2, $3, $4)",
-		   BYTEAOID, INT8OID, INT8OID, INT8OID);
+LARAS_PLAN(
+	add_authorizer,
+	"INSERT INTO laras.authorizer (authorizer_hash, workspace_id, connection_id, provider_app_id) "
+	"VALUES ($1, $2, $3, $4)",
+	BYTEAOID, INT8OID, INT8OID, INT8OID);
 
 LARAS_PLAN(finish_attempt,
 		   "UPDATE laras.connection_attempt SET state = 'done', connection_id = $3, launch = NULL "
@@ -57,17 +62,16 @@ LARAS_PLAN(name_consent,
 bool
 laras_account_in_use(const char *channel, LarasText account)
 {
-	bool		found;
+	bool found;
 
 	laras_spi_open();
-	found = laras_spi_read(&find_route, (Datum[])
-						   {
-							   PointerGetDatum(laras_route_bytea(LARAS_INDEX_ACCOUNT, channel, account.s, account.n))
-						   },
+	found = laras_spi_read(&find_route,
+						   (Datum[]){PointerGetDatum(laras_route_bytea(LARAS_INDEX_ACCOUNT, channel,
+																	   account.s, account.n))},
 						   NULL) > 0;
 	if (found)
 	{
-		char	   *role = laras_spi_cstring(0, 2);
+		char *role = laras_spi_cstring(0, 2);
 
 		found = strcmp(role, "number") == 0;
 	}
@@ -79,36 +83,32 @@ laras_account_in_use(const char *channel, LarasText account)
 static void
 in_use(void)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("the account is connected already"),
-			 errhint("Disconnect it where it is connected, then connect it here.")));
+	ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("the account is connected already"),
+					errhint("Disconnect it where it is connected, then connect it here.")));
 }
 
 static void
 store_routes(int64 workspace_id, uint32 w, const LarasNewConnection *c)
 {
-	bytea	   *number = laras_route_bytea(LARAS_INDEX_ACCOUNT, c->channel, c->account.s, c->account.n);
+	bytea *number = laras_route_bytea(LARAS_INDEX_ACCOUNT, c->channel, c->account.s, c->account.n);
 
-	if (laras_spi_run(&add_route, (Datum[])
-					  {
-						  PointerGetDatum(number), Int64GetDatum(c->app_id), Int64GetDatum(workspace_id),
-						  Int64GetDatum((int64) w), Int64GetDatum(c->id), CStringGetTextDatum("number")
-					  },
+	if (laras_spi_run(&add_route,
+					  (Datum[]){PointerGetDatum(number), Int64GetDatum(c->app_id),
+								Int64GetDatum(workspace_id), Int64GetDatum((int64) w),
+								Int64GetDatum(c->id), CStringGetTextDatum("number")},
 					  NULL) == 0)
 		in_use();
 	if (c->above.s != NULL)
 	{
-		bytea	   *above = laras_route_bytea(LARAS_INDEX_ACCOUNT, c->channel, c->above.s, c->above.n);
+		bytea *above = laras_route_bytea(LARAS_INDEX_ACCOUNT, c->channel, c->above.s, c->above.n);
 
-		if (laras_spi_read(&find_route, (Datum[]) {PointerGetDatum(above)}, NULL) > 0 &&
+		if (laras_spi_read(&find_route, (Datum[]){PointerGetDatum(above)}, NULL) > 0 &&
 			laras_spi_int8(0, 1) != workspace_id)
 			in_use();
-		laras_spi_run(&add_route, (Datum[])
-					  {
-						  PointerGetDatum(above), Int64GetDatum(c->app_id), Int64GetDatum(workspace_id),
-						  Int64GetDatum((int64) w), Int64GetDatum(c->id), CStringGetTextDatum("business")
-					  },
+		laras_spi_run(&add_route,
+					  (Datum[]){PointerGetDatum(above), Int64GetDatum(c->app_id),
+								Int64GetDatum(workspace_id), Int64GetDatum((int64) w),
+								Int64GetDatum(c->id), CStringGetTextDatum("business")},
 					  NULL);
 	}
 }
@@ -116,16 +116,16 @@ store_routes(int64 workspace_id, uint32 w, const LarasNewConnection *c)
 int64
 laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 {
-	uint32		w = laras_workspace_slot(workspace_id);
-	uint32		slot = laras_slot_lease();
-	Datum	   *scopes = palloc(sizeof(Datum) * (c->scope_count + 1));
-	char	   *text;
-	size_t		n;
-	bytea	   *ids;
-	bytea	   *profile = NULL;
-	bytea	   *name = NULL;
-	bytea	   *token;
-	char		nulls[13] = "            ";
+	uint32 w = laras_workspace_slot(workspace_id);
+	uint32 slot = laras_slot_lease();
+	Datum *scopes = palloc(sizeof(Datum) * (c->scope_count + 1));
+	char *text;
+	size_t n;
+	bytea *ids;
+	bytea *profile = NULL;
+	bytea *name = NULL;
+	bytea *token;
+	char nulls[13] = "            ";
 
 	laras_key_owner_add(workspace_id, slot, "connection", c->id);
 	for (int i = 0; i < c->scope_count; i++)
@@ -140,48 +140,46 @@ laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 	if (c->display_name.s != NULL)
 		name = laras_seal(w, slot, LARAS_FIELD_connection_display_name, workspace_id, c->id,
 						  c->display_name.s, c->display_name.n);
-	token = laras_seal_token(w, slot, LARAS_FIELD_channel_token_token, workspace_id, c->id, c->token.s, c->token.n);
+	token = laras_seal_token(w, slot, LARAS_FIELD_channel_token_token, workspace_id, c->id,
+							 c->token.s, c->token.n);
 	nulls[5] = name == NULL ? 'n' : ' ';
 	nulls[7] = profile == NULL ? 'n' : ' ';
 	nulls[11] = c->token_expires_at == 0 ? 'n' : ' ';
 
 	laras_spi_open();
-	laras_spi_run_one(&add_connection, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(c->id), CStringGetTextDatum(c->channel),
-						  Int64GetDatum((int64) slot), Int64GetDatum(c->app_id), PointerGetDatum(name),
-						  PointerGetDatum(ids), PointerGetDatum(profile),
-						  PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_ACCOUNT, c->channel, c->account.s, c->account.n)),
-						  PointerGetDatum(construct_array(scopes, c->scope_count, TEXTOID, -1, false, TYPALIGN_INT)),
-						  BoolGetDatum(c->app_user.s != NULL), TimestampTzGetDatum(c->token_expires_at)
-					  },
-					  nulls);
-	laras_spi_run_one(&add_token, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(c->id), PointerGetDatum(token),
-						  TimestampTzGetDatum(c->token_expires_at)
-					  },
+	laras_spi_run_one(
+		&add_connection,
+		(Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->id),
+				  CStringGetTextDatum(c->channel), Int64GetDatum((int64) slot),
+				  Int64GetDatum(c->app_id), PointerGetDatum(name), PointerGetDatum(ids),
+				  PointerGetDatum(profile),
+				  PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_ACCOUNT, c->channel,
+													c->account.s, c->account.n)),
+				  PointerGetDatum(
+					  construct_array(scopes, c->scope_count, TEXTOID, -1, false, TYPALIGN_INT)),
+				  BoolGetDatum(c->app_user.s != NULL), TimestampTzGetDatum(c->token_expires_at)},
+		nulls);
+	laras_spi_run_one(&add_token,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->id),
+								PointerGetDatum(token), TimestampTzGetDatum(c->token_expires_at)},
 					  c->token_expires_at == 0 ? "   n" : NULL);
 	store_routes(workspace_id, w, c);
 	if (c->app_user.s != NULL)
-		laras_spi_run_one(&add_authorizer, (Datum[])
-						  {
-							  PointerGetDatum(laras_authorizer_bytea(LARAS_INDEX_APP_USER, c->channel,
-																	 c->app_user.s, c->app_user.n)),
-							  Int64GetDatum(workspace_id), Int64GetDatum(c->id), Int64GetDatum(c->app_id)
-						  },
-						  NULL);
+		laras_spi_run_one(
+			&add_authorizer,
+			(Datum[]){PointerGetDatum(laras_authorizer_bytea(LARAS_INDEX_APP_USER, c->channel,
+															 c->app_user.s, c->app_user.n)),
+					  Int64GetDatum(workspace_id), Int64GetDatum(c->id), Int64GetDatum(c->app_id)},
+			NULL);
 	if (c->attempt_id != 0)
 	{
-		laras_spi_run(&finish_attempt, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id), Int64GetDatum(c->id)
-					  },
+		laras_spi_run(&finish_attempt,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id),
+								Int64GetDatum(c->id)},
 					  NULL);
-		laras_spi_run(&name_consent, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id), Int64GetDatum(c->id)
-					  },
+		laras_spi_run(&name_consent,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id),
+								Int64GetDatum(c->id)},
 					  NULL);
 	}
 	laras_spi_close();

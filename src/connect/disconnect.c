@@ -31,16 +31,18 @@
 
 PG_FUNCTION_INFO_V1(laras_disconnect_connection);
 
-LARAS_PLAN(lock_connection,
-		   "SELECT c.channel, c.state, c.slot, coalesce(c.provider_app_id, 0), c.account_ids, c.disconnected_at, "
-		   "c.remote_revoke FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND c.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	lock_connection,
+	"SELECT c.channel, c.state, c.slot, coalesce(c.provider_app_id, 0), c.account_ids, c.disconnected_at, "
+	"c.remote_revoke FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND c.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
+	INT8OID, INT8OID);
 
-LARAS_PLAN(read_token,
-		   "SELECT t.token FROM laras.channel_token t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND t.connection_id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	read_token,
+	"SELECT t.token FROM laras.channel_token t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND t.connection_id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
 
 LARAS_PLAN(delete_token,
 		   "DELETE FROM laras.channel_token WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
@@ -75,13 +77,14 @@ LARAS_PLAN(delete_unmatched,
 		   "AND connection_id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
-LARAS_PLAN(bury,
-		   "UPDATE laras.connection SET state = 'disconnected', provider_app_id = NULL, display_name = NULL, "
-		   "account_ids = NULL, profile = NULL, account_index = NULL, scopes = '{}', auto_send = false, "
-		   "token_expires_at = NULL, disconnected_at = laras.now(), disconnect_trigger = $3, "
-		   "disconnect_reason = $4, remote_revoke = $5 "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID, TEXTOID, LARAS_SEALED, TEXTOID);
+LARAS_PLAN(
+	bury,
+	"UPDATE laras.connection SET state = 'disconnected', provider_app_id = NULL, display_name = NULL, "
+	"account_ids = NULL, profile = NULL, account_index = NULL, scopes = '{}', auto_send = false, "
+	"token_expires_at = NULL, disconnected_at = laras.now(), disconnect_trigger = $3, "
+	"disconnect_reason = $4, remote_revoke = $5 "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID, TEXTOID, LARAS_SEALED, TEXTOID);
 
 static const char *
 trigger_name(LarasDisconnectTrigger trigger)
@@ -107,24 +110,28 @@ trigger_name(LarasDisconnectTrigger trigger)
  * the provider can be told. Everything that is missing means "not told".
  */
 static bool
-hand_off(int64 workspace_id, int64 connection_id, const char *channel, uint32 slot, int64 app_id, bytea *account_ids)
+hand_off(int64 workspace_id, int64 connection_id, const char *channel, uint32 slot, int64 app_id,
+		 bytea *account_ids)
 {
 	LarasHandoff handoff;
-	bool		isnull;
-	bytea	   *token;
-	char	   *opened;
-	size_t		n;
-	LarasText	business;
-	bool		put = false;
+	bool isnull;
+	bytea *token;
+	char *opened;
+	size_t n;
+	LarasText business;
+	bool put = false;
 
 	if (!laras_vault_is_open() || account_ids == NULL || app_id == 0)
 		return false;
-	if (laras_spi_read(&read_token, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(connection_id)}, NULL) == 0)
+	if (laras_spi_read(&read_token,
+					   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
+					   NULL) == 0)
 		return false;
 	token = DatumGetByteaPP(laras_spi_value(0, 1, &isnull));
 	memset(&handoff, 0, sizeof(handoff));
 	if (VARSIZE_ANY_EXHDR(token) > sizeof(handoff.token) ||
-		laras_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids, &opened, &n) != LARAS_OPENED)
+		laras_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids,
+				   &opened, &n) != LARAS_OPENED)
 		return false;
 	business = laras_json_text_at(laras_json_own(laras_json_parse(opened, n, NULL)), "waba_id");
 	if (business.s != NULL && business.n < sizeof(handoff.account) &&
@@ -148,14 +155,14 @@ void
 laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger trigger,
 				 const char *reason, const uint8 *order, LarasDisconnectReceipt *receipt)
 {
-	Datum		key[2] = {Int64GetDatum(workspace_id), Int64GetDatum(connection_id)};
-	bool		isnull;
-	char	   *state;
-	uint32		slot;
-	int64		app_id;
-	bytea	   *account_ids = NULL;
-	bytea	   *words = NULL;
-	Datum		value;
+	Datum key[2] = {Int64GetDatum(workspace_id), Int64GetDatum(connection_id)};
+	bool isnull;
+	char *state;
+	uint32 slot;
+	int64 app_id;
+	bytea *account_ids = NULL;
+	bytea *words = NULL;
+	Datum value;
 
 	memset(receipt, 0, sizeof(*receipt));
 	laras_spi_open();
@@ -182,11 +189,14 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 	receipt->was_connected = true;
 	receipt->disconnected_at = laras_now();
 	/* after a provider's own callback the token is dead and the provider knows */
-	if (trigger == LARAS_CUT_DEAUTHORIZE || trigger == LARAS_CUT_DELETION_CALLBACK || trigger == LARAS_CUT_LOST_ACCESS)
+	if (trigger == LARAS_CUT_DEAUTHORIZE || trigger == LARAS_CUT_DELETION_CALLBACK ||
+		trigger == LARAS_CUT_LOST_ACCESS)
 		receipt->remote_revoke = "skipped";
 	else
-		receipt->remote_revoke = hand_off(workspace_id, connection_id, receipt->channel, slot, app_id, account_ids)
-			? "pending" : "not_told";
+		receipt->remote_revoke =
+			hand_off(workspace_id, connection_id, receipt->channel, slot, app_id, account_ids)
+				? "pending"
+				: "not_told";
 
 	receipt->tokens = (int) laras_spi_run(&delete_token, key, NULL);
 	receipt->routes = (int) laras_spi_run(&delete_routes, key, NULL);
@@ -194,18 +204,19 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 	laras_spi_run(&delete_tasks, key, NULL);
 	laras_spi_run(&delete_attempts, key, NULL);
 	laras_spi_run(&delete_unmatched, key, NULL);
-	receipt->cancelled = laras_outbox_cancel_connection(workspace_id, connection_id, "disconnected");
+	receipt->cancelled =
+		laras_outbox_cancel_connection(workspace_id, connection_id, "disconnected");
 	if (reason != NULL && reason[0] != '\0' && laras_vault_is_open())
 	{
-		uint32		w = laras_workspace_slot(workspace_id);
+		uint32 w = laras_workspace_slot(workspace_id);
 
-		words = laras_seal_cstring(w, w, LARAS_FIELD_connection_disconnect_reason, workspace_id, connection_id, reason);
+		words = laras_seal_cstring(w, w, LARAS_FIELD_connection_disconnect_reason, workspace_id,
+								   connection_id, reason);
 	}
-	laras_spi_run_one(&bury, (Datum[])
-					  {
-						  key[0], key[1], CStringGetTextDatum(trigger_name(trigger)), PointerGetDatum(words),
-						  CStringGetTextDatum(receipt->remote_revoke)
-					  },
+	laras_spi_run_one(&bury,
+					  (Datum[]){key[0], key[1], CStringGetTextDatum(trigger_name(trigger)),
+								PointerGetDatum(words),
+								CStringGetTextDatum(receipt->remote_revoke)},
 					  words == NULL ? "   n " : NULL);
 	laras_destroy_slot(workspace_id, slot, LARAS_REASON_DISCONNECT, order);
 	laras_spi_close();
@@ -238,19 +249,15 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 json_t *
 laras_disconnect_receipt(int64 connection_id, const LarasDisconnectReceipt *r)
 {
-	char		id[24];
+	char id[24];
 
 	snprintf(id, sizeof(id), INT64_FORMAT, connection_id);
-	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:{s:i, s:i}, s:I, s:s*, s:s}",
-					 "connection_id", id,
-					 "channel", r->channel,
-					 "state", "disconnected",
-					 "already", !r->was_connected,
-					 "disconnected_at", timestamptz_to_str(r->disconnected_at),
-					 "removed", "tokens", r->tokens, "routes", r->routes,
-					 "cancelled_messages", (json_int_t) r->cancelled,
-					 "provider_told", r->remote_revoke,
-					 "key", "destroyed");
+	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:{s:i, s:i}, s:I, s:s*, s:s}", "connection_id", id,
+					 "channel", r->channel, "state", "disconnected", "already", !r->was_connected,
+					 "disconnected_at", timestamptz_to_str(r->disconnected_at), "removed", "tokens",
+					 r->tokens, "routes", r->routes, "cancelled_messages",
+					 (json_int_t) r->cancelled, "provider_told", r->remote_revoke, "key",
+					 "destroyed");
 }
 
 /*
@@ -259,10 +266,10 @@ laras_disconnect_receipt(int64 connection_id, const LarasDisconnectReceipt *r)
 Datum
 laras_disconnect_connection(PG_FUNCTION_ARGS)
 {
-	int64		connection_id;
-	char	   *reason = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int64 connection_id;
+	char *reason = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	LarasDisconnectReceipt receipt;
-	json_t	   *json;
+	json_t *json;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
@@ -270,11 +277,10 @@ laras_disconnect_connection(PG_FUNCTION_ARGS)
 	laras_require_preload();
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	laras_disconnect(laras_bound_workspace(), connection_id, LARAS_CUT_OWNER, reason, NULL, &receipt);
+	laras_disconnect(laras_bound_workspace(), connection_id, LARAS_CUT_OWNER, reason, NULL,
+					 &receipt);
 	if (!receipt.found)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("no such connection")));
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such connection")));
 	json = laras_json_own(laras_disconnect_receipt(connection_id, &receipt));
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(laras_json_text_of(json, NULL))));
 }

@@ -34,14 +34,15 @@ PG_FUNCTION_INFO_V1(laras_pair_connection);
 static LarasText
 required(const json_t *account, const char *key)
 {
-	LarasText	t = laras_json_text_at(account, key);
+	LarasText t = laras_json_text_at(account, key);
 
 	if (t.s == NULL || t.n == 0 || t.n > 64 || strspn(t.s, "0123456789") != t.n)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the account lacks an id"),
-				 errdetail("Key \"%s\" must be a string of digits.", key),
-				 errhint("For WhatsApp give {\"phone_number_id\": \"...\", \"waba_id\": \"...\"} from the WhatsApp Manager.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the account lacks an id"),
+			 errdetail("Key \"%s\" must be a string of digits.", key),
+			 errhint(
+				 "For WhatsApp give {\"phone_number_id\": \"...\", \"waba_id\": \"...\"} from the WhatsApp Manager.")));
 	return t;
 }
 
@@ -52,15 +53,15 @@ required(const json_t *account, const char *key)
 Datum
 laras_pair_connection(PG_FUNCTION_ARGS)
 {
-	char	   *channel = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *account_text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
-	text	   *token = PG_GETARG_TEXT_PP(2);
-	bool		verify = PG_GETARG_BOOL(3);
-	int64		workspace_id;
-	int64		id;
-	json_t	   *account;
-	LarasText	number;
-	LarasText	business;
+	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *account_text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
+	text *token = PG_GETARG_TEXT_PP(2);
+	bool verify = PG_GETARG_BOOL(3);
+	int64 workspace_id;
+	int64 id;
+	json_t *account;
+	LarasText number;
+	LarasText business;
 	LarasProviderApp app;
 
 	laras_require_preload();
@@ -72,28 +73,25 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("only a member of laras_dba may pair without verification"),
-				 errhint("Leave verify at its default; the token is then proven at the provider.")));
+				 errhint(
+					 "Leave verify at its default; the token is then proven at the provider.")));
 	if (laras_channel_driver(channel) == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("no such channel"),
-				 errhint("laras.provider lists the channels this installation can connect.")));
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
+				 errhint("See laras.provider for the channels this installation can connect.")));
 	account = laras_json_own(laras_json_parse(account_text, strlen(account_text), NULL));
 	number = required(account, "phone_number_id");
 	business = required(account, "waba_id");
 	if (VARSIZE_ANY_EXHDR(token) == 0 || VARSIZE_ANY_EXHDR(token) > LONGEST_TOKEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the access token must have 1 to %d bytes", LONGEST_TOKEN)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the access token must have 1 to %d bytes", LONGEST_TOKEN)));
 	if (!laras_provider_app(channel, 0, false, &app))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no provider app serves this channel"),
-				 errhint("The operator registers one with laras.register_provider_app().")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("no provider app serves this channel"),
+						errhint("The operator registers one with laras.register_provider_app().")));
 	if (laras_account_in_use(channel, number))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("the account is connected already"),
+				(errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("the account is connected already"),
 				 errhint("Disconnect it where it is connected, then connect it here.")));
 	id = laras_new_id();
 	if (!verify)
@@ -114,19 +112,17 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		json_t	   *launch = laras_json_own(laras_attempt_begin(channel));
-		LarasText	nonce = laras_json_text_at(launch, "state");
-		json_t	   *request = laras_json_own(json_pack("{s:I, s:I, s:s%, s:s%, s:s%}",
-													   "app", (json_int_t) app.id,
-													   "connection_id", (json_int_t) id,
-													   "token", VARDATA_ANY(token), (size_t) VARSIZE_ANY_EXHDR(token),
-													   "waba_id", business.s, business.n,
-													   "phone_number_id", number.s, number.n));
+		json_t *launch = laras_json_own(laras_attempt_begin(channel));
+		LarasText nonce = laras_json_text_at(launch, "state");
+		json_t *request =
+			laras_json_own(json_pack("{s:I, s:I, s:s%, s:s%, s:s%}", "app", (json_int_t) app.id,
+									 "connection_id", (json_int_t) id, "token", VARDATA_ANY(token),
+									 (size_t) VARSIZE_ANY_EXHDR(token), "waba_id", business.s,
+									 business.n, "phone_number_id", number.s, number.n));
 
 		if (request == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the access token is not valid text")));
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("the access token is not valid text")));
 		laras_attempt_pair("whatsapp", nonce, request);
 	}
 	PG_RETURN_INT64(id);

@@ -46,16 +46,16 @@ enum
 /* what is carried from step to step; plain bytes, wiped by the courier */
 typedef struct Memory
 {
-	char		token[LONGEST_TOKEN];
-	size_t		token_n;
-	bool		exchanged;		/* the token is ours to give back */
-	char		display[64];
-	char		verified_name[256];
-	char		quality[32];
-	char		user[64];		/* app-scoped id of who authorised; "" unknown */
-	int64		expires_at;		/* Unix seconds; 0: never */
-	int			failure_status;
-	char		failure[48];
+	char token[LONGEST_TOKEN];
+	size_t token_n;
+	bool exchanged; /* the token is ours to give back */
+	char display[64];
+	char verified_name[256];
+	char quality[32];
+	char user[64];    /* app-scoped id of who authorised; "" unknown */
+	int64 expires_at; /* Unix seconds; 0: never */
+	int failure_status;
+	char failure[48];
 } Memory;
 
 LARAS_PLAN(fail_attempt,
@@ -64,10 +64,11 @@ LARAS_PLAN(fail_attempt,
 		   "AND state OPERATOR(pg_catalog.=) 'exchanging'",
 		   INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(lock_attempt,
-		   "SELECT 1 FROM laras.connection_attempt a WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND a.id OPERATOR(pg_catalog.=) $2 AND a.state OPERATOR(pg_catalog.=) 'exchanging' FOR UPDATE",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	lock_attempt,
+	"SELECT 1 FROM laras.connection_attempt a WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.id OPERATOR(pg_catalog.=) $2 AND a.state OPERATOR(pg_catalog.=) 'exchanging' FOR UPDATE",
+	INT8OID, INT8OID);
 
 static bool
 keep(char *to, size_t room, LarasText t)
@@ -104,19 +105,18 @@ append_encoded(StringInfo url, const char *s, size_t n)
 static void
 app_of(const LarasTask *task, LarasProviderApp *app)
 {
-	int64_t		id = 0;
+	int64_t id = 0;
 
 	laras_json_integer(laras_json_get(task->request, "app"), &id);
 	if (!laras_provider_app("whatsapp", id, true, app))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the provider app of a connect attempt is gone")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the provider app of a connect attempt is gone")));
 }
 
 static LarasTaskNext
 finish_failed(LarasTask *task, LarasTaskResult *result)
 {
-	Memory	   *m = task->memory;
+	Memory *m = task->memory;
 	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_REASON, m->failure)};
 	LarasEvidence act = {
 		.workspace_id = task->workspace_id,
@@ -129,10 +129,9 @@ finish_failed(LarasTask *task, LarasTaskResult *result)
 	};
 
 	laras_spi_open();
-	laras_spi_run(&fail_attempt, (Datum[])
-				  {
-					  Int64GetDatum(task->workspace_id), Int64GetDatum(task->attempt_id), CStringGetTextDatum(m->failure)
-				  },
+	laras_spi_run(&fail_attempt,
+				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->attempt_id),
+							CStringGetTextDatum(m->failure)},
 				  NULL);
 	laras_spi_close();
 	laras_evidence_append(&act);
@@ -143,9 +142,10 @@ finish_failed(LarasTask *task, LarasTaskResult *result)
 
 /* The attempt fails; a token that we obtained is given back first. */
 static LarasTaskNext
-fail(LarasTask *task, int http_status, const char *reason, LarasTaskRequest *request, LarasTaskResult *result)
+fail(LarasTask *task, int http_status, const char *reason, LarasTaskRequest *request,
+	 LarasTaskResult *result)
 {
-	Memory	   *m = task->memory;
+	Memory *m = task->memory;
 	LarasProviderApp app;
 
 	m->failure_status = http_status;
@@ -166,10 +166,10 @@ fail(LarasTask *task, int http_status, const char *reason, LarasTaskRequest *req
 static LarasTaskNext
 ask_debug(LarasTask *task, LarasTaskRequest *request)
 {
-	Memory	   *m = task->memory;
+	Memory *m = task->memory;
 	LarasProviderApp app;
 	StringInfoData url;
-	char	   *app_token;
+	char *app_token;
 
 	app_of(task, &app);
 	initStringInfo(&url);
@@ -187,11 +187,12 @@ ask_debug(LarasTask *task, LarasTaskRequest *request)
 }
 
 static LarasTaskNext
-ask_with_token(LarasTask *task, int step, const char *purpose, const char *method, const char *edge, LarasTaskRequest *request)
+ask_with_token(LarasTask *task, int step, const char *purpose, const char *method, const char *edge,
+			   LarasTaskRequest *request)
 {
-	Memory	   *m = task->memory;
+	Memory *m = task->memory;
 	LarasProviderApp app;
-	LarasText	waba = laras_json_text_at(task->request, "waba_id");
+	LarasText waba = laras_json_text_at(task->request, "waba_id");
 
 	app_of(task, &app);
 	laras_wipe(app.secret, app.secret_n);
@@ -213,15 +214,15 @@ ask_with_token(LarasTask *task, int step, const char *purpose, const char *metho
 static bool
 take_token(LarasTask *task, LarasText token)
 {
-	Memory	   *m = task->memory;
-	uint32		w = laras_workspace_slot(task->workspace_id);
-	char	   *opened;
-	size_t		n;
+	Memory *m = task->memory;
+	uint32 w = laras_workspace_slot(task->workspace_id);
+	char *opened;
+	size_t n;
 
 	if (token.n >= 10 && memcmp(token.s, "laras-box:", 10) == 0)
 	{
-		bytea	   *sealed = laras_seal_token(w, w, LARAS_FIELD_courier_task_request, task->workspace_id, task->id,
-											  token.s, token.n);
+		bytea *sealed = laras_seal_token(w, w, LARAS_FIELD_courier_task_request, task->workspace_id,
+										 task->id, token.s, token.n);
 
 		if (laras_open_token(sealed, task->workspace_id, task->id, LARAS_FIELD_courier_task_request,
 							 &opened, &n) != LARAS_OPENED)
@@ -239,8 +240,8 @@ take_token(LarasTask *task, LarasText token)
 static LarasTaskNext
 first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 {
-	LarasText	code = laras_json_text_at(task->request, "code");
-	LarasText	token = laras_json_text_at(task->request, "token");
+	LarasText code = laras_json_text_at(task->request, "code");
+	LarasText token = laras_json_text_at(task->request, "token");
 	LarasProviderApp app;
 	StringInfoData url;
 
@@ -271,16 +272,16 @@ static bool
 reaches(const json_t *data, LarasText waba)
 {
 	const json_t *granular = laras_json_get(data, "granular_scopes");
-	json_t	   *scope;
-	size_t		i;
+	json_t *scope;
+	size_t i;
 
 	if (json_array_size(granular) == 0)
 		return true;
 	json_array_foreach(granular, i, scope)
 	{
 		const json_t *targets = laras_json_get(scope, "target_ids");
-		json_t	   *target;
-		size_t		k;
+		json_t *target;
+		size_t k;
 
 		if (!laras_text_is(laras_json_text_at(scope, "scope"), "whatsapp_business_management"))
 			continue;
@@ -288,8 +289,8 @@ reaches(const json_t *data, LarasText waba)
 			return true;
 		json_array_foreach(targets, k, target)
 		{
-			char		buffer[32];
-			LarasText	id = laras_json_id(target, buffer, sizeof(buffer));
+			char buffer[32];
+			LarasText id = laras_json_id(target, buffer, sizeof(buffer));
 
 			if (id.s != NULL && id.n == waba.n && memcmp(id.s, waba.s, id.n) == 0)
 				return true;
@@ -301,18 +302,20 @@ reaches(const json_t *data, LarasText waba)
 static bool
 check_debug(LarasTask *task, const json_t *data)
 {
-	Memory	   *m = task->memory;
+	Memory *m = task->memory;
 	LarasProviderApp app;
-	char		buffer[32];
-	LarasText	app_id = laras_json_id(laras_json_get(data, "app_id"), buffer, sizeof(buffer));
-	char		user_buffer[32];
-	LarasText	user = laras_json_id(laras_json_get(data, "user_id"), user_buffer, sizeof(user_buffer));
-	int64_t		expires = 0;
-	bool		ours;
+	char buffer[32];
+	LarasText app_id = laras_json_id(laras_json_get(data, "app_id"), buffer, sizeof(buffer));
+	char user_buffer[32];
+	LarasText user =
+		laras_json_id(laras_json_get(data, "user_id"), user_buffer, sizeof(user_buffer));
+	int64_t expires = 0;
+	bool ours;
 
 	app_of(task, &app);
 	laras_wipe(app.secret, app.secret_n);
-	ours = app_id.s != NULL && strlen(app.app_id) == app_id.n && memcmp(app.app_id, app_id.s, app_id.n) == 0;
+	ours = app_id.s != NULL && strlen(app.app_id) == app_id.n &&
+		   memcmp(app.app_id, app_id.s, app_id.n) == 0;
 	if (!laras_json_true(laras_json_get(data, "is_valid")) || !ours ||
 		!reaches(data, laras_json_text_at(task->request, "waba_id")))
 		return false;
@@ -326,20 +329,21 @@ check_debug(LarasTask *task, const json_t *data)
 static bool
 find_number(LarasTask *task, const json_t *document)
 {
-	Memory	   *m = task->memory;
-	LarasText	wanted = laras_json_text_at(task->request, "phone_number_id");
-	json_t	   *number;
-	size_t		i;
+	Memory *m = task->memory;
+	LarasText wanted = laras_json_text_at(task->request, "phone_number_id");
+	json_t *number;
+	size_t i;
 
 	json_array_foreach(laras_json_get(document, "data"), i, number)
 	{
-		char		buffer[32];
-		LarasText	id = laras_json_id(laras_json_get(number, "id"), buffer, sizeof(buffer));
+		char buffer[32];
+		LarasText id = laras_json_id(laras_json_get(number, "id"), buffer, sizeof(buffer));
 
 		if (id.s == NULL || id.n != wanted.n || memcmp(id.s, wanted.s, id.n) != 0)
 			continue;
 		keep(m->display, sizeof(m->display), laras_json_text_at(number, "display_phone_number"));
-		keep(m->verified_name, sizeof(m->verified_name), laras_json_text_at(number, "verified_name"));
+		keep(m->verified_name, sizeof(m->verified_name),
+			 laras_json_text_at(number, "verified_name"));
 		keep(m->quality, sizeof(m->quality), laras_json_text_at(number, "quality_rating"));
 		return true;
 	}
@@ -349,17 +353,19 @@ find_number(LarasTask *task, const json_t *document)
 static LarasTaskNext
 create(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 {
-	Memory	   *m = task->memory;
-	static const char *const scopes[] = {"whatsapp_business_management", "whatsapp_business_messaging"};
-	LarasText	number = laras_json_text_at(task->request, "phone_number_id");
-	LarasText	waba = laras_json_text_at(task->request, "waba_id");
-	json_t	   *ids = laras_json_own(json_pack("{s:s, s:s, s:s}", "phone_number_id", number.s, "waba_id", waba.s,
-											   "display_phone_number", m->display));
-	json_t	   *profile = laras_json_own(json_pack("{s:s, s:s, s:s}", "display_phone_number", m->display,
-												   "verified_name", m->verified_name, "quality_rating", m->quality));
-	int64_t		app = 0;
-	int64_t		connection_id = 0;
-	bool		standing;
+	Memory *m = task->memory;
+	static const char *const scopes[] = {"whatsapp_business_management",
+										 "whatsapp_business_messaging"};
+	LarasText number = laras_json_text_at(task->request, "phone_number_id");
+	LarasText waba = laras_json_text_at(task->request, "waba_id");
+	json_t *ids = laras_json_own(json_pack("{s:s, s:s, s:s}", "phone_number_id", number.s,
+										   "waba_id", waba.s, "display_phone_number", m->display));
+	json_t *profile =
+		laras_json_own(json_pack("{s:s, s:s, s:s}", "display_phone_number", m->display,
+								 "verified_name", m->verified_name, "quality_rating", m->quality));
+	int64_t app = 0;
+	int64_t connection_id = 0;
+	bool standing;
 	LarasNewConnection c = {
 		.channel = "whatsapp",
 		.account = number,
@@ -387,11 +393,10 @@ create(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 	if (m->expires_at != 0)
 		c.token_expires_at = time_t_to_timestamptz((pg_time_t) m->expires_at);
 	laras_spi_open();
-	standing = laras_spi_run(&lock_attempt, (Datum[])
-							 {
-								 Int64GetDatum(task->workspace_id), Int64GetDatum(task->attempt_id)
-							 },
-							 NULL) == 1;
+	standing =
+		laras_spi_run(&lock_attempt,
+					  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->attempt_id)},
+					  NULL) == 1;
 	laras_spi_close();
 	if (!standing)
 		return fail(task, 409, "superseded", request, result);
@@ -404,36 +409,41 @@ create(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 }
 
 static LarasTaskNext
-answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request, LarasTaskResult *result)
+answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request,
+		 LarasTaskResult *result)
 {
-	Memory	   *m = task->memory;
-	bool		ok = answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
-		answer->document != NULL && answer->error_code == 0;
+	Memory *m = task->memory;
+	bool ok = answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
+			  answer->document != NULL && answer->error_code == 0;
 
 	switch (task->step)
 	{
 		case STEP_EXCHANGE:
-			{
-				LarasText	token = laras_json_text_at(answer->document, "access_token");
+		{
+			LarasText token = laras_json_text_at(answer->document, "access_token");
 
-				if (!ok || token.s == NULL || token.n == 0 || token.n >= sizeof(m->token))
-					return fail(task, 502, "exchange_refused", request, result);
-				memcpy(m->token, token.s, token.n);
-				m->token_n = token.n;
-				m->exchanged = true;
-				return ask_debug(task, request);
-			}
+			if (!ok || token.s == NULL || token.n == 0 || token.n >= sizeof(m->token))
+				return fail(task, 502, "exchange_refused", request, result);
+			memcpy(m->token, token.s, token.n);
+			m->token_n = token.n;
+			m->exchanged = true;
+			return ask_debug(task, request);
+		}
 		case STEP_DEBUG:
 			if (!ok || !check_debug(task, laras_json_get(answer->document, "data")))
 				return fail(task, 422, "token_not_for_account", request, result);
-			return ask_with_token(task, STEP_NUMBERS, "read_numbers", "GET",
-								  "phone_numbers?fields=id,display_phone_number,verified_name,quality_rating", request);
+			return ask_with_token(
+				task, STEP_NUMBERS, "read_numbers", "GET",
+				"phone_numbers?fields=id,display_phone_number,verified_name,quality_rating",
+				request);
 		case STEP_NUMBERS:
 			if (!ok || !find_number(task, answer->document))
 				return fail(task, 422, "number_not_of_account", request, result);
-			if (laras_account_in_use("whatsapp", laras_json_text_at(task->request, "phone_number_id")))
+			if (laras_account_in_use("whatsapp",
+									 laras_json_text_at(task->request, "phone_number_id")))
 				return fail(task, 409, "account_in_use", request, result);
-			return ask_with_token(task, STEP_SUBSCRIBE, "subscribe", "POST", "subscribed_apps", request);
+			return ask_with_token(task, STEP_SUBSCRIBE, "subscribe", "POST", "subscribed_apps",
+								  request);
 		case STEP_SUBSCRIBE:
 			if (!ok || !laras_json_true(laras_json_get(answer->document, "success")))
 				return fail(task, 502, "subscribe_refused", request, result);

@@ -25,44 +25,47 @@
 #include "vault/crypto.h"
 #include "vault/vault.h"
 
-LARAS_PLAN(record_told,
-		   "UPDATE laras.connection SET remote_revoke = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND id OPERATOR(pg_catalog.=) $2 AND remote_revoke OPERATOR(pg_catalog.=) 'pending' RETURNING id",
-		   INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(
+	record_told,
+	"UPDATE laras.connection SET remote_revoke = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) $2 AND remote_revoke OPERATOR(pg_catalog.=) 'pending' RETURNING id",
+	INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(give_up_pending,
-		   "UPDATE laras.connection SET remote_revoke = 'not_told' "
-		   "WHERE remote_revoke OPERATOR(pg_catalog.=) 'pending' AND state OPERATOR(pg_catalog.=) 'disconnected'",
-		   INT4OID);
+LARAS_PLAN(
+	give_up_pending,
+	"UPDATE laras.connection SET remote_revoke = 'not_told' "
+	"WHERE remote_revoke OPERATOR(pg_catalog.=) 'pending' AND state OPERATOR(pg_catalog.=) 'disconnected'",
+	INT4OID);
 
-LARAS_PLAN(log_call,
-		   "INSERT INTO laras.outbound_call (workspace_id, id, connection_id, purpose, host, started_at) "
-		   "VALUES ($1, $2, $3, 'unsubscribe', $4, laras.now())",
-		   INT8OID, INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(
+	log_call,
+	"INSERT INTO laras.outbound_call (workspace_id, id, connection_id, purpose, host, started_at) "
+	"VALUES ($1, $2, $3, 'unsubscribe', $4, laras.now())",
+	INT8OID, INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(log_end,
-		   "UPDATE laras.outbound_call SET http_status = $3, curl_code = $4, finished_at = laras.now() "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID, INT4OID, INT4OID);
+LARAS_PLAN(
+	log_end,
+	"UPDATE laras.outbound_call SET http_status = $3, curl_code = $4, finished_at = laras.now() "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID, INT4OID, INT4OID);
 
 typedef struct RevokeFlight
 {
-	LarasFlightKind kind;		/* first, as in LarasFlight */
-	int64		workspace_id;
-	int64		connection_id;
-	int64		call_id;
+	LarasFlightKind kind; /* first, as in LarasFlight */
+	int64 workspace_id;
+	int64 connection_id;
+	int64 call_id;
 } RevokeFlight;
 
 static void
 record(int64 workspace_id, int64 connection_id, const char *result)
 {
-	bool		changed;
+	bool changed;
 
 	laras_spi_open();
-	changed = laras_spi_run(&record_told, (Datum[])
-							{
-								Int64GetDatum(workspace_id), Int64GetDatum(connection_id), CStringGetTextDatum(result)
-							},
+	changed = laras_spi_run(&record_told,
+							(Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
+									  CStringGetTextDatum(result)},
 							NULL) > 0;
 	laras_spi_close();
 	if (changed)
@@ -70,7 +73,8 @@ record(int64 workspace_id, int64 connection_id, const char *result)
 		LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_STATUS, result)};
 		LarasEvidence act = {
 			.workspace_id = workspace_id,
-			.action = strcmp(result, "done") == 0 ? LARAS_ACT_PROVIDER_TOLD : LARAS_ACT_PROVIDER_NOT_TOLD,
+			.action =
+				strcmp(result, "done") == 0 ? LARAS_ACT_PROVIDER_TOLD : LARAS_ACT_PROVIDER_NOT_TOLD,
 			.actor_kind = LARAS_ACTOR_WORKER,
 			.subject_kind = LARAS_SUBJECT_CONNECTION,
 			.subject_id = connection_id,
@@ -86,16 +90,16 @@ int
 laras_revoke_dispatch(void)
 {
 	LarasHandoff handoff;
-	int			begun = 0;
+	int begun = 0;
 
 	while (laras_handoff_take(&handoff))
 	{
-		RevokeFlight *flight = calloc(1, sizeof(RevokeFlight));
+		RevokeFlight *flight = laras_http_memory(sizeof(RevokeFlight));
 		LarasProviderApp app;
-		char	   *token = NULL;
-		size_t		token_n = 0;
-		char	   *url = NULL;
-		bytea	   *sealed;
+		char *token = NULL;
+		size_t token_n = 0;
+		char *url = NULL;
+		bytea *sealed;
 
 		laras_worker_begin("telling a provider");
 		laras_worker_bind_all();
@@ -104,7 +108,8 @@ laras_revoke_dispatch(void)
 		memcpy(VARDATA(sealed), handoff.token, handoff.token_n);
 		if (flight != NULL && laras_provider_app(handoff.channel, handoff.app_id, false, &app) &&
 			laras_open_token_from_copy(sealed, handoff.workspace_id, handoff.connection_id,
-									   LARAS_FIELD_channel_token_token, handoff.slot_copy, &token, &token_n))
+									   LARAS_FIELD_channel_token_token, handoff.slot_copy, &token,
+									   &token_n))
 		{
 			flight->kind = LARAS_FLIGHT_REVOKE;
 			flight->workspace_id = handoff.workspace_id;
@@ -113,15 +118,16 @@ laras_revoke_dispatch(void)
 			url = psprintf("%s/%s/%.*s/subscribed_apps", app.graph_url, app.api_version,
 						   (int) handoff.account_n, handoff.account);
 			laras_spi_open();
-			laras_spi_run_one(&log_call, (Datum[])
-							  {
-								  Int64GetDatum(flight->workspace_id), Int64GetDatum(flight->call_id),
-								  Int64GetDatum(flight->connection_id), CStringGetTextDatum(laras_host_of(url))
-							  },
+			laras_spi_run_one(&log_call,
+							  (Datum[]){Int64GetDatum(flight->workspace_id),
+										Int64GetDatum(flight->call_id),
+										Int64GetDatum(flight->connection_id),
+										CStringGetTextDatum(laras_host_of(url))},
 							  NULL);
 			laras_spi_close();
 			/* the request may begin now: what it does does not depend on this commit */
-			if (laras_http_start("DELETE", url, strlen(url), NULL, NULL, 0, token, token_n, flight) != NULL)
+			if (laras_http_start("DELETE", url, strlen(url), NULL, NULL, 0, token, token_n,
+								 flight) != NULL)
 			{
 				begun++;
 				flight = NULL;
@@ -130,7 +136,7 @@ laras_revoke_dispatch(void)
 		}
 		if (flight != NULL)
 			record(handoff.workspace_id, handoff.connection_id, "not_told");
-		free(flight);
+		laras_http_give_back(flight, sizeof(RevokeFlight));
 		laras_wipe(&handoff, sizeof(handoff));
 		laras_worker_commit();
 	}
@@ -141,22 +147,20 @@ void
 laras_revoke_answered(void *owner, LarasHttpCall *call)
 {
 	RevokeFlight *flight = owner;
-	bool		told = call->end == LARAS_HTTP_ANSWERED && call->http_status == 200;
+	bool told = call->end == LARAS_HTTP_ANSWERED && call->http_status == 200;
 
 	laras_worker_begin("recording that a provider was told");
 	laras_worker_bind_all();
 	laras_spi_open();
-	laras_spi_run(&log_end, (Datum[])
-				  {
-					  Int64GetDatum(flight->workspace_id), Int64GetDatum(flight->call_id),
-					  Int32GetDatum(call->http_status), Int32GetDatum(call->curl_code)
-				  },
+	laras_spi_run(&log_end,
+				  (Datum[]){Int64GetDatum(flight->workspace_id), Int64GetDatum(flight->call_id),
+							Int32GetDatum(call->http_status), Int32GetDatum(call->curl_code)},
 				  NULL);
 	laras_spi_close();
 	record(flight->workspace_id, flight->connection_id, told ? "done" : "failed");
 	laras_worker_commit();
 	laras_http_free(call);
-	free(flight);
+	laras_http_give_back(flight, sizeof(RevokeFlight));
 }
 
 void
@@ -165,7 +169,7 @@ laras_revoke_sweep(void)
 	laras_worker_begin("settling revocations that an earlier run left");
 	laras_worker_bind_all();
 	laras_spi_open();
-	laras_spi_run(&give_up_pending, (Datum[]) {Int32GetDatum(0)}, NULL);
+	laras_spi_run(&give_up_pending, (Datum[]){Int32GetDatum(0)}, NULL);
 	laras_spi_close();
 	laras_worker_commit();
 }

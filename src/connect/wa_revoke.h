@@ -8,10 +8,10 @@
 #include "courier/http.h"
 
 /* Begin a request for every hand-off that is readable; opens its own transactions. */
-extern int	laras_revoke_dispatch(void);
+extern int laras_revoke_dispatch(void);
 /* The request ended; frees both. */
 extern void laras_revoke_answered(void *owner, LarasHttpCall *call);
 /* A hand-off does not survive a restart: what was pending is not told. */
 extern void laras_revoke_sweep(void);
 
-#endif							/* LARAS_WA_REVOKE_H */
+#endif /* LARAS_WA_REVOKE_H */

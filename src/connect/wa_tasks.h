@@ -9,4 +9,4 @@
 
 extern const LarasTaskKind laras_wa_connect_task;
 
-#endif							/* LARAS_WA_TASKS_H */
+#endif /* LARAS_WA_TASKS_H */

@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 #include "vault/vault.h"
 
-int64_t		laras_courier_run = 0;
+int64_t laras_courier_run = 0;
 
 static bool swept = false;
 static uint64 unlocked_generation = 0;
@@ -32,9 +32,7 @@ laras_courier_start(void)
 {
 	laras_courier_run = laras_new_id();
 	if (!laras_http_open())
-		ereport(FATAL,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("libcurl could not be started")));
+		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("libcurl could not be started")));
 	laras_worker_watch(laras_http_descriptor());
 }
 
@@ -49,7 +47,7 @@ laras_courier_stop(int code)
 static bool
 unlock(void)
 {
-	uint64		generation = laras_vault_generation();
+	uint64 generation = laras_vault_generation();
 
 	if (!laras_vault_is_open())
 		return false;
@@ -66,8 +64,8 @@ static int
 take_ended(void)
 {
 	LarasFlight *flights[LARAS_COURIER_FLIGHTS];
-	int			n = 0;
-	int			ended = 0;
+	int n = 0;
+	int ended = 0;
 	LarasHttpCall *call;
 
 	while (n < LARAS_COURIER_FLIGHTS && (call = laras_http_next()) != NULL)
@@ -97,9 +95,9 @@ take_ended(void)
 LarasTurn
 laras_courier_turn(void)
 {
-	int			ended;
-	int			begun = 0;
-	int			timeout;
+	int ended;
+	int begun = 0;
+	int timeout;
 
 	if (!unlock())
 	{

@@ -25,18 +25,18 @@ typedef enum LarasFlightKind
  */
 typedef struct LarasFlight
 {
-	LarasFlightKind kind;		/* first member: every owner of a call starts with it */
-	int64_t		workspace_id;
-	int64_t		outbox_id;
-	int64_t		attempt_id;
-	int64_t		message_id;
-	int64_t		conversation_id;
-	int64_t		contact_id;
-	int64_t		connection_id;
-	int64_t		draft_id;
-	uint32_t	workspace_slot;
-	uint32_t	contact_slot;
-	int			attempts;
+	LarasFlightKind kind; /* first member: every owner of a call starts with it */
+	int64_t workspace_id;
+	int64_t outbox_id;
+	int64_t attempt_id;
+	int64_t message_id;
+	int64_t conversation_id;
+	int64_t contact_id;
+	int64_t connection_id;
+	int64_t draft_id;
+	uint32_t workspace_slot;
+	uint32_t contact_slot;
+	int attempts;
 	const LarasChannelDriver *driver;
 	LarasHttpCall *call;
 } LarasFlight;
@@ -49,7 +49,7 @@ extern int64_t laras_courier_run;
  * their requests. Opens its own transactions. Returns how many rows it took
  * (0: nothing is due).
  */
-extern int	laras_courier_dispatch(int n);
+extern int laras_courier_dispatch(int n);
 
 /*
  * Record the ends of sends in one transaction; frees the flights and calls.
@@ -65,25 +65,27 @@ extern void laras_courier_sweep(void);
 
 /* Callback data of an attempt: base64url of id and the first 8 bytes of its MAC; 23 bytes with the zero. */
 #define LARAS_CALLBACK_DATA 23
-extern void laras_callback_data(uint32_t workspace_slot, int64_t attempt_id, char out[LARAS_CALLBACK_DATA]);
+extern void
+laras_callback_data(uint32_t workspace_slot, int64_t attempt_id, char out[LARAS_CALLBACK_DATA]);
 /* The attempt it names; false when it is not ours. */
-extern bool laras_callback_attempt(uint32_t workspace_slot, const char *data, size_t n, int64_t *attempt_id);
+extern bool
+laras_callback_attempt(uint32_t workspace_slot, const char *data, size_t n, int64_t *attempt_id);
 
 /* One outcome of a row, to be written with others in one statement. */
 typedef struct LarasOutcome
 {
 	LarasFlight *flight;
-	const char *outbox_state;	/* sent, refused, uncertain, queued, parked, cancelled */
-	const char *attempt_outcome;	/* as send_attempt.outcome; NULL: there was no attempt */
-	const char *message_status; /* NULL: unchanged */
-	const char *reason;			/* NULL: none */
-	const char *notice;			/* NULL: none */
-	int			http_status;
-	int			error_code;
-	int			error_subcode;
-	int			curl_code;
-	int			delay_ms;		/* queued again: not before this */
-	LarasText	provider_id;
+	const char *outbox_state;    /* sent, refused, uncertain, queued, parked, cancelled */
+	const char *attempt_outcome; /* as send_attempt.outcome; NULL: there was no attempt */
+	const char *message_status;  /* NULL: unchanged */
+	const char *reason;          /* NULL: none */
+	const char *notice;          /* NULL: none */
+	int http_status;
+	int error_code;
+	int error_subcode;
+	int curl_code;
+	int delay_ms; /* queued again: not before this */
+	LarasText provider_id;
 } LarasOutcome;
 
 /*
@@ -93,4 +95,4 @@ typedef struct LarasOutcome
  */
 extern void laras_courier_settle(LarasOutcome *outcomes, int n);
 
-#endif							/* LARAS_CARRY_H */
+#endif /* LARAS_CARRY_H */

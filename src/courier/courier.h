@@ -24,15 +24,15 @@
 
 typedef struct LarasOutboxRow
 {
-	int64		connection_id;
-	int64		conversation_id;
-	int64		contact_id;
-	int64		message_id;
-	int64		draft_id;		/* 0: written by a person */
-	int64		verdict_id;
-	uint8		text_digest[32];	/* what the verdict is bound to */
-	const char *approved_by;	/* "auto", or the principal */
-	const char *kind;			/* "text", "template" */
+	int64 connection_id;
+	int64 conversation_id;
+	int64 contact_id;
+	int64 message_id;
+	int64 draft_id; /* 0: written by a person */
+	int64 verdict_id;
+	uint8 text_digest[32];   /* what the verdict is bound to */
+	const char *approved_by; /* "auto", or the principal */
+	const char *kind;        /* "text", "template" */
 } LarasOutboxRow;
 
 /*
@@ -49,7 +49,8 @@ extern int64 laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row);
  * `sending` is left to its end. Returns how many. Needs no key. As laras_owner
  * with the workspace bound, or laras_worker.
  */
-extern uint64 laras_outbox_cancel_connection(int64 workspace_id, int64 connection_id, const char *reason);
+extern uint64
+laras_outbox_cancel_connection(int64 workspace_id, int64 connection_id, const char *reason);
 extern uint64 laras_outbox_cancel_contact(int64 workspace_id, int64 contact_id, const char *reason);
 
 /* the worker, for the table in worker/rooms.c */
@@ -58,4 +59,4 @@ extern LarasTurn laras_courier_turn(void);
 extern void laras_courier_stop(int code);
 extern void laras_courier_init(void);
 
-#endif							/* LARAS_COURIER_H */
+#endif /* LARAS_COURIER_H */

@@ -32,17 +32,17 @@ typedef enum PlaceState
 
 typedef struct Place
 {
-	PlaceState	state;
-	Oid			database;
+	PlaceState state;
+	Oid database;
 	SubTransactionId subid;
-	time_t		until;
+	time_t until;
 	LarasHandoff handoff;
 } Place;
 
 typedef struct Area
 {
-	slock_t		lock;
-	Place		places[LARAS_HANDOFFS];
+	slock_t lock;
+	Place places[LARAS_HANDOFFS];
 } Area;
 
 static Area *area = NULL;
@@ -57,7 +57,7 @@ StaticAssertDecl(LARAS_HANDOFFS <= 32, "written is a 32-bit set");
 static Size
 area_size(void)
 {
-	Size		page = (Size) sysconf(_SC_PAGESIZE);
+	Size page = (Size) sysconf(_SC_PAGESIZE);
 
 	return add_size(TYPEALIGN(page, sizeof(Area)), page);
 }
@@ -71,9 +71,9 @@ laras_handoff_shmem_request(void)
 void
 laras_handoff_shmem_startup(void)
 {
-	bool		found;
-	Size		page = (Size) sysconf(_SC_PAGESIZE);
-	char	   *raw = ShmemInitStruct("laras hand-offs", area_size(), &found);
+	bool found;
+	Size page = (Size) sysconf(_SC_PAGESIZE);
+	char *raw = ShmemInitStruct("laras hand-offs", area_size(), &found);
 
 	area = (Area *) TYPEALIGN(page, raw);
 	if (!found)
@@ -125,7 +125,7 @@ at_sub_end(SubXactEvent event, SubTransactionId subid, SubTransactionId parent, 
 		return;
 	for (int i = 0; i < LARAS_HANDOFFS; i++)
 	{
-		Place	   *place = &area->places[i];
+		Place *place = &area->places[i];
 
 		if ((written & (UINT32_C(1) << i)) == 0 || place->subid != subid)
 			continue;
@@ -149,7 +149,7 @@ at_exit(int code, Datum arg)
 bool
 laras_handoff_put(const LarasHandoff *handoff)
 {
-	int			found = -1;
+	int found = -1;
 
 	if (area == NULL)
 		return false;
@@ -181,15 +181,15 @@ laras_handoff_put(const LarasHandoff *handoff)
 bool
 laras_handoff_take(LarasHandoff *out)
 {
-	time_t		now = time(NULL);
+	time_t now = time(NULL);
 
 	if (area == NULL)
 		return false;
 	for (int i = 0; i < LARAS_HANDOFFS; i++)
 	{
-		Place	   *place = &area->places[i];
-		bool		mine = false;
-		bool		late = false;
+		Place *place = &area->places[i];
+		bool mine = false;
+		bool late = false;
 
 		SpinLockAcquire(&area->lock);
 		if (place->state == PLACE_READY && place->database == MyDatabaseId)

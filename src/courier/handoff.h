@@ -19,20 +19,20 @@
 #define LARAS_HANDOFFS 32
 #define LARAS_HANDOFF_SECONDS 60
 
-#define LARAS_HANDOFF_VALUE 4096	/* sealed token and ids */
+#define LARAS_HANDOFF_VALUE 4096 /* sealed token and ids */
 
 /* what the courier takes out; wipe after use */
 typedef struct LarasHandoff
 {
-	int64		workspace_id;
-	int64		connection_id;
-	int64		app_id;
-	char		channel[16];
-	uint8		slot_copy[64];	/* the slot as it lay in the keyring, wrapped */
-	uint32		token_n;
-	uint32		account_n;
-	uint8		token[LARAS_HANDOFF_VALUE]; /* sealed, suite 2 */
-	char		account[256];	/* business account to unsubscribe, in clear */
+	int64 workspace_id;
+	int64 connection_id;
+	int64 app_id;
+	char channel[16];
+	uint8 slot_copy[64]; /* the slot as it lay in the keyring, wrapped */
+	uint32 token_n;
+	uint32 account_n;
+	uint8 token[LARAS_HANDOFF_VALUE]; /* sealed, suite 2 */
+	char account[256];                /* business account to unsubscribe, in clear */
 } LarasHandoff;
 
 /*
@@ -48,4 +48,4 @@ extern bool laras_handoff_take(LarasHandoff *out);
 extern void laras_handoff_shmem_request(void);
 extern void laras_handoff_shmem_startup(void);
 
-#endif							/* LARAS_HANDOFF_H */
+#endif /* LARAS_HANDOFF_H */

@@ -33,20 +33,20 @@
 
 struct LarasHttpState
 {
-	CURL	   *easy;
+	CURL *easy;
 	struct curl_slist *headers;
-	char	   *request;
-	size_t		request_n;
-	size_t		request_at;
-	size_t		room;
-	bool		too_large;
+	char *request;
+	size_t request_n;
+	size_t request_at;
+	size_t room;
+	bool too_large;
 	LarasHttpCall *next;
 };
 
 static CURLM *multi = NULL;
-static int	epoll_fd = -1;
-static int64_t deadline_ms = -1;	/* when libcurl wants to be called */
-static int	in_flight = 0;
+static int epoll_fd = -1;
+static int64_t deadline_ms = -1; /* when libcurl wants to be called */
+static int in_flight = 0;
 static LarasHttpCall *ended_first = NULL;
 static LarasHttpCall *ended_last = NULL;
 
@@ -62,7 +62,7 @@ now_ms(void)
 static void
 block_signals(sigset_t *saved)
 {
-	sigset_t	all;
+	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, saved);
@@ -91,7 +91,8 @@ on_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *known)
 	}
 	event.data.fd = socket;
 	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-	if (epoll_ctl(epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event) != 0 && errno == EEXIST)
+	if (epoll_ctl(epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event) != 0 &&
+		errno == EEXIST)
 		epoll_ctl(epoll_fd, EPOLL_CTL_MOD, socket, &event);
 	curl_multi_assign(multi, socket, &epoll_fd);
 	return 0;
@@ -110,7 +111,7 @@ static size_t
 on_read(char *buffer, size_t size, size_t count, void *user)
 {
 	struct LarasHttpState *state = ((LarasHttpCall *) user)->state;
-	size_t		n = size * count;
+	size_t n = size * count;
 
 	if (n > state->request_n - state->request_at)
 		n = state->request_n - state->request_at;
@@ -124,7 +125,7 @@ on_write(char *bytes, size_t size, size_t count, void *user)
 {
 	LarasHttpCall *call = user;
 	struct LarasHttpState *state = call->state;
-	size_t		n = size * count;
+	size_t n = size * count;
 
 	if (n > LARGEST_ANSWER - call->body_n)
 	{
@@ -133,8 +134,8 @@ on_write(char *bytes, size_t size, size_t count, void *user)
 	}
 	if (call->body_n + n + 1 > state->room)
 	{
-		size_t		room = state->room == 0 ? 2048 : state->room;
-		char	   *grown;
+		size_t room = state->room == 0 ? 2048 : state->room;
+		char *grown;
 
 		while (room < call->body_n + n + 1)
 			room *= 2;
@@ -155,8 +156,8 @@ on_write(char *bytes, size_t size, size_t count, void *user)
 bool
 laras_http_open(void)
 {
-	sigset_t	saved;
-	bool		ok;
+	sigset_t saved;
+	bool ok;
 
 	if (multi != NULL)
 		return true;
@@ -193,7 +194,7 @@ laras_http_descriptor(void)
 int
 laras_http_timeout(void)
 {
-	int64_t		left;
+	int64_t left;
 
 	if (deadline_ms < 0)
 		return -1;
@@ -212,19 +213,18 @@ laras_http_in_flight(void)
 bool
 laras_http_allowed(const char *url, size_t n)
 {
-	CURLU	   *parsed = curl_url();
-	char	   *copy = malloc(n + 1);
-	char	   *scheme = NULL;
-	char	   *host = NULL;
-	char	   *user = NULL;
-	bool		allowed = false;
+	CURLU *parsed = curl_url();
+	char *copy = malloc(n + 1);
+	char *scheme = NULL;
+	char *host = NULL;
+	char *user = NULL;
+	bool allowed = false;
 
 	if (parsed != NULL && copy != NULL)
 	{
 		memcpy(copy, url, n);
 		copy[n] = '\0';
-		if (strlen(copy) == n &&
-			curl_url_set(parsed, CURLUPART_URL, copy, 0) == CURLUE_OK &&
+		if (strlen(copy) == n && curl_url_set(parsed, CURLUPART_URL, copy, 0) == CURLUE_OK &&
 			curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
 			curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 			curl_url_get(parsed, CURLUPART_USER, &user, 0) != CURLUE_OK)
@@ -235,7 +235,7 @@ laras_http_allowed(const char *url, size_t n)
 				allowed = true;
 			else if (strcmp(scheme, "http") == 0)
 				allowed = strcmp(host, "[::1]") == 0 ||
-					(inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
+						  (inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
 		}
 	}
 	curl_free(scheme);
@@ -296,10 +296,11 @@ static bool
 configure(LarasHttpCall *call, const char *method, const char *url, const char *content_type)
 {
 	struct LarasHttpState *state = call->state;
-	CURL	   *easy = state->easy;
-	char		type[128];
+	CURL *easy = state->easy;
+	char type[128];
 
-	snprintf(type, sizeof(type), "Content-Type: %s", content_type ? content_type : "application/json");
+	snprintf(type, sizeof(type), "Content-Type: %s",
+			 content_type ? content_type : "application/json");
 	if (!add_header(state, "Expect:") || (state->request != NULL && !add_header(state, type)))
 		return false;
 	if (state->request != NULL)
@@ -339,9 +340,9 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 				 const char *body, size_t body_n, const char *token, size_t token_n, void *owner)
 {
 	LarasHttpCall *call = calloc(1, sizeof(LarasHttpCall));
-	char	   *address = malloc(url_n + 1);
-	sigset_t	saved;
-	bool		ok = false;
+	char *address = malloc(url_n + 1);
+	sigset_t saved;
+	bool ok = false;
 
 	if (call == NULL || address == NULL || (call->state = calloc(1, sizeof(*call->state))) == NULL)
 	{
@@ -367,8 +368,8 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 		}
 		if (ok && token != NULL)
 		{
-			size_t		room = token_n + sizeof("Authorization: Bearer ");
-			char	   *header = malloc(room);
+			size_t room = token_n + sizeof("Authorization: Bearer ");
+			char *header = malloc(room);
 
 			ok = header != NULL;
 			if (ok)
@@ -393,13 +394,39 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 	return call;
 }
 
+/* ------------------------------------------------------------------ memory */
+
+void *
+laras_http_memory(size_t n)
+{
+	return calloc(1, n > 0 ? n : 1);
+}
+
+void *
+laras_http_copy(const void *p, size_t n)
+{
+	char *copy = calloc(1, n + 1);
+
+	if (copy != NULL && n > 0)
+		memcpy(copy, p, n);
+	return copy;
+}
+
+void
+laras_http_give_back(void *p, size_t n)
+{
+	if (p != NULL)
+		OPENSSL_cleanse(p, n);
+	free(p);
+}
+
 /* ------------------------------------------------------------------- drive */
 
 static void
 settle(LarasHttpCall *call, CURLcode code)
 {
-	long		status = 0;
-	long		request_size = 0;
+	long status = 0;
+	long request_size = 0;
 
 	call->curl_code = (int) code;
 	curl_easy_getinfo(call->state->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -429,11 +456,11 @@ void
 laras_http_drive(void)
 {
 	struct epoll_event events[64];
-	sigset_t	saved;
-	int			running;
-	int			n;
-	int			left;
-	CURLMsg    *message;
+	sigset_t saved;
+	int running;
+	int n;
+	int left;
+	CURLMsg *message;
 
 	if (multi == NULL)
 		return;
@@ -448,17 +475,17 @@ laras_http_drive(void)
 		n = epoll_wait(epoll_fd, events, 64, 0);
 		for (int i = 0; i < n; i++)
 		{
-			int			mask = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-				(events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-				(events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+			int mask = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+					   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+					   (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
 
 			curl_multi_socket_action(multi, events[i].data.fd, mask, &running);
 		}
 	} while (n == 64);
 	while ((message = curl_multi_info_read(multi, &left)) != NULL)
 	{
-		char	   *call = NULL;
-		CURLcode	code = message->data.result;
+		char *call = NULL;
+		CURLcode code = message->data.result;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;

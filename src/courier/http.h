@@ -14,22 +14,22 @@
 /* how far a request got */
 typedef enum LarasHttpEnd
 {
-	LARAS_HTTP_ANSWERED,		/* an answer arrived whole */
-	LARAS_HTTP_NOT_SENT,		/* certainly: no byte of the request left */
-	LARAS_HTTP_UNKNOWN			/* anything may have happened */
+	LARAS_HTTP_ANSWERED, /* an answer arrived whole */
+	LARAS_HTTP_NOT_SENT, /* certainly: no byte of the request left */
+	LARAS_HTTP_UNKNOWN   /* anything may have happened */
 } LarasHttpEnd;
 
 typedef struct LarasHttpCall
 {
 	/* set by the caller, before laras_http_start; all copied */
-	void	   *owner;			/* given back with the call */
+	void *owner; /* given back with the call */
 
 	/* set at the end */
 	LarasHttpEnd end;
-	int			curl_code;
-	int			http_status;	/* 0 unless ANSWERED */
-	char	   *body;			/* answer, zero-terminated; valid until freed */
-	size_t		body_n;
+	int curl_code;
+	int http_status; /* 0 unless ANSWERED */
+	char *body;      /* answer, zero-terminated; valid until freed */
+	size_t body_n;
 
 	struct LarasHttpState *state;
 } LarasHttpCall;
@@ -39,8 +39,8 @@ extern bool laras_http_open(void);
 extern void laras_http_close(void);
 
 /* The descriptor to wait on, and ms until libcurl wants to be called (-1: no). */
-extern int	laras_http_descriptor(void);
-extern int	laras_http_timeout(void);
+extern int laras_http_descriptor(void);
+extern int laras_http_timeout(void);
 
 /*
  * Is this URL one we may speak to? https to any host, http to a loopback
@@ -58,9 +58,9 @@ extern bool laras_http_allowed(const char *url, size_t n);
  * a way to rewind, so a dead kept-alive connection ends the call as UNKNOWN.
  * Limits: connect 5 s, whole 30 s, answer 1 MB, no redirects.
  */
-extern LarasHttpCall *laras_http_start(const char *method, const char *url, size_t url_n,
-									   const char *content_type, const char *body, size_t body_n,
-									   const char *token, size_t token_n, void *owner);
+extern LarasHttpCall *
+laras_http_start(const char *method, const char *url, size_t url_n, const char *content_type,
+				 const char *body, size_t body_n, const char *token, size_t token_n, void *owner);
 
 /* Let libcurl work; never blocks. */
 extern void laras_http_drive(void);
@@ -69,7 +69,15 @@ extern void laras_http_drive(void);
 extern LarasHttpCall *laras_http_next(void);
 extern void laras_http_free(LarasHttpCall *call);
 
-/* calls begun and not yet returned by laras_http_next */
-extern int	laras_http_in_flight(void);
+/*
+ * Memory that outlives transactions and contexts, for what travels with a
+ * request: zero-filled, NULL when there is none. Given back wiped.
+ */
+extern void *laras_http_memory(size_t n);
+extern void *laras_http_copy(const void *p, size_t n); /* with a terminating zero */
+extern void laras_http_give_back(void *p, size_t n);
 
-#endif							/* LARAS_COURIER_HTTP_H */
+/* calls begun and not yet returned by laras_http_next */
+extern int laras_http_in_flight(void);
+
+#endif /* LARAS_COURIER_HTTP_H */

@@ -12,17 +12,20 @@
 #include "evidence/evidence.h"
 #include "utils/builtins.h"
 
-LARAS_PLAN(add_row,
-		   "INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
-		   "draft_id, verdict_id, text_digest, approved_by, kind) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		   INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTOID);
+LARAS_PLAN(
+	add_row,
+	"INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
+	"draft_id, verdict_id, text_digest, approved_by, kind) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID,
+	TEXTOID);
 
-LARAS_PLAN(cancel_connection,
-		   "UPDATE laras.outbox SET state = 'cancelled', reason = $3, finished_at = laras.now() "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
-		   "AND state OPERATOR(pg_catalog.=) ANY ('{queued,claimed,parked}'::pg_catalog.text[]) "
-		   "RETURNING message_id",
-		   INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(
+	cancel_connection,
+	"UPDATE laras.outbox SET state = 'cancelled', reason = $3, finished_at = laras.now() "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
+	"AND state OPERATOR(pg_catalog.=) ANY ('{queued,claimed,parked}'::pg_catalog.text[]) "
+	"RETURNING message_id",
+	INT8OID, INT8OID, TEXTOID);
 
 LARAS_PLAN(cancel_contact,
 		   "UPDATE laras.outbox SET state = 'cancelled', reason = $3, finished_at = laras.now() "
@@ -40,8 +43,8 @@ LARAS_PLAN(cancel_message,
 int64
 laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 {
-	int64		id = laras_new_id();
-	bytea	   *digest = palloc(VARHDRSZ + sizeof(row->text_digest));
+	int64 id = laras_new_id();
+	bytea *digest = palloc(VARHDRSZ + sizeof(row->text_digest));
 	LarasEvidenceField fields[] = {
 		LARAS_EV_NUMBER(LARAS_EVF_CONNECTION_ID, row->connection_id),
 		LARAS_EV_CODE(LARAS_EVF_KIND, row->kind),
@@ -58,14 +61,14 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 	SET_VARSIZE(digest, VARHDRSZ + sizeof(row->text_digest));
 	memcpy(VARDATA(digest), row->text_digest, sizeof(row->text_digest));
 	laras_spi_open();
-	laras_spi_run_one(&add_row, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(id), Int64GetDatum(row->connection_id),
-						  Int64GetDatum(row->conversation_id), Int64GetDatum(row->contact_id),
-						  Int64GetDatum(row->message_id), Int64GetDatum(row->draft_id),
-						  Int64GetDatum(row->verdict_id), PointerGetDatum(digest),
-						  CStringGetTextDatum(row->approved_by), CStringGetTextDatum(row->kind)
-					  },
+	laras_spi_run_one(&add_row,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+								Int64GetDatum(row->connection_id),
+								Int64GetDatum(row->conversation_id), Int64GetDatum(row->contact_id),
+								Int64GetDatum(row->message_id), Int64GetDatum(row->draft_id),
+								Int64GetDatum(row->verdict_id), PointerGetDatum(digest),
+								CStringGetTextDatum(row->approved_by),
+								CStringGetTextDatum(row->kind)},
 					  row->draft_id == 0 ? "      n    " : NULL);
 	laras_spi_close();
 	laras_evidence_actor(&act);
@@ -77,20 +80,20 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 static uint64
 cancel(LarasPlan *plan, int64 workspace_id, int64 subject, const char *reason)
 {
-	uint64		n;
-	int64	   *messages;
+	uint64 n;
+	int64 *messages;
 
 	laras_spi_open();
-	n = laras_spi_run(plan, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(subject), CStringGetTextDatum(reason)
-					  },
+	n = laras_spi_run(plan,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(subject),
+								CStringGetTextDatum(reason)},
 					  NULL);
 	messages = palloc(sizeof(int64) * (n + 1));
 	for (uint64 i = 0; i < n; i++)
 		messages[i] = laras_spi_int8(i, 1);
 	for (uint64 i = 0; i < n; i++)
-		laras_spi_run(&cancel_message, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(messages[i])}, NULL);
+		laras_spi_run(&cancel_message,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(messages[i])}, NULL);
 	laras_spi_close();
 	return n;
 }

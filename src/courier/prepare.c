@@ -43,57 +43,60 @@
  * One message a conversation at a time: the first of those that are due,
  * unless one is under way.
  */
-LARAS_PLAN(claim_rows,
-		   "WITH head AS (SELECT o.workspace_id, o.id, o.conversation_id, o.priority, o.not_before "
-		   "FROM laras.outbox o WHERE o.state OPERATOR(pg_catalog.=) 'queued' "
-		   "AND o.not_before OPERATOR(pg_catalog.<=) laras.now() "
-		   "AND NOT EXISTS (SELECT 1 FROM laras.outbox b WHERE b.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
-		   "AND b.conversation_id OPERATOR(pg_catalog.=) o.conversation_id "
-		   "AND b.state OPERATOR(pg_catalog.=) ANY ('{claimed,sending}'::pg_catalog.text[])) "
-		   "ORDER BY o.priority, o.not_before, o.workspace_id, o.id LIMIT " HEAD "), "
-		   "chosen AS (SELECT DISTINCT ON (h.workspace_id, h.conversation_id) h.workspace_id, h.id, h.priority, h.not_before "
-		   "FROM head h ORDER BY h.workspace_id, h.conversation_id, h.priority, h.not_before, h.id), "
-		   "locked AS (SELECT o.workspace_id, o.id FROM laras.outbox o JOIN chosen c "
-		   "ON c.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND c.id OPERATOR(pg_catalog.=) o.id "
-		   "WHERE o.state OPERATOR(pg_catalog.=) 'queued' ORDER BY c.priority, c.not_before, o.id LIMIT $1 "
-		   "FOR UPDATE OF o SKIP LOCKED) "
-		   "UPDATE laras.outbox o SET state = 'claimed', incarnation = $2, "
-		   "lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) " LEASE " FROM locked l "
-		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) l.workspace_id AND o.id OPERATOR(pg_catalog.=) l.id "
-		   "RETURNING o.workspace_id, o.id",
-		   INT4OID, INT8OID);
+LARAS_PLAN(
+	claim_rows,
+	"WITH head AS (SELECT o.workspace_id, o.id, o.conversation_id, o.priority, o.not_before "
+	"FROM laras.outbox o WHERE o.state OPERATOR(pg_catalog.=) 'queued' "
+	"AND o.not_before OPERATOR(pg_catalog.<=) laras.now() "
+	"AND NOT EXISTS (SELECT 1 FROM laras.outbox b WHERE b.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
+	"AND b.conversation_id OPERATOR(pg_catalog.=) o.conversation_id "
+	"AND b.state OPERATOR(pg_catalog.=) ANY ('{claimed,sending}'::pg_catalog.text[])) "
+	"ORDER BY o.priority, o.not_before, o.workspace_id, o.id LIMIT " HEAD "), "
+	"chosen AS (SELECT DISTINCT ON (h.workspace_id, h.conversation_id) h.workspace_id, h.id, h.priority, h.not_before "
+	"FROM head h ORDER BY h.workspace_id, h.conversation_id, h.priority, h.not_before, h.id), "
+	"locked AS (SELECT o.workspace_id, o.id FROM laras.outbox o JOIN chosen c "
+	"ON c.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND c.id OPERATOR(pg_catalog.=) o.id "
+	"WHERE o.state OPERATOR(pg_catalog.=) 'queued' ORDER BY c.priority, c.not_before, o.id LIMIT $1 "
+	"FOR UPDATE OF o SKIP LOCKED) "
+	"UPDATE laras.outbox o SET state = 'claimed', incarnation = $2, "
+	"lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) " LEASE " FROM locked l "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) l.workspace_id AND o.id OPERATOR(pg_catalog.=) l.id "
+	"RETURNING o.workspace_id, o.id",
+	INT4OID, INT8OID);
 
-LARAS_PLAN(read_claimed,
-		   "SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
-		   "coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, c.channel, c.state, c.slot, c.account_ids, "
-		   "t.token, a.options, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, p.state, o.kind "
-		   "FROM laras.outbox o "
-		   "JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
-		   "JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND c.id OPERATOR(pg_catalog.=) o.connection_id "
-		   "JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND v.id OPERATOR(pg_catalog.=) o.conversation_id "
-		   "JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND p.id OPERATOR(pg_catalog.=) o.contact_id "
-		   "LEFT JOIN laras.channel_token t ON t.workspace_id OPERATOR(pg_catalog.=) c.workspace_id AND t.connection_id OPERATOR(pg_catalog.=) c.id "
-		   "LEFT JOIN laras.provider_app a ON a.id OPERATOR(pg_catalog.=) c.provider_app_id "
-		   "LEFT JOIN LATERAL (SELECT x.id, x.kind, x.value FROM laras.contact_identity x "
-		   "WHERE x.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND x.contact_id OPERATOR(pg_catalog.=) o.contact_id "
-		   "AND x.channel OPERATOR(pg_catalog.=) c.channel ORDER BY x.kind, x.id LIMIT 1) i ON true "
-		   "JOIN unnest($1, $2) AS u (w, i) ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
-		   "WHERE o.state OPERATOR(pg_catalog.=) 'claimed' AND o.incarnation OPERATOR(pg_catalog.=) $3 "
-		   "FOR UPDATE OF o FOR SHARE OF c FOR KEY SHARE OF p",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8OID);
+LARAS_PLAN(
+	read_claimed,
+	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
+	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, c.channel, c.state, c.slot, c.account_ids, "
+	"t.token, a.options, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, p.state, o.kind "
+	"FROM laras.outbox o "
+	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
+	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND c.id OPERATOR(pg_catalog.=) o.connection_id "
+	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND v.id OPERATOR(pg_catalog.=) o.conversation_id "
+	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND p.id OPERATOR(pg_catalog.=) o.contact_id "
+	"LEFT JOIN laras.channel_token t ON t.workspace_id OPERATOR(pg_catalog.=) c.workspace_id AND t.connection_id OPERATOR(pg_catalog.=) c.id "
+	"LEFT JOIN laras.provider_app a ON a.id OPERATOR(pg_catalog.=) c.provider_app_id "
+	"LEFT JOIN LATERAL (SELECT x.id, x.kind, x.value FROM laras.contact_identity x "
+	"WHERE x.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND x.contact_id OPERATOR(pg_catalog.=) o.contact_id "
+	"AND x.channel OPERATOR(pg_catalog.=) c.channel ORDER BY x.kind, x.id LIMIT 1) i ON true "
+	"JOIN unnest($1, $2) AS u (w, i) ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
+	"WHERE o.state OPERATOR(pg_catalog.=) 'claimed' AND o.incarnation OPERATOR(pg_catalog.=) $3 "
+	"FOR UPDATE OF o FOR SHARE OF c FOR KEY SHARE OF p",
+	INT8ARRAYOID, INT8ARRAYOID, INT8OID);
 
 /* drafts of which a cited row changed, or went, since they were made */
-LARAS_PLAN(find_stale,
-		   "SELECT DISTINCT s.workspace_id, s.draft_id FROM unnest($1, $2) AS u (w, d) "
-		   "JOIN laras.draft_source s ON s.workspace_id OPERATOR(pg_catalog.=) u.w AND s.draft_id OPERATOR(pg_catalog.=) u.d "
-		   "LEFT JOIN laras.catalog_item c ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
-		   "AND c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND c.id OPERATOR(pg_catalog.=) s.source_id "
-		   "LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
-		   "AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
-		   "LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
-		   "AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
-		   "WHERE coalesce(c.version, t.version, f.version) IS DISTINCT FROM s.source_version",
-		   INT8ARRAYOID, INT8ARRAYOID);
+LARAS_PLAN(
+	find_stale,
+	"SELECT DISTINCT s.workspace_id, s.draft_id FROM unnest($1, $2) AS u (w, d) "
+	"JOIN laras.draft_source s ON s.workspace_id OPERATOR(pg_catalog.=) u.w AND s.draft_id OPERATOR(pg_catalog.=) u.d "
+	"LEFT JOIN laras.catalog_item c ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
+	"AND c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND c.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
+	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
+	"AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
+	"WHERE coalesce(c.version, t.version, f.version) IS DISTINCT FROM s.source_version",
+	INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(mark_sending,
 		   "UPDATE laras.outbox o SET state = 'sending', attempt_id = u.a, "
@@ -112,20 +115,20 @@ LARAS_PLAN(add_attempts,
 typedef struct Departure
 {
 	LarasFlight flight;
-	uint32		connection_slot;
+	uint32 connection_slot;
 	LarasProviderRequest request;
-	char	   *token;
-	size_t		token_n;
+	char *token;
+	size_t token_n;
 } Departure;
 
 typedef struct TokenOf
 {
-	int64		connection_id;
-	char	   *token;
-	size_t		n;
-	LarasText	account;
-	char	   *base_url;
-	char	   *api_version;
+	int64 connection_id;
+	char *token;
+	size_t n;
+	LarasText account;
+	char *base_url;
+	char *api_version;
 } TokenOf;
 
 static void *
@@ -139,10 +142,10 @@ static TokenOf *
 token_of(TokenOf *tokens, int *count, int64 workspace_id, int64 connection_id, bytea *token,
 		 bytea *account_ids, Datum options, bool no_options)
 {
-	TokenOf    *t;
-	char	   *opened;
-	size_t		n;
-	json_t	   *document;
+	TokenOf *t;
+	char *opened;
+	size_t n;
+	json_t *document;
 
 	for (int i = 0; i < *count; i++)
 		if (tokens[i].connection_id == connection_id)
@@ -152,7 +155,8 @@ token_of(TokenOf *tokens, int *count, int64 workspace_id, int64 connection_id, b
 	t->connection_id = connection_id;
 	if (token == NULL || account_ids == NULL)
 		return NULL;
-	if (laras_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids, &opened, &n) != LARAS_OPENED)
+	if (laras_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids,
+				   &opened, &n) != LARAS_OPENED)
 		return NULL;
 	document = laras_json_own(laras_json_parse(opened, n, NULL));
 	t->account = laras_json_text_at(document, "phone_number_id");
@@ -162,17 +166,18 @@ token_of(TokenOf *tokens, int *count, int64 workspace_id, int64 connection_id, b
 	t->api_version = DEFAULT_API_VERSION;
 	if (!no_options)
 	{
-		char	   *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
-		json_t	   *settings = laras_json_own(laras_json_parse(text, strlen(text), NULL));
-		LarasText	url = laras_json_text_at(settings, "graph_url");
-		LarasText	version = laras_json_text_at(settings, "api_version");
+		char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
+		json_t *settings = laras_json_own(laras_json_parse(text, strlen(text), NULL));
+		LarasText url = laras_json_text_at(settings, "graph_url");
+		LarasText version = laras_json_text_at(settings, "api_version");
 
 		if (url.s != NULL)
 			t->base_url = pstrdup(url.s);
 		if (version.s != NULL)
 			t->api_version = pstrdup(version.s);
 	}
-	if (laras_open_token(token, workspace_id, connection_id, LARAS_FIELD_channel_token_token, &opened, &n) != LARAS_OPENED)
+	if (laras_open_token(token, workspace_id, connection_id, LARAS_FIELD_channel_token_token,
+						 &opened, &n) != LARAS_OPENED)
 		return NULL;
 	t->token = opened;
 	t->n = n;
@@ -180,7 +185,8 @@ token_of(TokenOf *tokens, int *count, int64 workspace_id, int64 connection_id, b
 }
 
 static LarasOutcome
-stays(Departure *d, const char *state, const char *reason, const char *message_status, const char *notice)
+stays(Departure *d, const char *state, const char *reason, const char *message_status,
+	  const char *notice)
 {
 	LarasOutcome outcome = {
 		.flight = &d->flight,
@@ -207,8 +213,8 @@ static int64 *
 find_stale_drafts(const Departure *list, int n, int *count)
 {
 	LarasColumn c[2];
-	int			drafts = 0;
-	int64	   *stale;
+	int drafts = 0;
+	int64 *stale;
 
 	laras_columns_init(c, 2, n);
 	for (int i = 0; i < n; i++)
@@ -221,10 +227,9 @@ find_stale_drafts(const Departure *list, int n, int *count)
 	*count = 0;
 	if (drafts == 0)
 		return NULL;
-	*count = (int) laras_spi_read(&find_stale, (Datum[])
-								  {
-									  laras_column_array(&c[0], drafts, INT8OID), laras_column_array(&c[1], drafts, INT8OID)
-								  },
+	*count = (int) laras_spi_read(&find_stale,
+								  (Datum[]){laras_column_array(&c[0], drafts, INT8OID),
+											laras_column_array(&c[1], drafts, INT8OID)},
 								  NULL);
 	stale = palloc(sizeof(int64) * 2 * (*count + 1));
 	for (int i = 0; i < *count; i++)
@@ -237,23 +242,24 @@ find_stale_drafts(const Departure *list, int n, int *count)
 
 /* one row of read_claimed, judged; false: it stays, and *outcome says why */
 static bool
-judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext context, LarasOutcome *outcome)
+judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext context,
+	  LarasOutcome *outcome)
 {
 	LarasAllocator allocator = {allocate, context};
 	LarasFlight *f = &d->flight;
-	bool		isnull;
-	bool		no_options;
-	Datum		options;
-	char	   *state = laras_spi_cstring(row, 12);
-	char	   *contact_state = laras_spi_cstring(row, 22);
-	char	   *kind = laras_spi_cstring(row, 23);
+	bool isnull;
+	bool no_options;
+	Datum options;
+	char *state = laras_spi_cstring(row, 12);
+	char *contact_state = laras_spi_cstring(row, 22);
+	char *kind = laras_spi_cstring(row, 23);
 	TimestampTz last_inbound;
 	TimestampTz opt_out;
-	TokenOf    *token;
-	Datum		value;
-	char	   *text;
-	char	   *address;
-	char		callback[LARAS_CALLBACK_DATA];
+	TokenOf *token;
+	Datum value;
+	char *text;
+	char *address;
+	char callback[LARAS_CALLBACK_DATA];
 	LarasSendText send = {0};
 
 	f->driver = laras_channel_driver(laras_spi_cstring(row, 11));
@@ -296,16 +302,17 @@ judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext
 		}
 	}
 	value = laras_spi_value(row, 9, &isnull);
-	if (isnull || laras_open(DatumGetByteaPP(value), f->workspace_id, f->message_id, LARAS_FIELD_message_body,
-							 &text, &send.text.n) != LARAS_OPENED)
+	if (isnull || laras_open(DatumGetByteaPP(value), f->workspace_id, f->message_id,
+							 LARAS_FIELD_message_body, &text, &send.text.n) != LARAS_OPENED)
 	{
 		*outcome = stays(d, "cancelled", "erased", "cancelled", NULL);
 		return false;
 	}
 	send.text.s = text;
 	value = laras_spi_value(row, 21, &isnull);
-	if (isnull || laras_open(DatumGetByteaPP(value), f->workspace_id, laras_spi_int8(row, 19),
-							 LARAS_FIELD_contact_identity_value, &address, &send.to.value.n) != LARAS_OPENED)
+	if (isnull ||
+		laras_open(DatumGetByteaPP(value), f->workspace_id, laras_spi_int8(row, 19),
+				   LARAS_FIELD_contact_identity_value, &address, &send.to.value.n) != LARAS_OPENED)
 	{
 		*outcome = stays(d, "refused", "no_address", "failed", "send_refused");
 		return false;
@@ -313,17 +320,17 @@ judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext
 	send.to.value.s = address;
 	send.to.kind = (uint8) DatumGetInt16(laras_spi_value(row, 20, &isnull));
 	{
-		Datum		ids;
-		Datum		sealed;
-		bool		no_ids;
-		bool		no_token;
+		Datum ids;
+		Datum sealed;
+		bool no_ids;
+		bool no_token;
 
 		ids = laras_spi_value(row, 14, &no_ids);
 		sealed = laras_spi_value(row, 15, &no_token);
 		options = laras_spi_value(row, 16, &no_options);
 		token = token_of(tokens, token_count, f->workspace_id, f->connection_id,
-						 no_token ? NULL : DatumGetByteaPP(sealed), no_ids ? NULL : DatumGetByteaPP(ids),
-						 options, no_options);
+						 no_token ? NULL : DatumGetByteaPP(sealed),
+						 no_ids ? NULL : DatumGetByteaPP(ids), options, no_options);
 	}
 	if (token == NULL || strcmp(state, "connected") != 0)
 	{
@@ -351,12 +358,13 @@ static int
 claim(int n, Datum *workspaces, Datum *rows)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	uint64		found;
+	uint64 found;
 
 	laras_worker_begin("claiming messages");
 	laras_worker_bind_all();
 	laras_spi_open();
-	found = laras_spi_run(&claim_rows, (Datum[]) {Int32GetDatum(n), Int64GetDatum(laras_courier_run)}, NULL);
+	found = laras_spi_run(&claim_rows,
+						  (Datum[]){Int32GetDatum(n), Int64GetDatum(laras_courier_run)}, NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
 		workspaces[i] = Int64GetDatum(laras_spi_int8(i, 1));
@@ -373,13 +381,13 @@ static int
 mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 {
 	LarasOutcome *outcomes;
-	TokenOf    *tokens;
-	int			token_count = 0;
-	int			leaving = 0;
-	int			staying = 0;
-	uint64		found;
-	int64	   *stale;
-	int			stale_count;
+	TokenOf *tokens;
+	int token_count = 0;
+	int leaving = 0;
+	int staying = 0;
+	uint64 found;
+	int64 *stale;
+	int stale_count;
 	LarasColumn c[4];
 
 	laras_worker_begin("handing off messages");
@@ -387,11 +395,10 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 	laras_spi_open();
 	outcomes = palloc0(sizeof(LarasOutcome) * n);
 	tokens = palloc0(sizeof(TokenOf) * n);
-	found = laras_spi_run(&read_claimed, (Datum[])
-						  {
-							  laras_column_array(&claimed[0], n, INT8OID), laras_column_array(&claimed[1], n, INT8OID),
-							  Int64GetDatum(laras_courier_run)
-						  },
+	found = laras_spi_run(&read_claimed,
+						  (Datum[]){laras_column_array(&claimed[0], n, INT8OID),
+									laras_column_array(&claimed[1], n, INT8OID),
+									Int64GetDatum(laras_courier_run)},
 						  NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
@@ -412,7 +419,7 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 	}
 	{
 		SPITupleTable *claimed_rows = SPI_tuptable;
-		uint64		processed = SPI_processed;
+		uint64 processed = SPI_processed;
 
 		stale = find_stale_drafts(list, (int) found, &stale_count);
 		SPI_tuptable = claimed_rows;
@@ -420,11 +427,12 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 	}
 	for (uint64 i = 0; i < found; i++)
 	{
-		Departure	d = list[i];
+		Departure d = list[i];
 
 		if (is_stale(stale, stale_count, d.flight.workspace_id, d.flight.draft_id))
 		{
-			outcomes[staying] = stays(&list[i], "cancelled", "draft_stale", "cancelled", "draft_stale");
+			outcomes[staying] =
+				stays(&list[i], "cancelled", "draft_stale", "cancelled", "draft_stale");
 			outcomes[staying].flight = palloc(sizeof(LarasFlight));
 			*outcomes[staying++].flight = d.flight;
 		}
@@ -441,7 +449,7 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 		laras_columns_init(c, 4, leaving);
 		for (int i = 0; i < leaving; i++)
 		{
-			char	   *token = MemoryContextAlloc(context, list[i].token_n + 1);
+			char *token = MemoryContextAlloc(context, list[i].token_n + 1);
 
 			/* the token outlives this transaction by the start of its request */
 			memcpy(token, list[i].token, list[i].token_n);
@@ -451,17 +459,16 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 			c[2].values[i] = Int64GetDatum(list[i].flight.attempt_id);
 			c[3].values[i] = Int64GetDatum(list[i].flight.contact_id);
 		}
-		laras_spi_run(&mark_sending, (Datum[])
-					  {
-						  laras_column_array(&c[0], leaving, INT8OID), laras_column_array(&c[1], leaving, INT8OID),
-						  laras_column_array(&c[2], leaving, INT8OID)
-					  },
+		laras_spi_run(&mark_sending,
+					  (Datum[]){laras_column_array(&c[0], leaving, INT8OID),
+								laras_column_array(&c[1], leaving, INT8OID),
+								laras_column_array(&c[2], leaving, INT8OID)},
 					  NULL);
-		laras_spi_run(&add_attempts, (Datum[])
-					  {
-						  laras_column_array(&c[0], leaving, INT8OID), laras_column_array(&c[2], leaving, INT8OID),
-						  laras_column_array(&c[1], leaving, INT8OID), laras_column_array(&c[3], leaving, INT8OID)
-					  },
+		laras_spi_run(&add_attempts,
+					  (Datum[]){laras_column_array(&c[0], leaving, INT8OID),
+								laras_column_array(&c[2], leaving, INT8OID),
+								laras_column_array(&c[1], leaving, INT8OID),
+								laras_column_array(&c[3], leaving, INT8OID)},
 					  NULL);
 	}
 	for (int i = 0; i < token_count; i++)
@@ -484,19 +491,20 @@ static void
 depart(Departure *list, int n)
 {
 	LarasFlight **failed = palloc(sizeof(LarasFlight *) * (n + 1));
-	int			failures = 0;
+	int failures = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		Departure  *d = &list[i];
-		LarasFlight *flight = malloc(sizeof(LarasFlight));
+		Departure *d = &list[i];
+		LarasFlight *flight = laras_http_memory(sizeof(LarasFlight));
 
 		if (flight != NULL)
 		{
 			*flight = d->flight;
 			if (!laras_slot_is_destroyed(d->connection_slot))
-				flight->call = laras_http_start(d->request.method, d->request.url.s, d->request.url.n, NULL,
-												d->request.body.s, d->request.body.n, d->token, d->token_n, flight);
+				flight->call = laras_http_start(d->request.method, d->request.url.s,
+												d->request.url.n, NULL, d->request.body.s,
+												d->request.body.n, d->token, d->token_n, flight);
 			if (flight->call == NULL)
 				failed[failures++] = flight;
 		}
@@ -512,9 +520,10 @@ int
 laras_courier_dispatch(int n)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
 	LarasColumn claimed[2];
-	Departure  *list;
+	Departure *list;
 	volatile int found = 0;
 
 	MemoryContextSwitchTo(context);
@@ -527,7 +536,7 @@ laras_courier_dispatch(int n)
 		LARAS_FAULT("courier_after_claim");
 		if (found > 0)
 		{
-			int			leaving = mark(claimed, found, list, context);
+			int leaving = mark(claimed, found, list, context);
 
 			MemoryContextSwitchTo(context);
 			depart(list, leaving);

@@ -25,12 +25,13 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-LARAS_PLAN(find_attempt,
-		   "SELECT a.outbox_id, a.outcome, o.message_id, o.state, o.attempt_id "
-		   "FROM laras.send_attempt a JOIN laras.outbox o "
-		   "ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
-		   "WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 AND a.id OPERATOR(pg_catalog.=) $2 FOR UPDATE OF o",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	find_attempt,
+	"SELECT a.outbox_id, a.outcome, o.message_id, o.state, o.attempt_id "
+	"FROM laras.send_attempt a JOIN laras.outbox o "
+	"ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
+	"WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 AND a.id OPERATOR(pg_catalog.=) $2 FOR UPDATE OF o",
+	INT8OID, INT8OID);
 
 LARAS_PLAN(settle_attempt,
 		   "UPDATE laras.send_attempt SET outcome = 'sent', resolved_by = 'status', "
@@ -46,8 +47,8 @@ LARAS_PLAN(settle_row,
 static void
 raw_of(uint32_t workspace_slot, int64_t attempt_id, uint8 raw[RAW_BYTES])
 {
-	uint64		id = pg_hton64((uint64) attempt_id);
-	uint8		mac[32];
+	uint64 id = pg_hton64((uint64) attempt_id);
+	uint8 mac[32];
 
 	memcpy(raw, &id, 8);
 	laras_callback_mac(workspace_slot, raw, 8, mac);
@@ -57,10 +58,10 @@ raw_of(uint32_t workspace_slot, int64_t attempt_id, uint8 raw[RAW_BYTES])
 void
 laras_callback_data(uint32_t workspace_slot, int64_t attempt_id, char out[LARAS_CALLBACK_DATA])
 {
-	uint8		raw[RAW_BYTES];
-	uint32		bits = 0;
-	int			have = 0;
-	int			n = 0;
+	uint8 raw[RAW_BYTES];
+	uint32 bits = 0;
+	int have = 0;
+	int n = 0;
 
 	raw_of(workspace_slot, attempt_id, raw);
 	for (int i = 0; i < RAW_BYTES; i++)
@@ -81,12 +82,12 @@ laras_callback_data(uint32_t workspace_slot, int64_t attempt_id, char out[LARAS_
 bool
 laras_callback_attempt(uint32_t workspace_slot, const char *data, size_t n, int64_t *attempt_id)
 {
-	uint8		raw[RAW_BYTES + 2] = {0};
-	uint8		expected[RAW_BYTES];
-	uint32		bits = 0;
-	int			have = 0;
-	int			at = 0;
-	uint64		id;
+	uint8 raw[RAW_BYTES + 2] = {0};
+	uint8 expected[RAW_BYTES];
+	uint32 bits = 0;
+	int have = 0;
+	int at = 0;
+	uint64 id;
 
 	if (n != LARAS_CALLBACK_DATA - 1)
 		return false;
@@ -115,16 +116,17 @@ laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connecti
 					   const char *channel, const char *callback_data, size_t callback_n,
 					   const char *provider_id, size_t provider_n, const char *status)
 {
-	int64_t		attempt_id;
-	int64		outbox_id;
-	int64		message_id;
-	char	   *outcome;
-	char	   *state;
+	int64_t attempt_id;
+	int64 outbox_id;
+	int64 message_id;
+	char *outcome;
+	char *state;
 
 	if (!laras_callback_attempt(workspace_slot, callback_data, callback_n, &attempt_id))
 		return;
 	laras_spi_open();
-	if (laras_spi_run(&find_attempt, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(attempt_id)}, NULL) == 0)
+	if (laras_spi_run(&find_attempt,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(attempt_id)}, NULL) == 0)
 	{
 		laras_spi_close();
 		return;
@@ -138,9 +140,11 @@ laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connecti
 		laras_spi_close();
 		return;
 	}
-	laras_spi_run_one(&settle_attempt, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(attempt_id)}, NULL);
+	laras_spi_run_one(&settle_attempt,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(attempt_id)}, NULL);
 	if (strcmp(state, "sent") != 0)
-		laras_spi_run_one(&settle_row, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(outbox_id)}, NULL);
+		laras_spi_run_one(&settle_row,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(outbox_id)}, NULL);
 	laras_message_sent(workspace_id, message_id, channel, provider_id, provider_n, laras_now());
 	laras_spi_close();
 	{

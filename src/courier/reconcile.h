@@ -14,8 +14,9 @@
  * was settled before. In the intake worker's transaction, as laras_worker with
  * the workspace in its set. Never raises for what the data holds.
  */
-extern void laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
-								   const char *channel, const char *callback_data, size_t callback_n,
-								   const char *provider_id, size_t provider_n, const char *status);
+extern void
+laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
+					   const char *channel, const char *callback_data, size_t callback_n,
+					   const char *provider_id, size_t provider_n, const char *status);
 
-#endif							/* LARAS_RECONCILE_H */
+#endif /* LARAS_RECONCILE_H */

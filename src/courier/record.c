@@ -30,36 +30,42 @@
 #define FIRST_DELAY_MS 1000
 #define LONGEST_DELAY_MS (10 * 60 * 1000)
 
-LARAS_PLAN(settle_rows,
-		   "UPDATE laras.outbox o SET state = u.s, reason = u.r, error_code = u.e, lease_until = NULL, "
-		   "not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' THEN laras.now() OPERATOR(pg_catalog.+) "
-		   "(u.d OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) ELSE o.not_before END, "
-		   "finished_at = CASE WHEN u.s OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) THEN NULL ELSE laras.now() END "
-		   "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, a, s, r, e, d) "
-		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
-		   "AND (o.state OPERATOR(pg_catalog.=) 'sending' AND o.attempt_id OPERATOR(pg_catalog.=) u.a "
-		   "OR o.state OPERATOR(pg_catalog.=) 'claimed' AND u.a OPERATOR(pg_catalog.=) 0) "
-		   "RETURNING o.workspace_id, o.id",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, FLOAT8ARRAYOID);
+LARAS_PLAN(
+	settle_rows,
+	"UPDATE laras.outbox o SET state = u.s, reason = u.r, error_code = u.e, lease_until = NULL, "
+	"not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' THEN laras.now() OPERATOR(pg_catalog.+) "
+	"(u.d OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) ELSE o.not_before END, "
+	"finished_at = CASE WHEN u.s OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) THEN NULL ELSE laras.now() END "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, a, s, r, e, d) "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
+	"AND (o.state OPERATOR(pg_catalog.=) 'sending' AND o.attempt_id OPERATOR(pg_catalog.=) u.a "
+	"OR o.state OPERATOR(pg_catalog.=) 'claimed' AND u.a OPERATOR(pg_catalog.=) 0) "
+	"RETURNING o.workspace_id, o.id",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
+	FLOAT8ARRAYOID);
 
-LARAS_PLAN(settle_attempts,
-		   "UPDATE laras.send_attempt a SET outcome = u.o, http_status = u.h, error_code = u.e, error_subcode = u.s, "
-		   "curl_code = u.c, finished_at = laras.now(), resolved_by = u.r "
-		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (w, a, o, h, e, s, c, r) "
-		   "WHERE a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
-		   "AND a.outcome OPERATOR(pg_catalog.=) 'sending'",
-		   INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID);
+LARAS_PLAN(
+	settle_attempts,
+	"UPDATE laras.send_attempt a SET outcome = u.o, http_status = u.h, error_code = u.e, error_subcode = u.s, "
+	"curl_code = u.c, finished_at = laras.now(), resolved_by = u.r "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (w, a, o, h, e, s, c, r) "
+	"WHERE a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
+	"AND a.outcome OPERATOR(pg_catalog.=) 'sending'",
+	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
+	INT4ARRAYOID, TEXTARRAYOID);
 
-LARAS_PLAN(needs_reauth,
-		   "UPDATE laras.connection SET state = 'needs_reauth' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'connected' RETURNING id",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	needs_reauth,
+	"UPDATE laras.connection SET state = 'needs_reauth' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'connected' RETURNING id",
+	INT8OID, INT8OID);
 
-LARAS_PLAN(park_connection,
-		   "UPDATE laras.outbox SET state = 'parked', reason = 'needs_reauth' "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
-		   "AND state OPERATOR(pg_catalog.=) 'queued'",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	park_connection,
+	"UPDATE laras.outbox SET state = 'parked', reason = 'needs_reauth' "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
+	"AND state OPERATOR(pg_catalog.=) 'queued'",
+	INT8OID, INT8OID);
 
 LARAS_PLAN(stale_drafts,
 		   "UPDATE laras.draft d SET state = 'stale' FROM unnest($1, $2) AS u (w, i) "
@@ -77,18 +83,19 @@ LARAS_PLAN(requeue_claimed,
 		   "WHERE state OPERATOR(pg_catalog.=) 'claimed' AND incarnation IS DISTINCT FROM $1",
 		   INT8OID);
 
-LARAS_PLAN(find_abandoned,
-		   "SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
-		   "coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot FROM laras.outbox o "
-		   "JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
-		   "WHERE o.state OPERATOR(pg_catalog.=) 'sending' AND o.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE OF o",
-		   INT8OID);
+LARAS_PLAN(
+	find_abandoned,
+	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
+	"coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot FROM laras.outbox o "
+	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
+	"WHERE o.state OPERATOR(pg_catalog.=) 'sending' AND o.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE OF o",
+	INT8OID);
 
 /* full jitter: anything between 0 and a doubling bound */
 static int
 backoff(int attempts)
 {
-	int			bound = FIRST_DELAY_MS;
+	int bound = FIRST_DELAY_MS;
 
 	for (int i = 1; i < attempts && bound < LONGEST_DELAY_MS; i++)
 		bound *= 2;
@@ -110,7 +117,7 @@ static void
 settle_attempt_rows(LarasOutcome *outcomes, int n)
 {
 	LarasColumn c[8];
-	int			count = 0;
+	int count = 0;
 
 	laras_columns_init(c, 8, n);
 	for (int i = 0; i < n; i++)
@@ -126,19 +133,23 @@ settle_attempt_rows(LarasOutcome *outcomes, int n)
 		c[4].values[count] = Int32GetDatum(o->error_code);
 		c[5].values[count] = Int32GetDatum(o->error_subcode);
 		c[6].values[count] = Int32GetDatum(o->curl_code);
-		c[7].values[count] = CStringGetTextDatum(o->curl_code < 0 ? "restart" :
-												 strcmp(o->attempt_outcome, "uncertain") == 0 ? "timeout" : "answer");
+		c[7].values[count] =
+			CStringGetTextDatum(o->curl_code < 0                               ? "restart"
+								: strcmp(o->attempt_outcome, "uncertain") == 0 ? "timeout"
+																			   : "answer");
 		count++;
 	}
 	if (count == 0)
 		return;
-	laras_spi_run(&settle_attempts, (Datum[])
-				  {
-					  laras_column_array(&c[0], count, INT8OID), laras_column_array(&c[1], count, INT8OID),
-					  laras_column_array(&c[2], count, TEXTOID), laras_column_array(&c[3], count, INT4OID),
-					  laras_column_array(&c[4], count, INT4OID), laras_column_array(&c[5], count, INT4OID),
-					  laras_column_array(&c[6], count, INT4OID), laras_column_array(&c[7], count, TEXTOID)
-				  },
+	laras_spi_run(&settle_attempts,
+				  (Datum[]){laras_column_array(&c[0], count, INT8OID),
+							laras_column_array(&c[1], count, INT8OID),
+							laras_column_array(&c[2], count, TEXTOID),
+							laras_column_array(&c[3], count, INT4OID),
+							laras_column_array(&c[4], count, INT4OID),
+							laras_column_array(&c[5], count, INT4OID),
+							laras_column_array(&c[6], count, INT4OID),
+							laras_column_array(&c[7], count, TEXTOID)},
 				  NULL);
 }
 
@@ -162,25 +173,25 @@ write_evidence(LarasOutcome *outcomes, int n, const bool *changed)
 {
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n * 3);
-	int			acts = 0;
+	int acts = 0;
 
 	for (int i = 0; i < n; i++)
 	{
 		LarasOutcome *o = &outcomes[i];
 		LarasEvidenceField *f = &fields[acts * 3];
-		int			nf = 0;
+		int nf = 0;
 
 		if (!changed[i] || strcmp(o->outbox_state, "queued") == 0)
 			continue;
 		if (o->provider_id.s != NULL && !laras_slot_is_destroyed(o->flight->contact_slot))
-			f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID, o->flight->contact_slot,
+			f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID,
+														   o->flight->contact_slot,
 														   o->provider_id.s, o->provider_id.n);
 		if (o->reason != NULL)
 			f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_REASON, o->reason);
 		if (o->error_code != 0)
 			f[nf++] = (LarasEvidenceField) LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, o->error_code);
-		entries[acts] = (LarasEvidence)
-		{
+		entries[acts] = (LarasEvidence){
 			.workspace_id = o->flight->workspace_id,
 			.workspace_slot = o->flight->workspace_slot,
 			.action = action_of(o->outbox_state),
@@ -198,25 +209,27 @@ write_evidence(LarasOutcome *outcomes, int n, const bool *changed)
 
 /* Set the state of the drafts that these messages came from. */
 static void
-settle_drafts(LarasPlan *plan, LarasOutcome *outcomes, int n, const bool *changed, const char *state, const char *reason)
+settle_drafts(LarasPlan *plan, LarasOutcome *outcomes, int n, const bool *changed,
+			  const char *state, const char *reason)
 {
 	LarasColumn c[2];
-	int			count = 0;
+	int count = 0;
 
 	laras_columns_init(c, 2, n);
 	for (int i = 0; i < n; i++)
 	{
-		if (!changed[i] || outcomes[i].flight->draft_id == 0 || strcmp(outcomes[i].outbox_state, state) != 0 ||
-			(reason != NULL && (outcomes[i].reason == NULL || strcmp(outcomes[i].reason, reason) != 0)))
+		if (!changed[i] || outcomes[i].flight->draft_id == 0 ||
+			strcmp(outcomes[i].outbox_state, state) != 0 ||
+			(reason != NULL &&
+			 (outcomes[i].reason == NULL || strcmp(outcomes[i].reason, reason) != 0)))
 			continue;
 		c[0].values[count] = Int64GetDatum(outcomes[i].flight->workspace_id);
 		c[1].values[count++] = Int64GetDatum(outcomes[i].flight->draft_id);
 	}
 	if (count > 0)
-		laras_spi_run(plan, (Datum[])
-					  {
-						  laras_column_array(&c[0], count, INT8OID), laras_column_array(&c[1], count, INT8OID)
-					  },
+		laras_spi_run(plan,
+					  (Datum[]){laras_column_array(&c[0], count, INT8OID),
+								laras_column_array(&c[1], count, INT8OID)},
 					  NULL);
 }
 
@@ -224,11 +237,11 @@ void
 laras_courier_settle(LarasOutcome *outcomes, int n)
 {
 	LarasColumn c[7];
-	bool	   *no_reason = palloc0(sizeof(bool) * n);
-	bool	   *no_code = palloc0(sizeof(bool) * n);
-	bool	   *changed = palloc0(sizeof(bool) * n);
-	int64	   *rows;
-	uint64		row_count;
+	bool *no_reason = palloc0(sizeof(bool) * n);
+	bool *no_code = palloc0(sizeof(bool) * n);
+	bool *changed = palloc0(sizeof(bool) * n);
+	int64 *rows;
+	uint64 row_count;
 
 	laras_columns_init(c, 7, n);
 	for (int i = 0; i < n; i++)
@@ -248,14 +261,13 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 	c[4].nulls = no_reason;
 	c[5].nulls = no_code;
 	laras_spi_open();
-	row_count = laras_spi_run(&settle_rows, (Datum[])
-							  {
-								  laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
-								  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, TEXTOID),
-								  laras_column_array(&c[4], n, TEXTOID), laras_column_array(&c[5], n, INT4OID),
-								  laras_column_array(&c[6], n, FLOAT8OID)
-							  },
-							  NULL);
+	row_count = laras_spi_run(
+		&settle_rows,
+		(Datum[]){laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
+				  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, TEXTOID),
+				  laras_column_array(&c[4], n, TEXTOID), laras_column_array(&c[5], n, INT4OID),
+				  laras_column_array(&c[6], n, FLOAT8OID)},
+		NULL);
 	rows = palloc(sizeof(int64) * 2 * (row_count + 1));
 	for (uint64 i = 0; i < row_count; i++)
 	{
@@ -271,12 +283,14 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 		LarasFlight *f = o->flight;
 
 		if (strcmp(o->outbox_state, "sent") == 0)
-			laras_message_sent(f->workspace_id, f->message_id, f->driver->channel,
-							   o->provider_id.s, o->provider_id.n, laras_now());
+			laras_message_sent(f->workspace_id, f->message_id, f->driver->channel, o->provider_id.s,
+							   o->provider_id.n, laras_now());
 		else if (changed[i] && o->message_status != NULL)
-			laras_message_set_status(f->workspace_id, f->message_id, o->message_status, o->error_code);
+			laras_message_set_status(f->workspace_id, f->message_id, o->message_status,
+									 o->error_code);
 		if (changed[i] && o->notice != NULL)
-			laras_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id, f->message_id, o->error_code);
+			laras_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id,
+						 f->message_id, o->error_code);
 	}
 	settle_drafts(&sent_drafts, outcomes, n, changed, "sent", NULL);
 	settle_drafts(&stale_drafts, outcomes, n, changed, "cancelled", "draft_stale");
@@ -289,7 +303,9 @@ static void
 stop_connection(const LarasFlight *f, int code)
 {
 	laras_spi_open();
-	if (laras_spi_run(&needs_reauth, (Datum[]) {Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)}, NULL) > 0)
+	if (laras_spi_run(&needs_reauth,
+					  (Datum[]){Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)},
+					  NULL) > 0)
 	{
 		LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, code)};
 		LarasEvidence act = {
@@ -307,7 +323,8 @@ stop_connection(const LarasFlight *f, int code)
 		laras_notice(f->workspace_id, "needs_reauth", f->connection_id, 0, 0, code);
 		laras_evidence_append(&act);
 	}
-	laras_spi_run(&park_connection, (Datum[]) {Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)}, NULL);
+	laras_spi_run(&park_connection,
+				  (Datum[]){Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)}, NULL);
 	laras_spi_close();
 }
 
@@ -328,8 +345,8 @@ outcome_of(LarasFlight *f)
 	if (f->call == NULL || f->call->end == LARAS_HTTP_NOT_SENT)
 		answer.answer = LARAS_ANSWER_RETRY;
 	else if (f->call->end == LARAS_HTTP_ANSWERED)
-		f->driver->send->read_answer(f->call->http_status, f->call->body ? f->call->body : "", f->call->body_n,
-									 &allocator, &answer);
+		f->driver->send->read_answer(f->call->http_status, f->call->body ? f->call->body : "",
+									 f->call->body_n, &allocator, &answer);
 	if (f->call != NULL)
 	{
 		o.http_status = f->call->http_status;
@@ -351,7 +368,8 @@ outcome_of(LarasFlight *f)
 			{
 				o.outbox_state = "queued";
 				o.reason = answer.answer == LARAS_ANSWER_THROTTLED ? "throttled" : "retry";
-				o.delay_ms = backoff(f->attempts + (answer.answer == LARAS_ANSWER_THROTTLED ? 2 : 0));
+				o.delay_ms =
+					backoff(f->attempts + (answer.answer == LARAS_ANSWER_THROTTLED ? 2 : 0));
 				break;
 			}
 			o.outbox_state = "refused";
@@ -410,14 +428,14 @@ laras_courier_record(LarasFlight **flights, int n)
 	for (int i = 0; i < n; i++)
 	{
 		laras_http_free(flights[i]->call);
-		free(flights[i]);
+		laras_http_give_back(flights[i], sizeof(LarasFlight));
 	}
 }
 
 void
 laras_courier_sweep(void)
 {
-	uint64		found;
+	uint64 found;
 
 	do
 	{
@@ -427,8 +445,8 @@ laras_courier_sweep(void)
 		laras_worker_begin("settling what an earlier run left");
 		laras_worker_bind_all();
 		laras_spi_open();
-		laras_spi_run(&requeue_claimed, (Datum[]) {Int64GetDatum(laras_courier_run)}, NULL);
-		found = laras_spi_run(&find_abandoned, (Datum[]) {Int64GetDatum(laras_courier_run)}, NULL);
+		laras_spi_run(&requeue_claimed, (Datum[]){Int64GetDatum(laras_courier_run)}, NULL);
+		found = laras_spi_run(&find_abandoned, (Datum[]){Int64GetDatum(laras_courier_run)}, NULL);
 		outcomes = palloc0(sizeof(LarasOutcome) * (found + 1));
 		flights = palloc0(sizeof(LarasFlight) * (found + 1));
 		for (uint64 i = 0; i < found; i++)
@@ -446,8 +464,7 @@ laras_courier_sweep(void)
 			f->attempt_id = laras_spi_int8(i, 8);
 			f->contact_slot = (uint32) laras_spi_int8(i, 9);
 			f->workspace_slot = laras_workspace_slot(f->workspace_id);
-			outcomes[i] = (LarasOutcome)
-			{
+			outcomes[i] = (LarasOutcome){
 				.flight = f,
 				.outbox_state = "uncertain",
 				.attempt_outcome = "uncertain",

@@ -34,104 +34,111 @@
 /* a repeatable task is tried this often */
 #define MAX_ATTEMPTS 5
 
-LARAS_PLAN(add_task,
-		   "INSERT INTO laras.courier_task (workspace_id, id, kind, connection_id, attempt_id, request, ticket_hash) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		   INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, LARAS_SEALED, BYTEAOID);
+LARAS_PLAN(
+	add_task,
+	"INSERT INTO laras.courier_task (workspace_id, id, kind, connection_id, attempt_id, request, ticket_hash) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, LARAS_SEALED, BYTEAOID);
 
-LARAS_PLAN(cancel_tasks,
-		   "UPDATE laras.courier_task SET state = 'cancelled', result = 'cancelled', http_status = 409, request = NULL, "
-		   "finished_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND (connection_id OPERATOR(pg_catalog.=) $2 OR attempt_id OPERATOR(pg_catalog.=) $3) "
-		   "AND state OPERATOR(pg_catalog.=) 'queued'",
-		   INT8OID, INT8OID, INT8OID);
+LARAS_PLAN(
+	cancel_tasks,
+	"UPDATE laras.courier_task SET state = 'cancelled', result = 'cancelled', http_status = 409, request = NULL, "
+	"finished_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND (connection_id OPERATOR(pg_catalog.=) $2 OR attempt_id OPERATOR(pg_catalog.=) $3) "
+	"AND state OPERATOR(pg_catalog.=) 'queued'",
+	INT8OID, INT8OID, INT8OID);
 
-LARAS_PLAN(claim_tasks,
-		   "WITH due AS (SELECT t.workspace_id, t.id FROM laras.courier_task t "
-		   "WHERE t.state OPERATOR(pg_catalog.=) 'queued' AND t.run_after OPERATOR(pg_catalog.<=) laras.now() "
-		   "ORDER BY t.run_after, t.id LIMIT $1 FOR UPDATE SKIP LOCKED) "
-		   "UPDATE laras.courier_task t SET state = 'claimed', incarnation = $2, "
-		   "attempts = t.attempts OPERATOR(pg_catalog.+) 1, "
-		   "lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '5 minutes'::pg_catalog.interval FROM due d "
-		   "WHERE t.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND t.id OPERATOR(pg_catalog.=) d.id "
-		   "RETURNING t.workspace_id, t.id, t.kind, coalesce(t.connection_id, 0), coalesce(t.attempt_id, 0), t.request, t.attempts",
-		   INT4OID, INT8OID);
+LARAS_PLAN(
+	claim_tasks,
+	"WITH due AS (SELECT t.workspace_id, t.id FROM laras.courier_task t "
+	"WHERE t.state OPERATOR(pg_catalog.=) 'queued' AND t.run_after OPERATOR(pg_catalog.<=) laras.now() "
+	"ORDER BY t.run_after, t.id LIMIT $1 FOR UPDATE SKIP LOCKED) "
+	"UPDATE laras.courier_task t SET state = 'claimed', incarnation = $2, "
+	"attempts = t.attempts OPERATOR(pg_catalog.+) 1, "
+	"lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '5 minutes'::pg_catalog.interval FROM due d "
+	"WHERE t.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND t.id OPERATOR(pg_catalog.=) d.id "
+	"RETURNING t.workspace_id, t.id, t.kind, coalesce(t.connection_id, 0), coalesce(t.attempt_id, 0), t.request, t.attempts",
+	INT4OID, INT8OID);
 
-LARAS_PLAN(end_task,
-		   "UPDATE laras.courier_task SET state = $3, http_status = $4, result = $5, request = NULL, lease_until = NULL, "
-		   "finished_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
-		   "AND state OPERATOR(pg_catalog.=) 'claimed'",
-		   INT8OID, INT8OID, TEXTOID, INT4OID, TEXTOID);
+LARAS_PLAN(
+	end_task,
+	"UPDATE laras.courier_task SET state = $3, http_status = $4, result = $5, request = NULL, lease_until = NULL, "
+	"finished_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
+	"AND state OPERATOR(pg_catalog.=) 'claimed'",
+	INT8OID, INT8OID, TEXTOID, INT4OID, TEXTOID);
 
-LARAS_PLAN(requeue_task,
-		   "UPDATE laras.courier_task SET state = 'queued', lease_until = NULL, incarnation = NULL, "
-		   "run_after = laras.now() OPERATOR(pg_catalog.+) ($3 OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
-		   "AND state OPERATOR(pg_catalog.=) 'claimed'",
-		   INT8OID, INT8OID, FLOAT8OID);
+LARAS_PLAN(
+	requeue_task,
+	"UPDATE laras.courier_task SET state = 'queued', lease_until = NULL, incarnation = NULL, "
+	"run_after = laras.now() OPERATOR(pg_catalog.+) ($3 OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
+	"AND state OPERATOR(pg_catalog.=) 'claimed'",
+	INT8OID, INT8OID, FLOAT8OID);
 
-LARAS_PLAN(find_interrupted,
-		   "SELECT t.workspace_id, t.id, t.kind, t.attempts FROM laras.courier_task t "
-		   "WHERE t.state OPERATOR(pg_catalog.=) 'claimed' AND t.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE",
-		   INT8OID);
+LARAS_PLAN(
+	find_interrupted,
+	"SELECT t.workspace_id, t.id, t.kind, t.attempts FROM laras.courier_task t "
+	"WHERE t.state OPERATOR(pg_catalog.=) 'claimed' AND t.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE",
+	INT8OID);
 
-LARAS_PLAN(begin_call,
-		   "INSERT INTO laras.outbound_call (workspace_id, id, connection_id, task_id, purpose, host, started_at) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, laras.now())",
-		   INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID);
+LARAS_PLAN(
+	begin_call,
+	"INSERT INTO laras.outbound_call (workspace_id, id, connection_id, task_id, purpose, host, started_at) "
+	"VALUES ($1, $2, $3, $4, $5, $6, laras.now())",
+	INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID);
 
-LARAS_PLAN(end_call,
-		   "UPDATE laras.outbound_call SET http_status = $3, error_code = $4, curl_code = $5, finished_at = laras.now() "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID, INT4OID, INT4OID, INT4OID);
+LARAS_PLAN(
+	end_call,
+	"UPDATE laras.outbound_call SET http_status = $3, error_code = $4, curl_code = $5, finished_at = laras.now() "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID, INT4OID, INT4OID, INT4OID);
 
 struct LarasTaskFlight
 {
-	LarasFlightKind flight_kind;	/* first, as in LarasFlight */
-	LarasTask	task;
-	json_t	   *request;
-	int			attempts;
-	int64		call_id;
+	LarasFlightKind flight_kind; /* first, as in LarasFlight */
+	LarasTask task;
+	json_t *request;
+	int attempts;
+	int64 call_id;
 	LarasHttpCall *call;
 	struct LarasTaskFlight *next;
 };
 
 static struct LarasTaskFlight *under_way = NULL;
-static int	under_way_count = 0;
+static int under_way_count = 0;
 
 int64
 laras_task_add(int64 workspace_id, const char *kind, int64 connection_id, int64 attempt_id,
 			   json_t *request, uint8 ticket[32])
 {
-	int64		id = laras_new_id();
-	uint32		w = laras_workspace_slot(workspace_id);
-	bytea	   *sealed = NULL;
-	bytea	   *hash = NULL;
-	char		nulls[8] = "       ";
+	int64 id = laras_new_id();
+	uint32 w = laras_workspace_slot(workspace_id);
+	bytea *sealed = NULL;
+	bytea *hash = NULL;
+	char nulls[8] = "       ";
 
 	if (request != NULL)
 	{
-		size_t		n;
-		char	   *text = laras_json_text_of(request, &n);
+		size_t n;
+		char *text = laras_json_text_of(request, &n);
 
-		sealed = laras_seal_token(w, w, LARAS_FIELD_courier_task_request, workspace_id, id, text, n);
+		sealed =
+			laras_seal_token(w, w, LARAS_FIELD_courier_task_request, workspace_id, id, text, n);
 		laras_wipe(text, n);
 	}
 	if (ticket != NULL)
 	{
-		uint8		digest[LARAS_HASH_LEN];
-		LarasPiece	piece;
+		uint8 digest[LARAS_HASH_LEN];
+		LarasPiece piece;
 
 		if (!laras_random_bytes(ticket, 32))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("the crypto library gave no random bytes")));
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+							errmsg("the crypto library gave no random bytes")));
 		piece.p = ticket;
 		piece.n = 32;
 		if (!laras_sha256(&piece, 1, digest))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("the crypto library could not hash a ticket")));
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+							errmsg("the crypto library could not hash a ticket")));
 		hash = palloc(VARHDRSZ + sizeof(digest));
 		SET_VARSIZE(hash, VARHDRSZ + sizeof(digest));
 		memcpy(VARDATA(hash), digest, sizeof(digest));
@@ -141,12 +148,11 @@ laras_task_add(int64 workspace_id, const char *kind, int64 connection_id, int64 
 	nulls[5] = sealed == NULL ? 'n' : ' ';
 	nulls[6] = hash == NULL ? 'n' : ' ';
 	laras_spi_open();
-	laras_spi_run_one(&add_task, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(id), CStringGetTextDatum(kind),
-						  Int64GetDatum(connection_id), Int64GetDatum(attempt_id), PointerGetDatum(sealed),
-						  PointerGetDatum(hash)
-					  },
+	laras_spi_run_one(&add_task,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+								CStringGetTextDatum(kind), Int64GetDatum(connection_id),
+								Int64GetDatum(attempt_id), PointerGetDatum(sealed),
+								PointerGetDatum(hash)},
 					  nulls);
 	laras_spi_close();
 	laras_work_queued(LARAS_WORK_COURIER);
@@ -157,10 +163,9 @@ void
 laras_task_cancel(int64 workspace_id, int64 connection_id, int64 attempt_id)
 {
 	laras_spi_open();
-	laras_spi_run(&cancel_tasks, (Datum[])
-				  {
-					  Int64GetDatum(workspace_id), Int64GetDatum(connection_id), Int64GetDatum(attempt_id)
-				  },
+	laras_spi_run(&cancel_tasks,
+				  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
+							Int64GetDatum(attempt_id)},
 				  NULL);
 	laras_spi_close();
 }
@@ -180,13 +185,10 @@ forget(struct LarasTaskFlight *flight)
 		under_way_count--;
 	}
 	if (flight->task.memory != NULL)
-	{
-		laras_wipe(flight->task.memory, flight->task.kind->memory_size);
-		free(flight->task.memory);
-	}
+		laras_http_give_back(flight->task.memory, flight->task.kind->memory_size);
 	json_decref(flight->request);
 	laras_http_free(flight->call);
-	free(flight);
+	laras_http_give_back(flight, sizeof(*flight));
 }
 
 void
@@ -208,11 +210,10 @@ static void
 write_end(const LarasTask *task, const char *state, int http_status, const char *result)
 {
 	laras_spi_open();
-	laras_spi_run(&end_task, (Datum[])
-				  {
-					  Int64GetDatum(task->workspace_id), Int64GetDatum(task->id), CStringGetTextDatum(state),
-					  Int32GetDatum(http_status), CStringGetTextDatum(result)
-				  },
+	laras_spi_run(&end_task,
+				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->id),
+							CStringGetTextDatum(state), Int32GetDatum(http_status),
+							CStringGetTextDatum(result)},
 				  NULL);
 	laras_spi_close();
 }
@@ -226,11 +227,9 @@ write_again(const struct LarasTaskFlight *flight, int delay_ms)
 		return;
 	}
 	laras_spi_open();
-	laras_spi_run(&requeue_task, (Datum[])
-				  {
-					  Int64GetDatum(flight->task.workspace_id), Int64GetDatum(flight->task.id),
-					  Float8GetDatum((double) delay_ms)
-				  },
+	laras_spi_run(&requeue_task,
+				  (Datum[]){Int64GetDatum(flight->task.workspace_id),
+							Int64GetDatum(flight->task.id), Float8GetDatum((double) delay_ms)},
 				  NULL);
 	laras_spi_close();
 }
@@ -239,7 +238,7 @@ char *
 laras_host_of(const char *url)
 {
 	const char *start = strstr(url, "://");
-	size_t		n;
+	size_t n;
 
 	start = start == NULL ? url : start + 3;
 	n = strcspn(start, "/:?#");
@@ -251,12 +250,13 @@ write_call(struct LarasTaskFlight *flight, const LarasTaskRequest *request)
 {
 	flight->call_id = laras_new_id();
 	laras_spi_open();
-	laras_spi_run_one(&begin_call, (Datum[])
-					  {
-						  Int64GetDatum(flight->task.workspace_id), Int64GetDatum(flight->call_id),
-						  Int64GetDatum(flight->task.connection_id), Int64GetDatum(flight->task.id),
-						  CStringGetTextDatum(request->purpose), CStringGetTextDatum(laras_host_of(request->url))
-					  },
+	laras_spi_run_one(&begin_call,
+					  (Datum[]){Int64GetDatum(flight->task.workspace_id),
+								Int64GetDatum(flight->call_id),
+								Int64GetDatum(flight->task.connection_id),
+								Int64GetDatum(flight->task.id),
+								CStringGetTextDatum(request->purpose),
+								CStringGetTextDatum(laras_host_of(request->url))},
 					  flight->task.connection_id == 0 ? "  n   " : NULL);
 	laras_spi_close();
 }
@@ -265,12 +265,11 @@ static void
 write_call_end(const struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 {
 	laras_spi_open();
-	laras_spi_run(&end_call, (Datum[])
-				  {
-					  Int64GetDatum(flight->task.workspace_id), Int64GetDatum(flight->call_id),
-					  Int32GetDatum(answer->http_status), Int32GetDatum(answer->error_code),
-					  Int32GetDatum(flight->call->curl_code)
-				  },
+	laras_spi_run(&end_call,
+				  (Datum[]){Int64GetDatum(flight->task.workspace_id),
+							Int64GetDatum(flight->call_id), Int32GetDatum(answer->http_status),
+							Int32GetDatum(answer->error_code),
+							Int32GetDatum(flight->call->curl_code)},
 				  NULL);
 	laras_spi_close();
 }
@@ -300,8 +299,9 @@ run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasTas
 	PG_TRY();
 	{
 		memset(request, 0, sizeof(*request));
-		next = answer == NULL ? flight->task.kind->first(&flight->task, request, &result)
-			: flight->task.kind->answered(&flight->task, answer, request, &result);
+		next = answer == NULL
+				   ? flight->task.kind->first(&flight->task, request, &result)
+				   : flight->task.kind->answered(&flight->task, answer, request, &result);
 		switch (next)
 		{
 			case LARAS_TASK_REQUEST:
@@ -321,7 +321,7 @@ run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasTas
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
@@ -334,7 +334,8 @@ run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasTas
 				 errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
-		write_end(&flight->task, "failed", error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ? 409 : 500, "error");
+		write_end(&flight->task, "failed",
+				  error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ? 409 : 500, "error");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -347,7 +348,7 @@ static void
 go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 {
 	LarasTaskRequest request;
-	bool		goes = run_step(flight, answer, &request);
+	bool goes = run_step(flight, answer, &request);
 	LarasHttpCall *call = NULL;
 	LarasHttpCall *old = flight->call;
 
@@ -361,30 +362,25 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 	}
 	{
 		/* copies that outlive the transaction: the request begins after its commit */
-		char	   *url = strdup(request.url);
-		char	   *body = request.body == NULL ? NULL : malloc(request.body_n + 1);
-		char	   *token = request.token == NULL ? NULL : malloc(request.token_n + 1);
-		char		type[96] = "";
-		char		method[8];
+		size_t url_n = strlen(request.url);
+		char *url = laras_http_copy(request.url, url_n);
+		char *body = request.body == NULL ? NULL : laras_http_copy(request.body, request.body_n);
+		char *token =
+			request.token == NULL ? NULL : laras_http_copy(request.token, request.token_n);
+		char type[96] = "";
+		char method[8];
 
-		if (body != NULL)
-			memcpy(body, request.body, request.body_n);
-		if (token != NULL)
-			memcpy(token, request.token, request.token_n);
 		if (request.content_type != NULL)
 			strlcpy(type, request.content_type, sizeof(type));
 		strlcpy(method, request.method, sizeof(method));
 		laras_worker_commit();
-		if (url != NULL && (request.body == NULL || body != NULL) && (request.token == NULL || token != NULL))
-			call = laras_http_start(method, url, strlen(url), type[0] ? type : NULL, body, request.body_n,
+		if (url != NULL && (request.body == NULL || body != NULL) &&
+			(request.token == NULL || token != NULL))
+			call = laras_http_start(method, url, url_n, type[0] ? type : NULL, body, request.body_n,
 									token, request.token_n, flight);
-		if (token != NULL)
-			laras_wipe(token, request.token_n);
-		if (body != NULL)
-			laras_wipe(body, request.body_n);
-		free(token);
-		free(body);
-		free(url);
+		laras_http_give_back(token, request.token_n);
+		laras_http_give_back(body, request.body_n);
+		laras_http_give_back(url, url_n);
 	}
 	flight->call = call;
 	if (call == NULL)
@@ -401,15 +397,18 @@ void
 laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call)
 {
 	LarasTaskAnswer answer = {.end = call->end, .http_status = call->http_status};
-	int64_t		number;
+	int64_t number;
 
 	flight->call = call;
 	if (call->end == LARAS_HTTP_ANSWERED && call->body != NULL)
 		answer.document = laras_json_parse(call->body, call->body_n, NULL);
-	if (laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"), "code"), &number) &&
+	if (laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"), "code"),
+						   &number) &&
 		number > 0 && number < INT32_MAX)
 		answer.error_code = (int) number;
-	if (laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"), "error_subcode"), &number) &&
+	if (laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"),
+										  "error_subcode"),
+						   &number) &&
 		number > 0 && number < INT32_MAX)
 		answer.error_subcode = (int) number;
 	PG_TRY();
@@ -427,8 +426,8 @@ int
 laras_task_dispatch(int room)
 {
 	struct LarasTaskFlight *begun[MAX_TASKS];
-	int			n = 0;
-	uint64		found;
+	int n = 0;
+	uint64 found;
 
 	if (room > MAX_TASKS - under_way_count)
 		room = MAX_TASKS - under_way_count;
@@ -437,16 +436,17 @@ laras_task_dispatch(int room)
 	laras_worker_begin("claiming tasks");
 	laras_worker_bind_all();
 	laras_spi_open();
-	found = laras_spi_run(&claim_tasks, (Datum[]) {Int32GetDatum(room), Int64GetDatum(laras_courier_run)}, NULL);
+	found = laras_spi_run(&claim_tasks,
+						  (Datum[]){Int32GetDatum(room), Int64GetDatum(laras_courier_run)}, NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
-		struct LarasTaskFlight *flight = calloc(1, sizeof(struct LarasTaskFlight));
-		char	   *kind = laras_spi_cstring(i, 3);
-		bool		isnull;
-		Datum		sealed = laras_spi_value(i, 6, &isnull);
+		struct LarasTaskFlight *flight = laras_http_memory(sizeof(struct LarasTaskFlight));
+		char *kind = laras_spi_cstring(i, 3);
+		bool isnull;
+		Datum sealed = laras_spi_value(i, 6, &isnull);
 
 		if (flight == NULL)
-			break;				/* stays claimed by this run; swept by the next */
+			break; /* stays claimed by this run; swept by the next */
 		flight->flight_kind = LARAS_FLIGHT_TASK;
 		flight->task.workspace_id = laras_spi_int8(i, 1);
 		flight->task.id = laras_spi_int8(i, 2);
@@ -456,11 +456,12 @@ laras_task_dispatch(int room)
 		flight->attempts = laras_spi_int4(i, 7);
 		if (!isnull)
 		{
-			char	   *text;
-			size_t		length;
+			char *text;
+			size_t length;
 
-			if (laras_open_token(DatumGetByteaPP(sealed), flight->task.workspace_id, flight->task.id,
-								 LARAS_FIELD_courier_task_request, &text, &length) == LARAS_OPENED)
+			if (laras_open_token(DatumGetByteaPP(sealed), flight->task.workspace_id,
+								 flight->task.id, LARAS_FIELD_courier_task_request, &text,
+								 &length) == LARAS_OPENED)
 			{
 				flight->request = laras_json_parse(text, length, NULL);
 				laras_wipe(text, length);
@@ -468,13 +469,15 @@ laras_task_dispatch(int room)
 		}
 		flight->task.request = flight->request;
 		if (flight->task.kind != NULL)
-			flight->task.memory = calloc(1, Max(flight->task.kind->memory_size, 1));
-		if (flight->task.kind == NULL || flight->task.memory == NULL || (!isnull && flight->request == NULL))
+			flight->task.memory = laras_http_memory(flight->task.kind->memory_size);
+		if (flight->task.kind == NULL || flight->task.memory == NULL ||
+			(!isnull && flight->request == NULL))
 		{
-			write_end(&flight->task, "failed", 410, flight->task.kind == NULL ? "unknown_kind" : "unreadable");
+			write_end(&flight->task, "failed", 410,
+					  flight->task.kind == NULL ? "unknown_kind" : "unreadable");
 			json_decref(flight->request);
-			free(flight->task.memory);
-			free(flight);
+			laras_http_give_back(flight->task.memory, 0);
+			laras_http_give_back(flight, sizeof(*flight));
 			continue;
 		}
 		begun[n++] = flight;
@@ -495,17 +498,17 @@ laras_task_dispatch(int room)
 void
 laras_task_sweep(void)
 {
-	uint64		found;
+	uint64 found;
 
 	do
 	{
 		laras_worker_begin("settling tasks that an earlier run left");
 		laras_worker_bind_all();
 		laras_spi_open();
-		found = laras_spi_run(&find_interrupted, (Datum[]) {Int64GetDatum(laras_courier_run)}, NULL);
+		found = laras_spi_run(&find_interrupted, (Datum[]){Int64GetDatum(laras_courier_run)}, NULL);
 		{
-			LarasTask  *tasks = palloc0(sizeof(LarasTask) * (found + 1));
-			bool	   *again = palloc0(sizeof(bool) * (found + 1));
+			LarasTask *tasks = palloc0(sizeof(LarasTask) * (found + 1));
+			bool *again = palloc0(sizeof(bool) * (found + 1));
 
 			for (uint64 i = 0; i < found; i++)
 			{
@@ -518,10 +521,9 @@ laras_task_sweep(void)
 			for (uint64 i = 0; i < found; i++)
 			{
 				if (again[i])
-					laras_spi_run(&requeue_task, (Datum[])
-								  {
-									  Int64GetDatum(tasks[i].workspace_id), Int64GetDatum(tasks[i].id), Float8GetDatum(1000.0)
-								  },
+					laras_spi_run(&requeue_task,
+								  (Datum[]){Int64GetDatum(tasks[i].workspace_id),
+											Int64GetDatum(tasks[i].id), Float8GetDatum(1000.0)},
 								  NULL);
 				else
 					write_end(&tasks[i], "failed", 503, "interrupted");

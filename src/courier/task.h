@@ -20,58 +20,58 @@
 /* what a kind keeps from step to step; malloc'd, wiped before it is freed */
 typedef struct LarasTaskMemory
 {
-	size_t		n;
-	void	   *p;
+	size_t n;
+	void *p;
 } LarasTaskMemory;
 
 typedef struct LarasTask
 {
-	int64		workspace_id;
-	int64		id;
-	int64		connection_id;	/* 0: none */
-	int64		attempt_id;		/* connection attempt, 0: none */
+	int64 workspace_id;
+	int64 id;
+	int64 connection_id; /* 0: none */
+	int64 attempt_id;    /* connection attempt, 0: none */
 	const struct LarasTaskKind *kind;
-	const json_t *request;		/* what laras_task_add was given */
-	int			step;			/* of the kind; 0 at the start */
-	void	   *memory;			/* kind->memory_size bytes, zeroed at the start */
+	const json_t *request; /* what laras_task_add was given */
+	int step;              /* of the kind; 0 at the start */
+	void *memory;          /* kind->memory_size bytes, zeroed at the start */
 } LarasTask;
 
 /* the next request of a task */
 typedef struct LarasTaskRequest
 {
-	const char *purpose;		/* for outbound_call: a word */
-	const char *method;			/* GET, POST, DELETE */
-	const char *url;			/* palloc'd; parameters that are secret do not belong here */
-	const char *content_type;	/* NULL: JSON */
-	const char *body;			/* NULL: none */
-	size_t		body_n;
-	const char *token;			/* NULL: no Authorization header */
-	size_t		token_n;
+	const char *purpose;      /* for outbound_call: a word */
+	const char *method;       /* GET, POST, DELETE */
+	const char *url;          /* palloc'd; parameters that are secret do not belong here */
+	const char *content_type; /* NULL: JSON */
+	const char *body;         /* NULL: none */
+	size_t body_n;
+	const char *token; /* NULL: no Authorization header */
+	size_t token_n;
 } LarasTaskRequest;
 
 typedef enum LarasTaskNext
 {
-	LARAS_TASK_REQUEST,			/* *request is filled: send it */
-	LARAS_TASK_DONE,			/* finished; http_status and result are set */
-	LARAS_TASK_FAILED,			/* finished without success; likewise */
-	LARAS_TASK_AGAIN			/* try this step again after delay_ms (any kind that knows the step did nothing) */
+	LARAS_TASK_REQUEST, /* *request is filled: send it */
+	LARAS_TASK_DONE,    /* finished; http_status and result are set */
+	LARAS_TASK_FAILED,  /* finished without success; likewise */
+	LARAS_TASK_AGAIN /* try this step again after delay_ms (any kind that knows the step did nothing) */
 } LarasTaskNext;
 
 typedef struct LarasTaskResult
 {
-	int			http_status;	/* what http_continue answers */
-	const char *result;			/* a word for the row and for the answer */
-	int			delay_ms;
+	int http_status;    /* what http_continue answers */
+	const char *result; /* a word for the row and for the answer */
+	int delay_ms;
 } LarasTaskResult;
 
 /* an answer, or its absence */
 typedef struct LarasTaskAnswer
 {
 	LarasHttpEnd end;
-	int			http_status;
-	json_t	   *document;		/* NULL: no JSON */
-	int			error_code;		/* of the provider's error object; 0: none */
-	int			error_subcode;
+	int http_status;
+	json_t *document; /* NULL: no JSON */
+	int error_code;   /* of the provider's error object; 0: none */
+	int error_subcode;
 } LarasTaskAnswer;
 
 /*
@@ -84,11 +84,11 @@ typedef struct LarasTaskAnswer
 typedef struct LarasTaskKind
 {
 	const char *name;
-	size_t		memory_size;
-	bool		repeatable;
-	LarasTaskNext (*first) (LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result);
-	LarasTaskNext (*answered) (LarasTask *task, const LarasTaskAnswer *answer,
-							   LarasTaskRequest *request, LarasTaskResult *result);
+	size_t memory_size;
+	bool repeatable;
+	LarasTaskNext (*first)(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result);
+	LarasTaskNext (*answered)(LarasTask *task, const LarasTaskAnswer *answer,
+							  LarasTaskRequest *request, LarasTaskResult *result);
 } LarasTaskKind;
 
 /* the table of kinds is in task_kinds.c: one line each */
@@ -110,9 +110,9 @@ extern char *laras_host_of(const char *url);
 
 /* ---------------------------------------------------- for carry.c alone */
 struct LarasTaskFlight;
-extern int	laras_task_dispatch(int room);
+extern int laras_task_dispatch(int room);
 extern void laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call);
 extern void laras_task_sweep(void);
 extern void laras_task_stop(void);
 
-#endif							/* LARAS_TASK_H */
+#endif /* LARAS_TASK_H */

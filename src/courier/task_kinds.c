@@ -7,10 +7,7 @@
 #include "connect/wa_tasks.h"
 #include "courier/task.h"
 
-static const LarasTaskKind *const kinds[] = {
-	&laras_wa_connect_task,
-	NULL
-};
+static const LarasTaskKind *const kinds[] = {&laras_wa_connect_task, NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

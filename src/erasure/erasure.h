@@ -41,4 +41,4 @@ extern json_t *laras_erasure_status_json(const char *code, size_t n);
 /* Keeper duty: removes rows of accepted requests in bounded batches. */
 extern LarasTurn laras_erasure_duty(void);
 
-#endif							/* LARAS_ERASURE_H */
+#endif /* LARAS_ERASURE_H */

@@ -17,13 +17,13 @@
 typedef struct LarasEraseStep
 {
 	const char *table;
-	const char *action;			/* delete, null */
-	LarasPlan	count;
-	LarasPlan	run;			/* at most LARAS_ERASE_BATCH rows */
+	const char *action; /* delete, null */
+	LarasPlan count;
+	LarasPlan run; /* at most LARAS_ERASE_BATCH rows */
 } LarasEraseStep;
 
 /* end with table NULL */
 extern LarasEraseStep laras_contact_steps[];
 extern LarasEraseStep laras_workspace_steps[];
 
-#endif							/* LARAS_ERASURE_PLAN_H */
+#endif /* LARAS_ERASURE_PLAN_H */

@@ -28,32 +28,36 @@
 /* keys destroyed in one transaction */
 #define KEYS_A_TURN 256
 
-LARAS_PLAN(next_request,
-		   "SELECT r.id, r.workspace_id, r.scope, coalesce(r.subject_id, 0), r.removed_rows, r.subject "
-		   "FROM laras.erasure_request r WHERE r.state OPERATOR(pg_catalog.=) 'unreadable' "
-		   "ORDER BY r.requested_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED",
-		   INT4OID);
+LARAS_PLAN(
+	next_request,
+	"SELECT r.id, r.workspace_id, r.scope, coalesce(r.subject_id, 0), r.removed_rows, r.subject "
+	"FROM laras.erasure_request r WHERE r.state OPERATOR(pg_catalog.=) 'unreadable' "
+	"ORDER BY r.requested_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED",
+	INT4OID);
 
 LARAS_PLAN(note_progress,
 		   "UPDATE laras.erasure_request SET removed_rows = $2 WHERE id OPERATOR(pg_catalog.=) $1",
 		   INT8OID, JSONBOID);
 
-LARAS_PLAN(finish,
-		   "UPDATE laras.erasure_request SET state = 'removed', removed_at = laras.now(), subject = NULL "
-		   "WHERE id OPERATOR(pg_catalog.=) $1",
-		   INT8OID);
+LARAS_PLAN(
+	finish,
+	"UPDATE laras.erasure_request SET state = 'removed', removed_at = laras.now(), subject = NULL "
+	"WHERE id OPERATOR(pg_catalog.=) $1",
+	INT8OID);
 
 /* keys that a workspace's erasure destroys after the workspace's own */
-LARAS_PLAN(next_keys,
-		   "SELECT k.slot FROM laras.key_owner k WHERE k.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND k.kind OPERATOR(pg_catalog.<>) 'workspace' "
-		   "AND NOT EXISTS (SELECT 1 FROM laras.key_destruction d WHERE d.workspace_id OPERATOR(pg_catalog.=) k.workspace_id "
-		   "AND d.slot OPERATOR(pg_catalog.=) k.slot) ORDER BY k.slot LIMIT $2",
-		   INT8OID, INT4OID);
+LARAS_PLAN(
+	next_keys,
+	"SELECT k.slot FROM laras.key_owner k WHERE k.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND k.kind OPERATOR(pg_catalog.<>) 'workspace' "
+	"AND NOT EXISTS (SELECT 1 FROM laras.key_destruction d WHERE d.workspace_id OPERATOR(pg_catalog.=) k.workspace_id "
+	"AND d.slot OPERATOR(pg_catalog.=) k.slot) ORDER BY k.slot LIMIT $2",
+	INT8OID, INT4OID);
 
-LARAS_PLAN(read_quarantined,
-		   "SELECT q.id, q.body FROM laras.quarantined_event q WHERE q.workspace_id OPERATOR(pg_catalog.=) $1",
-		   INT8OID);
+LARAS_PLAN(
+	read_quarantined,
+	"SELECT q.id, q.body FROM laras.quarantined_event q WHERE q.workspace_id OPERATOR(pg_catalog.=) $1",
+	INT8OID);
 
 LARAS_PLAN(delete_quarantined,
 		   "DELETE FROM laras.quarantined_event WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
@@ -79,13 +83,13 @@ contains(const char *body, size_t n, const char *needle, size_t length)
 static bool
 mentions(const char *body, size_t n, const json_t *values)
 {
-	size_t		i;
-	json_t	   *value;
+	size_t i;
+	json_t *value;
 
 	json_array_foreach(values, i, value)
 	{
 		const char *needle = json_string_value(value);
-		size_t		length = json_string_length(value);
+		size_t length = json_string_length(value);
 
 		if (length > 0 && length <= n && contains(body, n, needle, length))
 			return true;
@@ -97,23 +101,24 @@ mentions(const char *body, size_t n, const json_t *values)
 static uint64
 search_quarantine(int64 workspace_id, int64 request_id, bytea *subject)
 {
-	char	   *text;
-	size_t		length;
-	json_t	   *values;
-	uint64		found;
-	int64	   *gone;
-	uint64		n = 0;
+	char *text;
+	size_t length;
+	json_t *values;
+	uint64 found;
+	int64 *gone;
+	uint64 n = 0;
 
-	if (laras_open(subject, workspace_id, request_id, LARAS_FIELD_erasure_request_subject, &text, &length) != LARAS_OPENED)
+	if (laras_open(subject, workspace_id, request_id, LARAS_FIELD_erasure_request_subject, &text,
+				   &length) != LARAS_OPENED)
 		return 0;
 	values = laras_json_own(laras_json_parse(text, length, NULL));
 	laras_wipe(text, length);
-	found = laras_spi_read(&read_quarantined, (Datum[]) {Int64GetDatum(workspace_id)}, NULL);
+	found = laras_spi_read(&read_quarantined, (Datum[]){Int64GetDatum(workspace_id)}, NULL);
 	gone = palloc(sizeof(int64) * (found + 1));
 	for (uint64 i = 0; i < found; i++)
 	{
-		bool		isnull;
-		int64		id = laras_spi_int8(i, 1);
+		bool isnull;
+		int64 id = laras_spi_int8(i, 1);
 
 		if (laras_open(DatumGetByteaPP(laras_spi_value(i, 2, &isnull)), workspace_id, id,
 					   LARAS_FIELD_quarantined_event_body, &text, &length) != LARAS_OPENED)
@@ -124,24 +129,28 @@ search_quarantine(int64 workspace_id, int64 request_id, bytea *subject)
 		pfree(text);
 	}
 	for (uint64 i = 0; i < n; i++)
-		laras_spi_run(&delete_quarantined, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(gone[i])}, NULL);
+		laras_spi_run(&delete_quarantined,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(gone[i])}, NULL);
 	return n;
 }
 
 static void
 add_count(json_t *counts, const char *table, uint64 n)
 {
-	json_t	   *before = laras_json_get(counts, table);
+	json_t *before = laras_json_get(counts, table);
 
-	json_object_set_new(counts, table, json_integer((json_int_t) n + (before ? json_integer_value(before) : 0)));
+	json_object_set_new(counts, table,
+						json_integer((json_int_t) n + (before ? json_integer_value(before) : 0)));
 }
 
 /* Destroy a batch of the keys a workspace still owns. True: there were some. */
 static bool
 destroy_keys(int64 workspace_id)
 {
-	uint64		n = laras_spi_read(&next_keys, (Datum[]) {Int64GetDatum(workspace_id), Int32GetDatum(KEYS_A_TURN)}, NULL);
-	uint32	   *slots = palloc(sizeof(uint32) * (n + 1));
+	uint64 n =
+		laras_spi_read(&next_keys,
+					   (Datum[]){Int64GetDatum(workspace_id), Int32GetDatum(KEYS_A_TURN)}, NULL);
+	uint32 *slots = palloc(sizeof(uint32) * (n + 1));
 
 	for (uint64 i = 0; i < n; i++)
 		slots[i] = (uint32) laras_spi_int8(i, 1);
@@ -173,25 +182,25 @@ write_end(int64 workspace_id, int64 request_id, const char *scope, int64 rows)
 LarasTurn
 laras_erasure_duty(void)
 {
-	int64		id;
-	int64		workspace_id;
-	int64		subject_id;
-	char	   *scope;
-	char	   *text;
-	bool		isnull;
-	bytea	   *subject = NULL;
-	Datum		value;
-	json_t	   *counts;
-	uint64		removed = 0;
+	int64 id;
+	int64 workspace_id;
+	int64 subject_id;
+	char *scope;
+	char *text;
+	bool isnull;
+	bytea *subject = NULL;
+	Datum value;
+	json_t *counts;
+	uint64 removed = 0;
 	LarasEraseStep *steps;
-	bool		workspace;
-	json_t	   *number;
+	bool workspace;
+	json_t *number;
 	const char *table;
-	int64		total = 0;
+	int64 total = 0;
 
 	laras_worker_bind_all();
 	laras_spi_open();
-	if (laras_spi_run(&next_request, (Datum[]) {Int32GetDatum(0)}, NULL) == 0)
+	if (laras_spi_run(&next_request, (Datum[]){Int32GetDatum(0)}, NULL) == 0)
 	{
 		laras_spi_close();
 		return LARAS_TURN_IDLE;
@@ -213,33 +222,35 @@ laras_erasure_duty(void)
 		laras_spi_close();
 		return LARAS_TURN_MORE;
 	}
-	if (subject != NULL && laras_json_get(counts, "quarantined_event") == NULL && laras_vault_is_open())
+	if (subject != NULL && laras_json_get(counts, "quarantined_event") == NULL &&
+		laras_vault_is_open())
 		add_count(counts, "quarantined_event", search_quarantine(workspace_id, id, subject));
 	for (LarasEraseStep *s = steps; s->table != NULL && removed < ROWS_A_TURN; s++)
 	{
-		uint64		n;
+		uint64 n;
 
 		/* a nulled row is found no more, so both actions end at zero */
 		do
 		{
-			n = laras_spi_run(&s->run, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(subject_id)}, NULL);
+			n = laras_spi_run(&s->run,
+							  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(subject_id)},
+							  NULL);
 			if (n > 0)
 				add_count(counts, s->table, n);
 			removed += n;
 		} while (n == LARAS_ERASE_BATCH && removed < ROWS_A_TURN);
 	}
 	text = laras_json_text_of(counts, NULL);
-	laras_spi_run_one(&note_progress, (Datum[])
-					  {
-						  Int64GetDatum(id), DirectFunctionCall1(jsonb_in, CStringGetDatum(text))
-					  },
+	laras_spi_run_one(&note_progress,
+					  (Datum[]){Int64GetDatum(id),
+								DirectFunctionCall1(jsonb_in, CStringGetDatum(text))},
 					  NULL);
 	if (removed > 0)
 	{
 		laras_spi_close();
 		return LARAS_TURN_MORE;
 	}
-	laras_spi_run_one(&finish, (Datum[]) {Int64GetDatum(id)}, NULL);
+	laras_spi_run_one(&finish, (Datum[]){Int64GetDatum(id)}, NULL);
 	laras_spi_close();
 	json_object_foreach(counts, table, number)
 		total += json_integer_value(number);

@@ -45,21 +45,24 @@ LARAS_PLAN(lock_contact,
 		   "AND c.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
 		   INT8OID, INT8OID);
 
-LARAS_PLAN(find_by_identity,
-		   "SELECT i.contact_id FROM laras.contact_identity i WHERE i.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND i.channel OPERATOR(pg_catalog.=) $2 AND i.kind OPERATOR(pg_catalog.=) $3 "
-		   "AND i.value_index OPERATOR(pg_catalog.=) $4",
-		   INT8OID, TEXTOID, INT2OID, BYTEAOID);
+LARAS_PLAN(
+	find_by_identity,
+	"SELECT i.contact_id FROM laras.contact_identity i WHERE i.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND i.channel OPERATOR(pg_catalog.=) $2 AND i.kind OPERATOR(pg_catalog.=) $3 "
+	"AND i.value_index OPERATOR(pg_catalog.=) $4",
+	INT8OID, TEXTOID, INT2OID, BYTEAOID);
 
-LARAS_PLAN(find_slots,
-		   "SELECT k.slot FROM laras.key_owner k WHERE k.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND k.kind OPERATOR(pg_catalog.=) $2 AND k.owner_id OPERATOR(pg_catalog.=) $3 ORDER BY k.slot",
-		   INT8OID, TEXTOID, INT8OID);
+LARAS_PLAN(
+	find_slots,
+	"SELECT k.slot FROM laras.key_owner k WHERE k.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND k.kind OPERATOR(pg_catalog.=) $2 AND k.owner_id OPERATOR(pg_catalog.=) $3 ORDER BY k.slot",
+	INT8OID, TEXTOID, INT8OID);
 
-LARAS_PLAN(read_identities,
-		   "SELECT i.id, i.value FROM laras.contact_identity i WHERE i.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND i.contact_id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	read_identities,
+	"SELECT i.id, i.value FROM laras.contact_identity i WHERE i.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND i.contact_id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
 
 LARAS_PLAN(unlink_identities,
 		   "DELETE FROM laras.contact_identity WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
@@ -76,75 +79,81 @@ LARAS_PLAN(find_connections,
 		   "AND c.state OPERATOR(pg_catalog.<>) 'disconnected' ORDER BY c.id",
 		   INT8OID);
 
-LARAS_PLAN(close_workspace,
-		   "UPDATE laras.workspace SET state = 'erased', name = NULL WHERE workspace_id OPERATOR(pg_catalog.=) $1",
-		   INT8OID);
+LARAS_PLAN(
+	close_workspace,
+	"UPDATE laras.workspace SET state = 'erased', name = NULL WHERE workspace_id OPERATOR(pg_catalog.=) $1",
+	INT8OID);
 
-LARAS_PLAN(end_sessions,
-		   "UPDATE laras.session SET revoked_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND revoked_at IS NULL",
-		   INT8OID);
+LARAS_PLAN(
+	end_sessions,
+	"UPDATE laras.session SET revoked_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND revoked_at IS NULL",
+	INT8OID);
 
-LARAS_PLAN(end_keys,
-		   "UPDATE laras.api_key SET revoked_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND revoked_at IS NULL",
-		   INT8OID);
+LARAS_PLAN(
+	end_keys,
+	"UPDATE laras.api_key SET revoked_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND revoked_at IS NULL",
+	INT8OID);
 
-LARAS_PLAN(forget_logins,
-		   "UPDATE laras.member SET state = 'removed', removed_at = laras.now(), login_hash = NULL, password_hash = NULL "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'active'",
-		   INT8OID);
+LARAS_PLAN(
+	forget_logins,
+	"UPDATE laras.member SET state = 'removed', removed_at = laras.now(), login_hash = NULL, password_hash = NULL "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'active'",
+	INT8OID);
 
-LARAS_PLAN(add_request,
-		   "INSERT INTO laras.erasure_request (id, code_hash, request_digest, workspace_id, scope, subject_id, path, channel, "
-		   "state, requested_by, policy_version, subject, connections, slots, slot_digest, unreadable_at, removed_at, raw_events_until) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-		   "CASE WHEN $9 OPERATOR(pg_catalog.=) 'no_data_held' THEN NULL ELSE laras.now() END, "
-		   "CASE WHEN $9 OPERATOR(pg_catalog.=) 'removed' THEN laras.now() END, $16)",
-		   INT8OID, BYTEAOID, BYTEAOID, INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		   LARAS_SEALED, INT4OID, INT4OID, BYTEAOID, TIMESTAMPTZOID);
+LARAS_PLAN(
+	add_request,
+	"INSERT INTO laras.erasure_request (id, code_hash, request_digest, workspace_id, scope, subject_id, path, channel, "
+	"state, requested_by, policy_version, subject, connections, slots, slot_digest, unreadable_at, removed_at, raw_events_until) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+	"CASE WHEN $9 OPERATOR(pg_catalog.=) 'no_data_held' THEN NULL ELSE laras.now() END, "
+	"CASE WHEN $9 OPERATOR(pg_catalog.=) 'removed' THEN laras.now() END, $16)",
+	INT8OID, BYTEAOID, BYTEAOID, INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID, LARAS_SEALED, INT4OID, INT4OID, BYTEAOID, TIMESTAMPTZOID);
 
-LARAS_PLAN(find_request,
-		   "SELECT r.id FROM laras.erasure_request r WHERE r.request_digest OPERATOR(pg_catalog.=) $1",
-		   BYTEAOID);
+LARAS_PLAN(
+	find_request,
+	"SELECT r.id FROM laras.erasure_request r WHERE r.request_digest OPERATOR(pg_catalog.=) $1",
+	BYTEAOID);
 
-LARAS_PLAN(find_authorized,
-		   "SELECT a.workspace_id, a.connection_id FROM laras.authorizer a "
-		   "WHERE a.authorizer_hash OPERATOR(pg_catalog.=) $1 AND a.provider_app_id OPERATOR(pg_catalog.=) $2 "
-		   "ORDER BY a.workspace_id, a.connection_id",
-		   BYTEAOID, INT8OID);
+LARAS_PLAN(
+	find_authorized,
+	"SELECT a.workspace_id, a.connection_id FROM laras.authorizer a "
+	"WHERE a.authorizer_hash OPERATOR(pg_catalog.=) $1 AND a.provider_app_id OPERATOR(pg_catalog.=) $2 "
+	"ORDER BY a.workspace_id, a.connection_id",
+	BYTEAOID, INT8OID);
 
 /* what is written about a request when it is accepted */
 typedef struct Acceptance
 {
-	int64		id;
-	char		code[LARAS_CODE_LENGTH + 1];
-	bytea	   *request_digest;
-	int64		workspace_id;	/* 0: none */
+	int64 id;
+	char code[LARAS_CODE_LENGTH + 1];
+	bytea *request_digest;
+	int64 workspace_id; /* 0: none */
 	const char *scope;
-	int64		subject_id;		/* 0: none */
+	int64 subject_id; /* 0: none */
 	const char *path;
 	const char *channel;
 	const char *state;
 	const char *requested_by;
-	bytea	   *subject;
-	int			connections;
-	int			slots;
-	bytea	   *slot_digest;
-	uint8		order[16];
+	bytea *subject;
+	int connections;
+	int slots;
+	bytea *slot_digest;
+	uint8 order[16];
 } Acceptance;
 
 static bytea *
 digest_of(const void *p, size_t n)
 {
-	LarasPiece	piece = {p, n};
-	bytea	   *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
+	LarasPiece piece = {p, n};
+	bytea *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
 
 	SET_VARSIZE(hash, VARHDRSZ + LARAS_HASH_LEN);
 	if (!laras_sha256(&piece, 1, (uint8_t *) VARDATA(hash)))
 		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library could not hash")));
+				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("the crypto library could not hash")));
 	return hash;
 }
 
@@ -158,12 +167,11 @@ hex(const uint8 *p, size_t n, char *out)
 static void
 random_code(char *code)
 {
-	uint8		raw[LARAS_CODE_LENGTH / 2];
+	uint8 raw[LARAS_CODE_LENGTH / 2];
 
 	if (!laras_random_bytes(raw, sizeof(raw)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library gave no random bytes")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library gave no random bytes")));
 	hex(raw, sizeof(raw), code);
 }
 
@@ -171,13 +179,12 @@ random_code(char *code)
 static void
 destroy_owned(Acceptance *a, const char *kind, int64 owner_id)
 {
-	uint64		n;
-	uint32	   *slots;
+	uint64 n;
+	uint32 *slots;
 
-	n = laras_spi_read(&find_slots, (Datum[])
-					   {
-						   Int64GetDatum(a->workspace_id), CStringGetTextDatum(kind), Int64GetDatum(owner_id)
-					   },
+	n = laras_spi_read(&find_slots,
+					   (Datum[]){Int64GetDatum(a->workspace_id), CStringGetTextDatum(kind),
+								 Int64GetDatum(owner_id)},
 					   NULL);
 	slots = palloc(sizeof(uint32) * (n + 1));
 	for (uint64 i = 0; i < n; i++)
@@ -191,8 +198,9 @@ destroy_owned(Acceptance *a, const char *kind, int64 owner_id)
 static void
 store(const Acceptance *a)
 {
-	char		nulls[17] = "                ";
-	TimestampTz raw_until = TimestampTzPlusMilliseconds(laras_now(), INT64CONST(3600000) * RAW_EVENT_HOURS);
+	char nulls[17] = "                ";
+	TimestampTz raw_until =
+		TimestampTzPlusMilliseconds(laras_now(), INT64CONST(3600000) * RAW_EVENT_HOURS);
 
 	nulls[2] = a->request_digest == NULL ? 'n' : ' ';
 	nulls[3] = a->workspace_id == 0 ? 'n' : ' ';
@@ -201,16 +209,17 @@ store(const Acceptance *a)
 	nulls[11] = a->subject == NULL ? 'n' : ' ';
 	nulls[14] = a->slot_digest == NULL ? 'n' : ' ';
 	nulls[15] = strcmp(a->scope, "contact") == 0 || strcmp(a->scope, "workspace") == 0 ? ' ' : 'n';
-	laras_spi_run_one(&add_request, (Datum[])
-					  {
-						  Int64GetDatum(a->id), PointerGetDatum(digest_of(a->code, LARAS_CODE_LENGTH)),
-						  PointerGetDatum(a->request_digest), Int64GetDatum(a->workspace_id),
-						  CStringGetTextDatum(a->scope), Int64GetDatum(a->subject_id), CStringGetTextDatum(a->path),
-						  a->channel ? CStringGetTextDatum(a->channel) : (Datum) 0, CStringGetTextDatum(a->state),
-						  CStringGetTextDatum(a->requested_by), CStringGetTextDatum(POLICY_VERSION),
-						  PointerGetDatum(a->subject), Int32GetDatum(a->connections), Int32GetDatum(a->slots),
-						  PointerGetDatum(a->slot_digest), TimestampTzGetDatum(raw_until)
-					  },
+	laras_spi_run_one(&add_request,
+					  (Datum[]){Int64GetDatum(a->id),
+								PointerGetDatum(digest_of(a->code, LARAS_CODE_LENGTH)),
+								PointerGetDatum(a->request_digest), Int64GetDatum(a->workspace_id),
+								CStringGetTextDatum(a->scope), Int64GetDatum(a->subject_id),
+								CStringGetTextDatum(a->path),
+								a->channel ? CStringGetTextDatum(a->channel) : (Datum) 0,
+								CStringGetTextDatum(a->state), CStringGetTextDatum(a->requested_by),
+								CStringGetTextDatum(POLICY_VERSION), PointerGetDatum(a->subject),
+								Int32GetDatum(a->connections), Int32GetDatum(a->slots),
+								PointerGetDatum(a->slot_digest), TimestampTzGetDatum(raw_until)},
 					  nulls);
 	laras_work_queued(LARAS_WORK_KEEPER);
 }
@@ -246,7 +255,7 @@ write_evidence(const Acceptance *a, LarasAction action)
 static int64
 id_at(const json_t *subject, const char *key)
 {
-	int64_t		id = 0;
+	int64_t id = 0;
 	const json_t *value = laras_json_get(subject, key);
 
 	if (json_is_integer(value))
@@ -254,7 +263,7 @@ id_at(const json_t *subject, const char *key)
 	if (json_is_string(value))
 	{
 		const char *s = json_string_value(value);
-		char	   *end;
+		char *end;
 
 		errno = 0;
 		id = strtoll(s, &end, 10);
@@ -270,11 +279,17 @@ kind_by_name(LarasText name)
 	static const struct
 	{
 		const char *name;
-		int			kind;
-	}			kinds[] = {
-		{"phone", LARAS_INDEX_PHONE}, {"wa_id", LARAS_INDEX_WA_ID}, {"bsuid", LARAS_INDEX_BSUID},
-		{"igsid", LARAS_INDEX_IGSID}, {"psid", LARAS_INDEX_PSID}, {"username", LARAS_INDEX_USERNAME},
-		{"threads_id", LARAS_INDEX_THREADS_ID}, {"telegram_id", LARAS_INDEX_TELEGRAM_ID}, {"email", LARAS_INDEX_EMAIL},
+		int kind;
+	} kinds[] = {
+		{"phone", LARAS_INDEX_PHONE},
+		{"wa_id", LARAS_INDEX_WA_ID},
+		{"bsuid", LARAS_INDEX_BSUID},
+		{"igsid", LARAS_INDEX_IGSID},
+		{"psid", LARAS_INDEX_PSID},
+		{"username", LARAS_INDEX_USERNAME},
+		{"threads_id", LARAS_INDEX_THREADS_ID},
+		{"telegram_id", LARAS_INDEX_TELEGRAM_ID},
+		{"email", LARAS_INDEX_EMAIL},
 	};
 
 	for (int i = 0; i < (int) lengthof(kinds); i++)
@@ -288,24 +303,26 @@ static int64
 contact_of(const json_t *subject)
 {
 	const json_t *identity = laras_json_get(subject, "identity");
-	LarasText	channel = laras_json_text_at(identity, "channel");
-	LarasText	value = laras_json_text_at(identity, "value");
-	int			kind = kind_by_name(laras_json_text_at(identity, "kind"));
-	int64		workspace_id = laras_bound_workspace();
+	LarasText channel = laras_json_text_at(identity, "channel");
+	LarasText value = laras_json_text_at(identity, "value");
+	int kind = kind_by_name(laras_json_text_at(identity, "kind"));
+	int64 workspace_id = laras_bound_workspace();
 
 	if (identity == NULL)
 		return id_at(subject, "contact_id");
 	if (channel.s == NULL || value.s == NULL || kind == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("an identity needs channel, kind and value"),
-				 errhint("Kinds are phone, wa_id, bsuid, igsid, psid, username, threads_id, telegram_id and email.")));
-	if (laras_spi_read(&find_by_identity, (Datum[])
-					   {
-						   Int64GetDatum(workspace_id), CStringGetTextDatum(channel.s), Int16GetDatum((int16) kind),
-						   PointerGetDatum(laras_index_bytea(laras_workspace_slot(workspace_id), (uint8) kind, NULL,
-															 value.s, value.n))
-					   },
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("an identity needs channel, kind and value"),
+			 errhint(
+				 "Kinds are phone, wa_id, bsuid, igsid, psid, username, threads_id, telegram_id and email.")));
+	if (laras_spi_read(&find_by_identity,
+					   (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(channel.s),
+								 Int16GetDatum((int16) kind),
+								 PointerGetDatum(
+									 laras_index_bytea(laras_workspace_slot(workspace_id),
+													   (uint8) kind, NULL, value.s, value.n))},
 					   NULL) == 0)
 		return 0;
 	return laras_spi_int8(0, 1);
@@ -315,26 +332,30 @@ contact_of(const json_t *subject)
 static bytea *
 remember_identities(const Acceptance *a)
 {
-	json_t	   *list = laras_json_own(json_array());
-	uint64		n;
-	uint32		w = laras_workspace_slot(a->workspace_id);
-	char	   *text;
-	size_t		length;
+	json_t *list = laras_json_own(json_array());
+	uint64 n;
+	uint32 w = laras_workspace_slot(a->workspace_id);
+	char *text;
+	size_t length;
 
 	if (!laras_vault_is_open())
 		return NULL;
-	n = laras_spi_read(&read_identities, (Datum[]) {Int64GetDatum(a->workspace_id), Int64GetDatum(a->subject_id)}, NULL);
+	n = laras_spi_read(&read_identities,
+					   (Datum[]){Int64GetDatum(a->workspace_id), Int64GetDatum(a->subject_id)},
+					   NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
-		bool		isnull;
-		char	   *value;
+		bool isnull;
+		char *value;
 
-		if (laras_open(DatumGetByteaPP(laras_spi_value(i, 2, &isnull)), a->workspace_id, laras_spi_int8(i, 1),
-					   LARAS_FIELD_contact_identity_value, &value, &length) == LARAS_OPENED)
+		if (laras_open(DatumGetByteaPP(laras_spi_value(i, 2, &isnull)), a->workspace_id,
+					   laras_spi_int8(i, 1), LARAS_FIELD_contact_identity_value, &value,
+					   &length) == LARAS_OPENED)
 			json_array_append_new(list, json_stringn(value, length));
 	}
 	text = laras_json_text_of(list, &length);
-	return laras_seal(w, w, LARAS_FIELD_erasure_request_subject, a->workspace_id, a->id, text, length);
+	return laras_seal(w, w, LARAS_FIELD_erasure_request_subject, a->workspace_id, a->id, text,
+					  length);
 }
 
 /* ------------------------------------------------------------------- scopes */
@@ -342,15 +363,13 @@ remember_identities(const Acceptance *a)
 static void
 erase_contact(Acceptance *a, const json_t *subject)
 {
-	Datum		key[2];
+	Datum key[2];
 
 	a->subject_id = contact_of(subject);
 	key[0] = Int64GetDatum(a->workspace_id);
 	key[1] = Int64GetDatum(a->subject_id);
 	if (a->subject_id == 0 || laras_spi_run(&lock_contact, key, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("no such contact")));
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such contact")));
 	a->subject = remember_identities(a);
 	laras_outbox_cancel_contact(a->workspace_id, a->subject_id, "erased");
 	destroy_owned(a, "contact", a->subject_id);
@@ -367,9 +386,7 @@ erase_connection(Acceptance *a, const json_t *subject)
 	a->subject_id = id_at(subject, "connection_id");
 	laras_disconnect(a->workspace_id, a->subject_id, LARAS_CUT_OWNER, NULL, a->order, &receipt);
 	if (!receipt.found)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("no such connection")));
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such connection")));
 	a->connections = receipt.was_connected ? 1 : 0;
 	a->slots = a->connections;
 	a->state = "removed";
@@ -378,9 +395,9 @@ erase_connection(Acceptance *a, const json_t *subject)
 static void
 erase_workspace(Acceptance *a)
 {
-	Datum		key[1] = {Int64GetDatum(a->workspace_id)};
-	uint64		n;
-	int64	   *connections;
+	Datum key[1] = {Int64GetDatum(a->workspace_id)};
+	uint64 n;
+	int64 *connections;
 
 	laras_require_role(LARAS_ROLE_OWNER);
 	n = laras_spi_run(&find_connections, key, NULL);
@@ -391,7 +408,8 @@ erase_workspace(Acceptance *a)
 	{
 		LarasDisconnectReceipt receipt;
 
-		laras_disconnect(a->workspace_id, connections[i], LARAS_CUT_WORKSPACE_ERASURE, NULL, a->order, &receipt);
+		laras_disconnect(a->workspace_id, connections[i], LARAS_CUT_WORKSPACE_ERASURE, NULL,
+						 a->order, &receipt);
 		a->connections++;
 		a->slots++;
 	}
@@ -409,10 +427,10 @@ erase_workspace(Acceptance *a)
 Datum
 laras_request_erasure(PG_FUNCTION_ARGS)
 {
-	char	   *scope = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
-	json_t	   *subject;
-	Acceptance	a = {.path = "sql"};
+	char *scope = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
+	json_t *subject;
+	Acceptance a = {.path = "sql"};
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -440,9 +458,8 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 		erase_workspace(&a);
 	}
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("scope must be contact, connection or workspace")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("scope must be contact, connection or workspace")));
 	store(&a);
 	laras_spi_close();
 	write_evidence(&a, LARAS_ACT_ERASURE_REQUESTED);
@@ -459,7 +476,7 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 static void
 callback_code(const char *channel, LarasText request, char *code)
 {
-	uint8		raw[LARAS_INDEX_BYTES];
+	uint8 raw[LARAS_INDEX_BYTES];
 
 	laras_authorizer_hash(LARAS_INDEX_APP_USER, channel, request.s, request.n, raw);
 	hex(raw, sizeof(raw), code);
@@ -474,22 +491,23 @@ callback_digest(LarasText request)
 bool
 laras_erasure_answered(const char *channel, LarasText request)
 {
-	bool		found;
+	bool found;
 
 	laras_spi_open();
-	found = laras_spi_read(&find_request, (Datum[]) {PointerGetDatum(callback_digest(request))}, NULL) > 0;
+	found = laras_spi_read(&find_request, (Datum[]){PointerGetDatum(callback_digest(request))},
+						   NULL) > 0;
 	laras_spi_close();
 	return found;
 }
 
 void
-laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id,
-							LarasText request, bool deletion, char *code)
+laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id, LarasText request,
+							bool deletion, char *code)
 {
-	Acceptance	a = {.scope = "provider_user", .channel = channel, .requested_by = "provider"};
+	Acceptance a = {.scope = "provider_user", .channel = channel, .requested_by = "provider"};
 	LarasPrincipal who = {.kind = LARAS_PRINCIPAL_SERVICE, .scopes = LARAS_SCOPE_ALL};
-	uint64		n;
-	int64	   *pairs;
+	uint64 n;
+	int64 *pairs;
 
 	callback_code(channel, request, a.code);
 	memcpy(code, a.code, sizeof(a.code));
@@ -498,16 +516,15 @@ laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id
 	a.id = laras_new_id();
 	laras_new_order(a.order);
 	laras_spi_open();
-	if (laras_spi_read(&find_request, (Datum[]) {PointerGetDatum(a.request_digest)}, NULL) > 0)
+	if (laras_spi_read(&find_request, (Datum[]){PointerGetDatum(a.request_digest)}, NULL) > 0)
 	{
 		laras_spi_close();
 		return;
 	}
-	n = laras_spi_run(&find_authorized, (Datum[])
-					  {
-						  PointerGetDatum(laras_authorizer_bytea(LARAS_INDEX_APP_USER, channel, user_id.s, user_id.n)),
-						  Int64GetDatum(app_id)
-					  },
+	n = laras_spi_run(&find_authorized,
+					  (Datum[]){PointerGetDatum(laras_authorizer_bytea(
+									LARAS_INDEX_APP_USER, channel, user_id.s, user_id.n)),
+								Int64GetDatum(app_id)},
 					  NULL);
 	pairs = palloc(sizeof(int64) * 2 * (n + 1));
 	for (uint64 i = 0; i < n; i++)
@@ -518,10 +535,11 @@ laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id
 	for (uint64 i = 0; i < n; i++)
 	{
 		LarasDisconnectReceipt receipt;
-		int			level = laras_bind_scope_begin(pairs[2 * i], &who);
+		int level = laras_bind_scope_begin(pairs[2 * i], &who);
 
 		laras_disconnect(pairs[2 * i], pairs[2 * i + 1],
-						 deletion ? LARAS_CUT_DELETION_CALLBACK : LARAS_CUT_DEAUTHORIZE, NULL, a.order, &receipt);
+						 deletion ? LARAS_CUT_DELETION_CALLBACK : LARAS_CUT_DEAUTHORIZE, NULL,
+						 a.order, &receipt);
 		if (receipt.was_connected)
 		{
 			a.connections++;
@@ -535,7 +553,8 @@ laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id
 	store(&a);
 	laras_spi_close();
 	a.workspace_id = 0;
-	write_evidence(&a, a.connections > 0 ? LARAS_ACT_ERASURE_UNREADABLE : LARAS_ACT_ERASURE_NO_DATA_HELD);
+	write_evidence(&a, a.connections > 0 ? LARAS_ACT_ERASURE_UNREADABLE
+										 : LARAS_ACT_ERASURE_NO_DATA_HELD);
 }
 
 /* ------------------------------------------------------------------ explain */
@@ -544,8 +563,8 @@ static void
 put(ReturnSetInfo *rsinfo, const char *table, const char *action, int64 rows, int64 keys,
 	const char *stays, const char *basis, const char *term)
 {
-	Datum		values[7];
-	bool		nulls[7] = {false};
+	Datum values[7];
+	bool nulls[7] = {false};
 
 	values[0] = CStringGetTextDatum(table);
 	values[1] = CStringGetTextDatum(action);
@@ -567,13 +586,13 @@ Datum
 laras_explain_erasure(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *scope = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
-	json_t	   *subject;
-	int64		workspace_id;
-	int64		contact_id = 0;
+	char *scope = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
+	json_t *subject;
+	int64 workspace_id;
+	int64 contact_id = 0;
 	LarasEraseStep *steps;
-	uint64		keys;
+	uint64 keys;
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -586,36 +605,38 @@ laras_explain_erasure(PG_FUNCTION_ARGS)
 	{
 		contact_id = contact_of(subject);
 		if (contact_id == 0 ||
-			laras_spi_run(&lock_contact, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(contact_id)}, NULL) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_NO_DATA_FOUND),
-					 errmsg("no such contact")));
+			laras_spi_run(&lock_contact,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(contact_id)},
+						  NULL) == 0)
+			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such contact")));
 		steps = laras_contact_steps;
-		keys = laras_spi_read(&find_slots, (Datum[])
-							  {
-								  Int64GetDatum(workspace_id), CStringGetTextDatum("contact"), Int64GetDatum(contact_id)
-							  },
+		keys = laras_spi_read(&find_slots,
+							  (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum("contact"),
+										Int64GetDatum(contact_id)},
 							  NULL);
 	}
 	else if (strcmp(scope, "workspace") == 0)
 	{
 		steps = laras_workspace_steps;
-		keys = 1 + laras_spi_read(&find_connections, (Datum[]) {Int64GetDatum(workspace_id)}, NULL);
+		keys = 1 + laras_spi_read(&find_connections, (Datum[]){Int64GetDatum(workspace_id)}, NULL);
 	}
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("scope must be contact or workspace")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("scope must be contact or workspace")));
 	put(rsinfo, "key_destruction", "destroy", 0, (int64) keys, NULL, NULL, NULL);
 	for (LarasEraseStep *s = steps; s->table != NULL; s++)
 	{
-		laras_spi_read(&s->count, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(contact_id)}, NULL);
+		laras_spi_read(&s->count, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(contact_id)},
+					   NULL);
 		put(rsinfo, s->table, s->action, laras_spi_int8(0, 1), 0, NULL, NULL, NULL);
 	}
-	put(rsinfo, "evidence_entry", "keep", 0, 0, "acts and times; committed values become unlinkable", "security", "12 months");
-	put(rsinfo, "erasure_request", "keep", 1, 0, "that it was asked and done; no identifier", "proof", NULL);
+	put(rsinfo, "evidence_entry", "keep", 0, 0,
+		"acts and times; committed values become unlinkable", "security", "12 months");
+	put(rsinfo, "erasure_request", "keep", 1, 0, "that it was asked and done; no identifier",
+		"proof", NULL);
 	if (contact_id != 0)
-		put(rsinfo, "webhook_event", "keep", 0, 0, "raw bodies until their hour key dies", "operations", "72 hours");
+		put(rsinfo, "webhook_event", "keep", 0, 0, "raw bodies until their hour key dies",
+			"operations", "72 hours");
 	laras_spi_close();
 	return (Datum) 0;
 }

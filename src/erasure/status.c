@@ -17,17 +17,18 @@
 
 PG_FUNCTION_INFO_V1(laras_erasure_status);
 
-LARAS_PLAN(find_status,
-		   "SELECT r.scope, r.path, r.state, r.requested_at, r.unreadable_at, r.removed_at, r.raw_events_until, "
-		   "r.connections, r.slots, r.policy_version FROM laras.erasure_request r "
-		   "WHERE r.code_hash OPERATOR(pg_catalog.=) $1",
-		   BYTEAOID);
+LARAS_PLAN(
+	find_status,
+	"SELECT r.scope, r.path, r.state, r.requested_at, r.unreadable_at, r.removed_at, r.raw_events_until, "
+	"r.connections, r.slots, r.policy_version FROM laras.erasure_request r "
+	"WHERE r.code_hash OPERATOR(pg_catalog.=) $1",
+	BYTEAOID);
 
 static json_t *
 time_json(int col)
 {
-	bool		isnull;
-	Datum		value = laras_spi_value(0, col, &isnull);
+	bool isnull;
+	Datum value = laras_spi_value(0, col, &isnull);
 
 	return isnull ? json_null() : json_string(timestamptz_to_str(DatumGetTimestampTz(value)));
 }
@@ -52,38 +53,32 @@ words(const char *state)
 json_t *
 laras_erasure_status_json(const char *code, size_t n)
 {
-	LarasPiece	piece = {code, n};
-	bytea	   *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
-	char	   *state;
-	json_t	   *json;
+	LarasPiece piece = {code, n};
+	bytea *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
+	char *state;
+	json_t *json;
 
 	/* the same work for every text, so that time tells nothing */
 	SET_VARSIZE(hash, VARHDRSZ + LARAS_HASH_LEN);
 	if (!laras_sha256(&piece, 1, (uint8_t *) VARDATA(hash)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library could not hash a code")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library could not hash a code")));
 	laras_spi_open();
-	if (laras_spi_read(&find_status, (Datum[]) {PointerGetDatum(hash)}, NULL) == 0)
+	if (laras_spi_read(&find_status, (Datum[]){PointerGetDatum(hash)}, NULL) == 0)
 	{
 		laras_spi_close();
 		return NULL;
 	}
 	state = laras_spi_cstring(0, 3);
-	json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:[{s:s, s:s}, {s:s, s:s}]}",
-					 "state", state,
-					 "summary", words(state),
-					 "scope", laras_spi_cstring(0, 1),
-					 "received_at", time_json(4),
-					 "unreadable_at", time_json(5),
-					 "removed_at", time_json(6),
-					 "raw_events_until", time_json(7),
-					 "connections_cut", laras_spi_int4(0, 8),
-					 "keys_destroyed", laras_spi_int4(0, 9),
-					 "policy_version", laras_spi_cstring(0, 10),
-					 "retained",
-					 "what", "a log of acts and times without names, numbers or text", "basis", "security",
-					 "what", "this request, without identifiers", "basis", "proof");
+	json =
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:[{s:s, s:s}, {s:s, s:s}]}",
+				  "state", state, "summary", words(state), "scope", laras_spi_cstring(0, 1),
+				  "received_at", time_json(4), "unreadable_at", time_json(5), "removed_at",
+				  time_json(6), "raw_events_until", time_json(7), "connections_cut",
+				  laras_spi_int4(0, 8), "keys_destroyed", laras_spi_int4(0, 9), "policy_version",
+				  laras_spi_cstring(0, 10), "retained", "what",
+				  "a log of acts and times without names, numbers or text", "basis", "security",
+				  "what", "this request, without identifiers", "basis", "proof");
 	laras_spi_close();
 	return json;
 }
@@ -94,8 +89,9 @@ laras_erasure_status_json(const char *code, size_t n)
 Datum
 laras_erasure_status(PG_FUNCTION_ARGS)
 {
-	text	   *code = PG_GETARG_TEXT_PP(0);
-	json_t	   *json = laras_json_own(laras_erasure_status_json(VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code)));
+	text *code = PG_GETARG_TEXT_PP(0);
+	json_t *json =
+		laras_json_own(laras_erasure_status_json(VARDATA_ANY(code), VARSIZE_ANY_EXHDR(code)));
 
 	if (json == NULL)
 		PG_RETURN_NULL();

@@ -37,16 +37,16 @@ LARAS_PLAN(read_secrets,
 static int
 decode(const char *s, size_t n, uint8 *out, size_t room)
 {
-	uint32		bits = 0;
-	int			have = 0;
-	size_t		at = 0;
+	uint32 bits = 0;
+	int have = 0;
+	size_t at = 0;
 
 	while (n > 0 && s[n - 1] == '=')
 		n--;
 	for (size_t i = 0; i < n; i++)
 	{
-		char		c = s[i];
-		int			v;
+		char c = s[i];
+		int v;
 
 		if (c >= 'A' && c <= 'Z')
 			v = c - 'A';
@@ -77,24 +77,26 @@ decode(const char *s, size_t n, uint8 *out, size_t room)
 static int64
 signer(const char *channel, const uint8 mac[32], const char *payload, size_t n)
 {
-	static const uint16 fields[] = {LARAS_FIELD_provider_app_app_secret, LARAS_FIELD_provider_app_previous_secret};
-	int64		app = 0;
-	uint64		found;
+	static const uint16 fields[] = {LARAS_FIELD_provider_app_app_secret,
+									LARAS_FIELD_provider_app_previous_secret};
+	int64 app = 0;
+	uint64 found;
 
 	laras_spi_open();
-	found = laras_spi_read(&read_secrets, (Datum[]) {CStringGetTextDatum(channel)}, NULL);
+	found = laras_spi_read(&read_secrets, (Datum[]){CStringGetTextDatum(channel)}, NULL);
 	for (uint64 i = 0; i < found; i++)
 		for (int k = 0; k < 2; k++)
 		{
-			bool		isnull;
-			Datum		sealed = laras_spi_value(i, 2 + k, &isnull);
-			int64		id = laras_spi_int8(i, 1);
-			LarasPiece	piece = {payload, n};
-			uint8		computed[LARAS_HASH_LEN];
-			char	   *secret;
-			size_t		length;
+			bool isnull;
+			Datum sealed = laras_spi_value(i, 2 + k, &isnull);
+			int64 id = laras_spi_int8(i, 1);
+			LarasPiece piece = {payload, n};
+			uint8 computed[LARAS_HASH_LEN];
+			char *secret;
+			size_t length;
 
-			if (isnull || laras_open(DatumGetByteaPP(sealed), 0, id, fields[k], &secret, &length) != LARAS_OPENED)
+			if (isnull || laras_open(DatumGetByteaPP(sealed), 0, id, fields[k], &secret, &length) !=
+							  LARAS_OPENED)
 				continue;
 			if (laras_hmac(secret, length, &piece, 1, computed) &&
 				laras_same_bytes(mac, computed, sizeof(computed)) && app == 0)
@@ -112,22 +114,24 @@ signer(const char *channel, const uint8 mac[32], const char *payload, size_t n)
  * request that was answered before.
  */
 static bool
-verified(LarasHttp *h, const char *channel, int64 *app, LarasText *user, LarasText *request, bool *stale)
+verified(LarasHttp *h, const char *channel, int64 *app, LarasText *user, LarasText *request,
+		 bool *stale)
 {
-	LarasText	form = laras_http_parameter(h->body, "signed_request");
+	LarasText form = laras_http_parameter(h->body, "signed_request");
 	const char *dot;
-	uint8		mac[33];
-	uint8	   *payload;
-	int			n;
-	json_t	   *document;
-	int64_t		issued = 0;
-	int64_t		expires = 0;
-	int64_t		now = (int64_t) timestamptz_to_time_t(laras_now());
-	char	   *buffer = palloc(24);
+	uint8 mac[33];
+	uint8 *payload;
+	int n;
+	json_t *document;
+	int64_t issued = 0;
+	int64_t expires = 0;
+	int64_t now = (int64_t) timestamptz_to_time_t(laras_now());
+	char *buffer = palloc(24);
 
 	*stale = false;
 	dot = form.s == NULL ? NULL : memchr(form.s, '.', form.n);
-	if (dot == NULL || form.n > LONGEST_REQUEST || decode(form.s, dot - form.s, mac, sizeof(mac)) != 32)
+	if (dot == NULL || form.n > LONGEST_REQUEST ||
+		decode(form.s, dot - form.s, mac, sizeof(mac)) != 32)
 	{
 		laras_http_error(h, 400, "bad_request", "a form field signed_request is needed");
 		return false;
@@ -156,7 +160,8 @@ verified(LarasHttp *h, const char *channel, int64 *app, LarasText *user, LarasTe
 		laras_http_error(h, 400, "bad_payload", "the payload is not one this path takes");
 		return false;
 	}
-	*stale = issued < now - OLDEST_SECONDS || issued > now + FUTURE_SECONDS || (expires > 0 && expires < now);
+	*stale = issued < now - OLDEST_SECONDS || issued > now + FUTURE_SECONDS ||
+			 (expires > 0 && expires < now);
 	*request = form;
 	return true;
 }
@@ -170,11 +175,11 @@ refuse_stale(LarasHttp *h)
 void
 laras_http_deauthorize(LarasHttp *h)
 {
-	int64		app;
-	LarasText	user;
-	LarasText	request;
-	bool		stale;
-	char		code[LARAS_CODE_LENGTH + 1];
+	int64 app;
+	LarasText user;
+	LarasText request;
+	bool stale;
+	char code[LARAS_CODE_LENGTH + 1];
 
 	if (!verified(h, "whatsapp", &app, &user, &request, &stale))
 		return;
@@ -190,11 +195,11 @@ laras_http_deauthorize(LarasHttp *h)
 void
 laras_http_data_deletion(LarasHttp *h)
 {
-	int64		app;
-	LarasText	user;
-	LarasText	request;
-	bool		stale;
-	char		code[LARAS_CODE_LENGTH + 1];
+	int64 app;
+	LarasText user;
+	LarasText request;
+	bool stale;
+	char code[LARAS_CODE_LENGTH + 1];
 	const char *base = GetConfigOption("laras.public_url", true, false);
 
 	if (!verified(h, "whatsapp", &app, &user, &request, &stale))
@@ -205,7 +210,8 @@ laras_http_data_deletion(LarasHttp *h)
 		return;
 	}
 	laras_erasure_from_callback("whatsapp", app, user, request, true, code);
-	laras_http_json(h, 200, json_pack("{s:o, s:s}",
-									  "url", json_sprintf("%s/data-deletion/status/%s", base ? base : "", code),
-									  "confirmation_code", code));
+	laras_http_json(h, 200,
+					json_pack("{s:o, s:s}", "url",
+							  json_sprintf("%s/data-deletion/status/%s", base ? base : "", code),
+							  "confirmation_code", code));
 }

@@ -22,22 +22,24 @@ PG_FUNCTION_INFO_V1(laras_http_continue);
 
 #define TICKET_BYTES 40
 
-LARAS_PLAN(find_task,
-		   "SELECT t.state, t.http_status, t.result FROM laras.courier_task t "
-		   "WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.ticket_hash OPERATOR(pg_catalog.=) $2",
-		   INT8OID, BYTEAOID);
+LARAS_PLAN(
+	find_task,
+	"SELECT t.state, t.http_status, t.result FROM laras.courier_task t "
+	"WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.ticket_hash OPERATOR(pg_catalog.=) $2",
+	INT8OID, BYTEAOID);
 
 /* what the words of a task mean to a person */
 static const struct
 {
 	const char *result;
 	const char *text;
-}			texts[] = {
+} texts[] = {
 	{"connected", "the number is connected"},
 	{"exchange_refused", "Meta did not accept the authorisation; launch it again"},
 	{"token_not_for_account", "the authorisation does not reach that WhatsApp account"},
 	{"number_not_of_account", "that WhatsApp account does not hold the number"},
-	{"account_in_use", "the account is connected already; disconnect it where it is connected, then connect it here"},
+	{"account_in_use",
+	 "the account is connected already; disconnect it where it is connected, then connect it here"},
 	{"subscribe_refused", "Meta did not subscribe the account; nothing was connected"},
 	{"superseded", "a newer launch has replaced this one"},
 	{"interrupted", "the connection was interrupted; launch it again"},
@@ -56,14 +58,14 @@ text_of(const char *result)
 Datum
 laras_http_continue(PG_FUNCTION_ARGS)
 {
-	bytea	   *ticket = PG_GETARG_BYTEA_PP(0);
-	LarasHttp	h;
+	bytea *ticket = PG_GETARG_BYTEA_PP(0);
+	LarasHttp h;
 	LarasPrincipal who = {.kind = LARAS_PRINCIPAL_SERVICE};
-	LarasPiece	piece;
-	uint64		workspace = 0;
-	bytea	   *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
-	int			level;
-	bool		found;
+	LarasPiece piece;
+	uint64 workspace = 0;
+	bytea *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
+	int level;
+	bool found;
 
 	laras_require_preload();
 	memset(&h, 0, sizeof(h));
@@ -78,17 +80,18 @@ laras_http_continue(PG_FUNCTION_ARGS)
 	piece.n = 32;
 	SET_VARSIZE(hash, VARHDRSZ + LARAS_HASH_LEN);
 	if (!laras_sha256(&piece, 1, (uint8_t *) VARDATA(hash)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library could not hash a ticket")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library could not hash a ticket")));
 	level = laras_bind_scope_begin((int64) workspace, &who);
 	laras_spi_open();
-	found = laras_spi_read(&find_task, (Datum[]) {Int64GetDatum((int64) workspace), PointerGetDatum(hash)}, NULL) == 1;
+	found = laras_spi_read(&find_task,
+						   (Datum[]){Int64GetDatum((int64) workspace), PointerGetDatum(hash)},
+						   NULL) == 1;
 	if (!found)
 		laras_http_error(&h, 404, "not_found", "no such ticket");
 	else
 	{
-		char	   *state = laras_spi_cstring(0, 1);
+		char *state = laras_spi_cstring(0, 1);
 
 		if (strcmp(state, "queued") == 0 || strcmp(state, "claimed") == 0)
 		{
@@ -99,11 +102,13 @@ laras_http_continue(PG_FUNCTION_ARGS)
 		}
 		else
 		{
-			int			status = laras_spi_int4(0, 2);
-			char	   *result = laras_spi_cstring(0, 3);
+			int status = laras_spi_int4(0, 2);
+			char *result = laras_spi_cstring(0, 3);
 
 			if (strcmp(state, "done") == 0)
-				laras_http_json(&h, status, json_pack("{s:s, s:s}", "state", result, "message", text_of(result)));
+				laras_http_json(&h, status,
+								json_pack("{s:s, s:s}", "state", result, "message",
+										  text_of(result)));
 			else
 				laras_http_error(&h, status, result, text_of(result));
 		}

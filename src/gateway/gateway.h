@@ -15,8 +15,8 @@
 /* what the caller of a route must be */
 typedef enum LarasHttpAuth
 {
-	LARAS_HTTP_PUBLIC,			/* anybody; the handler checks what it needs */
-	LARAS_HTTP_MEMBER			/* a session cookie or a bearer token: bound before the handler runs */
+	LARAS_HTTP_PUBLIC, /* anybody; the handler checks what it needs */
+	LARAS_HTTP_MEMBER  /* a session cookie or a bearer token: bound before the handler runs */
 } LarasHttpAuth;
 
 #define LARAS_HTTP_MAX_CAPTURES 2
@@ -31,28 +31,28 @@ typedef enum LarasHttpAuth
 typedef struct LarasHttp
 {
 	/* the request */
-	LarasText	method;
-	LarasText	path;
-	LarasText	query;
-	LarasText	body;
-	LarasText	capture[LARAS_HTTP_MAX_CAPTURES];	/* of the route's pattern */
-	int			header_count;	/* names and values in turn */
+	LarasText method;
+	LarasText path;
+	LarasText query;
+	LarasText body;
+	LarasText capture[LARAS_HTTP_MAX_CAPTURES]; /* of the route's pattern */
+	int header_count;                           /* names and values in turn */
 	const LarasText *headers;
 
 	/* the answer */
-	int			status;
-	int			answer_header_count;
-	char	   *answer_headers[2 * LARAS_HTTP_MAX_HEADERS];
-	char	   *answer;
-	size_t		answer_n;
+	int status;
+	int answer_header_count;
+	char *answer_headers[2 * LARAS_HTTP_MAX_HEADERS];
+	char *answer;
+	size_t answer_n;
 } LarasHttp;
 
-typedef void (*LarasHttpHandler) (LarasHttp *h);
+typedef void (*LarasHttpHandler)(LarasHttp *h);
 
 typedef struct LarasRoute
 {
 	const char *method;
-	const char *pattern;		/* segments; {} captures one */
+	const char *pattern; /* segments; {} captures one */
 	LarasHttpAuth auth;
 	LarasHttpHandler handler;
 } LarasRoute;
@@ -98,4 +98,4 @@ extern void laras_http_deletion_status(LarasHttp *h);
 extern void laras_http_health(LarasHttp *h);
 extern void laras_http_metrics(LarasHttp *h);
 
-#endif							/* LARAS_GATEWAY_H */
+#endif /* LARAS_GATEWAY_H */

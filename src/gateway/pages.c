@@ -31,12 +31,12 @@ void
 laras_http_handshake(LarasHttp *h)
 {
 	const LarasChannelDriver *driver = laras_channel_by_path(h->capture[0].s, h->capture[0].n);
-	LarasText	mode = laras_http_parameter(h->query, "hub.mode");
-	LarasText	token = laras_http_parameter(h->query, "hub.verify_token");
-	LarasText	challenge = laras_http_parameter(h->query, "hub.challenge");
-	bytea	   *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
-	LarasPiece	piece = {token.s ? token.s : "", token.n};
-	bool		known;
+	LarasText mode = laras_http_parameter(h->query, "hub.mode");
+	LarasText token = laras_http_parameter(h->query, "hub.verify_token");
+	LarasText challenge = laras_http_parameter(h->query, "hub.challenge");
+	bytea *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
+	LarasPiece piece = {token.s ? token.s : "", token.n};
+	bool known;
 
 	if (driver == NULL)
 	{
@@ -45,14 +45,11 @@ laras_http_handshake(LarasHttp *h)
 	}
 	SET_VARSIZE(hash, VARHDRSZ + LARAS_HASH_LEN);
 	if (!laras_sha256(&piece, 1, (uint8_t *) VARDATA(hash)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library could not hash a token")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library could not hash a token")));
 	laras_spi_open();
-	known = laras_spi_read(&find_verify_token, (Datum[])
-						   {
-							   CStringGetTextDatum(driver->channel), PointerGetDatum(hash)
-						   },
+	known = laras_spi_read(&find_verify_token,
+						   (Datum[]){CStringGetTextDatum(driver->channel), PointerGetDatum(hash)},
 						   NULL) > 0;
 	laras_spi_close();
 	if (!known || !laras_text_is(mode, "subscribe") || challenge.s == NULL || challenge.n > 256)
@@ -65,9 +62,9 @@ laras_http_handshake(LarasHttp *h)
 }
 
 static const char page_head[] =
-"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-"content=\"width=device-width\"><title>Data deletion</title><style>body{font:16px/1.5 system-ui;max-width:40rem;"
-"margin:2rem auto;padding:0 1rem}dt{font-weight:600}</style></head><body><h1>Data deletion</h1>";
+	"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+	"content=\"width=device-width\"><title>Data deletion</title><style>body{font:16px/1.5 system-ui;max-width:40rem;"
+	"margin:2rem auto;padding:0 1rem}dt{font-weight:600}</style></head><body><h1>Data deletion</h1>";
 
 void
 laras_http_deletion_page(LarasHttp *h)
@@ -76,25 +73,27 @@ laras_http_deletion_page(LarasHttp *h)
 
 	if (!laras_http_wants_html(h))
 	{
-		laras_http_json(h, 200, json_pack("{s:[s, s, s], s:s, s:s}", "options",
-										  "disconnect a channel under Settings, Integrations",
-										  "remove the app in the settings of your Meta account",
-										  "ask the business you wrote to: it decides about your messages",
-										  "status", "/data-deletion/status/{code}",
-										  "policy_version", "laras-1"));
+		laras_http_json(h, 200,
+						json_pack("{s:[s, s, s], s:s, s:s}", "options",
+								  "disconnect a channel under Settings, Integrations",
+								  "remove the app in the settings of your Meta account",
+								  "ask the business you wrote to: it decides about your messages",
+								  "status", "/data-deletion/status/{code}", "policy_version",
+								  "laras-1"));
 		return;
 	}
 	initStringInfo(&page);
 	appendStringInfoString(&page, page_head);
-	appendStringInfoString(&page,
-						   "<ul><li>Workspace owners disconnect a channel under Settings, Integrations: its token and account "
-						   "references are removed in the same request.</li>"
-						   "<li>Removing the app in the settings of your Meta account has the same result; Meta shows you a "
-						   "confirmation code.</li>"
-						   "<li>If you wrote to a business, ask that business: it decides about your messages and can erase "
-						   "them here.</li></ul>"
-						   "<p>With a confirmation code, see its status at /data-deletion/status/<em>code</em>.</p>"
-						   "<p>Policy laras-1.</p></body></html>");
+	appendStringInfoString(
+		&page,
+		"<ul><li>Workspace owners disconnect a channel under Settings, Integrations: its token and account "
+		"references are removed in the same request.</li>"
+		"<li>Removing the app in the settings of your Meta account has the same result; Meta shows you a "
+		"confirmation code.</li>"
+		"<li>If you wrote to a business, ask that business: it decides about your messages and can erase "
+		"them here.</li></ul>"
+		"<p>With a confirmation code, see its status at /data-deletion/status/<em>code</em>.</p>"
+		"<p>Policy laras-1.</p></body></html>");
 	laras_http_text(h, 200, "text/html; charset=utf-8", page.data);
 }
 
@@ -104,16 +103,17 @@ row(StringInfo page, const char *name, const json_t *value)
 	if (json_is_string(value))
 		appendStringInfo(page, "<dt>%s</dt><dd>%s</dd>", name, json_string_value(value));
 	else if (json_is_integer(value))
-		appendStringInfo(page, "<dt>%s</dt><dd>%lld</dd>", name, (long long) json_integer_value(value));
+		appendStringInfo(page, "<dt>%s</dt><dd>%lld</dd>", name,
+						 (long long) json_integer_value(value));
 }
 
 void
 laras_http_deletion_status(LarasHttp *h)
 {
-	json_t	   *status = laras_json_own(laras_erasure_status_json(h->capture[0].s, h->capture[0].n));
+	json_t *status = laras_json_own(laras_erasure_status_json(h->capture[0].s, h->capture[0].n));
 	StringInfoData page;
-	json_t	   *kept;
-	size_t		i;
+	json_t *kept;
+	size_t i;
 
 	if (status == NULL)
 	{
@@ -138,7 +138,8 @@ laras_http_deletion_status(LarasHttp *h)
 	row(&page, "Keys destroyed", laras_json_get(status, "keys_destroyed"));
 	appendStringInfoString(&page, "</dl><h2>What stays</h2><ul>");
 	json_array_foreach(laras_json_get(status, "retained"), i, kept)
-		appendStringInfo(&page, "<li>%s (basis: %s)</li>", json_string_value(laras_json_get(kept, "what")),
+		appendStringInfo(&page, "<li>%s (basis: %s)</li>",
+						 json_string_value(laras_json_get(kept, "what")),
 						 json_string_value(laras_json_get(kept, "basis")));
 	appendStringInfoString(&page, "</ul></body></html>");
 	laras_http_text(h, 200, "text/html; charset=utf-8", page.data);
@@ -147,30 +148,35 @@ laras_http_deletion_status(LarasHttp *h)
 void
 laras_http_health(LarasHttp *h)
 {
-	bool		open = laras_vault_is_open();
+	bool open = laras_vault_is_open();
 
-	laras_http_json(h, open ? 200 : 503, json_pack("{s:s, s:s}", "state", open ? "ok" : "shut",
-												   "vault", open ? "open" : "closed"));
+	laras_http_json(h, open ? 200 : 503,
+					json_pack("{s:s, s:s}", "state", open ? "ok" : "shut", "vault",
+							  open ? "open" : "closed"));
 }
 
 void
 laras_http_metrics(LarasHttp *h)
 {
 	StringInfoData text;
-	uint64		found;
+	uint64 found;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "# TYPE laras_vault_open gauge\nlaras_vault_open %d\n", laras_vault_is_open() ? 1 : 0);
-	appendStringInfo(&text, "# TYPE laras_refused_tokens_total counter\nlaras_refused_tokens_total %llu\n",
+	appendStringInfo(&text, "# TYPE laras_vault_open gauge\nlaras_vault_open %d\n",
+					 laras_vault_is_open() ? 1 : 0);
+	appendStringInfo(&text,
+					 "# TYPE laras_refused_tokens_total counter\nlaras_refused_tokens_total %llu\n",
 					 (unsigned long long) laras_refused_tokens());
-	appendStringInfo(&text, "# TYPE laras_failed_logins_total counter\nlaras_failed_logins_total %llu\n",
+	appendStringInfo(&text,
+					 "# TYPE laras_failed_logins_total counter\nlaras_failed_logins_total %llu\n",
 					 (unsigned long long) laras_failed_logins());
 	appendStringInfoString(&text, "# TYPE laras_ignored_events_total counter\n");
 	laras_spi_open();
-	found = laras_spi_read(&read_ignored, (Datum[]) {Int32GetDatum(0)}, NULL);
+	found = laras_spi_read(&read_ignored, (Datum[]){Int32GetDatum(0)}, NULL);
 	for (uint64 i = 0; i < found; i++)
 		appendStringInfo(&text, "laras_ignored_events_total{channel=\"%s\",reason=\"%s\"} %lld\n",
-						 laras_spi_cstring(i, 1), laras_spi_cstring(i, 2), (long long) laras_spi_int8(i, 3));
+						 laras_spi_cstring(i, 1), laras_spi_cstring(i, 2),
+						 (long long) laras_spi_int8(i, 3));
 	laras_spi_close();
 	laras_http_text(h, 200, "text/plain; version=0.0.4; charset=utf-8", text.data);
 }

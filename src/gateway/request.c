@@ -35,7 +35,7 @@ PG_FUNCTION_INFO_V1(laras_http_request);
 LarasText
 laras_http_header(const LarasHttp *h, const char *name)
 {
-	LarasText	absent = {NULL, 0};
+	LarasText absent = {NULL, 0};
 
 	for (int i = 0; i + 1 < h->header_count; i += 2)
 		if (laras_text_is(h->headers[i], name))
@@ -59,20 +59,20 @@ hex_value(char c)
 static LarasText
 decoded(const char *s, size_t n)
 {
-	LarasText	t = {NULL, 0};
-	char	   *out = palloc(n + 1);
-	size_t		at = 0;
+	LarasText t = {NULL, 0};
+	char *out = palloc(n + 1);
+	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		char		c = s[i];
+		char c = s[i];
 
 		if (c == '+')
 			c = ' ';
 		else if (c == '%')
 		{
-			int			high = i + 2 < n ? hex_value(s[i + 1]) : -1;
-			int			low = i + 2 < n ? hex_value(s[i + 2]) : -1;
+			int high = i + 2 < n ? hex_value(s[i + 1]) : -1;
+			int low = i + 2 < n ? hex_value(s[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return t;
@@ -92,15 +92,15 @@ decoded(const char *s, size_t n)
 LarasText
 laras_http_parameter(LarasText form, const char *name)
 {
-	LarasText	absent = {NULL, 0};
-	size_t		at = 0;
-	size_t		length = strlen(name);
+	LarasText absent = {NULL, 0};
+	size_t at = 0;
+	size_t length = strlen(name);
 
 	while (form.s != NULL && at < form.n)
 	{
 		const char *start = form.s + at;
 		const char *end = memchr(start, '&', form.n - at);
-		size_t		n = end ? (size_t) (end - start) : form.n - at;
+		size_t n = end ? (size_t) (end - start) : form.n - at;
 
 		if (n > length && memcmp(start, name, length) == 0 && start[length] == '=')
 			return decoded(start + length + 1, n - length - 1);
@@ -140,19 +140,21 @@ laras_http_text(LarasHttp *h, int status, const char *content_type, const char *
 void
 laras_http_json(LarasHttp *h, int status, json_t *document)
 {
-	laras_http_text(h, status, "application/json", laras_json_text_of(laras_json_own(document), NULL));
+	laras_http_text(h, status, "application/json",
+					laras_json_text_of(laras_json_own(document), NULL));
 }
 
 void
 laras_http_error(LarasHttp *h, int status, const char *code, const char *message)
 {
-	laras_http_json(h, status, json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", message));
+	laras_http_json(h, status,
+					json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", message));
 }
 
 bool
 laras_http_wants_html(const LarasHttp *h)
 {
-	LarasText	accept = laras_http_header(h, "accept");
+	LarasText accept = laras_http_header(h, "accept");
 
 	for (size_t i = 0; accept.s != NULL && i + 9 <= accept.n; i++)
 		if (memcmp(accept.s + i, "text/html", 9) == 0)
@@ -166,14 +168,14 @@ laras_http_wants_html(const LarasHttp *h)
 static bool
 matches(const char *pattern, LarasText path, LarasText *captures)
 {
-	size_t		at = 0;
-	int			n = 0;
+	size_t at = 0;
+	int n = 0;
 
 	while (*pattern != '\0')
 	{
 		if (pattern[0] == '{' && pattern[1] == '}')
 		{
-			size_t		start = at;
+			size_t start = at;
 
 			while (at < path.n && path.s[at] != '/')
 				at++;
@@ -198,7 +200,7 @@ matches(const char *pattern, LarasText path, LarasText *captures)
 static LarasText
 cookie_of(LarasText header)
 {
-	LarasText	token = {NULL, 0};
+	LarasText token = {NULL, 0};
 
 	for (size_t i = 0; header.s != NULL && i + strlen(COOKIE) <= header.n; i++)
 		if ((i == 0 || header.s[i - 1] == ' ' || header.s[i - 1] == ';') &&
@@ -218,8 +220,8 @@ cookie_of(LarasText header)
 static bool
 authenticate(LarasHttp *h)
 {
-	LarasText	bearer = laras_http_header(h, "authorization");
-	LarasText	token = cookie_of(laras_http_header(h, "cookie"));
+	LarasText bearer = laras_http_header(h, "authorization");
+	LarasText token = cookie_of(laras_http_header(h, "cookie"));
 
 	if (bearer.s != NULL && bearer.n > 7 && memcmp(bearer.s, "Bearer ", 7) == 0)
 	{
@@ -229,7 +231,8 @@ authenticate(LarasHttp *h)
 	else if (token.s != NULL && !laras_text_is(h->method, "GET") &&
 			 laras_http_header(h, "x-laras-csrf").n == 0)
 	{
-		laras_http_error(h, 403, "csrf", "requests that change something need the header X-Laras-CSRF");
+		laras_http_error(h, 403, "csrf",
+						 "requests that change something need the header X-Laras-CSRF");
 		return false;
 	}
 	if (token.s == NULL || !laras_enter_token(token.s, token.n))
@@ -243,8 +246,8 @@ authenticate(LarasHttp *h)
 static void
 dispatch(LarasHttp *h)
 {
-	bool		path_known = false;
-	bool		head = laras_text_is(h->method, "HEAD");
+	bool path_known = false;
+	bool head = laras_text_is(h->method, "HEAD");
 
 	for (const LarasRoute *r = laras_routes; r->method != NULL; r++)
 	{
@@ -316,13 +319,14 @@ run(LarasHttp *h)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-		bool		speak;
-		int			status;
+		ErrorData *error;
+		bool speak;
+		int status;
 
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
 			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
@@ -333,14 +337,15 @@ run(LarasHttp *h)
 		if (status >= 500)
 		{
 			ereport(LOG,
-					(errcode(error->sqlerrcode),
-					 errmsg("a request could not be answered"),
+					(errcode(error->sqlerrcode), errmsg("a request could not be answered"),
 					 errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
 			if (status == 503)
 				laras_http_add_header(h, "retry-after", "5");
 		}
 		laras_http_error(h, status, unpack_sql_state(error->sqlerrcode),
-						 speak ? error->message : status == 503 ? "not available now, try again" : "internal error");
+						 speak           ? error->message
+						 : status == 503 ? "not available now, try again"
+										 : "internal error");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -352,7 +357,7 @@ run(LarasHttp *h)
 static LarasText
 text_of(FunctionCallInfo fcinfo, int argument)
 {
-	LarasText	t = {NULL, 0};
+	LarasText t = {NULL, 0};
 
 	if (!PG_ARGISNULL(argument))
 	{
@@ -368,11 +373,11 @@ text_of(FunctionCallInfo fcinfo, int argument)
 Datum
 laras_http_answer(FunctionCallInfo fcinfo, const LarasHttp *h)
 {
-	TupleDesc	desc;
-	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
-	Datum		headers[2 * LARAS_HTTP_MAX_HEADERS];
-	bytea	   *body = palloc(VARHDRSZ + h->answer_n);
+	TupleDesc desc;
+	Datum values[3];
+	bool nulls[3] = {false, false, false};
+	Datum headers[2 * LARAS_HTTP_MAX_HEADERS];
+	bytea *body = palloc(VARHDRSZ + h->answer_n);
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -382,7 +387,8 @@ laras_http_answer(FunctionCallInfo fcinfo, const LarasHttp *h)
 	if (h->answer_n > 0)
 		memcpy(VARDATA(body), h->answer, h->answer_n);
 	values[0] = Int32GetDatum(h->status);
-	values[1] = PointerGetDatum(construct_array(headers, h->answer_header_count, TEXTOID, -1, false, TYPALIGN_INT));
+	values[1] = PointerGetDatum(
+		construct_array(headers, h->answer_header_count, TEXTOID, -1, false, TYPALIGN_INT));
 	values[2] = PointerGetDatum(body);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
@@ -394,8 +400,8 @@ laras_http_answer(FunctionCallInfo fcinfo, const LarasHttp *h)
 Datum
 laras_http_request(PG_FUNCTION_ARGS)
 {
-	LarasHttp	h;
-	LarasText  *headers = NULL;
+	LarasHttp h;
+	LarasText *headers = NULL;
 
 	laras_require_preload();
 	memset(&h, 0, sizeof(h));
@@ -405,21 +411,20 @@ laras_http_request(PG_FUNCTION_ARGS)
 	h.body = text_of(fcinfo, 4);
 	if (!PG_ARGISNULL(3))
 	{
-		ArrayType  *array = PG_GETARG_ARRAYTYPE_P(3);
-		Datum	   *values;
-		bool	   *nulls;
-		int			n;
+		ArrayType *array = PG_GETARG_ARRAYTYPE_P(3);
+		Datum *values;
+		bool *nulls;
+		int n;
 
 		deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
 		if (n % 2 != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-					 errmsg("headers must be names and values in turn")));
+			ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+							errmsg("headers must be names and values in turn")));
 		headers = palloc0(sizeof(LarasText) * (n + 1));
 		for (int i = 0; i < n; i++)
 			if (!nulls[i])
 			{
-				text	   *t = DatumGetTextPP(values[i]);
+				text *t = DatumGetTextPP(values[i]);
 
 				headers[i].s = VARDATA_ANY(t);
 				headers[i].n = VARSIZE_ANY_EXHDR(t);
@@ -428,9 +433,8 @@ laras_http_request(PG_FUNCTION_ARGS)
 		h.header_count = n;
 	}
 	if (h.method.s == NULL || h.path.s == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("method and path must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("method and path must not be null")));
 	run(&h);
 	return laras_http_answer(fcinfo, &h);
 }

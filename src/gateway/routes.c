@@ -23,5 +23,4 @@ const LarasRoute laras_routes[] = {
 	{"GET", "/data-deletion/status/{}", LARAS_HTTP_PUBLIC, laras_http_deletion_status},
 	{"GET", "/healthz", LARAS_HTTP_PUBLIC, laras_http_health},
 	{"GET", "/metrics", LARAS_HTTP_PUBLIC, laras_http_metrics},
-	{NULL}
-};
+	{NULL}};

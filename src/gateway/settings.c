@@ -14,19 +14,21 @@
 #include "utils/timestamp.h"
 #include "vault/vault.h"
 
-LARAS_PLAN(read_tiles,
-		   "SELECT p.channel, p.display_name, c.id, c.state, c.display_name, c.profile, c.scopes, c.token_expires_at, "
-		   "c.auto_send, c.authorizer_known, c.disconnected_at "
-		   "FROM laras.provider p LEFT JOIN LATERAL (SELECT x.* FROM laras.connection x "
-		   "WHERE x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.channel OPERATOR(pg_catalog.=) p.channel "
-		   "ORDER BY (x.state OPERATOR(pg_catalog.=) 'disconnected'), x.connected_at DESC, x.id LIMIT 20) c ON true "
-		   "ORDER BY p.channel, (c.state OPERATOR(pg_catalog.=) 'disconnected'), c.connected_at DESC, c.id",
-		   INT8OID);
+LARAS_PLAN(
+	read_tiles,
+	"SELECT p.channel, p.display_name, c.id, c.state, c.display_name, c.profile, c.scopes, c.token_expires_at, "
+	"c.auto_send, c.authorizer_known, c.disconnected_at "
+	"FROM laras.provider p LEFT JOIN LATERAL (SELECT x.* FROM laras.connection x "
+	"WHERE x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.channel OPERATOR(pg_catalog.=) p.channel "
+	"ORDER BY (x.state OPERATOR(pg_catalog.=) 'disconnected'), x.connected_at DESC, x.id LIMIT 20) c ON true "
+	"ORDER BY p.channel, (c.state OPERATOR(pg_catalog.=) 'disconnected'), c.connected_at DESC, c.id",
+	INT8OID);
 
-LARAS_PLAN(read_message,
-		   "SELECT m.direction, m.kind, m.status, m.error_code, m.created_at, m.channel FROM laras.message m "
-		   "WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	read_message,
+	"SELECT m.direction, m.kind, m.status, m.error_code, m.created_at, m.channel FROM laras.message m "
+	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
 
 /* the exact words of the page that describes the flow */
 #define CANCELLED "Signup was cancelled before it finished"
@@ -34,7 +36,7 @@ LARAS_PLAN(read_message,
 static bool
 id_of(LarasText t, int64 *id)
 {
-	int64_t		value = 0;
+	int64_t value = 0;
 
 	if (t.s == NULL || t.n == 0 || t.n > 19)
 		return false;
@@ -53,12 +55,13 @@ id_of(LarasText t, int64 *id)
 static json_t *
 revealed(uint64 row, int col, int64 connection_id, uint16 field)
 {
-	bool		isnull;
-	Datum		value = laras_spi_value(row, col, &isnull);
-	char	   *text;
-	size_t		n;
+	bool isnull;
+	Datum value = laras_spi_value(row, col, &isnull);
+	char *text;
+	size_t n;
 
-	if (isnull || laras_open(DatumGetByteaPP(value), laras_bound_workspace(), connection_id, field, &text, &n) != LARAS_OPENED)
+	if (isnull || laras_open(DatumGetByteaPP(value), laras_bound_workspace(), connection_id, field,
+							 &text, &n) != LARAS_OPENED)
 		return json_null();
 	return json_stringn(text, n);
 }
@@ -66,8 +69,8 @@ revealed(uint64 row, int col, int64 connection_id, uint16 field)
 static json_t *
 time_json(uint64 row, int col)
 {
-	bool		isnull;
-	Datum		value = laras_spi_value(row, col, &isnull);
+	bool isnull;
+	Datum value = laras_spi_value(row, col, &isnull);
 
 	return isnull ? json_null() : json_string(timestamptz_to_str(DatumGetTimestampTz(value)));
 }
@@ -75,46 +78,49 @@ time_json(uint64 row, int col)
 static json_t *
 connection_json(uint64 row)
 {
-	int64		id = laras_spi_int8(row, 3);
-	char	   *state = laras_spi_cstring(row, 4);
-	char		number[24];
-	bool		cut = strcmp(state, "disconnected") == 0;
+	int64 id = laras_spi_int8(row, 3);
+	char *state = laras_spi_cstring(row, 4);
+	char number[24];
+	bool cut = strcmp(state, "disconnected") == 0;
 
 	snprintf(number, sizeof(number), INT64_FORMAT, id);
-	return json_pack("{s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:s}",
-					 "id", number, "state", state,
-					 "display_name", cut ? json_null() : revealed(row, 5, id, LARAS_FIELD_connection_display_name),
-					 "auto_send", laras_spi_bool(row, 9), "authorizer_known", laras_spi_bool(row, 10),
-					 "token_expires_at", time_json(row, 8), "disconnected_at", time_json(row, 11),
-					 "health", cut ? "disconnected" : strcmp(state, "connected") == 0 ? "ok" : "needs_attention");
+	return json_pack("{s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:s}", "id", number, "state", state,
+					 "display_name",
+					 cut ? json_null() : revealed(row, 5, id, LARAS_FIELD_connection_display_name),
+					 "auto_send", laras_spi_bool(row, 9), "authorizer_known",
+					 laras_spi_bool(row, 10), "token_expires_at", time_json(row, 8),
+					 "disconnected_at", time_json(row, 11), "health",
+					 cut                               ? "disconnected"
+					 : strcmp(state, "connected") == 0 ? "ok"
+													   : "needs_attention");
 }
 
 void
 laras_http_integrations(LarasHttp *h)
 {
-	json_t	   *tiles = laras_json_own(json_array());
-	json_t	   *tile = NULL;
-	char	   *last = NULL;
-	uint64		found;
+	json_t *tiles = laras_json_own(json_array());
+	json_t *tile = NULL;
+	char *last = NULL;
+	uint64 found;
 
 	laras_spi_open();
-	found = laras_spi_read(&read_tiles, (Datum[]) {Int64GetDatum(laras_bound_workspace())}, NULL);
+	found = laras_spi_read(&read_tiles, (Datum[]){Int64GetDatum(laras_bound_workspace())}, NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
-		char	   *channel = laras_spi_cstring(i, 1);
-		bool		isnull;
+		char *channel = laras_spi_cstring(i, 1);
+		bool isnull;
 
 		if (last == NULL || strcmp(last, channel) != 0)
 		{
-			tile = json_pack("{s:s, s:s, s:s, s:[]}", "channel", channel, "name", laras_spi_cstring(i, 2),
-							 "state", "not_connected", "connections");
+			tile = json_pack("{s:s, s:s, s:s, s:[]}", "channel", channel, "name",
+							 laras_spi_cstring(i, 2), "state", "not_connected", "connections");
 			json_array_append_new(tiles, tile);
 			last = channel;
 		}
 		(void) laras_spi_value(i, 3, &isnull);
 		if (!isnull)
 		{
-			char	   *state = laras_spi_cstring(i, 4);
+			char *state = laras_spi_cstring(i, 4);
 
 			if (strcmp(state, "disconnected") != 0 &&
 				laras_text_is(laras_json_text_at(tile, "state"), "not_connected"))
@@ -129,9 +135,9 @@ laras_http_integrations(LarasHttp *h)
 void
 laras_http_disconnect(LarasHttp *h)
 {
-	int64		id;
+	int64 id;
 	LarasDisconnectReceipt receipt;
-	LarasText	reason = laras_json_text_at(laras_http_json_body(h), "reason");
+	LarasText reason = laras_json_text_at(laras_http_json_body(h), "reason");
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	if (!id_of(h->capture[0], &id))
@@ -160,32 +166,35 @@ attempt_error(LarasHttp *h, LarasAttemptState state)
 	switch (state)
 	{
 		case LARAS_ATTEMPT_UNKNOWN:
-			laras_http_error(h, 404, "unknown_attempt", "no such attempt; launch it again from Integrations");
+			laras_http_error(h, 404, "unknown_attempt",
+							 "no such attempt; launch it again from Integrations");
 			break;
 		case LARAS_ATTEMPT_EXPIRED:
-			laras_http_error(h, 410, "expired_attempt", "the attempt has expired; launch it again from Integrations");
+			laras_http_error(h, 410, "expired_attempt",
+							 "the attempt has expired; launch it again from Integrations");
 			laras_http_add_header(h, "location", "/app/settings/integrations");
 			break;
 		default:
-			laras_http_error(h, 409, "used_attempt", "the attempt was finished, cancelled or replaced by a newer one");
+			laras_http_error(h, 409, "used_attempt",
+							 "the attempt was finished, cancelled or replaced by a newer one");
 	}
 }
 
 void
 laras_http_finish_wa(LarasHttp *h)
 {
-	json_t	   *body = laras_http_json_body(h);
-	json_t	   *session = laras_json_get(body, "session_info");
-	LarasText	state = laras_json_text_at(body, "state");
-	LarasText	code = laras_json_text_at(body, "code");
-	LarasText	waba = laras_json_text_at(session ? session : body, "waba_id");
-	LarasText	number = laras_json_text_at(session ? session : body, "phone_number_id");
-	uint8		ticket[32];
+	json_t *body = laras_http_json_body(h);
+	json_t *session = laras_json_get(body, "session_info");
+	LarasText state = laras_json_text_at(body, "state");
+	LarasText code = laras_json_text_at(body, "code");
+	LarasText waba = laras_json_text_at(session ? session : body, "waba_id");
+	LarasText number = laras_json_text_at(session ? session : body, "phone_number_id");
+	uint8 ticket[32];
 	LarasAttemptState found;
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	if (code.s == NULL || code.n == 0 || waba.s == NULL || waba.n == 0 || number.s == NULL || number.n == 0 ||
-		code.n > 1024 || waba.n > 32 || number.n > 32 ||
+	if (code.s == NULL || code.n == 0 || waba.s == NULL || waba.n == 0 || number.s == NULL ||
+		number.n == 0 || code.n > 1024 || waba.n > 32 || number.n > 32 ||
 		strspn(waba.s, "0123456789") != waba.n || strspn(number.s, "0123456789") != number.n)
 	{
 		laras_http_error(h, 422, "incomplete", "code, waba_id and phone_number_id are all needed");
@@ -210,7 +219,7 @@ laras_http_finish_wa(LarasHttp *h)
 void
 laras_http_cancel_wa(LarasHttp *h)
 {
-	LarasText	state = laras_json_text_at(laras_http_json_body(h), "state");
+	LarasText state = laras_json_text_at(laras_http_json_body(h), "state");
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	(void) laras_attempt_cancel("whatsapp", state);
@@ -220,16 +229,18 @@ laras_http_cancel_wa(LarasHttp *h)
 void
 laras_http_message(LarasHttp *h)
 {
-	int64		id;
-	json_t	   *answer;
-	char		number[24];
-	bool		isnull;
-	int			code;
+	int64 id;
+	json_t *answer;
+	char number[24];
+	bool isnull;
+	int code;
 
 	laras_require_scope(LARAS_SCOPE_INBOX);
 	laras_spi_open();
 	if (!id_of(h->capture[0], &id) ||
-		laras_spi_read(&read_message, (Datum[]) {Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id)}, NULL) == 0)
+		laras_spi_read(&read_message,
+					   (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id)},
+					   NULL) == 0)
 	{
 		laras_spi_close();
 		laras_http_error(h, 404, "not_found", "no such message");
@@ -237,10 +248,10 @@ laras_http_message(LarasHttp *h)
 	}
 	snprintf(number, sizeof(number), INT64_FORMAT, id);
 	code = DatumGetInt32(laras_spi_value(0, 4, &isnull));
-	answer = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", number, "channel", laras_spi_cstring(0, 6),
-					   "direction", laras_spi_cstring(0, 1), "kind", laras_spi_cstring(0, 2),
-					   "status", laras_spi_cstring(0, 3),
-					   "error_code", isnull ? json_null() : json_integer(code), "created_at", time_json(0, 5));
+	answer = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", number, "channel",
+					   laras_spi_cstring(0, 6), "direction", laras_spi_cstring(0, 1), "kind",
+					   laras_spi_cstring(0, 2), "status", laras_spi_cstring(0, 3), "error_code",
+					   isnull ? json_null() : json_integer(code), "created_at", time_json(0, 5));
 	laras_spi_close();
 	laras_http_json(h, 200, answer);
 }

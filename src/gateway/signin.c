@@ -16,11 +16,11 @@
 void
 laras_http_login(LarasHttp *h)
 {
-	json_t	   *body = laras_http_json_body(h);
-	LarasText	email = laras_json_text_at(body, "email");
-	LarasText	password = laras_json_text_at(body, "password");
-	char	   *token;
-	char	   *cookie;
+	json_t *body = laras_http_json_body(h);
+	LarasText email = laras_json_text_at(body, "email");
+	LarasText password = laras_json_text_at(body, "password");
+	char *token;
+	char *cookie;
 
 	if (body == NULL)
 	{
@@ -55,5 +55,6 @@ laras_http_logout(LarasHttp *h)
 		return;
 	}
 	laras_http_json(h, 200, json_pack("{s:s}", "state", "signed_out"));
-	laras_http_add_header(h, "set-cookie", "laras_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax");
+	laras_http_add_header(h, "set-cookie",
+						  "laras_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax");
 }

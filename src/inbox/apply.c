@@ -25,28 +25,31 @@
 #include "vault/vault.h"
 #include "worker/worker.h"
 
-LARAS_PLAN(find_conversations,
-		   "SELECT u.n, c.id FROM unnest($1, $2, $3, $4) AS u (n, w, cn, ct) "
-		   "JOIN laras.conversation c ON c.workspace_id OPERATOR(pg_catalog.=) u.w "
-		   "AND c.connection_id OPERATOR(pg_catalog.=) u.cn AND c.contact_id OPERATOR(pg_catalog.=) u.ct",
-		   INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+LARAS_PLAN(
+	find_conversations,
+	"SELECT u.n, c.id FROM unnest($1, $2, $3, $4) AS u (n, w, cn, ct) "
+	"JOIN laras.conversation c ON c.workspace_id OPERATOR(pg_catalog.=) u.w "
+	"AND c.connection_id OPERATOR(pg_catalog.=) u.cn AND c.contact_id OPERATOR(pg_catalog.=) u.ct",
+	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
-LARAS_PLAN(add_conversations,
-		   "INSERT INTO laras.conversation (workspace_id, id, connection_id, contact_id, channel) "
-		   "SELECT u.w, u.i, u.cn, u.ct, u.ch FROM unnest($1, $2, $3, $4, $5) AS u (w, i, cn, ct, ch)",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID);
+LARAS_PLAN(
+	add_conversations,
+	"INSERT INTO laras.conversation (workspace_id, id, connection_id, contact_id, channel) "
+	"SELECT u.w, u.i, u.cn, u.ct, u.ch FROM unnest($1, $2, $3, $4, $5) AS u (w, i, cn, ct, ch)",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID);
 
-LARAS_PLAN(add_messages,
-		   "INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
-		   "direction, kind, body, element, provider_message_id, provider_message_index, event_index, "
-		   "provider_timestamp, created_at, status, author_kind) "
-		   "SELECT u.w, u.i, u.cv, u.ct, u.cn, u.s, u.ch, 'in', u.k, u.b, u.e, u.p, u.px, u.ex, u.t, laras.now(), 'received', 'contact' "
-		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
-		   "AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t) "
-		   "ON CONFLICT DO NOTHING RETURNING id",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID,
-		   TEXTARRAYOID, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY, BYTEAARRAYOID, BYTEAARRAYOID,
-		   TIMESTAMPTZARRAYOID);
+LARAS_PLAN(
+	add_messages,
+	"INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
+	"direction, kind, body, element, provider_message_id, provider_message_index, event_index, "
+	"provider_timestamp, created_at, status, author_kind) "
+	"SELECT u.w, u.i, u.cv, u.ct, u.cn, u.s, u.ch, 'in', u.k, u.b, u.e, u.p, u.px, u.ex, u.t, laras.now(), 'received', 'contact' "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+	"AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t) "
+	"ON CONFLICT DO NOTHING RETURNING id",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+	TEXTARRAYOID, TEXTARRAYOID, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY,
+	BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID);
 
 /* The window opens from the provider's time, never from the future. */
 LARAS_PLAN(touch_conversations,
@@ -64,19 +67,19 @@ LARAS_PLAN(want_drafts,
 
 typedef struct ConversationKey
 {
-	int64		workspace_id;
-	int64		connection_id;
-	int64		contact_id;
+	int64 workspace_id;
+	int64 connection_id;
+	int64 contact_id;
 } ConversationKey;
 
 typedef struct Conversation
 {
 	ConversationKey key;
 	const char *channel;
-	int64		id;				/* 0: not stored yet */
+	int64 id; /* 0: not stored yet */
 	TimestampTz last_inbound_at;
 	TimestampTz last_received_at;
-	int			inbound;
+	int inbound;
 } Conversation;
 
 /* one inbound message on its way to a row */
@@ -86,15 +89,15 @@ typedef struct Inbound
 	const LarasRecord *record;
 	LarasSender *sender;
 	Conversation *conversation;
-	int64		id;
-	TimestampTz time;			/* 0: the provider gave none */
-	bool		stored;
+	int64 id;
+	TimestampTz time; /* 0: the provider gave none */
+	bool stored;
 } Inbound;
 
 typedef struct Stored
 {
-	int64		id;
-	Inbound    *message;
+	int64 id;
+	Inbound *message;
 } Stored;
 
 /* The provider's time, at most the time of receipt: a window never opens from the future. */
@@ -113,8 +116,8 @@ static void
 find_conversation_rows(Conversation **list, int n)
 {
 	LarasColumn columns[5];
-	uint64		found;
-	int			missing = 0;
+	uint64 found;
+	int missing = 0;
 
 	laras_columns_init(columns, 5, n);
 	for (int i = 0; i < n; i++)
@@ -125,13 +128,11 @@ find_conversation_rows(Conversation **list, int n)
 		columns[3].values[i] = Int64GetDatum(list[i]->key.contact_id);
 	}
 	laras_spi_open();
-	found = laras_spi_run(&find_conversations, (Datum[])
-						  {
-							  laras_column_array(&columns[0], n, INT4OID),
-							  laras_column_array(&columns[1], n, INT8OID),
-							  laras_column_array(&columns[2], n, INT8OID),
-							  laras_column_array(&columns[3], n, INT8OID)
-						  },
+	found = laras_spi_run(&find_conversations,
+						  (Datum[]){laras_column_array(&columns[0], n, INT4OID),
+									laras_column_array(&columns[1], n, INT8OID),
+									laras_column_array(&columns[2], n, INT8OID),
+									laras_column_array(&columns[3], n, INT8OID)},
 						  NULL);
 	for (uint64 i = 0; i < found; i++)
 		list[laras_spi_int4(i, 1)]->id = laras_spi_int8(i, 2);
@@ -148,14 +149,12 @@ find_conversation_rows(Conversation **list, int n)
 		missing++;
 	}
 	if (missing > 0)
-		laras_spi_run(&add_conversations, (Datum[])
-					  {
-						  laras_column_array(&columns[0], missing, INT8OID),
-						  laras_column_array(&columns[1], missing, INT8OID),
-						  laras_column_array(&columns[2], missing, INT8OID),
-						  laras_column_array(&columns[3], missing, INT8OID),
-						  laras_column_array(&columns[4], missing, TEXTOID)
-					  },
+		laras_spi_run(&add_conversations,
+					  (Datum[]){laras_column_array(&columns[0], missing, INT8OID),
+								laras_column_array(&columns[1], missing, INT8OID),
+								laras_column_array(&columns[2], missing, INT8OID),
+								laras_column_array(&columns[3], missing, INT8OID),
+								laras_column_array(&columns[4], missing, TEXTOID)},
 					  NULL);
 	laras_spi_close();
 }
@@ -164,16 +163,19 @@ find_conversation_rows(Conversation **list, int n)
 static void
 find_conversations_of(Inbound *messages, int n)
 {
-	HASHCTL		control = {.keysize = sizeof(ConversationKey), .entrysize = sizeof(Conversation), .hcxt = CurrentMemoryContext};
-	HTAB	   *table = hash_create("laras conversations", n, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	HASHCTL control = {.keysize = sizeof(ConversationKey),
+					   .entrysize = sizeof(Conversation),
+					   .hcxt = CurrentMemoryContext};
+	HTAB *table =
+		hash_create("laras conversations", n, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	Conversation **list = palloc(sizeof(Conversation *) * n);
-	int			count = 0;
+	int count = 0;
 
 	for (int i = 0; i < n; i++)
 	{
 		ConversationKey key = {messages[i].event->workspace_id, messages[i].event->connection_id,
-		messages[i].sender->contact.id};
-		bool		found;
+							   messages[i].sender->contact.id};
+		bool found;
 		Conversation *conversation = hash_search(table, &key, HASH_ENTER, &found);
 
 		if (!found)
@@ -193,8 +195,8 @@ find_conversations_of(Inbound *messages, int n)
 static int
 compare_stored(const void *a, const void *b)
 {
-	int64		x = ((const Stored *) a)->id;
-	int64		y = ((const Stored *) b)->id;
+	int64 x = ((const Stored *) a)->id;
+	int64 y = ((const Stored *) b)->id;
 
 	return x < y ? -1 : x > y;
 }
@@ -204,21 +206,21 @@ static void
 store_messages(Inbound *messages, int n)
 {
 	LarasColumn c[14];
-	bool	   *no_body = palloc0(sizeof(bool) * n);
-	bool	   *no_element = palloc0(sizeof(bool) * n);
-	bool	   *no_time = palloc0(sizeof(bool) * n);
-	Stored	   *order = palloc(sizeof(Stored) * n);
-	Oid			sealed = laras_sealed_type();
-	uint64		stored;
+	bool *no_body = palloc0(sizeof(bool) * n);
+	bool *no_element = palloc0(sizeof(bool) * n);
+	bool *no_time = palloc0(sizeof(bool) * n);
+	Stored *order = palloc(sizeof(Stored) * n);
+	Oid sealed = laras_sealed_type();
+	uint64 stored;
 
 	laras_columns_init(c, 14, n);
 	for (int i = 0; i < n; i++)
 	{
-		Inbound    *m = &messages[i];
+		Inbound *m = &messages[i];
 		const LarasRecord *r = m->record;
-		int64		ws = m->event->workspace_id;
-		uint32		w = m->event->workspace_slot;
-		uint32		s = m->sender->contact.slot;
+		int64 ws = m->event->workspace_id;
+		uint32 w = m->event->workspace_slot;
+		uint32 s = m->sender->contact.slot;
 		const char *channel = m->event->driver->channel;
 
 		m->id = laras_new_id();
@@ -235,20 +237,24 @@ store_messages(Inbound *messages, int n)
 		c[7].values[i] = CStringGetTextDatum(r->message_kind);
 		no_body[i] = r->text.s == NULL;
 		if (!no_body[i])
-			c[8].values[i] = PointerGetDatum(laras_seal(w, s, LARAS_FIELD_message_body, ws, m->id, r->text.s, r->text.n));
+			c[8].values[i] = PointerGetDatum(
+				laras_seal(w, s, LARAS_FIELD_message_body, ws, m->id, r->text.s, r->text.n));
 		no_element[i] = !r->keep_element;
 		if (!no_element[i])
 		{
-			size_t		length;
-			char	   *text = laras_json_text_of(r->element, &length);
+			size_t length;
+			char *text = laras_json_text_of(r->element, &length);
 
-			c[9].values[i] = PointerGetDatum(laras_seal(w, s, LARAS_FIELD_message_element, ws, m->id, text, length));
+			c[9].values[i] = PointerGetDatum(
+				laras_seal(w, s, LARAS_FIELD_message_element, ws, m->id, text, length));
 			pfree(text);
 		}
-		c[10].values[i] = PointerGetDatum(laras_seal(w, s, LARAS_FIELD_message_provider_message_id, ws, m->id,
-													 r->provider_id.s, r->provider_id.n));
-		c[11].values[i] = PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE, channel,
-															r->provider_id.s, r->provider_id.n));
+		c[10].values[i] =
+			PointerGetDatum(laras_seal(w, s, LARAS_FIELD_message_provider_message_id, ws, m->id,
+									   r->provider_id.s, r->provider_id.n));
+		c[11].values[i] =
+			PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE, channel,
+											  r->provider_id.s, r->provider_id.n));
 		c[12].values[i] = PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_EVENT, channel,
 															r->event_key.s, r->event_key.n));
 		no_time[i] = m->time == 0;
@@ -258,22 +264,22 @@ store_messages(Inbound *messages, int n)
 	c[9].nulls = no_element;
 	c[13].nulls = no_time;
 	laras_spi_open();
-	stored = laras_spi_run(&add_messages, (Datum[])
-						   {
-							   laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
-							   laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, INT8OID),
-							   laras_column_array(&c[4], n, INT8OID), laras_column_array(&c[5], n, INT8OID),
-							   laras_column_array(&c[6], n, TEXTOID), laras_column_array(&c[7], n, TEXTOID),
-							   laras_column_array(&c[8], n, sealed), laras_column_array(&c[9], n, sealed),
-							   laras_column_array(&c[10], n, sealed), laras_column_array(&c[11], n, BYTEAOID),
-							   laras_column_array(&c[12], n, BYTEAOID), laras_column_array(&c[13], n, TIMESTAMPTZOID)
-						   },
-						   NULL);
+	stored = laras_spi_run(
+		&add_messages,
+		(Datum[]){laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
+				  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, INT8OID),
+				  laras_column_array(&c[4], n, INT8OID), laras_column_array(&c[5], n, INT8OID),
+				  laras_column_array(&c[6], n, TEXTOID), laras_column_array(&c[7], n, TEXTOID),
+				  laras_column_array(&c[8], n, sealed), laras_column_array(&c[9], n, sealed),
+				  laras_column_array(&c[10], n, sealed), laras_column_array(&c[11], n, BYTEAOID),
+				  laras_column_array(&c[12], n, BYTEAOID),
+				  laras_column_array(&c[13], n, TIMESTAMPTZOID)},
+		NULL);
 	qsort(order, n, sizeof(Stored), compare_stored);
 	for (uint64 i = 0; i < stored; i++)
 	{
-		Stored		key = {laras_spi_int8(i, 1), NULL};
-		Stored	   *found = bsearch(&key, order, n, sizeof(Stored), compare_stored);
+		Stored key = {laras_spi_int8(i, 1), NULL};
+		Stored *found = bsearch(&key, order, n, sizeof(Stored), compare_stored);
 
 		found->message->stored = true;
 	}
@@ -286,21 +292,21 @@ follow_up(Inbound *messages, int n)
 {
 	LarasColumn touch[5];
 	LarasColumn wanted[3];
-	bool	   *no_time = palloc0(sizeof(bool) * n);
+	bool *no_time = palloc0(sizeof(bool) * n);
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n * 4);
-	int			touched = 0;
-	int			drafts = 0;
-	int			acts = 0;
+	int touched = 0;
+	int drafts = 0;
+	int acts = 0;
 
 	laras_columns_init(touch, 5, n);
 	laras_columns_init(wanted, 3, n);
 	for (int i = 0; i < n; i++)
 	{
-		Inbound    *m = &messages[i];
+		Inbound *m = &messages[i];
 		Conversation *conversation = m->conversation;
 		LarasEvidenceField *f = &fields[acts * 4];
-		int			nf = 0;
+		int nf = 0;
 
 		if (!m->stored)
 			continue;
@@ -318,10 +324,11 @@ follow_up(Inbound *messages, int n)
 		}
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_CHANNEL, m->event->driver->channel);
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, m->record->message_kind);
-		f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID, m->sender->contact.slot,
-													   m->record->provider_id.s, m->record->provider_id.n);
-		entries[acts] = (LarasEvidence)
-		{
+		f[nf++] =
+			(LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID,
+												 m->sender->contact.slot, m->record->provider_id.s,
+												 m->record->provider_id.n);
+		entries[acts] = (LarasEvidence){
 			.workspace_id = m->event->workspace_id,
 			.workspace_slot = m->event->workspace_slot,
 			.action = LARAS_ACT_MESSAGE_RECEIVED,
@@ -353,21 +360,19 @@ follow_up(Inbound *messages, int n)
 	if (acts == 0)
 		return;
 	laras_spi_open();
-	laras_spi_run(&touch_conversations, (Datum[])
-				  {
-					  laras_column_array(&touch[0], touched, INT8OID), laras_column_array(&touch[1], touched, INT8OID),
-					  laras_column_array(&touch[2], touched, TIMESTAMPTZOID),
-					  laras_column_array(&touch[3], touched, TIMESTAMPTZOID),
-					  laras_column_array(&touch[4], touched, INT4OID)
-				  },
+	laras_spi_run(&touch_conversations,
+				  (Datum[]){laras_column_array(&touch[0], touched, INT8OID),
+							laras_column_array(&touch[1], touched, INT8OID),
+							laras_column_array(&touch[2], touched, TIMESTAMPTZOID),
+							laras_column_array(&touch[3], touched, TIMESTAMPTZOID),
+							laras_column_array(&touch[4], touched, INT4OID)},
 				  NULL);
 	if (drafts > 0)
 	{
-		laras_spi_run(&want_drafts, (Datum[])
-					  {
-						  laras_column_array(&wanted[0], drafts, INT8OID), laras_column_array(&wanted[1], drafts, INT8OID),
-						  laras_column_array(&wanted[2], drafts, INT8OID)
-					  },
+		laras_spi_run(&want_drafts,
+					  (Datum[]){laras_column_array(&wanted[0], drafts, INT8OID),
+								laras_column_array(&wanted[1], drafts, INT8OID),
+								laras_column_array(&wanted[2], drafts, INT8OID)},
 					  NULL);
 		laras_work_queued(LARAS_WORK_KEEPER);
 	}
@@ -381,15 +386,14 @@ record_contacts(const LarasSender *senders, int n)
 {
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n);
-	int			acts = 0;
+	int acts = 0;
 
 	for (int i = 0; i < n; i++)
 	{
 		if (senders[i].created_contact == 0)
 			continue;
 		fields[acts] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_CHANNEL, senders[i].channel);
-		entries[acts] = (LarasEvidence)
-		{
+		entries[acts] = (LarasEvidence){
 			.workspace_id = senders[i].workspace_id,
 			.workspace_slot = senders[i].workspace_slot,
 			.action = LARAS_ACT_CONTACT_CREATED,
@@ -409,12 +413,12 @@ record_contacts(const LarasSender *senders, int n)
 void
 laras_inbox_apply(LarasInboxEvent *events, int n)
 {
-	int			messages = 0;
-	int			statuses = 0;
-	int			m = 0;
-	int			s = 0;
+	int messages = 0;
+	int statuses = 0;
+	int m = 0;
+	int s = 0;
 	LarasSender *senders;
-	Inbound    *inbound;
+	Inbound *inbound;
 	LarasStatusEvent *status;
 
 	for (int i = 0; i < n; i++)

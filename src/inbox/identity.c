@@ -30,28 +30,30 @@ LARAS_PLAN(add_contacts,
 		   "SELECT u.w, u.i, u.s, u.n FROM unnest($1, $2, $3, $4) AS u (w, i, s, n)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, LARAS_SEALED_ARRAY);
 
-LARAS_PLAN(add_identities,
-		   "INSERT INTO laras.contact_identity (workspace_id, id, contact_id, channel, kind, value, value_index) "
-		   "SELECT u.w, u.i, u.c, u.ch, u.k, u.v, u.x "
-		   "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, c, ch, k, v, x)",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT2ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID);
+LARAS_PLAN(
+	add_identities,
+	"INSERT INTO laras.contact_identity (workspace_id, id, contact_id, channel, kind, value, value_index) "
+	"SELECT u.w, u.i, u.c, u.ch, u.k, u.v, u.x "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, c, ch, k, v, x)",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT2ARRAYOID, LARAS_SEALED_ARRAY,
+	BYTEAARRAYOID);
 
 /* an identity within the batch; the channel is its address, drivers are static */
 typedef struct IdentityKey
 {
-	int64		workspace_id;
+	int64 workspace_id;
 	const char *channel;
-	int64		kind;
-	uint8		index[LARAS_INDEX_BYTES];
+	int64 kind;
+	uint8 index[LARAS_INDEX_BYTES];
 } IdentityKey;
 
 typedef struct Identity
 {
 	IdentityKey key;
-	uint32		workspace_slot;
-	LarasText	value;
-	LarasContactRef contact;	/* id 0: nobody yet */
-	bool		stored;
+	uint32 workspace_slot;
+	LarasText value;
+	LarasContactRef contact; /* id 0: nobody yet */
+	bool stored;
 } Identity;
 
 /* Ask for all identities of the batch in one statement. */
@@ -59,7 +61,7 @@ static void
 look_up(Identity **list, int n)
 {
 	LarasColumn columns[5];
-	uint64		found;
+	uint64 found;
 
 	laras_columns_init(columns, 5, n);
 	for (int i = 0; i < n; i++)
@@ -71,18 +73,16 @@ look_up(Identity **list, int n)
 		columns[4].values[i] = laras_bytea_datum(list[i]->key.index, LARAS_INDEX_BYTES);
 	}
 	laras_spi_open();
-	found = laras_spi_run(&find_identities, (Datum[])
-						  {
-							  laras_column_array(&columns[0], n, INT4OID),
-							  laras_column_array(&columns[1], n, INT8OID),
-							  laras_column_array(&columns[2], n, TEXTOID),
-							  laras_column_array(&columns[3], n, INT2OID),
-							  laras_column_array(&columns[4], n, BYTEAOID)
-						  },
+	found = laras_spi_run(&find_identities,
+						  (Datum[]){laras_column_array(&columns[0], n, INT4OID),
+									laras_column_array(&columns[1], n, INT8OID),
+									laras_column_array(&columns[2], n, TEXTOID),
+									laras_column_array(&columns[3], n, INT2OID),
+									laras_column_array(&columns[4], n, BYTEAOID)},
 						  NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
-		Identity   *identity = list[laras_spi_int4(i, 1)];
+		Identity *identity = list[laras_spi_int4(i, 1)];
 
 		identity->contact.id = laras_spi_int8(i, 2);
 		identity->contact.slot = (uint32) laras_spi_int8(i, 3);
@@ -96,32 +96,34 @@ static void
 store_contacts(LarasSender **created, int n)
 {
 	LarasColumn columns[4];
-	bool	   *no_name = palloc0(sizeof(bool) * n);
+	bool *no_name = palloc0(sizeof(bool) * n);
 
 	laras_columns_init(columns, 4, n);
 	for (int i = 0; i < n; i++)
 	{
 		LarasSender *sender = created[i];
-		LarasText	name = sender->record->name;
+		LarasText name = sender->record->name;
 
 		columns[0].values[i] = Int64GetDatum(sender->workspace_id);
 		columns[1].values[i] = Int64GetDatum(sender->contact.id);
 		columns[2].values[i] = Int64GetDatum((int64) sender->contact.slot);
 		no_name[i] = name.s == NULL;
-		columns[3].values[i] = name.s == NULL ? (Datum) 0 :
-			PointerGetDatum(laras_seal(sender->workspace_slot, sender->contact.slot, LARAS_FIELD_contact_name,
-									   sender->workspace_id, sender->contact.id, name.s, name.n));
-		laras_key_owner_add(sender->workspace_id, sender->contact.slot, "contact", sender->contact.id);
+		columns[3].values[i] =
+			name.s == NULL
+				? (Datum) 0
+				: PointerGetDatum(laras_seal(sender->workspace_slot, sender->contact.slot,
+											 LARAS_FIELD_contact_name, sender->workspace_id,
+											 sender->contact.id, name.s, name.n));
+		laras_key_owner_add(sender->workspace_id, sender->contact.slot, "contact",
+							sender->contact.id);
 	}
 	columns[3].nulls = no_name;
 	laras_spi_open();
-	laras_spi_run(&add_contacts, (Datum[])
-				  {
-					  laras_column_array(&columns[0], n, INT8OID),
-					  laras_column_array(&columns[1], n, INT8OID),
-					  laras_column_array(&columns[2], n, INT8OID),
-					  laras_column_array(&columns[3], n, laras_sealed_type())
-				  },
+	laras_spi_run(&add_contacts,
+				  (Datum[]){laras_column_array(&columns[0], n, INT8OID),
+							laras_column_array(&columns[1], n, INT8OID),
+							laras_column_array(&columns[2], n, INT8OID),
+							laras_column_array(&columns[3], n, laras_sealed_type())},
 				  NULL);
 	laras_spi_close();
 }
@@ -130,13 +132,13 @@ static void
 store_identities(Identity **list, int n)
 {
 	LarasColumn columns[7];
-	int			count = 0;
+	int count = 0;
 
 	laras_columns_init(columns, 7, n);
 	for (int i = 0; i < n; i++)
 	{
-		Identity   *identity = list[i];
-		int64		id;
+		Identity *identity = list[i];
+		int64 id;
 
 		if (identity->stored)
 			continue;
@@ -146,26 +148,24 @@ store_identities(Identity **list, int n)
 		columns[2].values[count] = Int64GetDatum(identity->contact.id);
 		columns[3].values[count] = CStringGetTextDatum(identity->key.channel);
 		columns[4].values[count] = Int16GetDatum((int16) identity->key.kind);
-		columns[5].values[count] = PointerGetDatum(laras_seal(identity->workspace_slot, identity->contact.slot,
-															  LARAS_FIELD_contact_identity_value,
-															  identity->key.workspace_id, id,
-															  identity->value.s, identity->value.n));
+		columns[5].values[count] = PointerGetDatum(
+			laras_seal(identity->workspace_slot, identity->contact.slot,
+					   LARAS_FIELD_contact_identity_value, identity->key.workspace_id, id,
+					   identity->value.s, identity->value.n));
 		columns[6].values[count] = laras_bytea_datum(identity->key.index, LARAS_INDEX_BYTES);
 		count++;
 	}
 	if (count == 0)
 		return;
 	laras_spi_open();
-	laras_spi_run(&add_identities, (Datum[])
-				  {
-					  laras_column_array(&columns[0], count, INT8OID),
-					  laras_column_array(&columns[1], count, INT8OID),
-					  laras_column_array(&columns[2], count, INT8OID),
-					  laras_column_array(&columns[3], count, TEXTOID),
-					  laras_column_array(&columns[4], count, INT2OID),
-					  laras_column_array(&columns[5], count, laras_sealed_type()),
-					  laras_column_array(&columns[6], count, BYTEAOID)
-				  },
+	laras_spi_run(&add_identities,
+				  (Datum[]){laras_column_array(&columns[0], count, INT8OID),
+							laras_column_array(&columns[1], count, INT8OID),
+							laras_column_array(&columns[2], count, INT8OID),
+							laras_column_array(&columns[3], count, TEXTOID),
+							laras_column_array(&columns[4], count, INT2OID),
+							laras_column_array(&columns[5], count, laras_sealed_type()),
+							laras_column_array(&columns[6], count, BYTEAOID)},
 				  NULL);
 	laras_spi_close();
 }
@@ -173,13 +173,16 @@ store_identities(Identity **list, int n)
 void
 laras_find_contacts(LarasSender *senders, int n)
 {
-	HASHCTL		control = {.keysize = sizeof(IdentityKey), .entrysize = sizeof(Identity), .hcxt = CurrentMemoryContext};
-	HTAB	   *table = hash_create("laras identities", n * 2 + 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	Identity  **list = palloc(sizeof(Identity *) * n * LARAS_MAX_IDENTITIES);
-	Identity  **own = palloc0(sizeof(Identity *) * n * LARAS_MAX_IDENTITIES);
+	HASHCTL control = {.keysize = sizeof(IdentityKey),
+					   .entrysize = sizeof(Identity),
+					   .hcxt = CurrentMemoryContext};
+	HTAB *table = hash_create("laras identities", n * 2 + 16, &control,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	Identity **list = palloc(sizeof(Identity *) * n * LARAS_MAX_IDENTITIES);
+	Identity **own = palloc0(sizeof(Identity *) * n * LARAS_MAX_IDENTITIES);
 	LarasSender **created = palloc(sizeof(LarasSender *) * n);
-	int			count = 0;
-	int			created_count = 0;
+	int count = 0;
+	int created_count = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -187,14 +190,15 @@ laras_find_contacts(LarasSender *senders, int n)
 		{
 			const LarasRecordIdentity *given = &senders[i].record->identities[k];
 			IdentityKey key;
-			Identity   *identity;
-			bool		found;
+			Identity *identity;
+			bool found;
 
 			memset(&key, 0, sizeof(key));
 			key.workspace_id = senders[i].workspace_id;
 			key.channel = senders[i].channel;
 			key.kind = given->kind;
-			laras_blind_index(senders[i].workspace_slot, given->kind, NULL, given->value.s, given->value.n, key.index);
+			laras_blind_index(senders[i].workspace_slot, given->kind, NULL, given->value.s,
+							  given->value.n, key.index);
 			identity = hash_search(table, &key, HASH_ENTER, &found);
 			if (!found)
 			{
@@ -214,8 +218,8 @@ laras_find_contacts(LarasSender *senders, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		Identity  **ids = &own[i * LARAS_MAX_IDENTITIES];
-		int			identities = senders[i].record->identity_count;
+		Identity **ids = &own[i * LARAS_MAX_IDENTITIES];
+		int identities = senders[i].record->identity_count;
 		LarasContactRef *contact = &senders[i].contact;
 
 		for (int k = 0; k < identities && contact->id == 0; k++)

@@ -10,19 +10,19 @@
 /* the contact a record belongs to; slot is its key slot */
 typedef struct LarasContactRef
 {
-	int64		id;
-	uint32		slot;
+	int64 id;
+	uint32 slot;
 } LarasContactRef;
 
 /* one message record of the batch, with what it needs to find its person */
 typedef struct LarasSender
 {
-	int64		workspace_id;
-	uint32		workspace_slot;
+	int64 workspace_id;
+	uint32 workspace_slot;
 	const char *channel;
 	const LarasRecord *record;
-	LarasContactRef contact;	/* out */
-	int64		created_contact;	/* out: the id, where it was made here */
+	LarasContactRef contact; /* out */
+	int64 created_contact;   /* out: the id, where it was made here */
 } LarasSender;
 
 /*
@@ -34,4 +34,4 @@ typedef struct LarasSender
  */
 extern void laras_find_contacts(LarasSender *senders, int n);
 
-#endif							/* LARAS_IDENTITY_H */
+#endif /* LARAS_IDENTITY_H */

@@ -18,13 +18,13 @@
 /* the records of one event, to be applied to one connection */
 typedef struct LarasInboxEvent
 {
-	int64		workspace_id;
-	uint32		workspace_slot;
-	int64		connection_id;
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 connection_id;
 	const LarasChannelDriver *driver;
 	TimestampTz received_at;
 	LarasRecord *records;
-	int			record_count;
+	int record_count;
 } LarasInboxEvent;
 
 /*
@@ -41,8 +41,8 @@ extern void laras_inbox_apply(LarasInboxEvent *events, int n);
 typedef enum LarasWindowState
 {
 	LARAS_WINDOW_OPEN,
-	LARAS_WINDOW_CLOSED,		/* longer ago than the channel allows */
-	LARAS_WINDOW_NEVER			/* the person never wrote */
+	LARAS_WINDOW_CLOSED, /* longer ago than the channel allows */
+	LARAS_WINDOW_NEVER   /* the person never wrote */
 } LarasWindowState;
 
 /*
@@ -50,8 +50,8 @@ typedef enum LarasWindowState
  * provider's time of the person's last message, 0 for none. Closed at exactly
  * the end of the window.
  */
-extern LarasWindowState laras_window(const LarasChannelDriver *driver,
-									 TimestampTz last_inbound_at, TimestampTz now);
+extern LarasWindowState
+laras_window(const LarasChannelDriver *driver, TimestampTz last_inbound_at, TimestampTz now);
 
 /* "open", "window_closed", "never_wrote": for reason columns */
 extern const char *laras_window_reason(LarasWindowState state);
@@ -64,9 +64,9 @@ extern const char *laras_window_reason(LarasWindowState state);
  * laras_owner with the workspace bound, or laras_worker. author_kind as the
  * column's words; author_id 0 for none.
  */
-extern void laras_outbound_message(int64 workspace_id, int64 id, int64 conversation_id,
-								   const char *kind, const char *body, size_t n,
-								   const char *author_kind, int64 author_id);
+extern void
+laras_outbound_message(int64 workspace_id, int64 id, int64 conversation_id, const char *kind,
+					   const char *body, size_t n, const char *author_kind, int64 author_id);
 
 /*
  * What became of an outbound message. provider_id may be absent; where it is
@@ -74,11 +74,10 @@ extern void laras_outbound_message(int64 workspace_id, int64 id, int64 conversat
  * climbs: queued < uncertain < sent < delivered < read < played; failed and
  * cancelled end a message that has not been delivered. error_code 0: none.
  */
-extern void laras_message_sent(int64 workspace_id, int64 message_id,
-							   const char *channel, const char *provider_id, size_t n,
-							   TimestampTz at);
-extern void laras_message_set_status(int64 workspace_id, int64 message_id,
-									 const char *status, int error_code);
+extern void laras_message_sent(int64 workspace_id, int64 message_id, const char *channel,
+							   const char *provider_id, size_t n, TimestampTz at);
+extern void
+laras_message_set_status(int64 workspace_id, int64 message_id, const char *status, int error_code);
 
 /*
  * Show the owner something: kind as column notice.kind describes. Ids may be
@@ -87,4 +86,4 @@ extern void laras_message_set_status(int64 workspace_id, int64 message_id,
 extern void laras_notice(int64 workspace_id, const char *kind, int64 connection_id,
 						 int64 conversation_id, int64 message_id, int code);
 
-#endif							/* LARAS_INBOX_H */
+#endif /* LARAS_INBOX_H */

@@ -18,37 +18,43 @@
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
-LARAS_PLAN(find_conversation,
-		   "SELECT c.contact_id, c.connection_id, c.channel, p.slot FROM laras.conversation c "
-		   "JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) c.workspace_id "
-		   "AND p.id OPERATOR(pg_catalog.=) c.contact_id "
-		   "WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE OF p",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	find_conversation,
+	"SELECT c.contact_id, c.connection_id, c.channel, p.slot FROM laras.conversation c "
+	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) c.workspace_id "
+	"AND p.id OPERATOR(pg_catalog.=) c.contact_id "
+	"WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE OF p",
+	INT8OID, INT8OID);
 
-LARAS_PLAN(add_outbound,
-		   "INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
-		   "direction, kind, body, created_at, status, author_kind, author_id) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7, 'out', $8, $9, laras.now(), 'queued', $10, $11)",
-		   INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, LARAS_SEALED, TEXTOID, INT8OID);
+LARAS_PLAN(
+	add_outbound,
+	"INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
+	"direction, kind, body, created_at, status, author_kind, author_id) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, 'out', $8, $9, laras.now(), 'queued', $10, $11)",
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, LARAS_SEALED, TEXTOID,
+	INT8OID);
 
-LARAS_PLAN(answered,
-		   "UPDATE laras.conversation SET last_message_at = greatest(last_message_at, laras.now()), unread = 0 "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	answered,
+	"UPDATE laras.conversation SET last_message_at = greatest(last_message_at, laras.now()), unread = 0 "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
 
-LARAS_PLAN(find_sent,
-		   "SELECT m.slot, m.connection_id FROM laras.message m "
-		   "WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	find_sent,
+	"SELECT m.slot, m.connection_id FROM laras.message m "
+	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
+	INT8OID, INT8OID);
 
-LARAS_PLAN(mark_sent,
-		   "UPDATE laras.message SET provider_message_id = coalesce(provider_message_id, $3), "
-		   "provider_message_index = coalesce(provider_message_index, $4), "
-		   "provider_timestamp = coalesce(provider_timestamp, $5), "
-		   "status = CASE WHEN status OPERATOR(pg_catalog.=) ANY ('{queued,uncertain,cancelled}'::pg_catalog.text[]) "
-		   "THEN 'sent' ELSE status END "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID, LARAS_SEALED, BYTEAOID, TIMESTAMPTZOID);
+LARAS_PLAN(
+	mark_sent,
+	"UPDATE laras.message SET provider_message_id = coalesce(provider_message_id, $3), "
+	"provider_message_index = coalesce(provider_message_index, $4), "
+	"provider_timestamp = coalesce(provider_timestamp, $5), "
+	"status = CASE WHEN status OPERATOR(pg_catalog.=) ANY ('{queued,uncertain,cancelled}'::pg_catalog.text[]) "
+	"THEN 'sent' ELSE status END "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID, LARAS_SEALED, BYTEAOID, TIMESTAMPTZOID);
 
 LARAS_PLAN(set_status,
 		   "UPDATE laras.message SET status = $3, error_code = coalesce($4, error_code) "
@@ -56,42 +62,43 @@ LARAS_PLAN(set_status,
 		   "AND status OPERATOR(pg_catalog.=) ANY ('{queued,uncertain}'::pg_catalog.text[])",
 		   INT8OID, INT8OID, TEXTOID, INT4OID);
 
-LARAS_PLAN(add_notice,
-		   "INSERT INTO laras.notice (workspace_id, id, kind, connection_id, conversation_id, message_id, code) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		   INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, INT4OID);
+LARAS_PLAN(
+	add_notice,
+	"INSERT INTO laras.notice (workspace_id, id, kind, connection_id, conversation_id, message_id, code) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, INT4OID);
 
 void
 laras_outbound_message(int64 workspace_id, int64 id, int64 conversation_id, const char *kind,
 					   const char *body, size_t n, const char *author_kind, int64 author_id)
 {
-	bool		isnull;
-	int64		contact_id;
-	int64		connection_id;
-	Datum		channel;
-	uint32		slot;
-	bytea	   *sealed;
+	bool isnull;
+	int64 contact_id;
+	int64 connection_id;
+	Datum channel;
+	uint32 slot;
+	bytea *sealed;
 
 	laras_spi_open();
-	if (laras_spi_run(&find_conversation, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(conversation_id)},
+	if (laras_spi_run(&find_conversation,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(conversation_id)},
 					  NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("no such conversation")));
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such conversation")));
 	contact_id = laras_spi_int8(0, 1);
 	connection_id = laras_spi_int8(0, 2);
 	channel = PointerGetDatum(DatumGetTextPCopy(laras_spi_value(0, 3, &isnull)));
 	slot = (uint32) laras_spi_int8(0, 4);
-	sealed = laras_seal(laras_workspace_slot(workspace_id), slot, LARAS_FIELD_message_body, workspace_id, id, body, n);
-	laras_spi_run_one(&add_outbound, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(id), Int64GetDatum(conversation_id),
-						  Int64GetDatum(contact_id), Int64GetDatum(connection_id), Int64GetDatum((int64) slot), channel,
-						  CStringGetTextDatum(kind), PointerGetDatum(sealed), CStringGetTextDatum(author_kind),
-						  Int64GetDatum(author_id)
-					  },
+	sealed = laras_seal(laras_workspace_slot(workspace_id), slot, LARAS_FIELD_message_body,
+						workspace_id, id, body, n);
+	laras_spi_run_one(&add_outbound,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+								Int64GetDatum(conversation_id), Int64GetDatum(contact_id),
+								Int64GetDatum(connection_id), Int64GetDatum((int64) slot), channel,
+								CStringGetTextDatum(kind), PointerGetDatum(sealed),
+								CStringGetTextDatum(author_kind), Int64GetDatum(author_id)},
 					  author_id == 0 ? "          n" : NULL);
-	laras_spi_run_one(&answered, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(conversation_id)}, NULL);
+	laras_spi_run_one(&answered,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(conversation_id)}, NULL);
 	laras_spi_close();
 }
 
@@ -99,14 +106,15 @@ void
 laras_message_sent(int64 workspace_id, int64 message_id, const char *channel,
 				   const char *provider_id, size_t n, TimestampTz at)
 {
-	uint32		w = laras_workspace_slot(workspace_id);
-	uint32		slot;
-	int64		connection_id;
-	bytea	   *sealed = NULL;
-	bytea	   *index = NULL;
+	uint32 w = laras_workspace_slot(workspace_id);
+	uint32 slot;
+	int64 connection_id;
+	bytea *sealed = NULL;
+	bytea *index = NULL;
 
 	laras_spi_open();
-	if (laras_spi_run(&find_sent, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(message_id)}, NULL) == 0)
+	if (laras_spi_run(&find_sent, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id)},
+					  NULL) == 0)
 	{
 		/* erased meanwhile: there is nothing to write to */
 		laras_spi_close();
@@ -116,14 +124,14 @@ laras_message_sent(int64 workspace_id, int64 message_id, const char *channel,
 	connection_id = laras_spi_int8(0, 2);
 	if (provider_id != NULL && !laras_slot_is_destroyed(slot) && !laras_slot_is_destroyed(w))
 	{
-		sealed = laras_seal(w, slot, LARAS_FIELD_message_provider_message_id, workspace_id, message_id, provider_id, n);
+		sealed = laras_seal(w, slot, LARAS_FIELD_message_provider_message_id, workspace_id,
+							message_id, provider_id, n);
 		index = laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE, channel, provider_id, n);
 	}
-	laras_spi_run_one(&mark_sent, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(message_id), PointerGetDatum(sealed),
-						  PointerGetDatum(index), TimestampTzGetDatum(at)
-					  },
+	laras_spi_run_one(&mark_sent,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id),
+								PointerGetDatum(sealed), PointerGetDatum(index),
+								TimestampTzGetDatum(at)},
 					  sealed == NULL ? "  nn " : NULL);
 	if (index != NULL)
 		laras_join_unmatched(workspace_id, w, connection_id, message_id, PointerGetDatum(index));
@@ -134,11 +142,9 @@ void
 laras_message_set_status(int64 workspace_id, int64 message_id, const char *status, int error_code)
 {
 	laras_spi_open();
-	laras_spi_run(&set_status, (Datum[])
-				  {
-					  Int64GetDatum(workspace_id), Int64GetDatum(message_id), CStringGetTextDatum(status),
-					  Int32GetDatum(error_code)
-				  },
+	laras_spi_run(&set_status,
+				  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id),
+							CStringGetTextDatum(status), Int32GetDatum(error_code)},
 				  error_code == 0 ? "   n" : NULL);
 	laras_spi_close();
 }
@@ -147,19 +153,18 @@ void
 laras_notice(int64 workspace_id, const char *kind, int64 connection_id, int64 conversation_id,
 			 int64 message_id, int code)
 {
-	char		nulls[8] = "       ";
+	char nulls[8] = "       ";
 
 	nulls[3] = connection_id == 0 ? 'n' : ' ';
 	nulls[4] = conversation_id == 0 ? 'n' : ' ';
 	nulls[5] = message_id == 0 ? 'n' : ' ';
 	nulls[6] = code == 0 ? 'n' : ' ';
 	laras_spi_open();
-	laras_spi_run_one(&add_notice, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(laras_new_id()), CStringGetTextDatum(kind),
-						  Int64GetDatum(connection_id), Int64GetDatum(conversation_id), Int64GetDatum(message_id),
-						  Int32GetDatum(code)
-					  },
+	laras_spi_run_one(&add_notice,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(laras_new_id()),
+								CStringGetTextDatum(kind), Int64GetDatum(connection_id),
+								Int64GetDatum(conversation_id), Int64GetDatum(message_id),
+								Int32GetDatum(code)},
 					  nulls);
 	laras_spi_close();
 }

@@ -22,11 +22,11 @@ laras_columns_init(LarasColumn *columns, int n, int rows)
 Datum
 laras_column_array(const LarasColumn *column, int rows, Oid type)
 {
-	int			dims[1] = {rows};
-	int			lower[1] = {1};
-	int16		length = -1;
-	bool		by_value = false;
-	char		align = TYPALIGN_INT;
+	int dims[1] = {rows};
+	int lower[1] = {1};
+	int16 length = -1;
+	bool by_value = false;
+	char align = TYPALIGN_INT;
 
 	switch (type)
 	{
@@ -47,14 +47,14 @@ laras_column_array(const LarasColumn *column, int rows, Oid type)
 			align = TYPALIGN_DOUBLE;
 			break;
 	}
-	return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, dims, lower,
-											  type, length, by_value, align));
+	return PointerGetDatum(construct_md_array(column->values, column->nulls, 1, dims, lower, type,
+											  length, by_value, align));
 }
 
 Datum
 laras_bytea_datum(const void *p, size_t n)
 {
-	bytea	   *b;
+	bytea *b;
 
 	if (p == NULL)
 		return (Datum) 0;

@@ -10,8 +10,8 @@
 
 typedef struct LarasColumn
 {
-	Datum	   *values;
-	bool	   *nulls;			/* NULL: none is null */
+	Datum *values;
+	bool *nulls; /* NULL: none is null */
 } LarasColumn;
 
 /* n columns with room for rows values each, in CurrentMemoryContext */
@@ -24,4 +24,4 @@ extern Datum laras_column_array(const LarasColumn *column, int rows, Oid type);
 extern Datum laras_bytea_datum(const void *p, size_t n);
 extern Datum laras_text_datum(const char *s, size_t n);
 
-#endif							/* LARAS_ROWS_H */
+#endif /* LARAS_ROWS_H */

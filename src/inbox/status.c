@@ -37,38 +37,43 @@ LARAS_PLAN(find_message,
 		   "WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
-LARAS_PLAN(add_statuses,
-		   "INSERT INTO laras.message_status (workspace_id, id, message_id, contact_id, status, provider_timestamp, "
-		   "received_at, error_code, error_details, event_index) "
-		   "SELECT u.w, u.i, u.m, u.c, u.s, u.t, u.r, u.e, u.d, u.x "
-		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS u (w, i, m, c, s, t, r, e, d, x) "
-		   "ON CONFLICT DO NOTHING RETURNING id",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
-		   TIMESTAMPTZARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID);
+LARAS_PLAN(
+	add_statuses,
+	"INSERT INTO laras.message_status (workspace_id, id, message_id, contact_id, status, provider_timestamp, "
+	"received_at, error_code, error_details, event_index) "
+	"SELECT u.w, u.i, u.m, u.c, u.s, u.t, u.r, u.e, u.d, u.x "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS u (w, i, m, c, s, t, r, e, d, x) "
+	"ON CONFLICT DO NOTHING RETURNING id",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
+	TIMESTAMPTZARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID);
 
 /* rank of a status word; failed ends what was not delivered */
-#define RANK(expression) \
-	"pg_catalog.array_position('{queued,cancelled,uncertain,sent,failed,delivered,read,played}'::pg_catalog.text[], " expression ")"
+#define RANK(expression)                                                                                                         \
+	"pg_catalog.array_position('{queued,cancelled,uncertain,sent,failed,delivered,read,played}'::pg_catalog.text[], " expression \
+	")"
 
-LARAS_PLAN(climb,
-		   "UPDATE laras.message m SET status = u.s, "
-		   "error_code = CASE WHEN u.s OPERATOR(pg_catalog.=) 'failed' THEN u.e ELSE m.error_code END "
-		   "FROM (SELECT DISTINCT ON (v.w, v.i) v.w, v.i, v.s, v.e "
-		   "FROM unnest($1, $2, $3, $4) AS v (w, i, s, e) "
-		   "ORDER BY v.w, v.i, " RANK("v.s") " DESC) AS u "
-		   "WHERE m.workspace_id OPERATOR(pg_catalog.=) u.w AND m.id OPERATOR(pg_catalog.=) u.i "
-		   "AND m.direction OPERATOR(pg_catalog.=) 'out' "
-		   "AND " RANK("u.s") " OPERATOR(pg_catalog.>) " RANK("m.status"),
-		   INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID);
+LARAS_PLAN(
+	climb,
+	"UPDATE laras.message m SET status = u.s, "
+	"error_code = CASE WHEN u.s OPERATOR(pg_catalog.=) 'failed' THEN u.e ELSE m.error_code END "
+	"FROM (SELECT DISTINCT ON (v.w, v.i) v.w, v.i, v.s, v.e "
+	"FROM unnest($1, $2, $3, $4) AS v (w, i, s, e) "
+	"ORDER BY v.w, v.i, " RANK(
+		"v.s") " DESC) AS u "
+			   "WHERE m.workspace_id OPERATOR(pg_catalog.=) u.w AND m.id OPERATOR(pg_catalog.=) u.i "
+			   "AND m.direction OPERATOR(pg_catalog.=) 'out' "
+			   "AND " RANK("u.s") " OPERATOR(pg_catalog.>) " RANK("m.status"),
+	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID);
 
-LARAS_PLAN(keep_unmatched,
-		   "INSERT INTO laras.unmatched_status (workspace_id, id, connection_id, provider_message_index, event_index, "
-		   "status, provider_timestamp, received_at, error_code) "
-		   "SELECT u.w, u.i, u.c, u.px, u.ex, u.s, u.t, u.r, u.e "
-		   "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS u (w, i, c, px, ex, s, t, r, e) "
-		   "ON CONFLICT DO NOTHING",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID,
-		   TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID);
+LARAS_PLAN(
+	keep_unmatched,
+	"INSERT INTO laras.unmatched_status (workspace_id, id, connection_id, provider_message_index, event_index, "
+	"status, provider_timestamp, received_at, error_code) "
+	"SELECT u.w, u.i, u.c, u.px, u.ex, u.s, u.t, u.r, u.e "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS u (w, i, c, px, ex, s, t, r, e) "
+	"ON CONFLICT DO NOTHING",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID,
+	TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID);
 
 LARAS_PLAN(take_unmatched,
 		   "DELETE FROM laras.unmatched_status s WHERE s.workspace_id OPERATOR(pg_catalog.=) $1 "
@@ -79,21 +84,21 @@ LARAS_PLAN(take_unmatched,
 /* a status whose message is known */
 typedef struct Matched
 {
-	int64		workspace_id;
-	uint32		workspace_slot;
-	int64		message_id;
-	int64		contact_id;
-	uint32		slot;
-	int64		conversation_id;
-	int64		connection_id;
-	int64		id;
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 message_id;
+	int64 contact_id;
+	uint32 slot;
+	int64 conversation_id;
+	int64 connection_id;
+	int64 id;
 	const char *status;
-	TimestampTz provider_time;	/* 0: none */
+	TimestampTz provider_time; /* 0: none */
 	TimestampTz received_at;
-	int			error_code;
-	LarasText	error_details;
-	Datum		event_index;
-	LarasText	provider_id;	/* for evidence, where at hand */
+	int error_code;
+	LarasText error_details;
+	Datum event_index;
+	LarasText provider_id; /* for evidence, where at hand */
 } Matched;
 
 static LarasAction
@@ -103,13 +108,10 @@ action_of(const char *status)
 	{
 		const char *status;
 		LarasAction action;
-	}			actions[] = {
-		{"sent", LARAS_ACT_MESSAGE_SENT},
-		{"delivered", LARAS_ACT_MESSAGE_DELIVERED},
-		{"read", LARAS_ACT_MESSAGE_READ},
-		{"played", LARAS_ACT_MESSAGE_PLAYED},
-		{"failed", LARAS_ACT_MESSAGE_FAILED},
-		{"deleted", LARAS_ACT_MESSAGE_DELETED},
+	} actions[] = {
+		{"sent", LARAS_ACT_MESSAGE_SENT},     {"delivered", LARAS_ACT_MESSAGE_DELIVERED},
+		{"read", LARAS_ACT_MESSAGE_READ},     {"played", LARAS_ACT_MESSAGE_PLAYED},
+		{"failed", LARAS_ACT_MESSAGE_FAILED}, {"deleted", LARAS_ACT_MESSAGE_DELETED},
 	};
 
 	for (int i = 0; i < (int) lengthof(actions); i++)
@@ -121,8 +123,8 @@ action_of(const char *status)
 static int
 compare_id(const void *a, const void *b)
 {
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
+	int64 x = *(const int64 *) a;
+	int64 y = *(const int64 *) b;
 
 	return x < y ? -1 : x > y;
 }
@@ -133,21 +135,21 @@ store_matched(Matched *list, int n)
 {
 	LarasColumn c[10];
 	LarasColumn up[4];
-	bool	   *no_time = palloc0(sizeof(bool) * n);
-	bool	   *no_code = palloc0(sizeof(bool) * n);
-	bool	   *no_details = palloc0(sizeof(bool) * n);
-	int64	   *stored;
-	uint64		stored_count;
-	int			climbing = 0;
+	bool *no_time = palloc0(sizeof(bool) * n);
+	bool *no_code = palloc0(sizeof(bool) * n);
+	bool *no_details = palloc0(sizeof(bool) * n);
+	int64 *stored;
+	uint64 stored_count;
+	int climbing = 0;
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n * 3);
-	int			acts = 0;
+	int acts = 0;
 
 	laras_columns_init(c, 10, n);
 	laras_columns_init(up, 4, n);
 	for (int i = 0; i < n; i++)
 	{
-		Matched    *m = &list[i];
+		Matched *m = &list[i];
 
 		m->id = laras_new_id();
 		c[0].values[i] = Int64GetDatum(m->workspace_id);
@@ -162,24 +164,26 @@ store_matched(Matched *list, int n)
 		c[7].values[i] = Int32GetDatum(m->error_code);
 		no_details[i] = m->error_details.s == NULL || laras_slot_is_destroyed(m->slot);
 		if (!no_details[i])
-			c[8].values[i] = PointerGetDatum(laras_seal(m->workspace_slot, m->slot,
-														LARAS_FIELD_message_status_error_details,
-														m->workspace_id, m->id,
-														m->error_details.s, m->error_details.n));
+			c[8].values[i] = PointerGetDatum(
+				laras_seal(m->workspace_slot, m->slot, LARAS_FIELD_message_status_error_details,
+						   m->workspace_id, m->id, m->error_details.s, m->error_details.n));
 		c[9].values[i] = m->event_index;
 	}
 	c[5].nulls = no_time;
 	c[7].nulls = no_code;
 	c[8].nulls = no_details;
 	laras_spi_open();
-	stored_count = laras_spi_run(&add_statuses, (Datum[])
-								 {
-									 laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
-									 laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, INT8OID),
-									 laras_column_array(&c[4], n, TEXTOID), laras_column_array(&c[5], n, TIMESTAMPTZOID),
-									 laras_column_array(&c[6], n, TIMESTAMPTZOID), laras_column_array(&c[7], n, INT4OID),
-									 laras_column_array(&c[8], n, laras_sealed_type()), laras_column_array(&c[9], n, BYTEAOID)
-								 },
+	stored_count = laras_spi_run(&add_statuses,
+								 (Datum[]){laras_column_array(&c[0], n, INT8OID),
+										   laras_column_array(&c[1], n, INT8OID),
+										   laras_column_array(&c[2], n, INT8OID),
+										   laras_column_array(&c[3], n, INT8OID),
+										   laras_column_array(&c[4], n, TEXTOID),
+										   laras_column_array(&c[5], n, TIMESTAMPTZOID),
+										   laras_column_array(&c[6], n, TIMESTAMPTZOID),
+										   laras_column_array(&c[7], n, INT4OID),
+										   laras_column_array(&c[8], n, laras_sealed_type()),
+										   laras_column_array(&c[9], n, BYTEAOID)},
 								 NULL);
 	stored = palloc(sizeof(int64) * (stored_count + 1));
 	for (uint64 i = 0; i < stored_count; i++)
@@ -188,9 +192,9 @@ store_matched(Matched *list, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		Matched    *m = &list[i];
+		Matched *m = &list[i];
 		LarasEvidenceField *f = &fields[acts * 3];
-		int			nf = 0;
+		int nf = 0;
 
 		if (bsearch(&m->id, stored, stored_count, sizeof(int64), compare_id) == NULL)
 			continue;
@@ -208,8 +212,7 @@ store_matched(Matched *list, int n)
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_STATUS, m->status);
 		if (m->error_code != 0)
 			f[nf++] = (LarasEvidenceField) LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, m->error_code);
-		entries[acts] = (LarasEvidence)
-		{
+		entries[acts] = (LarasEvidence){
 			.workspace_id = m->workspace_id,
 			.workspace_slot = m->workspace_slot,
 			.action = action_of(m->status),
@@ -223,11 +226,11 @@ store_matched(Matched *list, int n)
 		acts++;
 	}
 	if (climbing > 0)
-		laras_spi_run(&climb, (Datum[])
-					  {
-						  laras_column_array(&up[0], climbing, INT8OID), laras_column_array(&up[1], climbing, INT8OID),
-						  laras_column_array(&up[2], climbing, TEXTOID), laras_column_array(&up[3], climbing, INT4OID)
-					  },
+		laras_spi_run(&climb,
+					  (Datum[]){laras_column_array(&up[0], climbing, INT8OID),
+								laras_column_array(&up[1], climbing, INT8OID),
+								laras_column_array(&up[2], climbing, TEXTOID),
+								laras_column_array(&up[3], climbing, INT4OID)},
 					  NULL);
 	for (int i = 0; i < n; i++)
 		if (strcmp(list[i].status, "failed") == 0 &&
@@ -240,11 +243,12 @@ store_matched(Matched *list, int n)
 }
 
 static void
-store_unmatched(LarasStatusEvent **list, const Datum *provider_index, const Datum *event_index, int n)
+store_unmatched(LarasStatusEvent **list, const Datum *provider_index, const Datum *event_index,
+				int n)
 {
 	LarasColumn c[9];
-	bool	   *no_time = palloc0(sizeof(bool) * n);
-	bool	   *no_code = palloc0(sizeof(bool) * n);
+	bool *no_time = palloc0(sizeof(bool) * n);
+	bool *no_code = palloc0(sizeof(bool) * n);
 
 	laras_columns_init(c, 9, n);
 	for (int i = 0; i < n; i++)
@@ -266,58 +270,60 @@ store_unmatched(LarasStatusEvent **list, const Datum *provider_index, const Datu
 	c[6].nulls = no_time;
 	c[8].nulls = no_code;
 	laras_spi_open();
-	laras_spi_run(&keep_unmatched, (Datum[])
-				  {
-					  laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
-					  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, BYTEAOID),
-					  laras_column_array(&c[4], n, BYTEAOID), laras_column_array(&c[5], n, TEXTOID),
-					  laras_column_array(&c[6], n, TIMESTAMPTZOID), laras_column_array(&c[7], n, TIMESTAMPTZOID),
-					  laras_column_array(&c[8], n, INT4OID)
-				  },
-				  NULL);
+	laras_spi_run(
+		&keep_unmatched,
+		(Datum[]){laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
+				  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, BYTEAOID),
+				  laras_column_array(&c[4], n, BYTEAOID), laras_column_array(&c[5], n, TEXTOID),
+				  laras_column_array(&c[6], n, TIMESTAMPTZOID),
+				  laras_column_array(&c[7], n, TIMESTAMPTZOID),
+				  laras_column_array(&c[8], n, INT4OID)},
+		NULL);
 	laras_spi_close();
 }
 
 void
 laras_apply_statuses(LarasStatusEvent *events, int n)
 {
-	Matched    *matched = palloc0(sizeof(Matched) * n);
-	Datum	   *provider_index = palloc(sizeof(Datum) * n);
-	Datum	   *event_index = palloc(sizeof(Datum) * n);
+	Matched *matched = palloc0(sizeof(Matched) * n);
+	Datum *provider_index = palloc(sizeof(Datum) * n);
+	Datum *event_index = palloc(sizeof(Datum) * n);
 	LarasStatusEvent **unmatched = palloc(sizeof(LarasStatusEvent *) * n);
 	LarasColumn c[3];
-	uint64		found;
-	int			matched_count = 0;
-	int			unmatched_count = 0;
+	uint64 found;
+	int matched_count = 0;
+	int unmatched_count = 0;
 
 	laras_columns_init(c, 3, n);
 	for (int i = 0; i < n; i++)
 	{
 		const LarasRecord *r = events[i].record;
 
-		provider_index[i] = PointerGetDatum(laras_index_bytea(events[i].workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE,
-															  events[i].channel, r->provider_id.s, r->provider_id.n));
-		event_index[i] = PointerGetDatum(laras_index_bytea(events[i].workspace_slot, LARAS_INDEX_PROVIDER_EVENT,
-														   events[i].channel, r->event_key.s, r->event_key.n));
+		provider_index[i] = PointerGetDatum(
+			laras_index_bytea(events[i].workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE,
+							  events[i].channel, r->provider_id.s, r->provider_id.n));
+		event_index[i] =
+			PointerGetDatum(laras_index_bytea(events[i].workspace_slot, LARAS_INDEX_PROVIDER_EVENT,
+											  events[i].channel, r->event_key.s, r->event_key.n));
 		/* our own mark in the status settles a send whose answer was lost */
 		if (r->callback_data.s != NULL)
-			laras_reconcile_status(events[i].workspace_id, events[i].workspace_slot, events[i].connection_id,
-								   events[i].channel, r->callback_data.s, r->callback_data.n,
-								   r->provider_id.s, r->provider_id.n, r->status);
+			laras_reconcile_status(events[i].workspace_id, events[i].workspace_slot,
+								   events[i].connection_id, events[i].channel, r->callback_data.s,
+								   r->callback_data.n, r->provider_id.s, r->provider_id.n,
+								   r->status);
 		c[0].values[i] = Int32GetDatum(i);
 		c[1].values[i] = Int64GetDatum(events[i].workspace_id);
 		c[2].values[i] = provider_index[i];
 	}
 	laras_spi_open();
-	found = laras_spi_run(&find_messages, (Datum[])
-						  {
-							  laras_column_array(&c[0], n, INT4OID), laras_column_array(&c[1], n, INT8OID),
-							  laras_column_array(&c[2], n, BYTEAOID)
-						  },
+	found = laras_spi_run(&find_messages,
+						  (Datum[]){laras_column_array(&c[0], n, INT4OID),
+									laras_column_array(&c[1], n, INT8OID),
+									laras_column_array(&c[2], n, BYTEAOID)},
 						  NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
-		Matched    *m = &matched[laras_spi_int4(i, 1)];
+		Matched *m = &matched[laras_spi_int4(i, 1)];
 
 		m->message_id = laras_spi_int8(i, 2);
 		m->contact_id = laras_spi_int8(i, 3);
@@ -328,7 +334,7 @@ laras_apply_statuses(LarasStatusEvent *events, int n)
 	for (int i = 0; i < n; i++)
 	{
 		const LarasRecord *r = events[i].record;
-		Matched    *m = &matched[matched_count];
+		Matched *m = &matched[matched_count];
 
 		if (matched[i].message_id == 0)
 		{
@@ -342,7 +348,8 @@ laras_apply_statuses(LarasStatusEvent *events, int n)
 		m->workspace_slot = events[i].workspace_slot;
 		m->connection_id = events[i].connection_id;
 		m->status = r->status;
-		m->provider_time = r->provider_time == 0 ? 0 : time_t_to_timestamptz((pg_time_t) r->provider_time);
+		m->provider_time =
+			r->provider_time == 0 ? 0 : time_t_to_timestamptz((pg_time_t) r->provider_time);
 		m->received_at = events[i].received_at;
 		m->error_code = r->error_code;
 		m->error_details = r->error_details;
@@ -360,15 +367,16 @@ void
 laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
 					 int64 message_id, Datum provider_index)
 {
-	Matched    *list;
-	uint64		found;
-	bool		isnull;
-	int64		contact_id;
-	int64		conversation_id;
-	uint32		slot;
+	Matched *list;
+	uint64 found;
+	bool isnull;
+	int64 contact_id;
+	int64 conversation_id;
+	uint32 slot;
 
 	laras_spi_open();
-	found = laras_spi_run(&take_unmatched, (Datum[]) {Int64GetDatum(workspace_id), provider_index}, NULL);
+	found = laras_spi_run(&take_unmatched, (Datum[]){Int64GetDatum(workspace_id), provider_index},
+						  NULL);
 	if (found == 0)
 	{
 		laras_spi_close();
@@ -387,7 +395,9 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 			list[i].error_code = 0;
 		list[i].event_index = PointerGetDatum(DatumGetByteaPCopy(laras_spi_value(i, 5, &isnull)));
 	}
-	if (laras_spi_read(&find_message, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(message_id)}, NULL) != 1)
+	if (laras_spi_read(&find_message,
+					   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id)},
+					   NULL) != 1)
 	{
 		laras_spi_close();
 		return;

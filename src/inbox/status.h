@@ -9,9 +9,9 @@
 
 typedef struct LarasStatusEvent
 {
-	int64		workspace_id;
-	uint32		workspace_slot;
-	int64		connection_id;
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 connection_id;
 	const char *channel;
 	TimestampTz received_at;
 	const LarasRecord *record;
@@ -31,4 +31,4 @@ extern void laras_apply_statuses(LarasStatusEvent *events, int n);
 extern void laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
 								 int64 message_id, Datum provider_index);
 
-#endif							/* LARAS_STATUS_H */
+#endif /* LARAS_STATUS_H */

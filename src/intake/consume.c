@@ -43,16 +43,18 @@
 /* a pg_snapshot, which no header names */
 #define PG_SNAPSHOT_OID 5038
 
-LARAS_PLAN(read_cursor,
-		   "SELECT c.position::pg_catalog.text, c.target::pg_catalog.text, c.last_txid, c.last_id, "
-		   "c.moved_at OPERATOR(pg_catalog.<) (laras.now() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval) "
-		   "FROM laras.event_cursor c WHERE c.name OPERATOR(pg_catalog.=) 'intake' FOR UPDATE",
-		   INT4OID);
+LARAS_PLAN(
+	read_cursor,
+	"SELECT c.position::pg_catalog.text, c.target::pg_catalog.text, c.last_txid, c.last_id, "
+	"c.moved_at OPERATOR(pg_catalog.<) (laras.now() OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval) "
+	"FROM laras.event_cursor c WHERE c.name OPERATOR(pg_catalog.=) 'intake' FOR UPDATE",
+	INT4OID);
 
 /* Before everything: transaction ids begin at 3. */
-LARAS_PLAN(make_cursor,
-		   "INSERT INTO laras.event_cursor (name, position) VALUES ('intake', '1:1:') ON CONFLICT DO NOTHING",
-		   INT4OID);
+LARAS_PLAN(
+	make_cursor,
+	"INSERT INTO laras.event_cursor (name, position) VALUES ('intake', '1:1:') ON CONFLICT DO NOTHING",
+	INT4OID);
 
 LARAS_PLAN(begin_batch, "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text", INT4OID);
 
@@ -60,59 +62,64 @@ LARAS_PLAN(begin_batch, "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.tex
  * The events of a batch after (last_txid, last_id). Two ranges of one index:
  * what ran in position, and what began after it.
  */
-LARAS_PLAN(read_events,
-		   "SELECT e.workspace_id, e.id, e.connection_id, e.channel, e.received_at, e.body, e.txid FROM ("
-		   "(SELECT * FROM laras.webhook_event w "
-		   "WHERE w.txid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip($1::pg_catalog.pg_snapshot))) "
-		   "AND pg_catalog.pg_visible_in_snapshot(w.txid, $2::pg_catalog.pg_snapshot) "
-		   "AND ROW(w.txid, w.id) OPERATOR(pg_catalog.>) ROW($3, $4) "
-		   "ORDER BY w.txid, w.id LIMIT $5) "
-		   "UNION ALL "
-		   "(SELECT * FROM laras.webhook_event w "
-		   "WHERE w.txid OPERATOR(pg_catalog.>=) pg_catalog.pg_snapshot_xmax($1::pg_catalog.pg_snapshot) "
-		   "AND w.txid OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmax($2::pg_catalog.pg_snapshot) "
-		   "AND pg_catalog.pg_visible_in_snapshot(w.txid, $2::pg_catalog.pg_snapshot) "
-		   "AND ROW(w.txid, w.id) OPERATOR(pg_catalog.>) ROW($3, $4) "
-		   "ORDER BY w.txid, w.id LIMIT $5)"
-		   ") e ORDER BY e.txid, e.id LIMIT $5",
-		   TEXTOID, TEXTOID, XID8OID, INT8OID, INT4OID);
+LARAS_PLAN(
+	read_events,
+	"SELECT e.workspace_id, e.id, e.connection_id, e.channel, e.received_at, e.body, e.txid FROM ("
+	"(SELECT * FROM laras.webhook_event w "
+	"WHERE w.txid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip($1::pg_catalog.pg_snapshot))) "
+	"AND pg_catalog.pg_visible_in_snapshot(w.txid, $2::pg_catalog.pg_snapshot) "
+	"AND ROW(w.txid, w.id) OPERATOR(pg_catalog.>) ROW($3, $4) "
+	"ORDER BY w.txid, w.id LIMIT $5) "
+	"UNION ALL "
+	"(SELECT * FROM laras.webhook_event w "
+	"WHERE w.txid OPERATOR(pg_catalog.>=) pg_catalog.pg_snapshot_xmax($1::pg_catalog.pg_snapshot) "
+	"AND w.txid OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmax($2::pg_catalog.pg_snapshot) "
+	"AND pg_catalog.pg_visible_in_snapshot(w.txid, $2::pg_catalog.pg_snapshot) "
+	"AND ROW(w.txid, w.id) OPERATOR(pg_catalog.>) ROW($3, $4) "
+	"ORDER BY w.txid, w.id LIMIT $5)"
+	") e ORDER BY e.txid, e.id LIMIT $5",
+	TEXTOID, TEXTOID, XID8OID, INT8OID, INT4OID);
 
-LARAS_PLAN(step_batch,
-		   "UPDATE laras.event_cursor SET last_txid = $1, last_id = $2, "
-		   "events = events OPERATOR(pg_catalog.+) $3, moved_at = laras.now(), target = $4::pg_catalog.pg_snapshot "
-		   "WHERE name OPERATOR(pg_catalog.=) 'intake'",
-		   XID8OID, INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(
+	step_batch,
+	"UPDATE laras.event_cursor SET last_txid = $1, last_id = $2, "
+	"events = events OPERATOR(pg_catalog.+) $3, moved_at = laras.now(), target = $4::pg_catalog.pg_snapshot "
+	"WHERE name OPERATOR(pg_catalog.=) 'intake'",
+	XID8OID, INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(end_batch,
-		   "UPDATE laras.event_cursor SET position = $2::pg_catalog.pg_snapshot, target = NULL, last_txid = NULL, last_id = NULL, "
-		   "events = events OPERATOR(pg_catalog.+) $1, moved_at = laras.now() "
-		   "WHERE name OPERATOR(pg_catalog.=) 'intake'",
-		   INT8OID, TEXTOID);
+LARAS_PLAN(
+	end_batch,
+	"UPDATE laras.event_cursor SET position = $2::pg_catalog.pg_snapshot, target = NULL, last_txid = NULL, last_id = NULL, "
+	"events = events OPERATOR(pg_catalog.+) $1, moved_at = laras.now() "
+	"WHERE name OPERATOR(pg_catalog.=) 'intake'",
+	INT8OID, TEXTOID);
 
-LARAS_PLAN(lock_connections,
-		   "SELECT c.workspace_id, c.id, c.state FROM laras.connection c "
-		   "JOIN unnest($1, $2) AS u (w, i) "
-		   "ON c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i FOR SHARE OF c",
-		   INT8ARRAYOID, INT8ARRAYOID);
+LARAS_PLAN(
+	lock_connections,
+	"SELECT c.workspace_id, c.id, c.state FROM laras.connection c "
+	"JOIN unnest($1, $2) AS u (w, i) "
+	"ON c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i FOR SHARE OF c",
+	INT8ARRAYOID, INT8ARRAYOID);
 
 /* a raw event read from the ring */
 typedef struct Event
 {
-	int64		workspace_id;
-	int64		id;
-	int64		connection_id;
+	int64 workspace_id;
+	int64 id;
+	int64 connection_id;
 	const LarasChannelDriver *driver;
-	char	   *channel;
+	char *channel;
 	TimestampTz received_at;
-	bytea	   *body;
+	bytea *body;
 	FullTransactionId txid;
-	size_t		bytes;
+	size_t bytes;
 } Event;
 
 static void *
 allocate(void *context, size_t n)
 {
-	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	return MemoryContextAllocExtended(context, n,
+									  MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
 }
 
 /*
@@ -130,31 +137,27 @@ is_of_the_server(int sqlstate)
 		case ERRCODE_TO_CATEGORY(ERRCODE_CONNECTION_EXCEPTION):
 			return true;
 	}
-	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ||
-		sqlstate == LARAS_ERRCODE_VAULT_CLOSED ||
-		sqlstate == LARAS_ERRCODE_WRONG_MASTER_KEY ||
-		sqlstate == LARAS_ERRCODE_SLAB_ABSENT ||
-		sqlstate == LARAS_ERRCODE_KEYRING_FOREIGN ||
-		sqlstate == LARAS_ERRCODE_KEYRING_OLD ||
-		sqlstate == LARAS_ERRCODE_NO_SLOT ||
-		sqlstate == LARAS_ERRCODE_MIRROR_UNWRITABLE;
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == LARAS_ERRCODE_VAULT_CLOSED ||
+		   sqlstate == LARAS_ERRCODE_WRONG_MASTER_KEY || sqlstate == LARAS_ERRCODE_SLAB_ABSENT ||
+		   sqlstate == LARAS_ERRCODE_KEYRING_FOREIGN || sqlstate == LARAS_ERRCODE_KEYRING_OLD ||
+		   sqlstate == LARAS_ERRCODE_NO_SLOT || sqlstate == LARAS_ERRCODE_MIRROR_UNWRITABLE;
 }
 
 /* Which connections of these events still stand; locks them against a disconnect. */
 static void
 drop_inert(Event *events, int *n)
 {
-	Datum	   *workspaces = palloc(sizeof(Datum) * *n);
-	Datum	   *connections = palloc(sizeof(Datum) * *n);
-	uint64		found;
-	int			kept = 0;
-	int			pairs = 0;
+	Datum *workspaces = palloc(sizeof(Datum) * *n);
+	Datum *connections = palloc(sizeof(Datum) * *n);
+	uint64 found;
+	int kept = 0;
+	int pairs = 0;
 	LarasIgnored *ignored = palloc(sizeof(LarasIgnored) * *n);
-	int			ignored_count = 0;
+	int ignored_count = 0;
 
 	for (int i = 0; i < *n; i++)
 	{
-		int			k = 0;
+		int k = 0;
 
 		while (k < pairs && (DatumGetInt64(connections[k]) != events[i].connection_id ||
 							 DatumGetInt64(workspaces[k]) != events[i].workspace_id))
@@ -165,12 +168,13 @@ drop_inert(Event *events, int *n)
 		connections[pairs++] = Int64GetDatum(events[i].connection_id);
 	}
 	laras_spi_open();
-	found = laras_spi_run(&lock_connections, (Datum[])
-						  {
-							  PointerGetDatum(construct_array(workspaces, pairs, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-							  PointerGetDatum(construct_array(connections, pairs, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))
-						  },
-						  NULL);
+	found =
+		laras_spi_run(&lock_connections,
+					  (Datum[]){PointerGetDatum(construct_array(workspaces, pairs, INT8OID, 8,
+																FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+								PointerGetDatum(construct_array(connections, pairs, INT8OID, 8,
+																FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))},
+					  NULL);
 	for (int i = 0; i < *n; i++)
 	{
 		const char *why = "disconnected";
@@ -179,8 +183,8 @@ drop_inert(Event *events, int *n)
 			if (laras_spi_int8(k, 1) == events[i].workspace_id &&
 				laras_spi_int8(k, 2) == events[i].connection_id)
 			{
-				bool		isnull;
-				char	   *state = TextDatumGetCString(laras_spi_value(k, 3, &isnull));
+				bool isnull;
+				char *state = TextDatumGetCString(laras_spi_value(k, 3, &isnull));
 
 				if (strcmp(state, "disconnected") != 0)
 					why = NULL;
@@ -189,10 +193,7 @@ drop_inert(Event *events, int *n)
 		if (why == NULL)
 			events[kept++] = events[i];
 		else
-			ignored[ignored_count++] = (LarasIgnored)
-		{
-			events[i].channel, why, 1
-		};
+			ignored[ignored_count++] = (LarasIgnored){events[i].channel, why, 1};
 	}
 	laras_spi_close();
 	laras_count_ignored(ignored, ignored_count);
@@ -205,21 +206,21 @@ apply(Event *events, int n)
 {
 	LarasInboxEvent *inbox = palloc0(sizeof(LarasInboxEvent) * (n + 1));
 	LarasAllocator allocator = {allocate, CurrentMemoryContext};
-	int			count = 0;
+	int count = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		Event	   *event = &events[i];
+		Event *event = &events[i];
 		LarasInboxEvent *in = &inbox[count];
 		const char *reason = NULL;
 		const char *aside = NULL;
-		char	   *text;
-		size_t		length;
-		json_t	   *document;
+		char *text;
+		size_t length;
+		json_t *document;
 
 		CHECK_FOR_INTERRUPTS();
-		if (laras_open(event->body, event->workspace_id, event->id,
-					   LARAS_FIELD_webhook_event_body, &text, &length) != LARAS_OPENED)
+		if (laras_open(event->body, event->workspace_id, event->id, LARAS_FIELD_webhook_event_body,
+					   &text, &length) != LARAS_OPENED)
 		{
 			LarasIgnored ignored = {event->channel, "key_destroyed", 1};
 
@@ -243,7 +244,8 @@ apply(Event *events, int n)
 		if (document == NULL || event->driver == NULL || in->record_count < 0)
 			aside = reason;
 		for (int k = 0; aside == NULL && k < in->record_count; k++)
-			if (in->records[k].kind == LARAS_RECORD_FAULT || in->records[k].kind == LARAS_RECORD_OTHER)
+			if (in->records[k].kind == LARAS_RECORD_FAULT ||
+				in->records[k].kind == LARAS_RECORD_OTHER)
 				aside = in->records[k].reason;
 		if (aside != NULL)
 			laras_quarantine_event(event->workspace_id, event->connection_id, event->channel,
@@ -256,16 +258,17 @@ apply(Event *events, int n)
 static void
 quarantine_failed(const Event *event, int sqlstate)
 {
-	char	   *text;
-	size_t		length;
-	LarasOpen	opened = LARAS_OPEN_DESTROYED;
+	char *text;
+	size_t length;
+	LarasOpen opened = LARAS_OPEN_DESTROYED;
 
 	if (sqlstate != LARAS_ERRCODE_VALUE_MISPLACED && sqlstate != LARAS_ERRCODE_KEY_DAMAGED)
 		opened = laras_open(event->body, event->workspace_id, event->id,
 							LARAS_FIELD_webhook_event_body, &text, &length);
 	if (opened == LARAS_OPENED)
 		laras_quarantine_event(event->workspace_id, event->connection_id, event->channel,
-							   event->received_at, unpack_sql_state(sqlstate), "failed", text, length);
+							   event->received_at, unpack_sql_state(sqlstate), "failed", text,
+							   length);
 	else
 	{
 		/* it cannot even be opened: nothing is left that could be kept */
@@ -299,7 +302,7 @@ apply_halving(Event *events, int n)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData *error;
 
 		MemoryContextSwitchTo(scratch);
 		error = CopyErrorData();
@@ -309,11 +312,12 @@ apply_halving(Event *events, int n)
 		RollbackAndReleaseCurrentSubTransaction();
 		failure = error->sqlerrcode;
 		if (n == 1)
-			ereport(LOG,
-					(errcode(failure),
-					 errmsg("an event of channel %s could not be applied and was set aside", events[0].channel),
-					 errdetail("The error was SQLSTATE %s, raised in %s.", unpack_sql_state(failure),
-							   error->funcname ? error->funcname : "an unknown function")));
+			ereport(LOG, (errcode(failure),
+						  errmsg("an event of channel %s could not be applied and was set aside",
+								 events[0].channel),
+						  errdetail("The error was SQLSTATE %s, raised in %s.",
+									unpack_sql_state(failure),
+									error->funcname ? error->funcname : "an unknown function")));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
@@ -332,28 +336,28 @@ apply_halving(Event *events, int n)
 
 /* Read a chunk. Everything is copied into CurrentMemoryContext. */
 static int
-read_chunk(const char *position, const char *target, bool resumed,
-		   FullTransactionId last_txid, int64 last_id, Event **events, bool *full)
+read_chunk(const char *position, const char *target, bool resumed, FullTransactionId last_txid,
+		   int64 last_id, Event **events, bool *full)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	uint64		found;
-	size_t		bytes = 0;
-	int			n = 0;
+	uint64 found;
+	size_t bytes = 0;
+	int n = 0;
 
 	laras_spi_open();
-	found = laras_spi_read(&read_events, (Datum[])
-						   {
-							   CStringGetTextDatum(position), CStringGetTextDatum(target),
-							   FullTransactionIdGetDatum(resumed ? last_txid : FullTransactionIdFromU64(0)),
-							   Int64GetDatum(resumed ? last_id : 0), Int32GetDatum(CHUNK_EVENTS)
-						   },
-						   NULL);
+	found =
+		laras_spi_read(&read_events,
+					   (Datum[]){CStringGetTextDatum(position), CStringGetTextDatum(target),
+								 FullTransactionIdGetDatum(resumed ? last_txid
+																   : FullTransactionIdFromU64(0)),
+								 Int64GetDatum(resumed ? last_id : 0), Int32GetDatum(CHUNK_EVENTS)},
+					   NULL);
 	*events = MemoryContextAlloc(caller, sizeof(Event) * (found + 1));
 	*full = found == CHUNK_EVENTS;
 	for (uint64 i = 0; i < found; i++)
 	{
-		Event	   *event = &(*events)[n];
-		bool		isnull;
+		Event *event = &(*events)[n];
+		bool isnull;
 
 		event->bytes = toast_raw_datum_size(laras_spi_value(i, 6, &isnull));
 		if (n > 0 && bytes + event->bytes > CHUNK_BYTES)
@@ -382,25 +386,25 @@ read_chunk(const char *position, const char *target, bool resumed,
 LarasTurn
 laras_intake_turn(void)
 {
-	char	   *position;
-	char	   *target;
-	bool		resumed;
+	char *position;
+	char *target;
+	bool resumed;
 	FullTransactionId last_txid = FullTransactionIdFromU64(0);
-	int64		last_id = 0;
-	Event	   *events;
-	int			n;
-	int			applied = 0;
-	bool		stale;
-	bool		full;
-	bool		isnull;
+	int64 last_id = 0;
+	Event *events;
+	int n;
+	int applied = 0;
+	bool stale;
+	bool full;
+	bool isnull;
 
 	if (!laras_vault_is_open())
 		return LARAS_TURN_IDLE;
 	laras_worker_bind_all();
 	laras_spi_open();
-	if (laras_spi_run(&read_cursor, (Datum[]) {Int32GetDatum(0)}, NULL) == 0)
+	if (laras_spi_run(&read_cursor, (Datum[]){Int32GetDatum(0)}, NULL) == 0)
 	{
-		laras_spi_run(&make_cursor, (Datum[]) {Int32GetDatum(0)}, NULL);
+		laras_spi_run(&make_cursor, (Datum[]){Int32GetDatum(0)}, NULL);
 		laras_spi_close();
 		return LARAS_TURN_MORE;
 	}
@@ -416,7 +420,7 @@ laras_intake_turn(void)
 	}
 	if (target == NULL)
 	{
-		laras_spi_run_one(&begin_batch, (Datum[]) {Int32GetDatum(0)}, NULL);
+		laras_spi_run_one(&begin_batch, (Datum[]){Int32GetDatum(0)}, NULL);
 		target = laras_spi_cstring(0, 1);
 	}
 	laras_spi_close();
@@ -424,7 +428,7 @@ laras_intake_turn(void)
 	n = read_chunk(position, target, resumed, last_txid, last_id, &events, &full);
 	if (n > 0)
 	{
-		Event		last = events[n - 1];
+		Event last = events[n - 1];
 
 		applied = n;
 		drop_inert(events, &n);
@@ -432,11 +436,10 @@ laras_intake_turn(void)
 		if (full)
 		{
 			laras_spi_open();
-			laras_spi_run_one(&step_batch, (Datum[])
-							  {
-								  FullTransactionIdGetDatum(last.txid), Int64GetDatum(last.id), Int64GetDatum(applied),
-								  CStringGetTextDatum(target)
-							  },
+			laras_spi_run_one(&step_batch,
+							  (Datum[]){FullTransactionIdGetDatum(last.txid),
+										Int64GetDatum(last.id), Int64GetDatum(applied),
+										CStringGetTextDatum(target)},
 							  NULL);
 			laras_spi_close();
 			return LARAS_TURN_MORE;
@@ -446,11 +449,8 @@ laras_intake_turn(void)
 	if (applied > 0 || resumed || stale)
 	{
 		laras_spi_open();
-		laras_spi_run_one(&end_batch, (Datum[])
-						  {
-							  Int64GetDatum(applied), CStringGetTextDatum(target)
-						  },
-						  NULL);
+		laras_spi_run_one(&end_batch,
+						  (Datum[]){Int64GetDatum(applied), CStringGetTextDatum(target)}, NULL);
 		laras_spi_close();
 	}
 	return applied > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;

@@ -21,7 +21,7 @@
 #define LARAS_MAX_BODY (4 * 1024 * 1024)
 
 /* the ring day of a moment by the product's clock */
-extern int	laras_ring_day(TimestampTz at);
+extern int laras_ring_day(TimestampTz at);
 
 /* The intake worker's turn: applies what has become visible. See worker.h. */
 extern LarasTurn laras_intake_turn(void);
@@ -38,7 +38,7 @@ typedef struct LarasIgnored
 {
 	const char *channel;
 	const char *reason;
-	int64		count;
+	int64 count;
 } LarasIgnored;
 
 extern void laras_count_ignored(LarasIgnored *ignored, int n);
@@ -48,16 +48,15 @@ extern void laras_count_ignored(LarasIgnored *ignored, int n);
  * transaction as laras_worker with the workspace in its set. Raises like
  * laras_seal.
  */
-extern void laras_quarantine_event(int64 workspace_id, int64 connection_id,
-								   const char *channel, TimestampTz received_at,
-								   const char *sqlstate, const char *reason,
-								   const char *body, size_t n);
+extern void laras_quarantine_event(int64 workspace_id, int64 connection_id, const char *channel,
+								   TimestampTz received_at, const char *sqlstate,
+								   const char *reason, const char *body, size_t n);
 
 /*
  * Set a body aside that names no workspace: sealed under (platform, week
  * slot). As laras_intake or laras_worker.
  */
-extern void laras_quarantine_body(const char *channel, const char *reason,
-								  const char *body, size_t n);
+extern void
+laras_quarantine_body(const char *channel, const char *reason, const char *body, size_t n);
 
-#endif							/* LARAS_INTAKE_H */
+#endif /* LARAS_INTAKE_H */

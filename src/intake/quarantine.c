@@ -21,20 +21,24 @@
 
 PG_FUNCTION_INFO_V1(laras_replay_quarantined);
 
-LARAS_PLAN(set_aside,
-		   "INSERT INTO laras.quarantined_event "
-		   "(workspace_id, id, connection_id, channel, received_at, quarantined_at, sqlstate, reason, body) "
-		   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		   INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, LARAS_SEALED);
+LARAS_PLAN(
+	set_aside,
+	"INSERT INTO laras.quarantined_event "
+	"(workspace_id, id, connection_id, channel, received_at, quarantined_at, sqlstate, reason, body) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+	INT8OID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID,
+	LARAS_SEALED);
 
-LARAS_PLAN(set_body_aside,
-		   "INSERT INTO laras.quarantined_body (id, channel, received_at, reason, body) VALUES ($1, $2, $3, $4, $5)",
-		   INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, LARAS_SEALED);
+LARAS_PLAN(
+	set_body_aside,
+	"INSERT INTO laras.quarantined_body (id, channel, received_at, reason, body) VALUES ($1, $2, $3, $4, $5)",
+	INT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID, LARAS_SEALED);
 
-LARAS_PLAN(take_aside,
-		   "SELECT q.channel, q.connection_id, q.body, q.replayed_at FROM laras.quarantined_event q "
-		   "WHERE q.workspace_id OPERATOR(pg_catalog.=) $1 AND q.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	take_aside,
+	"SELECT q.channel, q.connection_id, q.body, q.replayed_at FROM laras.quarantined_event q "
+	"WHERE q.workspace_id OPERATOR(pg_catalog.=) $1 AND q.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
+	INT8OID, INT8OID);
 
 LARAS_PLAN(store_again,
 		   "INSERT INTO laras.webhook_event "
@@ -53,18 +57,18 @@ laras_quarantine_event(int64 workspace_id, int64 connection_id, const char *chan
 					   const char *body, size_t n)
 {
 	TimestampTz now = laras_now();
-	uint32		week = laras_time_slot(LARAS_TIME_SLOT_WEEK, now);
-	int64		id = laras_new_id();
-	bytea	   *sealed = laras_seal(laras_workspace_slot(workspace_id), week,
-									LARAS_FIELD_quarantined_event_body, workspace_id, id, body, n);
+	uint32 week = laras_time_slot(LARAS_TIME_SLOT_WEEK, now);
+	int64 id = laras_new_id();
+	bytea *sealed = laras_seal(laras_workspace_slot(workspace_id), week,
+							   LARAS_FIELD_quarantined_event_body, workspace_id, id, body, n);
 
 	laras_spi_open();
-	laras_spi_run_one(&set_aside, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(id), Int64GetDatum(connection_id),
-						  CStringGetTextDatum(channel), TimestampTzGetDatum(received_at), TimestampTzGetDatum(now),
-						  CStringGetTextDatum(sqlstate), CStringGetTextDatum(reason), PointerGetDatum(sealed)
-					  },
+	laras_spi_run_one(&set_aside,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+								Int64GetDatum(connection_id), CStringGetTextDatum(channel),
+								TimestampTzGetDatum(received_at), TimestampTzGetDatum(now),
+								CStringGetTextDatum(sqlstate), CStringGetTextDatum(reason),
+								PointerGetDatum(sealed)},
 					  NULL);
 	laras_spi_close();
 }
@@ -73,17 +77,16 @@ void
 laras_quarantine_body(const char *channel, const char *reason, const char *body, size_t n)
 {
 	TimestampTz now = laras_now();
-	uint32		week = laras_time_slot(LARAS_TIME_SLOT_WEEK, now);
-	int64		id = laras_new_id();
-	bytea	   *sealed = laras_seal(LARAS_SLOT_PLATFORM, week,
-									LARAS_FIELD_quarantined_body_body, 0, id, body, n);
+	uint32 week = laras_time_slot(LARAS_TIME_SLOT_WEEK, now);
+	int64 id = laras_new_id();
+	bytea *sealed =
+		laras_seal(LARAS_SLOT_PLATFORM, week, LARAS_FIELD_quarantined_body_body, 0, id, body, n);
 
 	laras_spi_open();
-	laras_spi_run_one(&set_body_aside, (Datum[])
-					  {
-						  Int64GetDatum(id), CStringGetTextDatum(channel), TimestampTzGetDatum(now),
-						  CStringGetTextDatum(reason), PointerGetDatum(sealed)
-					  },
+	laras_spi_run_one(&set_body_aside,
+					  (Datum[]){Int64GetDatum(id), CStringGetTextDatum(channel),
+								TimestampTzGetDatum(now), CStringGetTextDatum(reason),
+								PointerGetDatum(sealed)},
 					  NULL);
 	laras_spi_close();
 }
@@ -97,20 +100,20 @@ laras_quarantine_body(const char *channel, const char *reason, const char *body,
 Datum
 laras_replay_quarantined(PG_FUNCTION_ARGS)
 {
-	int64		workspace_id;
-	int64		id = PG_GETARG_INT64(0);
-	int64		event_id;
-	int64		connection_id;
-	uint32		slot;
-	uint32		hour;
-	char	   *channel;
-	char	   *body;
-	size_t		n;
-	bool		isnull;
-	bytea	   *sealed;
+	int64 workspace_id;
+	int64 id = PG_GETARG_INT64(0);
+	int64 event_id;
+	int64 connection_id;
+	uint32 slot;
+	uint32 hour;
+	char *channel;
+	char *body;
+	size_t n;
+	bool isnull;
+	bytea *sealed;
 	TimestampTz now = laras_now();
-	LarasPiece	pieces[2];
-	uint8		digest[LARAS_HASH_LEN];
+	LarasPiece pieces[2];
+	uint8 digest[LARAS_HASH_LEN];
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -120,53 +123,42 @@ laras_replay_quarantined(PG_FUNCTION_ARGS)
 	slot = laras_workspace_slot(workspace_id);
 
 	laras_spi_open();
-	if (laras_spi_run(&take_aside, (Datum[]) {Int64GetDatum(workspace_id), Int64GetDatum(id)}, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("no such quarantined event")));
+	if (laras_spi_run(&take_aside, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id)},
+					  NULL) == 0)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such quarantined event")));
 	(void) laras_spi_value(0, 4, &isnull);
 	if (!isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the quarantined event was replayed already")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the quarantined event was replayed already")));
 	channel = laras_spi_cstring(0, 1);
 	connection_id = laras_spi_int8(0, 2);
 	if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), workspace_id, id,
 				   LARAS_FIELD_quarantined_event_body, &body, &n) != LARAS_OPENED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the quarantined event is no longer readable"),
-				 errdetail("Its key was destroyed when its term ended.")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the quarantined event is no longer readable"),
+						errdetail("Its key was destroyed when its term ended.")));
 	hour = laras_time_slot(LARAS_TIME_SLOT_HOUR, now);
 	event_id = laras_new_id();
-	sealed = laras_seal(slot, hour, LARAS_FIELD_webhook_event_body, workspace_id, event_id, body, n);
+	sealed =
+		laras_seal(slot, hour, LARAS_FIELD_webhook_event_body, workspace_id, event_id, body, n);
 	/* the digest of a replay is its own: a same-day repeat must not drop it */
-	pieces[0] = (LarasPiece)
-	{
-		body, n
-	};
-	pieces[1] = (LarasPiece)
-	{
-		&event_id, sizeof(event_id)
-	};
+	pieces[0] = (LarasPiece){body, n};
+	pieces[1] = (LarasPiece){&event_id, sizeof(event_id)};
 	if (!laras_sha256(pieces, 2, digest))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("the crypto library could not hash a body")));
-	laras_spi_run_one(&store_again, (Datum[])
-					  {
-						  Int16GetDatum((int16) laras_ring_day(now)), Int64GetDatum(workspace_id),
-						  Int64GetDatum(event_id), Int64GetDatum(connection_id), CStringGetTextDatum(channel),
-						  TimestampTzGetDatum(now),
-						  PointerGetDatum(laras_index_bytea(slot, LARAS_INDEX_PROVIDER_EVENT, channel,
-															(const char *) digest, sizeof(digest))),
-						  PointerGetDatum(sealed)
-					  },
-					  NULL);
-	laras_spi_run_one(&mark_replayed, (Datum[])
-					  {
-						  Int64GetDatum(workspace_id), Int64GetDatum(id), TimestampTzGetDatum(now)
-					  },
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library could not hash a body")));
+	laras_spi_run_one(
+		&store_again,
+		(Datum[]){Int16GetDatum((int16) laras_ring_day(now)), Int64GetDatum(workspace_id),
+				  Int64GetDatum(event_id), Int64GetDatum(connection_id),
+				  CStringGetTextDatum(channel), TimestampTzGetDatum(now),
+				  PointerGetDatum(laras_index_bytea(slot, LARAS_INDEX_PROVIDER_EVENT, channel,
+													(const char *) digest, sizeof(digest))),
+				  PointerGetDatum(sealed)},
+		NULL);
+	laras_spi_run_one(&mark_replayed,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+								TimestampTzGetDatum(now)},
 					  NULL);
 	laras_spi_close();
 	laras_work_queued(LARAS_WORK_INTAKE);

@@ -46,10 +46,11 @@ LARAS_PLAN(find_secrets,
 		   "WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) ORDER BY a.id",
 		   TEXTOID);
 
-LARAS_PLAN(find_routes,
-		   "SELECT r.route_hash, r.provider_app_id, r.workspace_id, r.workspace_slot, r.connection_id "
-		   "FROM laras.route r WHERE r.route_hash OPERATOR(pg_catalog.=) ANY ($1)",
-		   BYTEAARRAYOID);
+LARAS_PLAN(
+	find_routes,
+	"SELECT r.route_hash, r.provider_app_id, r.workspace_id, r.workspace_slot, r.connection_id "
+	"FROM laras.route r WHERE r.route_hash OPERATOR(pg_catalog.=) ANY ($1)",
+	BYTEAARRAYOID);
 
 LARAS_PLAN(store_events,
 		   "INSERT INTO laras.webhook_event "
@@ -57,67 +58,68 @@ LARAS_PLAN(store_events,
 		   "SELECT $1, u.w, u.i, u.c, u.ch, $2, u.d, u.b "
 		   "FROM unnest($3, $4, $5, $6, $7, $8) AS u (w, i, c, ch, d, b) "
 		   "ON CONFLICT DO NOTHING",
-		   INT2OID, TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-		   TEXTARRAYOID, BYTEAARRAYOID, LARAS_SEALED_ARRAY);
+		   INT2OID, TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID,
+		   BYTEAARRAYOID, LARAS_SEALED_ARRAY);
 
 /* the secrets of one channel, opened for the length of the call */
 typedef struct Secrets
 {
 	const char *channel;
-	int			count;
+	int count;
 	struct
 	{
-		int64		app_id;
-		char	   *secret;
-		size_t		n;
-	}			list[MAX_SECRETS];
+		int64 app_id;
+		char *secret;
+		size_t n;
+	} list[MAX_SECRETS];
 } Secrets;
 
 typedef struct Webhook
 {
 	const LarasChannelDriver *driver;
-	int64		app_id;			/* the app whose secret matched */
+	int64 app_id; /* the app whose secret matched */
 	const char *body;
-	size_t		n;
-	json_t	   *document;
+	size_t n;
+	json_t *document;
 	LarasBodyPart *parts;
-	int			part_count;
-	int			status;
+	int part_count;
+	int status;
 } Webhook;
 
 /* a row to be stored, or to be counted as ignored when workspace_id is 0 */
 typedef struct Row
 {
-	Webhook	   *webhook;
+	Webhook *webhook;
 	LarasBodyPart *part;
-	uint8		hash[LARAS_INDEX_BYTES];
-	uint8		above_hash[LARAS_INDEX_BYTES];
+	uint8 hash[LARAS_INDEX_BYTES];
+	uint8 above_hash[LARAS_INDEX_BYTES];
 	const char *ignored;
-	int64		workspace_id;
-	uint32		workspace_slot;
-	int64		connection_id;
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 connection_id;
 } Row;
 
 typedef struct Route
 {
-	uint8		hash[LARAS_INDEX_BYTES];
-	int64		app_id;
-	int64		workspace_id;
-	uint32		workspace_slot;
-	int64		connection_id;
+	uint8 hash[LARAS_INDEX_BYTES];
+	int64 app_id;
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 connection_id;
 } Route;
 
 static void *
 allocate(void *context, size_t n)
 {
-	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	return MemoryContextAllocExtended(context, n,
+									  MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
 }
 
 /* Also the reset callback of the context they live in: an error wipes them too. */
 static void
 wipe_secrets(void *arg)
 {
-	Secrets    *secrets = arg;
+	Secrets *secrets = arg;
 
 	for (int i = 0; i < secrets->count; i++)
 		laras_wipe(secrets->list[i].secret, secrets->list[i].n);
@@ -128,27 +130,28 @@ wipe_secrets(void *arg)
 static void
 load_secrets(Secrets *secrets, const char *channel, MemoryContext context)
 {
-	uint64		rows;
+	uint64 rows;
 
 	secrets->channel = channel;
 	secrets->count = 0;
-	rows = laras_spi_read(&find_secrets, (Datum[]) {CStringGetTextDatum(channel)}, NULL);
+	rows = laras_spi_read(&find_secrets, (Datum[]){CStringGetTextDatum(channel)}, NULL);
 	for (uint64 i = 0; i < rows; i++)
 	{
 		static const uint16 fields[] = {LARAS_FIELD_provider_app_app_secret,
-		LARAS_FIELD_provider_app_previous_secret};
-		int64		app_id = laras_spi_int8(i, 1);
+										LARAS_FIELD_provider_app_previous_secret};
+		int64 app_id = laras_spi_int8(i, 1);
 
 		for (int k = 0; k < 2; k++)
 		{
-			bool		isnull;
-			Datum		value = laras_spi_value(i, 2 + k, &isnull);
-			char	   *opened;
-			size_t		n;
+			bool isnull;
+			Datum value = laras_spi_value(i, 2 + k, &isnull);
+			char *opened;
+			size_t n;
 
 			if (isnull || secrets->count == MAX_SECRETS)
 				continue;
-			if (laras_open(DatumGetByteaPP(value), 0, app_id, fields[k], &opened, &n) != LARAS_OPENED)
+			if (laras_open(DatumGetByteaPP(value), 0, app_id, fields[k], &opened, &n) !=
+				LARAS_OPENED)
 				continue;
 			secrets->list[secrets->count].app_id = app_id;
 			secrets->list[secrets->count].secret = MemoryContextAlloc(context, n + 1);
@@ -168,16 +171,16 @@ load_secrets(Secrets *secrets, const char *channel, MemoryContext context)
 static bool
 verify(Webhook *webhook, const Secrets *secrets, const char *signature, size_t n)
 {
-	uint8		mac[32];
-	bool		well_formed = laras_signature_read(signature, n, mac);
-	bool		found = false;
+	uint8 mac[32];
+	bool well_formed = laras_signature_read(signature, n, mac);
+	bool found = false;
 
 	if (!well_formed)
 		memset(mac, 0, sizeof(mac));
 	for (int i = 0; i < secrets->count; i++)
 	{
-		bool		holds = laras_signature_holds(mac, secrets->list[i].secret, secrets->list[i].n,
-												  webhook->body, webhook->n);
+		bool holds = laras_signature_holds(mac, secrets->list[i].secret, secrets->list[i].n,
+										   webhook->body, webhook->n);
 
 		if (holds && well_formed && !found)
 		{
@@ -193,13 +196,14 @@ static void
 take_apart(Webhook *webhook, const LarasAllocator *allocator)
 {
 	const char *reason = NULL;
-	int			nameless = 0;
+	int nameless = 0;
 
 	webhook->status = 200;
 	webhook->document = laras_json_own(laras_json_parse(webhook->body, webhook->n, &reason));
 	if (webhook->document != NULL)
 	{
-		webhook->part_count = webhook->driver->split(webhook->document, allocator, &webhook->parts, &nameless, &reason);
+		webhook->part_count = webhook->driver->split(webhook->document, allocator, &webhook->parts,
+													 &nameless, &reason);
 		for (int i = 0; i < webhook->part_count; i++)
 			if (!webhook->parts[i].whole)
 				laras_json_own(webhook->parts[i].document);
@@ -226,7 +230,7 @@ compare_routes(const void *a, const void *b)
 static const Route *
 find_route(const Route *routes, int n, const uint8 *hash)
 {
-	Route		key;
+	Route key;
 
 	memcpy(key.hash, hash, LARAS_INDEX_BYTES);
 	return bsearch(&key, routes, n, sizeof(Route), compare_routes);
@@ -235,7 +239,7 @@ find_route(const Route *routes, int n, const uint8 *hash)
 static Datum
 bytea_datum(const void *p, size_t n)
 {
-	bytea	   *b = palloc(VARHDRSZ + n);
+	bytea *b = palloc(VARHDRSZ + n);
 
 	SET_VARSIZE(b, VARHDRSZ + n);
 	memcpy(VARDATA(b), p, n);
@@ -246,10 +250,10 @@ bytea_datum(const void *p, size_t n)
 static void
 route(Row *rows, int n)
 {
-	Datum	   *hashes = palloc(sizeof(Datum) * n * 2);
-	int			hash_count = 0;
-	Route	   *routes;
-	uint64		found;
+	Datum *hashes = palloc(sizeof(Datum) * n * 2);
+	int hash_count = 0;
+	Route *routes;
+	uint64 found;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -265,16 +269,15 @@ route(Row *rows, int n)
 			hashes[hash_count++] = bytea_datum(rows[i].above_hash, LARAS_INDEX_BYTES);
 		}
 	}
-	found = laras_spi_read(&find_routes, (Datum[])
-						   {
-							   PointerGetDatum(construct_array(hashes, hash_count, BYTEAOID, -1, false, TYPALIGN_INT))
-						   },
+	found = laras_spi_read(&find_routes,
+						   (Datum[]){PointerGetDatum(construct_array(hashes, hash_count, BYTEAOID,
+																	 -1, false, TYPALIGN_INT))},
 						   NULL);
 	routes = palloc(sizeof(Route) * (found + 1));
 	for (uint64 i = 0; i < found; i++)
 	{
-		bool		isnull;
-		bytea	   *hash = DatumGetByteaPP(laras_spi_value(i, 1, &isnull));
+		bool isnull;
+		bytea *hash = DatumGetByteaPP(laras_spi_value(i, 1, &isnull));
 
 		memcpy(routes[i].hash, VARDATA_ANY(hash), LARAS_INDEX_BYTES);
 		routes[i].app_id = laras_spi_int8(i, 2);
@@ -287,8 +290,9 @@ route(Row *rows, int n)
 	for (int i = 0; i < n; i++)
 	{
 		const Route *own = find_route(routes, (int) found, rows[i].hash);
-		const Route *above = rows[i].part->above.s != NULL ?
-			find_route(routes, (int) found, rows[i].above_hash) : NULL;
+		const Route *above = rows[i].part->above.s != NULL
+								 ? find_route(routes, (int) found, rows[i].above_hash)
+								 : NULL;
 
 		if (own == NULL)
 			rows[i].ignored = "unknown_account";
@@ -310,11 +314,11 @@ static void
 store(Row *rows, int n)
 {
 	TimestampTz now = laras_now();
-	Datum	   *columns[6];
+	Datum *columns[6];
 	LarasIgnored *ignored = palloc(sizeof(LarasIgnored) * n);
-	int			ignored_count = 0;
-	int			stored = 0;
-	uint32		hour = 0;
+	int ignored_count = 0;
+	int stored = 0;
+	uint32 hour = 0;
 
 	for (int k = 0; k < 6; k++)
 		columns[k] = palloc(sizeof(Datum) * n);
@@ -322,68 +326,60 @@ store(Row *rows, int n)
 	{
 		const LarasBodyPart *part = rows[i].part;
 		const char *text = rows[i].webhook->body;
-		size_t		length = rows[i].webhook->n;
-		LarasPiece	piece;
-		uint8		digest[LARAS_HASH_LEN];
-		int64		id;
+		size_t length = rows[i].webhook->n;
+		LarasPiece piece;
+		uint8 digest[LARAS_HASH_LEN];
+		int64 id;
 
 		if (rows[i].ignored != NULL)
 		{
-			ignored[ignored_count++] = (LarasIgnored)
-			{
-				rows[i].webhook->driver->channel, rows[i].ignored, 1
-			};
+			ignored[ignored_count++] =
+				(LarasIgnored){rows[i].webhook->driver->channel, rows[i].ignored, 1};
 			continue;
 		}
 		if (laras_slot_is_destroyed(rows[i].workspace_slot))
 		{
-			ignored[ignored_count++] = (LarasIgnored)
-			{
-				rows[i].webhook->driver->channel, "erased", 1
-			};
+			ignored[ignored_count++] =
+				(LarasIgnored){rows[i].webhook->driver->channel, "erased", 1};
 			continue;
 		}
 		if (hour == 0)
 			hour = laras_time_slot(LARAS_TIME_SLOT_HOUR, now);
 		if (!part->whole)
 			text = laras_json_text_of(part->document, &length);
-		piece = (LarasPiece)
-		{
-			text, length
-		};
+		piece = (LarasPiece){text, length};
 		if (!laras_sha256(&piece, 1, digest))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("the crypto library could not hash a body")));
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+							errmsg("the crypto library could not hash a body")));
 		id = laras_new_id();
 		columns[0][stored] = Int64GetDatum(rows[i].workspace_id);
 		columns[1][stored] = Int64GetDatum(id);
 		columns[2][stored] = Int64GetDatum(rows[i].connection_id);
 		columns[3][stored] = CStringGetTextDatum(rows[i].webhook->driver->channel);
-		columns[4][stored] = PointerGetDatum(laras_index_bytea(rows[i].workspace_slot,
-															   LARAS_INDEX_PROVIDER_EVENT,
-															   rows[i].webhook->driver->channel,
-															   (const char *) digest, sizeof(digest)));
-		columns[5][stored] = PointerGetDatum(laras_seal(rows[i].workspace_slot, hour,
-														LARAS_FIELD_webhook_event_body,
-														rows[i].workspace_id, id, text, length));
+		columns[4][stored] =
+			PointerGetDatum(laras_index_bytea(rows[i].workspace_slot, LARAS_INDEX_PROVIDER_EVENT,
+											  rows[i].webhook->driver->channel,
+											  (const char *) digest, sizeof(digest)));
+		columns[5][stored] =
+			PointerGetDatum(laras_seal(rows[i].workspace_slot, hour, LARAS_FIELD_webhook_event_body,
+									   rows[i].workspace_id, id, text, length));
 		stored++;
 	}
 	if (stored > 0)
 	{
-		Datum		values[8];
+		Datum values[8];
 		static const Oid types[6] = {INT8OID, INT8OID, INT8OID, TEXTOID, BYTEAOID, InvalidOid};
 
 		values[0] = Int16GetDatum((int16) laras_ring_day(now));
 		values[1] = TimestampTzGetDatum(now);
 		for (int k = 0; k < 6; k++)
 		{
-			Oid			type = k == 5 ? laras_sealed_type() : types[k];
+			Oid type = k == 5 ? laras_sealed_type() : types[k];
 
-			values[2 + k] = PointerGetDatum(construct_array(columns[k], stored, type,
-															type == INT8OID ? 8 : -1,
-															type == INT8OID ? FLOAT8PASSBYVAL : false,
-															type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT));
+			values[2 + k] =
+				PointerGetDatum(construct_array(columns[k], stored, type, type == INT8OID ? 8 : -1,
+												type == INT8OID ? FLOAT8PASSBYVAL : false,
+												type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT));
 		}
 		laras_spi_run(&store_events, values, NULL);
 		laras_work_queued(LARAS_WORK_INTAKE);
@@ -396,13 +392,12 @@ store(Row *rows, int n)
 static int
 deconstruct(FunctionCallInfo fcinfo, int argument, Oid type, Datum **values, bool **nulls)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(argument);
-	int			n;
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(argument);
+	int n;
 
 	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("arrays of webhooks must have one dimension")));
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("arrays of webhooks must have one dimension")));
 	deconstruct_array(array, type, -1, false, TYPALIGN_INT, values, nulls, &n);
 	return n;
 }
@@ -421,22 +416,21 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	MemoryContext work;
 	MemoryContext caller;
 	LarasAllocator allocator;
-	Datum	   *column[3];
-	bool	   *nulls[3];
-	Webhook	   *webhooks;
-	Row		   *rows;
-	int			count;
-	int			row_count = 0;
-	int			room = 0;
-	bool		open;
-	Secrets    *secrets;
+	Datum *column[3];
+	bool *nulls[3];
+	Webhook *webhooks;
+	Row *rows;
+	int count;
+	int row_count = 0;
+	int room = 0;
+	bool open;
+	Secrets *secrets;
 	MemoryContextCallback *wiping;
 
 	laras_require_preload();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("arrays of webhooks must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("arrays of webhooks must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "laras webhooks", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
@@ -456,8 +450,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 				 errmsg("channel, signature and body must have the same number of elements")));
 	if (count > MAX_ITEMS)
 		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many webhooks in one call"),
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many webhooks in one call"),
 				 errdetail("At most %d are taken at once.", MAX_ITEMS)));
 	webhooks = palloc0(sizeof(Webhook) * (count + 1));
 
@@ -465,10 +458,10 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	open = laras_vault_is_open();
 	for (int i = 0; i < count; i++)
 	{
-		Webhook	   *webhook = &webhooks[i];
-		text	   *path;
-		text	   *signature;
-		bytea	   *body;
+		Webhook *webhook = &webhooks[i];
+		text *path;
+		text *signature;
+		bytea *body;
 
 		CHECK_FOR_INTERRUPTS();
 		if (nulls[0][i] || nulls[2][i])
@@ -502,8 +495,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 			load_secrets(secrets, webhook->driver->channel, work);
 		}
 		signature = nulls[1][i] ? NULL : DatumGetTextPP(column[1][i]);
-		if (!verify(webhook, secrets,
-					signature ? VARDATA_ANY(signature) : "",
+		if (!verify(webhook, secrets, signature ? VARDATA_ANY(signature) : "",
 					signature ? VARSIZE_ANY_EXHDR(signature) : 0))
 		{
 			webhook->status = 401;
@@ -532,8 +524,8 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(caller);
 	for (int i = 0; i < count; i++)
 	{
-		Datum		values[2] = {Int32GetDatum(i + 1), Int32GetDatum(webhooks[i].status)};
-		bool		isnull[2] = {false, false};
+		Datum values[2] = {Int32GetDatum(i + 1), Int32GetDatum(webhooks[i].status)};
+		bool isnull[2] = {false, false};
 
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
 	}

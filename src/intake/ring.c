@@ -58,7 +58,7 @@ compare_ignored(const void *a, const void *b)
 {
 	const LarasIgnored *x = a;
 	const LarasIgnored *y = b;
-	int			order = strcmp(x->channel, y->channel);
+	int order = strcmp(x->channel, y->channel);
 
 	return order != 0 ? order : strcmp(x->reason, y->reason);
 }
@@ -66,11 +66,11 @@ compare_ignored(const void *a, const void *b)
 void
 laras_count_ignored(LarasIgnored *ignored, int n)
 {
-	int			distinct = 0;
-	Datum	   *channels;
-	Datum	   *reasons;
-	Datum	   *counts;
-	Datum		values[5];
+	int distinct = 0;
+	Datum *channels;
+	Datum *reasons;
+	Datum *counts;
+	Datum values[5];
 
 	if (n <= 0)
 		return;
@@ -96,9 +96,12 @@ laras_count_ignored(LarasIgnored *ignored, int n)
 	}
 	values[0] = Int32GetDatum((int32) day_number(laras_now()));
 	values[1] = Int16GetDatum((int16) (MyProcPid % COUNTER_BUCKETS));
-	values[2] = PointerGetDatum(construct_array(channels, distinct, TEXTOID, -1, false, TYPALIGN_INT));
-	values[3] = PointerGetDatum(construct_array(reasons, distinct, TEXTOID, -1, false, TYPALIGN_INT));
-	values[4] = PointerGetDatum(construct_array(counts, distinct, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[2] =
+		PointerGetDatum(construct_array(channels, distinct, TEXTOID, -1, false, TYPALIGN_INT));
+	values[3] =
+		PointerGetDatum(construct_array(reasons, distinct, TEXTOID, -1, false, TYPALIGN_INT));
+	values[4] = PointerGetDatum(
+		construct_array(counts, distinct, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	laras_spi_run(&count_ignored, values, NULL);
 	laras_spi_close();
 }
@@ -108,30 +111,32 @@ laras_count_ignored(LarasIgnored *ignored, int n)
  * answer decides about a TRUNCATE. Only what every snapshot sees applied
  * counts as applied: the cursor's position.
  */
-LARAS_PLAN(partition_state,
-		   "SELECT pg_catalog.count(*), "
-		   "pg_catalog.count(*) FILTER (WHERE NOT pg_catalog.pg_visible_in_snapshot(e.txid, c.position)) "
-		   "FROM (SELECT w.txid FROM laras.webhook_event w WHERE w.ring_day OPERATOR(pg_catalog.=) $1 LIMIT 1000000) e, "
-		   "laras.event_cursor c WHERE c.name OPERATOR(pg_catalog.=) 'intake'",
-		   INT2OID);
+LARAS_PLAN(
+	partition_state,
+	"SELECT pg_catalog.count(*), "
+	"pg_catalog.count(*) FILTER (WHERE NOT pg_catalog.pg_visible_in_snapshot(e.txid, c.position)) "
+	"FROM (SELECT w.txid FROM laras.webhook_event w WHERE w.ring_day OPERATOR(pg_catalog.=) $1 LIMIT 1000000) e, "
+	"laras.event_cursor c WHERE c.name OPERATOR(pg_catalog.=) 'intake'",
+	INT2OID);
 
 LarasTurn
 laras_intake_purge(void)
 {
-	int64		today = day_number(laras_now());
+	int64 today = day_number(laras_now());
 
 	laras_worker_bind_all();
 	for (int age = KEEP_DAYS; age < LARAS_RING_DAYS - 1; age++)
 	{
-		int			ring_day = (int) (((today - age) % LARAS_RING_DAYS + LARAS_RING_DAYS) % LARAS_RING_DAYS);
-		int64		rows;
-		int64		waiting;
-		char		name[NAMEDATALEN];
-		Oid			relation;
-		int			level;
+		int ring_day =
+			(int) (((today - age) % LARAS_RING_DAYS + LARAS_RING_DAYS) % LARAS_RING_DAYS);
+		int64 rows;
+		int64 waiting;
+		char name[NAMEDATALEN];
+		Oid relation;
+		int level;
 
 		laras_spi_open();
-		laras_spi_read(&partition_state, (Datum[]) {Int16GetDatum((int16) ring_day)}, NULL);
+		laras_spi_read(&partition_state, (Datum[]){Int16GetDatum((int16) ring_day)}, NULL);
 		if (SPI_processed == 0)
 		{
 			laras_spi_close();
@@ -168,9 +173,8 @@ laras_intake_purge(void)
 			};
 
 			if (SPI_execute(statements[ring_day], false, 0) != SPI_OK_UTILITY)
-				ereport(ERROR,
-						(errcode(ERRCODE_INTERNAL_ERROR),
-						 errmsg("a partition of raw events could not be emptied")));
+				ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+								errmsg("a partition of raw events could not be emptied")));
 		}
 		laras_spi_close();
 		AtEOXact_GUC(true, level);

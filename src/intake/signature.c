@@ -28,8 +28,8 @@ laras_signature_read(const char *header, size_t n, uint8_t mac[32])
 		return false;
 	for (int i = 0; i < 32; i++)
 	{
-		int			high = hex_digit(digits[2 * i]);
-		int			low = hex_digit(digits[2 * i + 1]);
+		int high = hex_digit(digits[2 * i]);
+		int low = hex_digit(digits[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
@@ -42,9 +42,9 @@ bool
 laras_signature_holds(const uint8_t mac[32], const void *secret, size_t secret_len,
 					  const void *body, size_t n)
 {
-	uint8_t		computed[32];
+	uint8_t computed[32];
 	const LarasPiece pieces[] = {{body, n}};
-	bool		same;
+	bool same;
 
 	if (secret_len == 0 || !laras_hmac(secret, secret_len, pieces, 1, computed))
 		return false;

@@ -23,4 +23,4 @@ extern bool laras_signature_read(const char *header, size_t n, uint8_t mac[32]);
 extern bool laras_signature_holds(const uint8_t mac[32], const void *secret, size_t secret_len,
 								  const void *body, size_t n);
 
-#endif							/* LARAS_SIGNATURE_H */
+#endif /* LARAS_SIGNATURE_H */

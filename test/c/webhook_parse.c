@@ -22,8 +22,8 @@ allocate(void *context, size_t n)
 static char *
 read_file(const char *path, size_t *n)
 {
-	FILE	   *file = fopen(path, "rb");
-	char	   *bytes = malloc(8 * 1024 * 1024);
+	FILE *file = fopen(path, "rb");
+	char *bytes = malloc(8 * 1024 * 1024);
 
 	if (file == NULL || bytes == NULL)
 	{
@@ -50,18 +50,18 @@ main(int argc, char **argv)
 	{
 		const char *reason = NULL;
 		const char *base = strrchr(argv[a], '/') ? strrchr(argv[a], '/') + 1 : argv[a];
-		size_t		n;
-		char	   *bytes = read_file(argv[a], &n);
-		json_t	   *body = laras_json_parse(bytes, n, &reason);
+		size_t n;
+		char *bytes = read_file(argv[a], &n);
+		json_t *body = laras_json_parse(bytes, n, &reason);
 		LarasBodyPart *parts;
-		int			nameless = 0;
-		int			count = body ? driver->split(body, &allocator, &parts, &nameless, &reason) : -1;
-		int			kinds[4] = {0};
+		int nameless = 0;
+		int count = body ? driver->split(body, &allocator, &parts, &nameless, &reason) : -1;
+		int kinds[4] = {0};
 
 		for (int i = 0; i < count; i++)
 		{
 			LarasRecord *records;
-			int			found = driver->parse(parts[i].document, &allocator, &records, &reason);
+			int found = driver->parse(parts[i].document, &allocator, &records, &reason);
 
 			for (int k = 0; k < found; k++)
 			{
@@ -70,8 +70,9 @@ main(int argc, char **argv)
 					reason = records[k].reason;
 			}
 		}
-		printf("%s\t%d\t%d\t%d\t%d\t%d\t%s\n", base, count, kinds[LARAS_RECORD_MESSAGE], kinds[LARAS_RECORD_STATUS],
-			   kinds[LARAS_RECORD_OTHER], kinds[LARAS_RECORD_FAULT], reason ? reason : "-");
+		printf("%s\t%d\t%d\t%d\t%d\t%d\t%s\n", base, count, kinds[LARAS_RECORD_MESSAGE],
+			   kinds[LARAS_RECORD_STATUS], kinds[LARAS_RECORD_OTHER], kinds[LARAS_RECORD_FAULT],
+			   reason ? reason : "-");
 		free(bytes);
 	}
 	return 0;
