@@ -35,8 +35,8 @@ test_bind(PG_FUNCTION_ARGS)
 Datum
 test_append(PG_FUNCTION_ARGS)
 {
-	text	   *body = PG_GETARG_TEXT_PP(4);
-	uint32		slot = (uint32) PG_GETARG_INT64(3);
+	text *body = PG_GETARG_TEXT_PP(4);
+	uint32 slot = (uint32) PG_GETARG_INT64(3);
 	LarasEvidenceField fields[] = {
 		LARAS_EV_CODE(LARAS_EVF_STATUS, "delivered"),
 		LARAS_EV_NUMBER(LARAS_EVF_CONTACT_ID, PG_GETARG_INT64(2)),
@@ -63,14 +63,14 @@ test_append(PG_FUNCTION_ARGS)
 Datum
 test_append_many(PG_FUNCTION_ARGS)
 {
-	int64		first = PG_GETARG_INT64(0);
-	int			workspaces = PG_GETARG_INT32(1);
-	int			n = PG_GETARG_INT32(2);
-	uint32		slot = (uint32) PG_GETARG_INT64(3);
+	int64 first = PG_GETARG_INT64(0);
+	int workspaces = PG_GETARG_INT32(1);
+	int n = PG_GETARG_INT32(2);
+	uint32 slot = (uint32) PG_GETARG_INT64(3);
 	LarasEvidence *e = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * 3 * n);
-	int64	   *set = palloc(sizeof(int64) * workspaces);
-	int			i;
+	int64 *set = palloc(sizeof(int64) * workspaces);
+	int i;
 
 	for (i = 0; i < workspaces; i++)
 		set[i] = first + i;
@@ -83,16 +83,15 @@ test_append_many(PG_FUNCTION_ARGS)
 		f[0] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_CHANNEL, "whatsapp");
 		f[1] = (LarasEvidenceField) LARAS_EV_NUMBER(LARAS_EVF_COUNT, i);
 		f[2] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_BODY, slot, "halo, apa kabar?", 16);
-		e[i] = (LarasEvidence)
-		{
+		e[i] = (LarasEvidence){
 			.workspace_id = first + i % workspaces,
-				.action = LARAS_ACT_MESSAGE_RECEIVED,
-				.actor_kind = LARAS_ACTOR_CUSTOMER,
-				.actor_id = 4711,
-				.subject_kind = LARAS_SUBJECT_MESSAGE,
-				.subject_id = i + 1,
-				.nfields = slot == 0 ? 2 : 3,
-				.fields = f,
+			.action = LARAS_ACT_MESSAGE_RECEIVED,
+			.actor_kind = LARAS_ACTOR_CUSTOMER,
+			.actor_id = 4711,
+			.subject_kind = LARAS_SUBJECT_MESSAGE,
+			.subject_id = i + 1,
+			.nfields = slot == 0 ? 2 : 3,
+			.fields = f,
 		};
 	}
 	laras_evidence_append_many(e, n);
@@ -103,7 +102,7 @@ test_append_many(PG_FUNCTION_ARGS)
 Datum
 test_append_code(PG_FUNCTION_ARGS)
 {
-	text	   *value = PG_GETARG_TEXT_PP(2);
+	text *value = PG_GETARG_TEXT_PP(2);
 	LarasEvidenceField field = {
 		.no = PG_GETARG_INT32(1),
 		.value = VARDATA_ANY(value),

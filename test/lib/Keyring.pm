@@ -15,11 +15,13 @@ sub sources
 	return map { "src/vault/$_.c" } split ' ', $line;
 }
 
-my $dir = PostgreSQL::Test::Utils::tempdir();
+# Not before the test runs: until then there is no directory to make it in.
+my $dir;
 
 sub compile
 {
 	my ($name, @files) = @_;
+	$dir //= PostgreSQL::Test::Utils::tempdir();
 	my $log = '';
 	ok( run([   $ENV{CC} // 'cc', qw(-std=gnu99 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter
 				  -Wno-missing-field-initializers -Wno-sign-compare -D_GNU_SOURCE -Isrc -Itest/c),

@@ -15,6 +15,8 @@ my $tool = Keyring::build_tool();
 my $dir = PostgreSQL::Test::Utils::tempdir();
 chmod 0700, $dir or die "chmod: $!";
 Keyring::run_checks('vault_files', $dir);
+mkdir "$dir/records", 0700 or die "mkdir: $!";
+Keyring::run_checks('vault_records', "$dir/records");
 
 # A keyring of the tool's own making: the master key and no other opens it.
 sub write_key
