@@ -103,6 +103,16 @@ close $fh or die $!;
 $node->start;
 cmp_ok($node->safe_psql('postgres', 'SELECT laras.new_id()') >> 21, '>=', $future, 'also with one of the files damaged');
 
+# No mirror takes the mark: no id is given that could be repeated.
+$node->stop('fast');
+chmod 0500, map { Laras->mirror($node, $_) } qw(a b);
+$node->start;
+my ($code2, $out2, $err2) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT laras.new_id()");
+like($err2, qr/LRB03: +could not write the high-water mark of ids/, 'without a place for the mark there are no ids');
+chmod 0700, Laras->mirror($node, 'a');
+cmp_ok($node->safe_psql('postgres', 'SELECT laras.new_id()') >> 21, '>=', $future, 'one mirror that takes it is enough');
+chmod 0700, Laras->mirror($node, 'b');
+
 # --- outside test mode
 $node->adjust_conf('postgresql.conf', 'laras.test_mode', 'off');
 $node->restart;
