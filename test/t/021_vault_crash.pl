@@ -68,8 +68,14 @@ sub up_again
 {
 	my ($message) = @_;
 	# The launcher holds back who crashed; that is another test's story.
-	wait_for(sub { $node->psql('postgres', 'SELECT laras.resume_workers()') == 0 });
-	ok($vault->wait_open(90), "$message: the vault opens again");
+	ok( wait_for(
+			sub {
+				my ($code, $out) = $node->psql('postgres',
+					q{SELECT bool_and(phase = 'open') FROM laras.keyring_status; SELECT laras.resume_workers('vault')});
+				return $code == 0 && $out =~ /^t/;
+			},
+			90),
+		"$message: the vault opens again");
 	is($vault->reveal($neighbour), 'tetangga', "$message: the neighbour opens");
 	return;
 }
