@@ -16,6 +16,7 @@
 #include "utils/resowner.h"
 
 #include "tenancy/tenancy.h"
+#include "vault/vault.h"
 
 PG_FUNCTION_INFO_V1(laras_doctor);
 
@@ -26,6 +27,7 @@ static const struct
 	LarasDoctorCheck check;
 } rooms[] = {
 	{"tenancy", laras_doctor_tenancy},
+	{"vault", laras_doctor_vault},
 };
 
 struct LarasDoctorSink

@@ -7,7 +7,7 @@
  * u32. W is the slot of a workspace (0 = the platform, P), S the slot of a
  * subject (a contact, a connection, an hour of raw events, ...). A value is
  * sealed under the pair (W, S): destroying either slot is enough to make it
- * unreadable for ever. The specification is docs/reference/keys.
+ * unreadable for ever. How it works: docs/explanation/vault.md.
  *
  * Rules that hold for every function here, unless its comment says otherwise:
  * - called in a backend or a database worker that is attached to a database,
@@ -297,5 +297,9 @@ extern void laras_vault_before_utility(const LarasUtility *utility);
 /* the vault worker's turn and end (LarasWorkerSpec); it runs outside transactions */
 extern LarasTurn laras_vault_turn(void);
 extern void laras_vault_stop(int code);
+
+/* the vault's rows of laras.doctor() */
+struct LarasDoctorSink;
+extern void laras_doctor_vault(struct LarasDoctorSink *sink);
 
 #endif /* LARAS_VAULT_H */

@@ -1,0 +1,168 @@
+/*
+ * vaultdoctor.c
+ *		What laras.doctor() says about keys: the keyring, its mirrors, and the
+ *		places where revealed text could stay behind.
+ */
+#include "postgres.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "commands/tablespace.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+
+#include "base/compat.h"
+#include "base/spi.h"
+#include "tenancy/tenancy.h"
+#include "vault/vault.h"
+#include "vault/vaultshared.h"
+
+#define TMPFS 0x01021994
+
+LARAS_PLAN(dependents, "SELECT pg_catalog.count(*) FROM laras.reveal_dependents");
+
+static void
+check_keyring(LarasDoctorSink *sink, LarasVault *v)
+{
+	char why[sizeof(v->why_text)];
+
+	LWLockAcquire(v->lock, LW_SHARED);
+	strlcpy(why, v->why_text, sizeof(why));
+	LWLockRelease(v->lock);
+	switch (laras_vault_phase(v))
+	{
+		case LARAS_VAULT_OPEN:
+			laras_doctor_row(sink, "keyring", "ok", NULL, NULL);
+			break;
+		case LARAS_VAULT_REPLAYING:
+			laras_doctor_row(sink, "keyring", "warn", "pending destructions are being applied",
+							 NULL);
+			break;
+		case LARAS_VAULT_CLOSED:
+			laras_doctor_row(
+				sink, "keyring", "fail", psprintf("the vault is closed: %s", why),
+				"Check laras.keyring_directory, laras.master_key_file and laras.master_key_command.");
+			break;
+	}
+}
+
+static void
+check_mirrors(LarasDoctorSink *sink, LarasVault *v)
+{
+	LarasMirrors *m = palloc(sizeof(LarasMirrors));
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	uint64 pending = pg_atomic_read_u64(&v->pending_orders);
+	bool cached = false;
+	bool together = false;
+	struct stat st[LARAS_MAX_MIRRORS];
+	bool there[LARAS_MAX_MIRRORS];
+	int in_sync = 0;
+
+	for (int i = 0; i < v->nmirrors; i++)
+	{
+		if (pg_atomic_read_u32(&v->mirror[i].state) == LARAS_MIRROR_IN_SYNC)
+			in_sync++;
+		if (pg_atomic_read_u32(&v->mirror[i].direct) == 2)
+			cached = true;
+	}
+	if (in_sync < v->nmirrors)
+		laras_doctor_row(sink, "keyring mirrors", "fail",
+						 psprintf("%d of %d mirrors are in sync", in_sync, v->nmirrors),
+						 "See laras.keyring_status. Destructions stay pending for the others.");
+	else if (v->nmirrors < 2)
+		laras_doctor_row(sink, "keyring mirrors", "warn", "there is one mirror",
+						 "Name a second one on another failure domain in laras.keyring_directory.");
+	else
+		laras_doctor_row(sink, "keyring mirrors", "ok", NULL, NULL);
+
+	if (laras_keyring_mirrors != NULL && laras_mirrors_parse(laras_keyring_mirrors, m, &err))
+	{
+		for (int i = 0; i < m->n; i++)
+		{
+			there[i] = stat(m->mirror[i].path, &st[i]) == 0;
+			for (int j = 0; j < i; j++)
+			{
+				if (there[i] && there[j] && st[i].st_dev == st[j].st_dev)
+					together = true;
+			}
+		}
+	}
+	laras_doctor_row(sink, "keyring failure domains", together ? "warn" : "ok",
+					 together ? "two mirrors lie on one file system" : NULL,
+					 together ? "One broken disk would lose every key." : NULL);
+	laras_doctor_row(
+		sink, "key destructions", pending > 0 ? "warn" : "ok",
+		pending > 0 ? psprintf(UINT64_FORMAT " are not yet read back from every mirror", pending)
+					: NULL,
+		pending > 0 ? "They are repeated until they are; see laras.key_destruction." : NULL);
+	if (cached)
+		laras_doctor_row(
+			sink, "key read-back", "warn",
+			"a mirror's file system refuses O_DIRECT, so marks are read back past the cache only as far as it allows",
+			NULL);
+	pfree(m);
+}
+
+/* Where text that was revealed could outlive its key. */
+static void
+check_remains(LarasDoctorSink *sink)
+{
+	struct rlimit core;
+	struct statfs fs;
+	FILE *swaps = AllocateFile("/proc/swaps", "r");
+	char line[256];
+	int lines = 0;
+	int64 stored;
+
+	if (swaps != NULL)
+	{
+		while (fgets(line, sizeof(line), swaps) != NULL)
+			lines++;
+		FreeFile(swaps);
+	}
+	laras_doctor_row(sink, "swap", lines > 1 ? "warn" : "ok",
+					 lines > 1 ? "revealed text in memory can be swapped out" : NULL,
+					 lines > 1 ? "Run without swap, or encrypt it with a throw-away key." : NULL);
+	if (getrlimit(RLIMIT_CORE, &core) == 0)
+		laras_doctor_row(sink, "core files", core.rlim_cur > 0 ? "warn" : "ok",
+						 core.rlim_cur > 0 ? "a crash may write revealed text to a core file"
+										   : NULL,
+						 core.rlim_cur > 0 ? "Start the server with ulimit -c 0." : NULL);
+	PrepareTempTablespaces();
+	if (!OidIsValid(GetNextTempTableSpace()) && statfs("base", &fs) == 0 && fs.f_type != TMPFS)
+		laras_doctor_row(
+			sink, "temporary files", "warn",
+			"sorts over revealed text spill into the data directory in clear",
+			"Set temp_tablespaces to one on tmpfs or on a volume with a throw-away key.");
+	else
+		laras_doctor_row(sink, "temporary files", "ok", NULL, NULL);
+
+	laras_spi_open();
+	(void) laras_spi_read(&dependents, NULL, NULL);
+	stored = laras_spi_int8(0, 1);
+	laras_spi_close();
+	laras_doctor_row(sink, "stored text", stored > 0 ? "fail" : "ok",
+					 stored > 0
+						 ? psprintf(INT64_FORMAT " objects store what laras.reveal gives", stored)
+						 : NULL,
+					 stored > 0 ? "See laras.reveal_dependents." : NULL);
+}
+
+void
+laras_doctor_vault(LarasDoctorSink *sink)
+{
+	LarasVault *v = laras_vault_here();
+
+	if (v == NULL)
+		laras_doctor_row(sink, "keyring", "fail", "no vault worker has started for this database",
+						 "Name the database in laras.databases; see laras.worker_status.");
+	else
+	{
+		check_keyring(sink, v);
+		if (pg_atomic_read_u32(&v->known) != 0)
+			check_mirrors(sink, v);
+	}
+	check_remains(sink);
+}
