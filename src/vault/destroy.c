@@ -213,6 +213,7 @@ carry_out(void)
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	uint64 seq;
 	bool written = false;
+	bool alone;
 
 	LARAS_FAULT("destroy.committed");
 	for (uint32 i = 0; i < nrecords; i++)
@@ -225,10 +226,12 @@ carry_out(void)
 		LARAS_FAULT("destroy.appended");
 		laras_work_now(LARAS_WORK_VAULT);
 		m = laras_vault_mirrors_noraise(v, &usable, &err);
-		for (int i = 0; m != NULL && i < m->n && !written; i++)
+		/* the vault worker has nobody to leave the other mirrors to */
+		alone = laras_in_worker() && laras_worker_spec()->kind == LARAS_WORK_VAULT;
+		for (int i = 0; m != NULL && i < m->n && (alone || !written); i++)
 		{
-			if ((usable & ((LarasMirrorMask) 1 << i)) != 0)
-				written = laras_ring_flush(v, m, i, seq, &err);
+			if ((usable & ((LarasMirrorMask) 1 << i)) != 0 && laras_ring_flush(v, m, i, seq, &err))
+				written = true;
 		}
 		LARAS_FAULT("destroy.flushed");
 		if (!written)
@@ -236,7 +239,8 @@ carry_out(void)
 					(errmsg(
 						 "a committed key destruction could not be written yet; it stays pending"),
 					 errdetail("Reason: %s.", err.what ? err.what : "no mirror is in sync")));
-		wait_for_mirrors(v, seq);
+		if (!alone)
+			wait_for_mirrors(v, seq);
 	}
 	LARAS_FAULT("destroy.done");
 	laras_ring_close_slabs();

@@ -39,10 +39,11 @@ LARAS_PLAN(all_orders,
 		   " ORDER BY d.workspace_id, d.order_id, d.slot LIMIT 10000",
 		   INT8OID, BYTEAOID, INT8OID);
 
-LARAS_PLAN(pending_orders,
-		   "SELECT d.slot, d.order_id, d.reason, d.workspace_id,"
-		   " pg_catalog.cardinality(d.verified_mirrors) FROM laras.key_destruction d"
-		   " WHERE d.verified_at IS NULL ORDER BY d.ordered_at LIMIT 1000");
+LARAS_PLAN(
+	pending_orders,
+	"SELECT d.slot, d.order_id, d.reason, d.workspace_id,"
+	" pg_catalog.cardinality(d.verified_mirrors) FROM laras.key_destruction d"
+	" WHERE d.verified_at IS NULL ORDER BY pg_catalog.cardinality(d.verified_mirrors) NULLS FIRST, d.ordered_at LIMIT 1000");
 
 LARAS_PLAN(count_pending,
 		   "SELECT pg_catalog.count(*) FROM laras.key_destruction d WHERE d.verified_at IS NULL");

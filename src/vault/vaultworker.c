@@ -170,6 +170,9 @@ attach(void)
 		pg_atomic_write_u32(&w->v->owned, 0);
 		pg_atomic_fetch_add_u64(&w->v->page->generation, 1);
 		LWLockRelease(w->v->lock);
+		LWLockAcquire(w->v->orphan_lock, LW_EXCLUSIVE);
+		w->v->norphans = 0; /* of the other keyring; its own start sweeps them */
+		LWLockRelease(w->v->orphan_lock);
 		for (uint32 i = 0; i < w->v->max_slots / 32; i++)
 		{
 			pg_atomic_write_u32(&w->v->destroyed[i], 0);

@@ -53,6 +53,7 @@ is(one("SELECT count(*) FROM laras.key_owner WHERE slot = $hour"), '0', 'and own
 one(q{SELECT laras.advance_clock('31 days')});
 ok(wait_for_sql($node, "SELECT laras.key_state($week) = 'destroyed'"), 'a week is over after thirty days');
 ok($vault->wait_verified, 'all is read back');
+unlike(slurp_file($node->logfile), qr/did not take a destruction in time/, 'no commit waited in vain');
 
 # --- a backup from before the erasure, with the keyring as it now is
 
