@@ -149,11 +149,15 @@ attach(void)
 		number = place_in_list();
 	if (number < 0 || laras_vault_at(number) == NULL)
 	{
-		ereport(
-			LOG,
-			(errmsg("laras vault: no keyring can be given to this database"),
-			 errhint(
-				 "Databases added to laras.databases get their vault when the server is restarted.")));
+		static bool said = false;
+
+		if (!said)
+			ereport(
+				LOG,
+				(errmsg("laras vault: no keyring can be given to this database"),
+				 errhint(
+					 "Databases added to laras.databases get their vault when the server is restarted.")));
+		said = true;
 		return false;
 	}
 	w->v = laras_vault_at(number);
