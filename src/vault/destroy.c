@@ -180,11 +180,12 @@ wait_for_mirrors(LarasVault *v, uint64 seq)
 		/*
 		 * No latch and no condition variable here: both serve interrupts, and
 		 * this must neither raise nor be cut short. The worker answers within
-		 * a fraction of a millisecond; the pauses grow to one.
+		 * a fraction of a millisecond; the pauses grow to one only where it does not.
 		 */
-		for (long pause = 20; pg_atomic_read_u32(&info->state) == LARAS_MIRROR_IN_SYNC &&
-							  pg_atomic_read_u64(&info->applied) < seq;
-			 pause = Min(pause * 2, 1000))
+		for (long pause = 20, waited = 0;
+			 pg_atomic_read_u32(&info->state) == LARAS_MIRROR_IN_SYNC &&
+			 pg_atomic_read_u64(&info->applied) < seq;
+			 pause = Min(pause + 10, waited < 50 ? 100 : 1000), waited++)
 		{
 			if (GetCurrentTimestamp() >= until)
 			{
