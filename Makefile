@@ -31,7 +31,7 @@ INBOX = rows identity apply status message window
 # src/answer/
 ANSWER =
 # src/erasure/
-ERASURE = plan request remove status
+ERASURE = plan request remove expire status
 # src/gateway/
 GATEWAY = request routes signin settings callback pages continue
 #

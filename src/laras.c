@@ -14,13 +14,14 @@
 #include "base/id.h"
 #include "connect/connect.h"
 #include "evidence/evidence.h"
+#include "intake/intake.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
-void		_PG_init(void);
+void _PG_init(void);
 
 void
 _PG_init(void)
@@ -35,6 +36,7 @@ _PG_init(void)
 	laras_vault_init();
 	laras_evidence_init();
 	laras_connect_init();
+	laras_intake_init();
 #ifdef LARAS_FAULTS
 	laras_fault_init();
 #endif

@@ -6,6 +6,7 @@
  * plan.c		which rows of which tables, in which order; the one plan that is
  *				shown and executed.
  * remove.c		the keeper's batches, and the end: removed.
+ * expire.c		what goes by itself when its term is over.
  * status.c		what the confirmation code shows, to anybody who holds it.
  *
  * The three words. unreadable: the commit that accepted the request destroyed
@@ -37,6 +38,9 @@ extern bool laras_erasure_answered(const char *channel, LarasText signed_request
 
 /* The public status of a code; NULL when there is no such code. No personal data, no workspace. */
 extern json_t *laras_erasure_status_json(const char *code, size_t n);
+
+/* Keeper duty: removes what has outlived its own term. */
+extern LarasTurn laras_expiry_duty(void);
 
 /* Keeper duty: removes rows of accepted requests in bounded batches. */
 extern LarasTurn laras_erasure_duty(void);

@@ -26,6 +26,9 @@ extern int laras_ring_day(TimestampTz at);
 /* The intake worker's turn: applies what has become visible. See worker.h. */
 extern LarasTurn laras_intake_turn(void);
 
+/* In _PG_init: tells the vault how to see that an hour is still needed. */
+extern void laras_intake_init(void);
+
 /* Keeper duty: truncates partitions whose events are applied and expired. */
 extern LarasTurn laras_intake_purge(void);
 

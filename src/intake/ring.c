@@ -25,6 +25,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+#include "vault/vault.h"
 
 /* days a partition keeps its rows after its day: the longest life of an hour slot */
 #define KEEP_DAYS 4
@@ -114,38 +115,45 @@ laras_count_ignored(LarasIgnored *ignored, int n)
 LARAS_PLAN(
 	partition_state,
 	"SELECT pg_catalog.count(*), "
-	"pg_catalog.count(*) FILTER (WHERE NOT pg_catalog.pg_visible_in_snapshot(e.txid, c.position)) "
-	"FROM (SELECT w.txid FROM laras.webhook_event w WHERE w.ring_day OPERATOR(pg_catalog.=) $1 LIMIT 1000000) e, "
+	"pg_catalog.count(*) FILTER (WHERE NOT pg_catalog.pg_visible_in_snapshot(e.txid, c.position)), "
+	"coalesce(pg_catalog.max(e.received_at) OPERATOR(pg_catalog.>=) $2, false) "
+	"FROM (SELECT w.txid, w.received_at FROM laras.webhook_event w "
+	"WHERE w.ring_day OPERATOR(pg_catalog.=) $1 LIMIT 1000000) e, "
 	"laras.event_cursor c WHERE c.name OPERATOR(pg_catalog.=) 'intake'",
-	INT2OID);
+	INT2OID, TIMESTAMPTZOID);
 
 LarasTurn
 laras_intake_purge(void)
 {
-	int64 today = day_number(laras_now());
+	TimestampTz now = laras_now();
+	TimestampTz term = now - KEEP_DAYS * USECS_PER_DAY;
 
 	laras_worker_bind_all();
-	for (int age = KEEP_DAYS; age < LARAS_RING_DAYS - 1; age++)
+	for (int ring_day = 0; ring_day < LARAS_RING_DAYS; ring_day++)
 	{
-		int ring_day =
-			(int) (((today - age) % LARAS_RING_DAYS + LARAS_RING_DAYS) % LARAS_RING_DAYS);
 		int64 rows;
 		int64 waiting;
+		bool young;
 		char name[NAMEDATALEN];
 		Oid relation;
 		int level;
 
+		/* the day that is being written to is never looked into */
+		if (ring_day == laras_ring_day(now))
+			continue;
 		laras_spi_open();
-		laras_spi_read(&partition_state, (Datum[]){Int16GetDatum((int16) ring_day)}, NULL);
-		if (SPI_processed == 0)
+		if (laras_spi_read(&partition_state,
+						   (Datum[]){Int16GetDatum((int16) ring_day), TimestampTzGetDatum(term)},
+						   NULL) == 0)
 		{
 			laras_spi_close();
 			return LARAS_TURN_IDLE;
 		}
 		rows = laras_spi_int8(0, 1);
 		waiting = laras_spi_int8(0, 2);
+		young = laras_spi_bool(0, 3);
 		laras_spi_close();
-		if (rows == 0)
+		if (rows == 0 || young)
 			continue;
 		if (waiting > 0)
 		{
@@ -181,4 +189,40 @@ laras_intake_purge(void)
 		return LARAS_TURN_MORE;
 	}
 	return LARAS_TURN_IDLE;
+}
+
+LARAS_PLAN(
+	hour_waits,
+	"SELECT EXISTS (SELECT 1 FROM laras.webhook_event e, laras.event_cursor c "
+	"WHERE c.name OPERATOR(pg_catalog.=) 'intake' AND e.ring_day OPERATOR(pg_catalog.=) $1 "
+	"AND e.received_at OPERATOR(pg_catalog.>=) $2 AND e.received_at OPERATOR(pg_catalog.<) $3 "
+	"AND NOT pg_catalog.pg_visible_in_snapshot(e.txid, c.position))",
+	INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID);
+
+/*
+ * Does that hour (since 1970) hold events that are not applied? Then its key is
+ * spared a while: see laras_hour_in_use of the vault.
+ */
+static bool
+hour_in_use(int64 hour)
+{
+	TimestampTz start =
+		(hour - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(24)) * USECS_PER_HOUR;
+	bool waits;
+
+	laras_spi_open();
+	waits = laras_spi_read(&hour_waits,
+						   (Datum[]){Int16GetDatum((int16) laras_ring_day(start)),
+									 TimestampTzGetDatum(start),
+									 TimestampTzGetDatum(start + USECS_PER_HOUR)},
+						   NULL) > 0 &&
+			laras_spi_bool(0, 1);
+	laras_spi_close();
+	return waits;
+}
+
+void
+laras_intake_init(void)
+{
+	laras_hour_in_use = hour_in_use;
 }

@@ -53,6 +53,7 @@ const LarasWorkerSpec laras_worker_specs[] = {
 /* What the keeper does. */
 const LarasKeeperDuty laras_keeper_duties[] = {{"evidence", 1000, false, laras_evidence_duty},
 											   {"erasure", 60 * 1000, true, laras_erasure_duty},
+											   {"expiry", 60 * 60 * 1000, false, laras_expiry_duty},
 											   {"raw events", 10 * 60 * 1000, false,
 												laras_intake_purge},
 #ifdef LARAS_FAULTS

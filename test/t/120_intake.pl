@@ -170,6 +170,13 @@ SKIP:
 	corpus('the shared corpus', $directory, \%expected);
 }
 
+# --------------------------------------------------------------- what expires
+cmp_ok(sql('SELECT (SELECT count(*) FROM laras.unmatched_status) * (SELECT count(*) FROM laras.quarantined_body) * (SELECT count(*) FROM laras.quarantined_event)'), '>', 0, 'much was set aside');
+sql("SELECT laras.advance_clock('31 days')");
+drain();
+is(sql('SELECT (SELECT count(*) FROM laras.unmatched_status) + (SELECT count(*) FROM laras.quarantined_body) + (SELECT count(*) FROM laras.quarantined_event)'), 0, 'and goes when its term is over');
+is(sql('SELECT count(*) FROM laras.webhook_event'), 0, 'as do the raw events');
+
 is(bound($workspace[0], 'SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence verifies');
 $node->stop('fast');
 done_testing();

@@ -1,0 +1,58 @@
+/*
+ * expire.c
+ *		Keeper duty: what has a term of its own goes when the term is over,
+ *		without anybody asking.
+ *
+ * Each line is one table with its term; a turn removes at most a batch of each
+ * and comes back while something was found. Content under hour and week keys is
+ * unreadable before its rows go.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "erasure/erasure.h"
+#include "tenancy/tenancy.h"
+#include "worker/worker.h"
+
+#define BATCH "1000"
+
+#define EXPIRE(table, condition)                                                                  \
+	{                                                                                             \
+		"expire_" table,                                                                          \
+			"DELETE FROM laras." table                                                            \
+			" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid FROM laras." table " t " \
+			"WHERE " condition " LIMIT " BATCH "))",                                              \
+			1,                                                                                    \
+		{                                                                                         \
+			INT4OID                                                                               \
+		}                                                                                         \
+	}
+
+#define OLDER(column, term)                                                          \
+	"t." column " OPERATOR(pg_catalog.<) (laras.now() OPERATOR(pg_catalog.-) '" term \
+	"'::pg_catalog.interval)"
+
+static LarasPlan plans[] = {
+	/* a status that no message ever claimed: providers repeat for seven days */
+	EXPIRE("unmatched_status", OLDER("received_at", "7 days")),
+	/* bodies that name no workspace, for the operator alone */
+	EXPIRE("quarantined_body", OLDER("received_at", "7 days")),
+	EXPIRE("quarantined_event", OLDER("quarantined_at", "30 days")),
+	/* work at a provider that ended, and attempts that led to no connection */
+	EXPIRE("courier_task", OLDER("finished_at", "1 day")),
+	EXPIRE("connection_attempt", OLDER("expires_at", "1 day") " AND t.connection_id IS NULL"),
+};
+
+LarasTurn
+laras_expiry_duty(void)
+{
+	uint64 removed = 0;
+
+	laras_worker_bind_all();
+	laras_spi_open();
+	for (int i = 0; i < (int) lengthof(plans); i++)
+		removed += laras_spi_run(&plans[i], (Datum[]){Int32GetDatum(0)}, NULL);
+	laras_spi_close();
+	return removed > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+}
