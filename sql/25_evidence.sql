@@ -152,15 +152,15 @@ CREATE POLICY tenant ON laras.evidence_tree FOR SELECT TO laras_owner
 CREATE POLICY tenant ON laras.evidence_checkpoint FOR SELECT TO laras_owner
     USING (workspace_id = (SELECT laras.current_workspace()));
 
--- laras_owner too: C code alone binds a set, and does so for the platform's own
--- log (workspace 0), to which nobody can be bound.
-CREATE POLICY worker ON laras.evidence_entry TO laras_worker, laras_owner
+-- The platform's own log (workspace 0), to which nobody can be bound, is reached
+-- this way too: C code binds the set and acts as laras_worker.
+CREATE POLICY worker ON laras.evidence_entry TO laras_worker
     USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
-CREATE POLICY worker ON laras.evidence_leaf TO laras_worker, laras_owner
+CREATE POLICY worker ON laras.evidence_leaf TO laras_worker
     USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
-CREATE POLICY worker ON laras.evidence_tree TO laras_worker, laras_owner
+CREATE POLICY worker ON laras.evidence_tree TO laras_worker
     USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
-CREATE POLICY worker ON laras.evidence_checkpoint TO laras_worker, laras_owner
+CREATE POLICY worker ON laras.evidence_checkpoint TO laras_worker
     USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
 
 CREATE POLICY worker ON laras.evidence_key TO laras_worker USING (true) WITH CHECK (true);
@@ -296,7 +296,7 @@ COMMENT ON FUNCTION laras.verify_evidence() IS
 ALTER FUNCTION laras.verify_evidence() OWNER TO laras_owner;
 GRANT EXECUTE ON FUNCTION laras.verify_evidence() TO laras_app, laras_service, laras_dba, laras_auditor;
 
--- Definer: reads the platform's own log alone, which belongs to no workspace.
+-- Definer: reads the platform's own log alone, which belongs to no workspace, as laras_worker.
 CREATE FUNCTION laras.verify_platform_evidence(OUT "position" bigint, OUT problem text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'laras_verify_platform_evidence'
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER ROWS 10

@@ -17,12 +17,12 @@
 static bool
 too_deep(const char *p, size_t n)
 {
-	int			depth = 0;
-	bool		in_string = false;
+	int depth = 0;
+	bool in_string = false;
 
 	for (size_t i = 0; i < n; i++)
 	{
-		char		c = p[i];
+		char c = p[i];
 
 		if (in_string)
 		{
@@ -79,7 +79,7 @@ in_number(char c)
 static bool
 is_long_integer(const char *p, size_t n)
 {
-	size_t		sign = (n > 0 && p[0] == '-') ? 1 : 0;
+	size_t sign = (n > 0 && p[0] == '-') ? 1 : 0;
 
 	if (n - sign < 19 || p[sign] == '0')
 		return false;
@@ -99,17 +99,17 @@ static char *
 quote_long_integers(const char *bytes, size_t n, size_t *new_n)
 {
 	/* each takes 19 characters at least and gains two */
-	char	   *copy = malloc(n + n / 8 + 3);
-	char	   *out = copy;
-	bool		in_string = false;
+	char *copy = malloc(n + n / 8 + 3);
+	char *out = copy;
+	bool in_string = false;
 
 	if (copy == NULL)
 		return NULL;
 	for (size_t i = 0; i < n;)
 	{
-		size_t		end = i + 1;
-		size_t		next;
-		bool		quote = false;
+		size_t end = i + 1;
+		size_t next;
+		bool quote = false;
 
 		if (in_string)
 		{
@@ -125,7 +125,8 @@ quote_long_integers(const char *bytes, size_t n, size_t *new_n)
 			while (end < n && in_number(bytes[end]))
 				end++;
 			/* what stands where a member's name should is left to be an error */
-			for (next = end; next < n && strchr(" \t\r\n", bytes[next]) != NULL && bytes[next] != '\0';)
+			for (next = end;
+				 next < n && strchr(" \t\r\n", bytes[next]) != NULL && bytes[next] != '\0';)
 				next++;
 			quote = is_long_integer(bytes + i, end - i) && (next == n || bytes[next] != ':');
 		}
@@ -145,7 +146,7 @@ json_t *
 laras_json_parse(const char *bytes, size_t n, const char **reason)
 {
 	json_error_t error;
-	json_t	   *document;
+	json_t *document;
 	const char *why = NULL;
 
 	if (too_deep(bytes, n))
@@ -157,8 +158,8 @@ laras_json_parse(const char *bytes, size_t n, const char **reason)
 	document = json_loadb(bytes, n, 0, &error);
 	if (document == NULL && json_error_code(&error) == json_error_numeric_overflow)
 	{
-		size_t		quoted_n;
-		char	   *quoted = quote_long_integers(bytes, n, &quoted_n);
+		size_t quoted_n;
+		char *quoted = quote_long_integers(bytes, n, &quoted_n);
 
 		if (quoted == NULL)
 		{
@@ -197,7 +198,7 @@ laras_json_first(const json_t *j)
 LarasText
 laras_json_text(const json_t *j)
 {
-	LarasText	t = {NULL, 0};
+	LarasText t = {NULL, 0};
 
 	if (json_is_string(j))
 	{
@@ -216,11 +217,11 @@ laras_json_text_at(const json_t *j, const char *key)
 LarasText
 laras_json_id(const json_t *j, char *buffer, size_t size)
 {
-	LarasText	t = laras_json_text(j);
+	LarasText t = laras_json_text(j);
 
 	if (json_is_integer(j))
 	{
-		int			n = snprintf(buffer, size, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
+		int n = snprintf(buffer, size, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
 
 		if (n > 0 && (size_t) n < size)
 		{
@@ -242,8 +243,8 @@ laras_json_integer(const json_t *j, int64_t *out)
 	if (json_is_string(j))
 	{
 		const char *s = json_string_value(j);
-		size_t		n = json_string_length(j);
-		int64_t		value = 0;
+		size_t n = json_string_length(j);
+		int64_t value = 0;
 
 		if (n == 0 || n > 18)
 			return false;
@@ -268,7 +269,7 @@ laras_json_true(const json_t *j)
 char *
 laras_json_dump(const json_t *j, size_t *n)
 {
-	char	   *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
 
 	if (text != NULL && n != NULL)
 		*n = strlen(text);

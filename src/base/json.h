@@ -32,8 +32,8 @@
 /* a string inside a document or a buffer of the caller; s may hold zero bytes */
 typedef struct LarasText
 {
-	const char *s;				/* NULL: absent */
-	size_t		n;
+	const char *s; /* NULL: absent */
+	size_t n;
 } LarasText;
 
 /*
@@ -80,4 +80,4 @@ extern char *laras_json_dump(const json_t *j, size_t *n);
 /* Is this text exactly that word? */
 extern bool laras_text_is(LarasText t, const char *word);
 
-#endif							/* LARAS_JSON_H */
+#endif /* LARAS_JSON_H */

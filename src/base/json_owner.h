@@ -21,4 +21,4 @@ extern json_t *laras_json_own(json_t *document);
  */
 extern char *laras_json_text_of(const json_t *j, size_t *n);
 
-#endif							/* LARAS_JSON_OWNER_H */
+#endif /* LARAS_JSON_OWNER_H */

@@ -34,7 +34,7 @@ name_or_number(const char *name, int number)
 Datum
 laras_evidence_action(PG_FUNCTION_ARGS)
 {
-	int16		number = PG_GETARG_INT16(0);
+	int16 number = PG_GETARG_INT16(0);
 
 	return name_or_number(laras_action_name(number), number);
 }
@@ -42,7 +42,7 @@ laras_evidence_action(PG_FUNCTION_ARGS)
 Datum
 laras_evidence_actor_kind(PG_FUNCTION_ARGS)
 {
-	int16		number = PG_GETARG_INT16(0);
+	int16 number = PG_GETARG_INT16(0);
 
 	return name_or_number(laras_actor_kind_name(number), number);
 }
@@ -50,7 +50,7 @@ laras_evidence_actor_kind(PG_FUNCTION_ARGS)
 Datum
 laras_evidence_subject_kind(PG_FUNCTION_ARGS)
 {
-	int16		number = PG_GETARG_INT16(0);
+	int16 number = PG_GETARG_INT16(0);
 
 	return name_or_number(laras_subject_kind_name(number), number);
 }
@@ -60,14 +60,14 @@ static bool
 is_redacted(int64 workspace_slot, uint32 slot)
 {
 	return laras_slot_is_destroyed(slot) ||
-		(workspace_slot > 0 && workspace_slot <= PG_UINT32_MAX &&
-		 laras_slot_is_destroyed((uint32) workspace_slot));
+		   (workspace_slot > 0 && workspace_slot <= PG_UINT32_MAX &&
+			laras_slot_is_destroyed((uint32) workspace_slot));
 }
 
 static void
 push_string(JsonbParseState **state, JsonbIteratorToken token, const char *p, size_t n)
 {
-	JsonbValue	value;
+	JsonbValue value;
 
 	value.type = jbvString;
 	value.val.string.val = pnstrdup(p, n);
@@ -78,7 +78,7 @@ push_string(JsonbParseState **state, JsonbIteratorToken token, const char *p, si
 static void
 push_hex(JsonbParseState **state, const uint8 *p, size_t n)
 {
-	char	   *hex = palloc(2 * n + 1);
+	char *hex = palloc(2 * n + 1);
 
 	hex_encode((const char *) p, n, hex);
 	push_string(state, WJB_VALUE, hex, 2 * n);
@@ -87,7 +87,7 @@ push_hex(JsonbParseState **state, const uint8 *p, size_t n)
 static bool
 ends_with_id(const char *name)
 {
-	size_t		n = strlen(name);
+	size_t n = strlen(name);
 
 	return n > 3 && strcmp(name + n - 3, "_id") == 0;
 }
@@ -96,7 +96,7 @@ static void
 push_field(JsonbParseState **state, const LarasLeafField *field, const char *name,
 		   int64 workspace_slot)
 {
-	JsonbValue	value;
+	JsonbValue value;
 
 	push_string(state, WJB_KEY, name, strlen(name));
 	switch (field->field_class)
@@ -124,7 +124,7 @@ push_field(JsonbParseState **state, const LarasLeafField *field, const char *nam
 			/* ids exceed what JSON readers hold in a number */
 			if (ends_with_id(name))
 			{
-				char	   *text = psprintf(INT64_FORMAT, field->number);
+				char *text = psprintf(INT64_FORMAT, field->number);
 
 				push_string(state, WJB_VALUE, text, strlen(text));
 				break;
@@ -134,26 +134,26 @@ push_field(JsonbParseState **state, const LarasLeafField *field, const char *nam
 			pushJsonbValue(state, WJB_VALUE, &value);
 			break;
 		case LARAS_CLASS_TIME:
-			{
-				TimestampTz t = field->number -
-					((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * USECS_PER_DAY;
-				const char *text = IS_VALID_TIMESTAMP(t) ? timestamptz_to_str(t) : "";
+		{
+			TimestampTz t =
+				field->number - ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * USECS_PER_DAY;
+			const char *text = IS_VALID_TIMESTAMP(t) ? timestamptz_to_str(t) : "";
 
-				push_string(state, WJB_VALUE, text, strlen(text));
-				break;
-			}
+			push_string(state, WJB_VALUE, text, strlen(text));
+			break;
+		}
 	}
 }
 
 Datum
 laras_evidence_detail(PG_FUNCTION_ARGS)
 {
-	bytea	   *fields = PG_GETARG_BYTEA_PP(0);
-	int64		workspace_slot = PG_GETARG_INT64(1);
+	bytea *fields = PG_GETARG_BYTEA_PP(0);
+	int64 workspace_slot = PG_GETARG_INT64(1);
 	const uint8 *p = (const uint8 *) VARDATA_ANY(fields);
-	size_t		n = VARSIZE_ANY_EXHDR(fields);
-	size_t		offset = 0;
-	uint16_t	last = 0;
+	size_t n = VARSIZE_ANY_EXHDR(fields);
+	size_t offset = 0;
+	uint16_t last = 0;
 	LarasLeafField field;
 	JsonbParseState *state = NULL;
 
@@ -173,17 +173,16 @@ laras_evidence_detail(PG_FUNCTION_ARGS)
 Datum
 laras_evidence_redacted(PG_FUNCTION_ARGS)
 {
-	bytea	   *fields = PG_GETARG_BYTEA_PP(0);
-	int64		workspace_slot = PG_GETARG_INT64(1);
+	bytea *fields = PG_GETARG_BYTEA_PP(0);
+	int64 workspace_slot = PG_GETARG_INT64(1);
 	const uint8 *p = (const uint8 *) VARDATA_ANY(fields);
-	size_t		n = VARSIZE_ANY_EXHDR(fields);
-	size_t		offset = 0;
-	uint16_t	last = 0;
+	size_t n = VARSIZE_ANY_EXHDR(fields);
+	size_t offset = 0;
+	uint16_t last = 0;
 	LarasLeafField field;
 
 	while (laras_leaf_next_field(p, n, &offset, &last, &field) > 0)
-		if (field.field_class == LARAS_CLASS_COMMITTED &&
-			is_redacted(workspace_slot, field.slot))
+		if (field.field_class == LARAS_CLASS_COMMITTED && is_redacted(workspace_slot, field.slot))
 			PG_RETURN_BOOL(true);
 	PG_RETURN_BOOL(false);
 }

@@ -14,4 +14,4 @@
  */
 extern LarasTurn laras_evidence_duty(void);
 
-#endif							/* LARAS_EVIDENCE_DUTY_H */
+#endif /* LARAS_EVIDENCE_DUTY_H */

@@ -20,8 +20,8 @@
 
 #include "datatype/timestamp.h"
 
-#define LARAS_EVIDENCE_MAX_FIELDS	32
-#define LARAS_EVIDENCE_MAX_CODE		64
+#define LARAS_EVIDENCE_MAX_FIELDS 32
+#define LARAS_EVIDENCE_MAX_CODE 64
 
 /* LARAS_ACT_MESSAGE_RECEIVED, ...: see actions.def */
 typedef enum LarasAction
@@ -44,14 +44,14 @@ typedef enum LarasEvidenceFieldNo
 /* Who acted. The numbers are part of the leaf. */
 typedef enum LarasActorKind
 {
-	LARAS_ACTOR_MEMBER = 1,		/* id: member */
-	LARAS_ACTOR_KEY = 2,		/* id: API key */
-	LARAS_ACTOR_SERVICE = 3,	/* id: 0, or the member it acts for */
-	LARAS_ACTOR_WORKER = 4,		/* id: 0 */
-	LARAS_ACTOR_PROVIDER = 5,	/* id: provider app or connection, else 0 */
-	LARAS_ACTOR_CUSTOMER = 6,	/* id: contact */
-	LARAS_ACTOR_SYSTEM = 7,		/* id: 0; nobody asked: a clock ran out */
-	LARAS_ACTOR_OPERATOR = 8,	/* id: 0; laras_dba or a superuser */
+	LARAS_ACTOR_MEMBER = 1,   /* id: member */
+	LARAS_ACTOR_KEY = 2,      /* id: API key */
+	LARAS_ACTOR_SERVICE = 3,  /* id: 0, or the member it acts for */
+	LARAS_ACTOR_WORKER = 4,   /* id: 0 */
+	LARAS_ACTOR_PROVIDER = 5, /* id: provider app or connection, else 0 */
+	LARAS_ACTOR_CUSTOMER = 6, /* id: contact */
+	LARAS_ACTOR_SYSTEM = 7,   /* id: 0; nobody asked: a clock ran out */
+	LARAS_ACTOR_OPERATOR = 8, /* id: 0; laras_dba or a superuser */
 } LarasActorKind;
 
 /* On what. The numbers are part of the leaf; append only. */
@@ -63,7 +63,7 @@ typedef enum LarasSubjectKind
 	LARAS_SUBJECT_SESSION = 3,
 	LARAS_SUBJECT_API_KEY = 4,
 	LARAS_SUBJECT_CONNECTION = 5,
-	LARAS_SUBJECT_ATTEMPT = 6,	/* connection attempt */
+	LARAS_SUBJECT_ATTEMPT = 6, /* connection attempt */
 	LARAS_SUBJECT_CONTACT = 7,
 	LARAS_SUBJECT_CONVERSATION = 8,
 	LARAS_SUBJECT_MESSAGE = 9,
@@ -72,12 +72,12 @@ typedef enum LarasSubjectKind
 	LARAS_SUBJECT_HOLD = 12,
 	LARAS_SUBJECT_EXPORT = 13,
 	LARAS_SUBJECT_PROVIDER_APP = 14,
-	LARAS_SUBJECT_KNOWLEDGE = 15,	/* catalogue item, policy text, FAQ */
+	LARAS_SUBJECT_KNOWLEDGE = 15, /* catalogue item, policy text, FAQ */
 	LARAS_SUBJECT_REVIEW_RULE = 16,
-	LARAS_SUBJECT_EVENT = 17,	/* raw webhook event */
+	LARAS_SUBJECT_EVENT = 17, /* raw webhook event */
 	LARAS_SUBJECT_RETENTION = 18,
 	LARAS_SUBJECT_KEYRING = 19,
-	LARAS_SUBJECT_REVIEW = 20,	/* manual review of an erasure */
+	LARAS_SUBJECT_REVIEW = 20, /* manual review of an erasure */
 	LARAS_SUBJECT_OPPORTUNITY = 21,
 	LARAS_SUBJECT_SEGMENT = 22,
 	LARAS_SUBJECT_ORDER = 23,
@@ -93,26 +93,36 @@ typedef enum LarasSubjectKind
 typedef struct LarasEvidenceField
 {
 	LarasEvidenceFieldNo no;
-	uint32		slot;			/* COMMITTED: key slot of the person it is about */
-	const void *value;			/* COMMITTED, CODE, DIGEST */
-	size_t		len;
-	int64		number;			/* NUMBER, TIME (Unix epoch microseconds) */
+	uint32 slot;       /* COMMITTED: key slot of the person it is about */
+	const void *value; /* COMMITTED, CODE, DIGEST */
+	size_t len;
+	int64 number; /* NUMBER, TIME (Unix epoch microseconds) */
 } LarasEvidenceField;
 
 /* a personal value about the subject whose key slot is given */
-#define LARAS_EV_COMMIT(field, subject_slot, p, n) \
-	{.no = (field), .slot = (subject_slot), .value = (p), .len = (n)}
+#define LARAS_EV_COMMIT(field, subject_slot, p, n)                      \
+	{                                                                   \
+		.no = (field), .slot = (subject_slot), .value = (p), .len = (n) \
+	}
 /* a code, as a NUL-terminated string */
-#define LARAS_EV_CODE(field, cstring) \
-	{.no = (field), .value = (cstring), .len = strlen(cstring)}
-#define LARAS_EV_NUMBER(field, n) \
-	{.no = (field), .number = (n)}
+#define LARAS_EV_CODE(field, cstring)                             \
+	{                                                             \
+		.no = (field), .value = (cstring), .len = strlen(cstring) \
+	}
+#define LARAS_EV_NUMBER(field, n)    \
+	{                                \
+		.no = (field), .number = (n) \
+	}
 /* a TimestampTz */
-#define LARAS_EV_TIME(field, timestamptz) \
-	{.no = (field), .number = laras_evidence_time(timestamptz)}
+#define LARAS_EV_TIME(field, timestamptz)                         \
+	{                                                             \
+		.no = (field), .number = laras_evidence_time(timestamptz) \
+	}
 /* 16 or 32 bytes */
-#define LARAS_EV_DIGEST(field, p, n) \
-	{.no = (field), .value = (p), .len = (n)}
+#define LARAS_EV_DIGEST(field, p, n)            \
+	{                                           \
+		.no = (field), .value = (p), .len = (n) \
+	}
 
 /*
  * One act. Fields may stand in any order, each number at most once.
@@ -141,15 +151,15 @@ typedef struct LarasEvidenceField
  */
 typedef struct LarasEvidence
 {
-	int64		workspace_id;
-	uint32		workspace_slot; /* W; 0: looked up when a field needs it */
+	int64 workspace_id;
+	uint32 workspace_slot; /* W; 0: looked up when a field needs it */
 	LarasAction action;
 	LarasActorKind actor_kind;
-	int64		actor_id;
+	int64 actor_id;
 	LarasSubjectKind subject_kind;
-	int64		subject_id;
-	int64		entry_id;		/* 0: made here; else from laras_new_id() */
-	int			nfields;
+	int64 subject_id;
+	int64 entry_id; /* 0: made here; else from laras_new_id() */
+	int nfields;
 	const LarasEvidenceField *fields;
 } LarasEvidence;
 
@@ -157,10 +167,12 @@ typedef struct LarasEvidence
  * Append one entry in the current transaction; returns its id.
  *
  * Needs a transaction, not SPI: it connects to SPI by itself and may be called
- * within a connected SPI procedure. Runs as the current user, so call it from
- * a SECURITY DEFINER function of laras_owner with the workspace bound, or in a
- * worker whose set holds the workspace; row security refuses all else. Leaves
- * nothing in the caller's memory context. Raises on an unknown action or
+ * within a connected SPI procedure. In a backend, whoever the current user is,
+ * the workspace must be bound (laras_bind, laras_bind_scope_begin) or in the
+ * set of laras_worker_bind; for the platform's log (0) nothing need be, but the
+ * set is then {0}. In a worker it runs as the current user, whose set or
+ * binding must hold the workspace, 0 included. Row security refuses all else.
+ * Leaves nothing in the caller's memory context. Raises on an unknown action or
  * field, on a value that its field's class does not admit (22023), and what
  * the vault raises when a field is committed (LRK01 while it is shut).
  */
@@ -168,8 +180,8 @@ extern int64 laras_evidence_append(const LarasEvidence *e);
 
 /*
  * Append n entries, of one or many workspaces, in one statement. The order of
- * entries of one workspace is the order in the array. Otherwise like
- * laras_evidence_append.
+ * entries of one workspace is the order in the array. Several workspaces: in a
+ * worker, or by laras_worker_bind. Otherwise like laras_evidence_append.
  */
 extern void laras_evidence_append_many(const LarasEvidence *e, int n);
 
@@ -191,4 +203,4 @@ extern const char *laras_subject_kind_name(int kind);
 /* Defines the settings; called once from _PG_init. */
 extern void laras_evidence_init(void);
 
-#endif							/* LARAS_EVIDENCE_H */
+#endif /* LARAS_EVIDENCE_H */

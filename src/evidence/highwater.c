@@ -21,7 +21,7 @@ static const char record_magic[4] = {'L', 'H', 'W', 'M'};
 static bool
 seal_block(uint8_t block[LARAS_HIGH_WATER_RECORD])
 {
-	LarasPiece	piece = {block, 96};
+	LarasPiece piece = {block, 96};
 
 	return laras_sha256(&piece, 1, block + 96);
 }
@@ -29,8 +29,8 @@ seal_block(uint8_t block[LARAS_HIGH_WATER_RECORD])
 static bool
 block_holds(const uint8_t block[LARAS_HIGH_WATER_RECORD])
 {
-	LarasPiece	piece = {block, 96};
-	uint8_t		hash[LARAS_HASH_LEN];
+	LarasPiece piece = {block, 96};
+	uint8_t hash[LARAS_HASH_LEN];
 
 	return laras_sha256(&piece, 1, hash) && memcmp(hash, block + 96, LARAS_HASH_LEN) == 0;
 }
@@ -39,13 +39,12 @@ block_holds(const uint8_t block[LARAS_HIGH_WATER_RECORD])
 static bool
 read_block(int fd, off_t offset, uint8_t block[LARAS_HIGH_WATER_RECORD])
 {
-	size_t		done = 0;
+	size_t done = 0;
 
 	memset(block, 0, LARAS_HIGH_WATER_RECORD);
 	while (done < LARAS_HIGH_WATER_RECORD)
 	{
-		ssize_t		n = pread(fd, block + done, LARAS_HIGH_WATER_RECORD - done,
-							  offset + (off_t) done);
+		ssize_t n = pread(fd, block + done, LARAS_HIGH_WATER_RECORD - done, offset + (off_t) done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -61,12 +60,11 @@ read_block(int fd, off_t offset, uint8_t block[LARAS_HIGH_WATER_RECORD])
 static bool
 write_block(int fd, off_t offset, const uint8_t block[LARAS_HIGH_WATER_RECORD])
 {
-	size_t		done = 0;
+	size_t done = 0;
 
 	while (done < LARAS_HIGH_WATER_RECORD)
 	{
-		ssize_t		n = pwrite(fd, block + done, LARAS_HIGH_WATER_RECORD - done,
-							   offset + (off_t) done);
+		ssize_t n = pwrite(fd, block + done, LARAS_HIGH_WATER_RECORD - done, offset + (off_t) done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -85,11 +83,11 @@ write_block(int fd, off_t offset, const uint8_t block[LARAS_HIGH_WATER_RECORD])
 static bool
 sync_directory_of(const char *path)
 {
-	char		directory[4096];
+	char directory[4096];
 	const char *slash = strrchr(path, '/');
-	size_t		n = slash == NULL ? 1 : slash == path ? 1 : (size_t) (slash - path);
-	bool		ok;
-	int			fd;
+	size_t n = slash == NULL ? 1 : slash == path ? 1 : (size_t) (slash - path);
+	bool ok;
+	int fd;
 
 	if (n >= sizeof(directory))
 	{
@@ -110,7 +108,7 @@ static bool
 lock_within_a_second(int fd)
 {
 	struct timespec pause = {0, 10 * 1000 * 1000};
-	int			tries;
+	int tries;
 
 	for (tries = 0; tries < 100; tries++)
 	{
@@ -127,13 +125,15 @@ lock_within_a_second(int fd)
 int
 laras_high_water_open(const char *path, bool writable, bool create)
 {
-	uint8_t		block[LARAS_HIGH_WATER_RECORD];
+	uint8_t block[LARAS_HIGH_WATER_RECORD];
 	struct stat st;
-	int			saved;
-	int			fd;
+	int saved;
+	int fd;
 
-	fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
-			  (writable && create ? O_CREAT : 0), 0600);
+	fd = open(path,
+			  (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
+				  (writable && create ? O_CREAT : 0),
+			  0600);
 	if (fd < 0)
 		return -1;
 	if (writable && !lock_within_a_second(fd))
@@ -151,16 +151,16 @@ laras_high_water_open(const char *path, bool writable, bool create)
 		memset(block, 0, sizeof(block));
 		memcpy(block, file_magic, sizeof(file_magic));
 		laras_put32(block + 8, 1);
-		if (!seal_block(block) || !write_block(fd, 0, block) ||
-			fsync(fd) != 0 || !sync_directory_of(path))
+		if (!seal_block(block) || !write_block(fd, 0, block) || fsync(fd) != 0 ||
+			!sync_directory_of(path))
 			goto failed;
 		return fd;
 	}
 
 	if (!read_block(fd, 0, block))
 		goto failed;
-	if (memcmp(block, file_magic, sizeof(file_magic)) != 0 ||
-		laras_get32(block + 8) != 1 || !block_holds(block))
+	if (memcmp(block, file_magic, sizeof(file_magic)) != 0 || laras_get32(block + 8) != 1 ||
+		!block_holds(block))
 	{
 		errno = EINVAL;
 		goto failed;
@@ -182,15 +182,14 @@ laras_high_water_count(int fd)
 	if (fstat(fd, &st) != 0)
 		return -1;
 	/* a record that was cut off counts: it reads as damaged */
-	return st.st_size <= LARAS_HIGH_WATER_RECORD ? 0 :
-		(st.st_size - 1) / LARAS_HIGH_WATER_RECORD;
+	return st.st_size <= LARAS_HIGH_WATER_RECORD ? 0 : (st.st_size - 1) / LARAS_HIGH_WATER_RECORD;
 }
 
 LarasMarkState
 laras_high_water_read(int fd, int64_t number, LarasHighWaterMark *mark)
 {
-	uint8_t		block[LARAS_HIGH_WATER_RECORD];
-	int64_t		count = laras_high_water_count(fd);
+	uint8_t block[LARAS_HIGH_WATER_RECORD];
+	int64_t count = laras_high_water_count(fd);
 
 	memset(mark, 0, sizeof(*mark));
 	if (count < 0)
@@ -214,7 +213,7 @@ laras_high_water_read(int fd, int64_t number, LarasHighWaterMark *mark)
 bool
 laras_high_water_write(int fd, int64_t number, const LarasHighWaterMark *mark)
 {
-	uint8_t		block[LARAS_HIGH_WATER_RECORD];
+	uint8_t block[LARAS_HIGH_WATER_RECORD];
 
 	memset(block, 0, sizeof(block));
 	memcpy(block, record_magic, sizeof(record_magic));
@@ -224,8 +223,7 @@ laras_high_water_write(int fd, int64_t number, const LarasHighWaterMark *mark)
 	laras_put32(block + 40, mark->database);
 	laras_put64(block + 56, mark->size);
 	memcpy(block + 64, mark->root.b, LARAS_HASH_LEN);
-	return seal_block(block) &&
-		write_block(fd, (number + 1) * LARAS_HIGH_WATER_RECORD, block);
+	return seal_block(block) && write_block(fd, (number + 1) * LARAS_HIGH_WATER_RECORD, block);
 }
 
 bool
@@ -239,5 +237,5 @@ laras_high_water_is_of(const LarasHighWaterMark *mark, int64_t workspace_id,
 					   const uint8_t log_id[LARAS_LOG_ID_LEN])
 {
 	return mark->workspace_id == workspace_id &&
-		(workspace_id != 0 || memcmp(mark->log_id, log_id, LARAS_LOG_ID_LEN) == 0);
+		   (workspace_id != 0 || memcmp(mark->log_id, log_id, LARAS_LOG_ID_LEN) == 0);
 }

@@ -24,24 +24,24 @@
 #include "evidence/merkle.h"
 
 #define LARAS_HIGH_WATER_RECORD 128
-#define LARAS_LOG_ID_LEN		16
+#define LARAS_LOG_ID_LEN 16
 
 typedef struct LarasHighWaterMark
 {
-	int64_t		workspace_id;
-	uint8_t		log_id[LARAS_LOG_ID_LEN];
-	uint64_t	system_identifier;
-	uint32_t	database;
-	uint64_t	size;
-	LarasHash	root;
+	int64_t workspace_id;
+	uint8_t log_id[LARAS_LOG_ID_LEN];
+	uint64_t system_identifier;
+	uint32_t database;
+	uint64_t size;
+	LarasHash root;
 } LarasHighWaterMark;
 
 typedef enum LarasMarkState
 {
 	LARAS_MARK_FOUND,
-	LARAS_MARK_NONE,			/* beyond the end of the file */
-	LARAS_MARK_DAMAGED,			/* its checksum does not hold */
-	LARAS_MARK_UNREADABLE		/* errno says why */
+	LARAS_MARK_NONE,      /* beyond the end of the file */
+	LARAS_MARK_DAMAGED,   /* its checksum does not hold */
+	LARAS_MARK_UNREADABLE /* errno says why */
 } LarasMarkState;
 
 /*
@@ -51,15 +51,13 @@ typedef enum LarasMarkState
  * flock and wait for it at most a second (then EWOULDBLOCK); it ends with
  * close.
  */
-extern int	laras_high_water_open(const char *path, bool writable, bool create);
+extern int laras_high_water_open(const char *path, bool writable, bool create);
 
 /* The number of records, or -1 with errno. */
 extern int64_t laras_high_water_count(int fd);
 
-extern LarasMarkState laras_high_water_read(int fd, int64_t number,
-											LarasHighWaterMark *mark);
-extern bool laras_high_water_write(int fd, int64_t number,
-								   const LarasHighWaterMark *mark);
+extern LarasMarkState laras_high_water_read(int fd, int64_t number, LarasHighWaterMark *mark);
+extern bool laras_high_water_write(int fd, int64_t number, const LarasHighWaterMark *mark);
 extern bool laras_high_water_sync(int fd);
 
 /*
@@ -67,8 +65,7 @@ extern bool laras_high_water_sync(int fd);
  * keeps its ids and a rewritten log might take a new log id; the platform's
  * own log (workspace 0) by log id.
  */
-extern bool laras_high_water_is_of(const LarasHighWaterMark *mark,
-								   int64_t workspace_id,
+extern bool laras_high_water_is_of(const LarasHighWaterMark *mark, int64_t workspace_id,
 								   const uint8_t log_id[LARAS_LOG_ID_LEN]);
 
-#endif							/* LARAS_EVIDENCE_HIGHWATER_H */
+#endif /* LARAS_EVIDENCE_HIGHWATER_H */

@@ -58,8 +58,7 @@ LARAS_PLAN(read_cursor,
 		   " c.system_identifier = $1 AND c.database_oid = $2"
 		   " FROM laras.evidence_cursor AS c WHERE c.id = 1",
 		   INT8OID, INT8OID);
-LARAS_PLAN(take_turn,
-		   "SELECT pg_catalog.pg_try_advisory_xact_lock($1, $2)", INT4OID, INT4OID);
+LARAS_PLAN(take_turn, "SELECT pg_catalog.pg_try_advisory_xact_lock($1, $2)", INT4OID, INT4OID);
 LARAS_PLAN(begin_sweep,
 		   "UPDATE laras.evidence_cursor SET mode = 'sweep',"
 		   " base = pg_catalog.pg_current_snapshot(), target = NULL, last_txid = '0',"
@@ -76,32 +75,30 @@ LARAS_PLAN(move_tail,
 		   " target = CASE WHEN $2 THEN NULL ELSE $1::pg_catalog.pg_snapshot END,"
 		   " last_txid = $3::pg_catalog.xid8, last_ordinal = $4 WHERE id = 1",
 		   TEXTOID, BOOLOID, TEXTOID, INT4OID);
-LARAS_PLAN(snapshot_now,
-		   "SELECT pg_catalog.pg_current_snapshot()::text", INT4OID);
+LARAS_PLAN(snapshot_now, "SELECT pg_catalog.pg_current_snapshot()::text", INT4OID);
 
-#define NO_LEAF \
+#define NO_LEAF                                           \
 	" NOT EXISTS (SELECT 1 FROM laras.evidence_leaf AS l" \
 	" WHERE l.workspace_id = e.workspace_id AND l.entry_id = e.entry_id)"
 #define ENTRY "e.workspace_id, e.entry_id, e.leaf_hash, e.txid, e.ordinal"
 
-LARAS_PLAN(next_tail,
-		   "SELECT b.workspace_id, b.entry_id, b.leaf_hash, b.txid::text, b.ordinal FROM ("
-		   "(SELECT " ENTRY " FROM laras.evidence_entry AS e"
-		   " WHERE e.txid >= pg_catalog.pg_snapshot_xmax($1::pg_catalog.pg_snapshot)"
-		   " AND e.txid < pg_catalog.pg_snapshot_xmax($2::pg_catalog.pg_snapshot)"
-		   " AND (e.txid, e.ordinal) > ($3::pg_catalog.xid8, $4)"
-		   " AND pg_catalog.pg_visible_in_snapshot(e.txid, $2::pg_catalog.pg_snapshot)"
-		   " AND" NO_LEAF
-		   " ORDER BY e.txid, e.ordinal LIMIT $5)"
-		   " UNION ALL "
-		   "(SELECT " ENTRY " FROM laras.evidence_entry AS e"
-		   " WHERE e.txid = ANY (ARRAY (SELECT pg_catalog.pg_snapshot_xip($1::pg_catalog.pg_snapshot)))"
-		   " AND (e.txid, e.ordinal) > ($3::pg_catalog.xid8, $4)"
-		   " AND pg_catalog.pg_visible_in_snapshot(e.txid, $2::pg_catalog.pg_snapshot)"
-		   " AND" NO_LEAF
-		   " ORDER BY e.txid, e.ordinal LIMIT $5)"
-		   ") AS b ORDER BY b.txid, b.ordinal LIMIT $5",
-		   TEXTOID, TEXTOID, TEXTOID, INT4OID, INT4OID);
+LARAS_PLAN(
+	next_tail,
+	"SELECT b.workspace_id, b.entry_id, b.leaf_hash, b.txid::text, b.ordinal FROM ("
+	"(SELECT " ENTRY " FROM laras.evidence_entry AS e"
+	" WHERE e.txid >= pg_catalog.pg_snapshot_xmax($1::pg_catalog.pg_snapshot)"
+	" AND e.txid < pg_catalog.pg_snapshot_xmax($2::pg_catalog.pg_snapshot)"
+	" AND (e.txid, e.ordinal) > ($3::pg_catalog.xid8, $4)"
+	" AND pg_catalog.pg_visible_in_snapshot(e.txid, $2::pg_catalog.pg_snapshot)"
+	" AND" NO_LEAF " ORDER BY e.txid, e.ordinal LIMIT $5)"
+	" UNION ALL "
+	"(SELECT " ENTRY " FROM laras.evidence_entry AS e"
+	" WHERE e.txid = ANY (ARRAY (SELECT pg_catalog.pg_snapshot_xip($1::pg_catalog.pg_snapshot)))"
+	" AND (e.txid, e.ordinal) > ($3::pg_catalog.xid8, $4)"
+	" AND pg_catalog.pg_visible_in_snapshot(e.txid, $2::pg_catalog.pg_snapshot)"
+	" AND" NO_LEAF " ORDER BY e.txid, e.ordinal LIMIT $5)"
+	") AS b ORDER BY b.txid, b.ordinal LIMIT $5",
+	TEXTOID, TEXTOID, TEXTOID, INT4OID, INT4OID);
 LARAS_PLAN(next_sweep,
 		   "SELECT " ENTRY " FROM laras.evidence_entry AS e"
 		   " WHERE (e.workspace_id, e.entry_id) > ($1, $2) AND" NO_LEAF
@@ -125,22 +122,22 @@ LARAS_PLAN(grow_trees,
 /* The cursor as locked. */
 typedef struct Cursor
 {
-	bool		sweep;
-	bool		fresh;			/* no target yet */
-	char	   *base;
-	char	   *target;
-	char	   *last_txid;
-	int32		last_ordinal;
-	int64		last_workspace;
-	int64		last_entry;
+	bool sweep;
+	bool fresh; /* no target yet */
+	char *base;
+	char *target;
+	char *last_txid;
+	int32 last_ordinal;
+	int64 last_workspace;
+	int64 last_entry;
 } Cursor;
 
 typedef struct Entry
 {
-	int64		workspace_id;
-	int64		entry_id;
-	LarasHash	leaf_hash;
-	int			place;			/* in the order of the chunk */
+	int64 workspace_id;
+	int64 entry_id;
+	LarasHash leaf_hash;
+	int place; /* in the order of the chunk */
 } Entry;
 
 static int
@@ -157,8 +154,8 @@ by_workspace_and_place(const void *a, const void *b)
 static Datum
 int8_array(Datum *values, int n)
 {
-	return PointerGetDatum(construct_array(values, n, INT8OID, 8, FLOAT8PASSBYVAL,
-										   TYPALIGN_DOUBLE));
+	return PointerGetDatum(
+		construct_array(values, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 static Datum
@@ -170,7 +167,7 @@ bytea_array(Datum *values, int n)
 static Datum
 bytes_datum(const void *p, size_t n)
 {
-	bytea	   *value = palloc(VARHDRSZ + n);
+	bytea *value = palloc(VARHDRSZ + n);
 
 	SET_VARSIZE(value, VARHDRSZ + n);
 	memcpy(VARDATA(value), p, n);
@@ -186,7 +183,7 @@ public_host(void)
 {
 	const char *url = GetConfigOption("laras.public_url", true, false);
 	const char *host = url == NULL ? NULL : strstr(url, "://");
-	size_t		n;
+	size_t n;
 
 	if (host != NULL)
 	{
@@ -202,41 +199,39 @@ public_host(void)
 static char *
 new_log_id(void)
 {
-	uint8		b[UUID_LEN];
+	uint8 b[UUID_LEN];
 
 	if (!pg_strong_random(b, sizeof(b)))
 		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate random values")));
+				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
-	return psprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-					b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
-					b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	return psprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+					b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+					b[13], b[14], b[15]);
 }
 
 /* Sizes and edges of the trees of these workspaces; absent ones are empty. */
 static void
 read_trees(LarasTreeAt *trees, int n)
 {
-	Datum	   *ids = palloc(sizeof(Datum) * n);
-	uint64		found;
-	uint64		row;
-	int			i;
+	Datum *ids = palloc(sizeof(Datum) * n);
+	uint64 found;
+	uint64 row;
+	int i;
 
 	for (i = 0; i < n; i++)
 		ids[i] = Int64GetDatum(trees[i].workspace_id);
-	found = laras_spi_run(&read_sizes, (Datum[]) {int8_array(ids, n)}, NULL);
+	found = laras_spi_run(&read_sizes, (Datum[]){int8_array(ids, n)}, NULL);
 	for (row = 0; row < found; row++)
 	{
-		int64		workspace_id = laras_spi_int8(row, 1);
-		int			low = 0,
-					high = n - 1;
+		int64 workspace_id = laras_spi_int8(row, 1);
+		int low = 0, high = n - 1;
 
 		/* ascending, as the entries were sorted */
 		while (low < high)
 		{
-			int			middle = low + (high - low) / 2;
+			int middle = low + (high - low) / 2;
 
 			if (trees[middle].workspace_id < workspace_id)
 				low = middle + 1;
@@ -256,14 +251,14 @@ read_trees(LarasTreeAt *trees, int n)
 static void
 append_leaves(Entry *entries, int n)
 {
-	Datum	   *column[5];
-	Datum	   *tree_column[3];
+	Datum *column[5];
+	Datum *tree_column[3];
 	LarasTreeAt *trees;
-	int			ntrees = 0;
-	int			nleaves = 0;
-	int			ngrown = 0;
-	int			t = -1;
-	int			i;
+	int ntrees = 0;
+	int nleaves = 0;
+	int ngrown = 0;
+	int t = -1;
+	int i;
 
 	qsort(entries, n, sizeof(Entry), by_workspace_and_place);
 	for (i = 0; i < n; i++)
@@ -285,9 +280,9 @@ append_leaves(Entry *entries, int n)
 		tree_column[i] = palloc(sizeof(Datum) * ntrees);
 	for (i = 0; i < n; i++)
 	{
-		LarasHash	completed[LARAS_MERKLE_LEVELS];
+		LarasHash completed[LARAS_MERKLE_LEVELS];
 		LarasMerkleEdge *edge;
-		int			ncompleted;
+		int ncompleted;
 
 		if (i == 0 || entries[i].workspace_id != entries[i - 1].workspace_id)
 		{
@@ -323,20 +318,18 @@ append_leaves(Entry *entries, int n)
 	if (nleaves == 0)
 		return;
 
-	if (laras_spi_run(&insert_leaves, (Datum[])
-{
-	int8_array(column[0], nleaves), int8_array(column[1], nleaves),
-		int8_array(column[2], nleaves), bytea_array(column[3], nleaves),
-		bytea_array(column[4], nleaves)
-}, NULL) != nleaves)
+	if (laras_spi_run(&insert_leaves,
+					  (Datum[]){int8_array(column[0], nleaves), int8_array(column[1], nleaves),
+								int8_array(column[2], nleaves), bytea_array(column[3], nleaves),
+								bytea_array(column[4], nleaves)},
+					  NULL) != nleaves)
 		elog(ERROR, "evidence leaves were not inserted");
-	laras_spi_run(&grow_trees, (Datum[])
-	{
-		int8_array(tree_column[0], ngrown),
-			PointerGetDatum(construct_array(tree_column[1], ngrown, TEXTOID, -1, false, TYPALIGN_INT)),
-			CStringGetTextDatum(public_host()),
-			int8_array(tree_column[2], ngrown)
-	}, NULL);
+	laras_spi_run(&grow_trees,
+				  (Datum[]){int8_array(tree_column[0], ngrown),
+							PointerGetDatum(construct_array(tree_column[1], ngrown, TEXTOID, -1,
+															false, TYPALIGN_INT)),
+							CStringGetTextDatum(public_host()), int8_array(tree_column[2], ngrown)},
+				  NULL);
 	/* what is signed next must not be lost by a crash */
 	ForceSyncCommit();
 }
@@ -349,10 +342,11 @@ append_leaves(Entry *entries, int n)
 static bool
 open_cursor(Cursor *cursor)
 {
-	Datum		here[] = {Int64GetDatum((int64) GetSystemIdentifier()),
-	Int64GetDatum((int64) MyDatabaseId)};
+	Datum here[] = {Int64GetDatum((int64) GetSystemIdentifier()),
+					Int64GetDatum((int64) MyDatabaseId)};
 
-	laras_spi_run(&take_turn, (Datum[]) {Int32GetDatum(LOCK_CLASS), Int32GetDatum(LOCK_OBJECT)}, NULL);
+	laras_spi_run(&take_turn, (Datum[]){Int32GetDatum(LOCK_CLASS), Int32GetDatum(LOCK_OBJECT)},
+				  NULL);
 	if (!laras_spi_bool(0, 1))
 		return false;
 	if (laras_spi_run(&read_cursor, here, NULL) == 0)
@@ -381,13 +375,13 @@ open_cursor(Cursor *cursor)
 bool
 laras_evidence_integrate(void)
 {
-	Cursor		cursor;
-	Entry	   *entries = NULL;
-	char	   *last_txid = NULL;
-	int32		last_ordinal = -1;
-	uint64		n;
-	uint64		i;
-	bool		last;
+	Cursor cursor;
+	Entry *entries = NULL;
+	char *last_txid = NULL;
+	int32 last_ordinal = -1;
+	uint64 n;
+	uint64 i;
+	bool last;
 
 	laras_spi_open();
 	if (!open_cursor(&cursor))
@@ -397,16 +391,15 @@ laras_evidence_integrate(void)
 	}
 
 	if (cursor.sweep)
-		n = laras_spi_run(&next_sweep, (Datum[])
-	{
-		Int64GetDatum(cursor.last_workspace), Int64GetDatum(cursor.last_entry),
-			Int32GetDatum(CHUNK)
-	}, NULL);
+		n = laras_spi_run(&next_sweep,
+						  (Datum[]){Int64GetDatum(cursor.last_workspace),
+									Int64GetDatum(cursor.last_entry), Int32GetDatum(CHUNK)},
+						  NULL);
 	else
 	{
 		if (cursor.fresh)
 		{
-			laras_spi_run(&snapshot_now, (Datum[]) {Int32GetDatum(0)}, NULL);
+			laras_spi_run(&snapshot_now, (Datum[]){Int32GetDatum(0)}, NULL);
 			cursor.target = laras_spi_cstring(0, 1);
 			cursor.last_txid = pstrdup("0");
 			cursor.last_ordinal = -1;
@@ -416,12 +409,12 @@ laras_evidence_integrate(void)
 				return false;
 			}
 		}
-		n = laras_spi_run(&next_tail, (Datum[])
-		{
-			CStringGetTextDatum(cursor.base), CStringGetTextDatum(cursor.target),
-				CStringGetTextDatum(cursor.last_txid), Int32GetDatum(cursor.last_ordinal),
-				Int32GetDatum(CHUNK)
-		}, NULL);
+		n = laras_spi_run(&next_tail,
+						  (Datum[]){CStringGetTextDatum(cursor.base),
+									CStringGetTextDatum(cursor.target),
+									CStringGetTextDatum(cursor.last_txid),
+									Int32GetDatum(cursor.last_ordinal), Int32GetDatum(CHUNK)},
+						  NULL);
 	}
 	last = n < CHUNK;
 
@@ -430,8 +423,8 @@ laras_evidence_integrate(void)
 		entries = palloc(sizeof(Entry) * n);
 		for (i = 0; i < n; i++)
 		{
-			bool		isnull;
-			bytea	   *hash = DatumGetByteaPP(laras_spi_value(i, 3, &isnull));
+			bool isnull;
+			bytea *hash = DatumGetByteaPP(laras_spi_value(i, 3, &isnull));
 
 			entries[i].workspace_id = laras_spi_int8(i, 1);
 			entries[i].entry_id = laras_spi_int8(i, 2);
@@ -452,19 +445,18 @@ laras_evidence_integrate(void)
 	}
 
 	if (cursor.sweep)
-		laras_spi_run_one(&move_sweep, (Datum[])
-	{
-		Int64GetDatum(cursor.last_workspace), Int64GetDatum(cursor.last_entry),
-			BoolGetDatum(last)
-	}, NULL);
+		laras_spi_run_one(&move_sweep,
+						  (Datum[]){Int64GetDatum(cursor.last_workspace),
+									Int64GetDatum(cursor.last_entry), BoolGetDatum(last)},
+						  NULL);
 	/* where nothing came, the old base serves as well: an idle database is not written to */
 	else if (n > 0 || !cursor.fresh)
-		laras_spi_run_one(&move_tail, (Datum[])
-	{
-		CStringGetTextDatum(cursor.target), BoolGetDatum(last),
-			CStringGetTextDatum(last || last_txid == NULL ? "0" : last_txid),
-			Int32GetDatum(last ? -1 : last_ordinal)
-	}, NULL);
+		laras_spi_run_one(&move_tail,
+						  (Datum[]){CStringGetTextDatum(cursor.target), BoolGetDatum(last),
+									CStringGetTextDatum(last || last_txid == NULL ? "0"
+																				  : last_txid),
+									Int32GetDatum(last ? -1 : last_ordinal)},
+						  NULL);
 	laras_spi_close();
 	return !last || cursor.sweep;
 }
@@ -473,7 +465,7 @@ LarasTurn
 laras_evidence_duty(void)
 {
 	TimestampTz started = GetCurrentTimestamp();
-	bool		more;
+	bool more;
 
 	do
 	{

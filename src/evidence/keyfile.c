@@ -23,7 +23,7 @@
 static bool
 public_path(const char *path, char out[PATH_BYTES])
 {
-	int			n = snprintf(out, PATH_BYTES, "%s.pub", path);
+	int n = snprintf(out, PATH_BYTES, "%s.pub", path);
 
 	if (n > 0 && n < PATH_BYTES)
 		return true;
@@ -47,11 +47,11 @@ hex_value(char c)
 static ssize_t
 read_all(int fd, char *p, size_t n)
 {
-	size_t		done = 0;
+	size_t done = 0;
 
 	while (done < n)
 	{
-		ssize_t		got = read(fd, p + done, n - done);
+		ssize_t got = read(fd, p + done, n - done);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -67,11 +67,11 @@ read_all(int fd, char *p, size_t n)
 static bool
 write_all(int fd, const char *p, size_t n)
 {
-	size_t		done = 0;
+	size_t done = 0;
 
 	while (done < n)
 	{
-		ssize_t		put = write(fd, p + done, n - done);
+		ssize_t put = write(fd, p + done, n - done);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -86,12 +86,12 @@ LarasKeyFileState
 laras_key_file_read(const char *path, EVP_PKEY **key)
 {
 	LarasKeyFileState state = LARAS_KEY_FILE_MALFORMED;
-	char		text[KEY_FILE_BYTES + 1];
-	uint8_t		seed[SEED_BYTES];
+	char text[KEY_FILE_BYTES + 1];
+	uint8_t seed[SEED_BYTES];
 	struct stat st;
-	ssize_t		n;
-	int			fd;
-	int			i;
+	ssize_t n;
+	int fd;
+	int i;
 
 	*key = NULL;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -116,8 +116,8 @@ laras_key_file_read(const char *path, EVP_PKEY **key)
 	{
 		for (i = 0; i < SEED_BYTES; i++)
 		{
-			int			high = hex_value(text[2 * i]);
-			int			low = hex_value(text[2 * i + 1]);
+			int high = hex_value(text[2 * i]);
+			int low = hex_value(text[2 * i + 1]);
 
 			if (high < 0 || low < 0)
 				break;
@@ -139,12 +139,12 @@ LarasKeyFileState
 laras_key_file_create(const char *path)
 {
 	static const char digits[] = "0123456789abcdef";
-	char		text[KEY_FILE_BYTES];
-	uint8_t		seed[SEED_BYTES];
-	bool		ok;
-	int			saved;
-	int			fd;
-	int			i;
+	char text[KEY_FILE_BYTES];
+	uint8_t seed[SEED_BYTES];
+	bool ok;
+	int saved;
+	int fd;
+	int i;
 
 	errno = 0;
 	if (!laras_random_bytes(seed, sizeof(seed)))
@@ -180,13 +180,13 @@ laras_key_file_create(const char *path)
 LarasKeyFileState
 laras_key_file_public(const char *path, uint8_t out[LARAS_NOTE_PUBLIC])
 {
-	char		name[PATH_BYTES];
-	char		text[1024];
-	EVP_PKEY   *key;
-	BIO		   *bio;
-	ssize_t		n;
-	int			fd;
-	bool		ok;
+	char name[PATH_BYTES];
+	char text[1024];
+	EVP_PKEY *key;
+	BIO *bio;
+	ssize_t n;
+	int fd;
+	bool ok;
 
 	if (!public_path(path, name))
 		return LARAS_KEY_FILE_FAILED;
@@ -212,23 +212,23 @@ laras_key_file_public(const char *path, uint8_t out[LARAS_NOTE_PUBLIC])
 LarasKeyFileState
 laras_key_file_publish(const char *path, EVP_PKEY *key)
 {
-	char		name[PATH_BYTES];
-	uint8_t		wanted[LARAS_NOTE_PUBLIC];
-	uint8_t		present[LARAS_NOTE_PUBLIC];
+	char name[PATH_BYTES];
+	uint8_t wanted[LARAS_NOTE_PUBLIC];
+	uint8_t present[LARAS_NOTE_PUBLIC];
 	LarasKeyFileState state;
-	BIO		   *bio;
-	char	   *text;
-	long		n;
-	bool		ok;
-	int			fd;
+	BIO *bio;
+	char *text;
+	long n;
+	bool ok;
+	int fd;
 
 	errno = 0;
 	if (!laras_note_public(key, wanted))
 		return LARAS_KEY_FILE_FAILED;
 	state = laras_key_file_public(path, present);
 	if (state == LARAS_KEY_FILE_READ)
-		return memcmp(wanted, present, sizeof(wanted)) == 0 ?
-			LARAS_KEY_FILE_READ : LARAS_KEY_FILE_MALFORMED;
+		return memcmp(wanted, present, sizeof(wanted)) == 0 ? LARAS_KEY_FILE_READ
+															: LARAS_KEY_FILE_MALFORMED;
 	if (state != LARAS_KEY_FILE_ABSENT)
 		return state;
 

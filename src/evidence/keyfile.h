@@ -16,9 +16,9 @@ typedef enum LarasKeyFileState
 {
 	LARAS_KEY_FILE_READ,
 	LARAS_KEY_FILE_ABSENT,
-	LARAS_KEY_FILE_UNSAFE,		/* others may read it, or it is not ours */
+	LARAS_KEY_FILE_UNSAFE, /* others may read it, or it is not ours */
 	LARAS_KEY_FILE_MALFORMED,
-	LARAS_KEY_FILE_FAILED		/* errno says why; 0: the crypto library */
+	LARAS_KEY_FILE_FAILED /* errno says why; 0: the crypto library */
 } LarasKeyFileState;
 
 /* Read the key; *key is the caller's to free. */
@@ -37,7 +37,6 @@ extern LarasKeyFileState laras_key_file_create(const char *path);
 extern LarasKeyFileState laras_key_file_publish(const char *path, EVP_PKEY *key);
 
 /* Read <path>.pub. */
-extern LarasKeyFileState laras_key_file_public(const char *path,
-											   uint8_t out[LARAS_NOTE_PUBLIC]);
+extern LarasKeyFileState laras_key_file_public(const char *path, uint8_t out[LARAS_NOTE_PUBLIC]);
 
-#endif							/* LARAS_EVIDENCE_KEYFILE_H */
+#endif /* LARAS_EVIDENCE_KEYFILE_H */

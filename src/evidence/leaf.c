@@ -22,12 +22,11 @@ static const LarasFieldInfo fields[] = {
 const LarasFieldInfo *
 laras_field_info(int no)
 {
-	size_t		low = 0,
-				high = NFIELDS;
+	size_t low = 0, high = NFIELDS;
 
 	while (low < high)
 	{
-		size_t		middle = low + (high - low) / 2;
+		size_t middle = low + (high - low) / 2;
 
 		if (fields[middle].no == no)
 			return &fields[middle];
@@ -42,7 +41,7 @@ laras_field_info(int no)
 const LarasFieldInfo *
 laras_field_by_name(const char *name, size_t n)
 {
-	size_t		i;
+	size_t i;
 
 	for (i = 0; i < NFIELDS; i++)
 		if (strlen(fields[i].name) == n && memcmp(fields[i].name, name, n) == 0)
@@ -51,8 +50,7 @@ laras_field_by_name(const char *name, size_t n)
 }
 
 void
-laras_leaf_header(const LarasLeafHeader *header, uint16_t nfields,
-				  uint8_t out[LARAS_LEAF_HEADER])
+laras_leaf_header(const LarasLeafHeader *header, uint16_t nfields, uint8_t out[LARAS_LEAF_HEADER])
 {
 	out[0] = LARAS_LEAF_VERSION;
 	out[1] = 0;
@@ -69,11 +67,11 @@ laras_leaf_header(const LarasLeafHeader *header, uint16_t nfields,
 }
 
 bool
-laras_leaf_hash(const LarasLeafHeader *header, uint16_t nfields,
-				const void *field_bytes, size_t n, LarasHash *out)
+laras_leaf_hash(const LarasLeafHeader *header, uint16_t nfields, const void *field_bytes, size_t n,
+				LarasHash *out)
 {
-	uint8_t		bytes[LARAS_LEAF_HEADER];
-	LarasPiece	pieces[] = {{"\x00", 1}, {bytes, sizeof(bytes)}, {field_bytes, n}};
+	uint8_t bytes[LARAS_LEAF_HEADER];
+	LarasPiece pieces[] = {{"\x00", 1}, {bytes, sizeof(bytes)}, {field_bytes, n}};
 
 	laras_leaf_header(header, nfields, bytes);
 	return laras_sha256(pieces, 3, out->b);
@@ -90,8 +88,7 @@ put_field_header(uint8_t *out, uint16_t no, LarasFieldClass field_class, size_t 
 }
 
 size_t
-laras_leaf_put_committed(uint8_t *out, uint16_t no, uint32_t slot,
-						 const LarasHash *commitment)
+laras_leaf_put_committed(uint8_t *out, uint16_t no, uint32_t slot, const LarasHash *commitment)
 {
 	put_field_header(out, no, LARAS_CLASS_COMMITTED, LARAS_LEAF_COMMITTED_BYTES);
 	laras_put32(out + LARAS_LEAF_FIELD_HEADER, slot);
@@ -100,8 +97,8 @@ laras_leaf_put_committed(uint8_t *out, uint16_t no, uint32_t slot,
 }
 
 size_t
-laras_leaf_put_bytes(uint8_t *out, uint16_t no, LarasFieldClass field_class,
-					 const void *p, size_t n)
+laras_leaf_put_bytes(uint8_t *out, uint16_t no, LarasFieldClass field_class, const void *p,
+					 size_t n)
 {
 	put_field_header(out, no, field_class, n);
 	memcpy(out + LARAS_LEAF_FIELD_HEADER, p, n);
@@ -109,8 +106,7 @@ laras_leaf_put_bytes(uint8_t *out, uint16_t no, LarasFieldClass field_class,
 }
 
 size_t
-laras_leaf_put_number(uint8_t *out, uint16_t no, LarasFieldClass field_class,
-					  int64_t number)
+laras_leaf_put_number(uint8_t *out, uint16_t no, LarasFieldClass field_class, int64_t number)
 {
 	put_field_header(out, no, field_class, 8);
 	laras_put64(out + LARAS_LEAF_FIELD_HEADER, (uint64_t) number);
@@ -121,27 +117,27 @@ bool
 laras_leaf_is_code(const void *p, size_t n)
 {
 	const uint8_t *c = p;
-	size_t		i;
+	size_t i;
 
 	if (n < 1 || n > LARAS_LEAF_MAX_CODE)
 		return false;
 	for (i = 0; i < n; i++)
 	{
-		bool		letter = (c[i] >= 'a' && c[i] <= 'z') || (c[i] >= 'A' && c[i] <= 'Z');
+		bool letter = (c[i] >= 'a' && c[i] <= 'z') || (c[i] >= 'A' && c[i] <= 'Z');
 
-		if (i == 0 ? !letter :
-			!letter && !(c[i] >= '0' && c[i] <= '9') &&
-			c[i] != '.' && c[i] != '_' && c[i] != ':' && c[i] != '/' && c[i] != '-')
+		if (i == 0 ? !letter
+				   : !letter && !(c[i] >= '0' && c[i] <= '9') && c[i] != '.' && c[i] != '_' &&
+						 c[i] != ':' && c[i] != '/' && c[i] != '-')
 			return false;
 	}
 	return true;
 }
 
 int
-laras_leaf_next_field(const uint8_t *p, size_t n, size_t *offset,
-					  uint16_t *last, LarasLeafField *field)
+laras_leaf_next_field(const uint8_t *p, size_t n, size_t *offset, uint16_t *last,
+					  LarasLeafField *field)
 {
-	size_t		length;
+	size_t length;
 
 	if (*offset == n)
 		return 0;
@@ -194,10 +190,10 @@ int
 laras_leaf_count_fields(const uint8_t *p, size_t n)
 {
 	LarasLeafField field;
-	size_t		offset = 0;
-	uint16_t	last = 0;
-	int			count = 0;
-	int			step;
+	size_t offset = 0;
+	uint16_t last = 0;
+	int count = 0;
+	int step;
 
 	while ((step = laras_leaf_next_field(p, n, &offset, &last, &field)) > 0)
 		count++;

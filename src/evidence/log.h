@@ -5,6 +5,7 @@
 #ifndef LARAS_EVIDENCE_LOG_H
 #define LARAS_EVIDENCE_LOG_H
 
+#include "base/spi.h"
 #include "evidence/highwater.h"
 #include "evidence/merkle.h"
 
@@ -13,6 +14,12 @@ extern char *laras_evidence_key_file;
 
 /* "<key file>.high-water", palloc'd */
 extern char *laras_evidence_mark_file(void);
+
+/*
+ * Run as the role whose policy reaches this workspace; in a backend. End with
+ * laras_run_as_end; an error needs no cleaning.
+ */
+extern void laras_evidence_act_for(int64 workspace_id, LarasRunAs *saved);
 
 extern void laras_evidence_hash_failed(void) pg_attribute_noreturn();
 
@@ -23,9 +30,9 @@ extern void laras_evidence_hash_failed(void) pg_attribute_noreturn();
  */
 typedef struct LarasTreeAt
 {
-	int64		workspace_id;
-	uint64		size;
-	bool		present;
+	int64 workspace_id;
+	uint64 size;
+	bool present;
 	LarasMerkleEdge edge;
 } LarasTreeAt;
 
@@ -37,4 +44,4 @@ extern bool laras_evidence_integrate(void);
 /* Signs what grew; true when there is more. Within the keeper's transaction. */
 extern bool laras_evidence_sign(void);
 
-#endif							/* LARAS_EVIDENCE_LOG_H */
+#endif /* LARAS_EVIDENCE_LOG_H */

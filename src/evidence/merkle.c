@@ -10,7 +10,7 @@
 bool
 laras_merkle_leaf(const void *leaf, size_t n, LarasHash *out)
 {
-	LarasPiece	pieces[] = {{"\x00", 1}, {leaf, n}};
+	LarasPiece pieces[] = {{"\x00", 1}, {leaf, n}};
 
 	return laras_sha256(pieces, 2, out->b);
 }
@@ -18,8 +18,7 @@ laras_merkle_leaf(const void *leaf, size_t n, LarasHash *out)
 bool
 laras_merkle_node(const LarasHash *left, const LarasHash *right, LarasHash *out)
 {
-	LarasPiece	pieces[] = {{"\x01", 1}, {left->b, LARAS_HASH_LEN},
-	{right->b, LARAS_HASH_LEN}};
+	LarasPiece pieces[] = {{"\x01", 1}, {left->b, LARAS_HASH_LEN}, {right->b, LARAS_HASH_LEN}};
 
 	return laras_sha256(pieces, 3, out->b);
 }
@@ -27,7 +26,7 @@ laras_merkle_node(const LarasHash *left, const LarasHash *right, LarasHash *out)
 int
 laras_merkle_completes(uint64_t leaf_index)
 {
-	int			n = 0;
+	int n = 0;
 
 	for (; (leaf_index & 1) != 0; leaf_index >>= 1)
 		n++;
@@ -35,15 +34,14 @@ laras_merkle_completes(uint64_t leaf_index)
 }
 
 bool
-laras_merkle_append(LarasMerkleEdge *edge, const LarasHash *leaf,
-					LarasHash *completed, int *n)
+laras_merkle_append(LarasMerkleEdge *edge, const LarasHash *leaf, LarasHash *completed, int *n)
 {
-	LarasHash	hash = *leaf;
-	int			level = 0;
+	LarasHash hash = *leaf;
+	int level = 0;
 
 	for (; (edge->size >> level & 1) != 0; level++)
 	{
-		LarasHash	parent;
+		LarasHash parent;
 
 		if (!laras_merkle_node(&edge->peak[level], &hash, &parent))
 			return false;
@@ -59,15 +57,15 @@ laras_merkle_append(LarasMerkleEdge *edge, const LarasHash *leaf,
 bool
 laras_merkle_root(const LarasMerkleEdge *edge, LarasHash *root)
 {
-	bool		started = false;
-	int			level;
+	bool started = false;
+	int level;
 
 	if (edge->size == 0)
 		return laras_sha256(NULL, 0, root->b);
 
 	for (level = 0; level < LARAS_MERKLE_LEVELS; level++)
 	{
-		LarasHash	parent;
+		LarasHash parent;
 
 		if ((edge->size >> level & 1) == 0)
 			continue;
@@ -87,8 +85,8 @@ laras_merkle_root(const LarasMerkleEdge *edge, LarasHash *root)
 size_t
 laras_merkle_edge_write(const LarasMerkleEdge *edge, uint8_t *out)
 {
-	size_t		n = 0;
-	int			level;
+	size_t n = 0;
+	int level;
 
 	for (level = LARAS_MERKLE_LEVELS - 1; level >= 0; level--)
 		if ((edge->size >> level & 1) != 0)
@@ -100,11 +98,10 @@ laras_merkle_edge_write(const LarasMerkleEdge *edge, uint8_t *out)
 }
 
 bool
-laras_merkle_edge_read(LarasMerkleEdge *edge, uint64_t size,
-					   const uint8_t *p, size_t n)
+laras_merkle_edge_read(LarasMerkleEdge *edge, uint64_t size, const uint8_t *p, size_t n)
 {
-	size_t		used = 0;
-	int			level;
+	size_t used = 0;
+	int level;
 
 	if (size >> LARAS_MERKLE_LEVELS != 0)
 		return false;
@@ -124,8 +121,8 @@ laras_merkle_edge_read(LarasMerkleEdge *edge, uint64_t size,
 int
 laras_merkle_peaks(uint64_t size, uint64_t *leaf_index, int *level)
 {
-	int			n = 0;
-	int			k;
+	int n = 0;
+	int k;
 
 	for (k = LARAS_MERKLE_LEVELS - 1; k >= 0; k--)
 		if ((size >> k & 1) != 0)

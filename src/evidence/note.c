@@ -15,17 +15,17 @@
 #define MAX_SIGNATURES 16
 
 static const char base64_alphabet[] =
-"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 size_t
 laras_base64_write(const uint8_t *p, size_t n, char *out)
 {
-	size_t		written = 0;
-	size_t		i;
+	size_t written = 0;
+	size_t i;
 
 	for (i = 0; i < n; i += 3)
 	{
-		uint32_t	v = (uint32_t) p[i] << 16;
+		uint32_t v = (uint32_t) p[i] << 16;
 
 		if (i + 1 < n)
 			v |= (uint32_t) p[i + 1] << 8;
@@ -51,22 +51,22 @@ base64_value(char c)
 int
 laras_base64_read(const char *p, size_t n, uint8_t *out)
 {
-	size_t		i;
-	int			written = 0;
+	size_t i;
+	int written = 0;
 
 	if (n % 4 != 0 || n > LARAS_NOTE_MAX)
 		return -1;
 	for (i = 0; i < n; i += 4)
 	{
-		int			padding = 0;
-		uint32_t	v = 0;
-		int			k;
+		int padding = 0;
+		uint32_t v = 0;
+		int k;
 
 		if (i + 4 == n)
 			padding = p[i + 3] != '=' ? 0 : p[i + 2] != '=' ? 1 : 2;
 		for (k = 0; k < 4; k++)
 		{
-			int			digit = k >= 4 - padding ? 0 : base64_value(p[i + k]);
+			int digit = k >= 4 - padding ? 0 : base64_value(p[i + k]);
 
 			if (digit < 0)
 				return -1;
@@ -87,7 +87,7 @@ laras_base64_read(const char *p, size_t n, uint8_t *out)
 bool
 laras_note_is_origin(const char *origin, size_t n)
 {
-	size_t		i;
+	size_t i;
 
 	if (n < 1 || n > LARAS_NOTE_ORIGIN)
 		return false;
@@ -98,11 +98,11 @@ laras_note_is_origin(const char *origin, size_t n)
 }
 
 bool
-laras_note_key_id(const char *name, size_t n,
-				  const uint8_t public_key[LARAS_NOTE_PUBLIC], uint8_t id[4])
+laras_note_key_id(const char *name, size_t n, const uint8_t public_key[LARAS_NOTE_PUBLIC],
+				  uint8_t id[4])
 {
-	LarasPiece	pieces[] = {{name, n}, {"\x0a\x01", 2}, {public_key, LARAS_NOTE_PUBLIC}};
-	LarasHash	hash;
+	LarasPiece pieces[] = {{name, n}, {"\x0a\x01", 2}, {public_key, LARAS_NOTE_PUBLIC}};
+	LarasHash hash;
 
 	if (!laras_sha256(pieces, 3, hash.b))
 		return false;
@@ -113,10 +113,10 @@ laras_note_key_id(const char *name, size_t n,
 bool
 laras_note_public(EVP_PKEY *key, uint8_t out[LARAS_NOTE_PUBLIC])
 {
-	size_t		n = LARAS_NOTE_PUBLIC;
+	size_t n = LARAS_NOTE_PUBLIC;
 
 	return EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
-		EVP_PKEY_get_raw_public_key(key, out, &n) == 1 && n == LARAS_NOTE_PUBLIC;
+		   EVP_PKEY_get_raw_public_key(key, out, &n) == 1 && n == LARAS_NOTE_PUBLIC;
 }
 
 /* Ed25519 over the text; pure EdDSA signs the message itself, not a digest. */
@@ -124,13 +124,12 @@ static bool
 sign_text(EVP_PKEY *key, const char *text, size_t n, uint8_t out[SIGNATURE_BYTES])
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	size_t		length = SIGNATURE_BYTES;
-	bool		ok;
+	size_t length = SIGNATURE_BYTES;
+	bool ok;
 
-	ok = context != NULL &&
-		EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
-		EVP_DigestSign(context, out, &length, (const uint8_t *) text, n) == 1 &&
-		length == SIGNATURE_BYTES;
+	ok = context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+		 EVP_DigestSign(context, out, &length, (const uint8_t *) text, n) == 1 &&
+		 length == SIGNATURE_BYTES;
 	EVP_MD_CTX_free(context);
 	return ok;
 }
@@ -139,14 +138,14 @@ static bool
 verify_text(const uint8_t public_key[LARAS_NOTE_PUBLIC], const char *text, size_t n,
 			const uint8_t signature[SIGNATURE_BYTES])
 {
-	EVP_PKEY   *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key,
-												  LARAS_NOTE_PUBLIC);
+	EVP_PKEY *key =
+		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, LARAS_NOTE_PUBLIC);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool		ok;
+	bool ok;
 
 	ok = key != NULL && context != NULL &&
-		EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
-		EVP_DigestVerify(context, signature, SIGNATURE_BYTES, (const uint8_t *) text, n) == 1;
+		 EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
+		 EVP_DigestVerify(context, signature, SIGNATURE_BYTES, (const uint8_t *) text, n) == 1;
 	EVP_MD_CTX_free(context);
 	EVP_PKEY_free(key);
 	return ok;
@@ -156,7 +155,7 @@ verify_text(const uint8_t public_key[LARAS_NOTE_PUBLIC], const char *text, size_
 static bool
 extensions_are_well_formed(const char *p, size_t n)
 {
-	size_t		i;
+	size_t i;
 
 	for (i = 0; i < n; i++)
 	{
@@ -171,12 +170,12 @@ extensions_are_well_formed(const char *p, size_t n)
 size_t
 laras_note_sign(const LarasCheckpoint *checkpoint, EVP_PKEY *key, char *out)
 {
-	uint8_t		public_key[LARAS_NOTE_PUBLIC];
-	uint8_t		signature[4 + SIGNATURE_BYTES];
-	char		root[48];
-	char		encoded[100];
-	int			text_length;
-	int			tail_length;
+	uint8_t public_key[LARAS_NOTE_PUBLIC];
+	uint8_t signature[4 + SIGNATURE_BYTES];
+	char root[48];
+	char encoded[100];
+	int text_length;
+	int tail_length;
 
 	if (!laras_note_is_origin(checkpoint->origin, checkpoint->origin_length) ||
 		!extensions_are_well_formed(checkpoint->extensions, checkpoint->extensions_length))
@@ -184,9 +183,8 @@ laras_note_sign(const LarasCheckpoint *checkpoint, EVP_PKEY *key, char *out)
 
 	laras_base64_write(checkpoint->root.b, LARAS_HASH_LEN, root);
 	text_length = snprintf(out, LARAS_NOTE_MAX, "%.*s\n%" PRIu64 "\n%s\n%.*s",
-						   (int) checkpoint->origin_length, checkpoint->origin,
-						   checkpoint->size, root,
-						   (int) checkpoint->extensions_length,
+						   (int) checkpoint->origin_length, checkpoint->origin, checkpoint->size,
+						   root, (int) checkpoint->extensions_length,
 						   checkpoint->extensions_length == 0 ? "" : checkpoint->extensions);
 	if (text_length < 0 || text_length >= LARAS_NOTE_MAX)
 		return 0;
@@ -197,8 +195,9 @@ laras_note_sign(const LarasCheckpoint *checkpoint, EVP_PKEY *key, char *out)
 		return 0;
 	laras_base64_write(signature, sizeof(signature), encoded);
 
-	tail_length = snprintf(out + text_length, LARAS_NOTE_MAX - text_length, "\n" EM_DASH " %.*s %s\n",
-						   (int) checkpoint->origin_length, checkpoint->origin, encoded);
+	tail_length =
+		snprintf(out + text_length, LARAS_NOTE_MAX - text_length, "\n" EM_DASH " %.*s %s\n",
+				 (int) checkpoint->origin_length, checkpoint->origin, encoded);
 	if (tail_length < 0 || tail_length >= LARAS_NOTE_MAX - text_length)
 		return 0;
 	return text_length + tail_length;
@@ -214,14 +213,13 @@ line_length(const char *p, const char *end)
 }
 
 bool
-laras_note_parse(const char *note, size_t n, LarasCheckpoint *checkpoint,
-				 size_t *text_length)
+laras_note_parse(const char *note, size_t n, LarasCheckpoint *checkpoint, size_t *text_length)
 {
 	const char *end = note + n;
 	const char *text_end = NULL;
 	const char *p;
-	int			length;
-	int			i;
+	int length;
+	int i;
 
 	if (n == 0 || n > LARAS_NOTE_MAX || note[n - 1] != '\n')
 		return false;
@@ -261,7 +259,7 @@ laras_note_parse(const char *note, size_t n, LarasCheckpoint *checkpoint,
 		return false;
 	else
 	{
-		uint8_t		root[33];
+		uint8_t root[33];
 
 		if (laras_base64_read(p, 44, root) != LARAS_HASH_LEN)
 			return false;
@@ -282,10 +280,10 @@ static int
 read_signature_line(const char *p, int n, const LarasCheckpoint *checkpoint,
 					const uint8_t key_id[4], uint8_t signature[SIGNATURE_BYTES])
 {
-	uint8_t		bytes[3 * LARAS_NOTE_MAX / 4];
+	uint8_t bytes[3 * LARAS_NOTE_MAX / 4];
 	const char *name;
 	const char *space;
-	int			decoded;
+	int decoded;
 
 	if (n < 6 || memcmp(p, EM_DASH " ", 4) != 0)
 		return -1;
@@ -307,16 +305,15 @@ read_signature_line(const char *p, int n, const LarasCheckpoint *checkpoint,
 }
 
 bool
-laras_note_verify(const char *note, size_t n,
-				  const uint8_t public_key[LARAS_NOTE_PUBLIC],
+laras_note_verify(const char *note, size_t n, const uint8_t public_key[LARAS_NOTE_PUBLIC],
 				  LarasCheckpoint *checkpoint)
 {
 	const char *end = note + n;
 	const char *p;
-	uint8_t		key_id[4];
-	size_t		text_length;
-	bool		verified = false;
-	int			lines = 0;
+	uint8_t key_id[4];
+	size_t text_length;
+	bool verified = false;
+	int lines = 0;
 
 	if (!laras_note_parse(note, n, checkpoint, &text_length) ||
 		!laras_note_key_id(checkpoint->origin, checkpoint->origin_length, public_key, key_id))
@@ -324,8 +321,8 @@ laras_note_verify(const char *note, size_t n,
 
 	for (p = note + text_length + 1; p < end;)
 	{
-		uint8_t		signature[SIGNATURE_BYTES];
-		int			length = line_length(p, end);
+		uint8_t signature[SIGNATURE_BYTES];
+		int length = line_length(p, end);
 
 		if (length < 0 || ++lines > MAX_SIGNATURES)
 			return false;

@@ -52,38 +52,38 @@ LARAS_PLAN(remember_key,
 		   "INSERT INTO laras.evidence_key (public_key, first_used)"
 		   " VALUES ($1, pg_catalog.clock_timestamp()) ON CONFLICT (public_key) DO NOTHING",
 		   BYTEAOID);
-LARAS_PLAN(publish,
-		   "INSERT INTO laras.evidence_checkpoint"
-		   " (workspace_id, hour, tree_size, root, note, public_key, signed_at)"
-		   " SELECT u.w, pg_catalog.date_trunc('hour', pg_catalog.clock_timestamp()), u.s, u.r, u.n,"
-		   " $5, pg_catalog.clock_timestamp()"
-		   " FROM unnest($1, $2, $3, $4) AS u (w, s, r, n)"
-		   " ON CONFLICT (workspace_id, hour) DO UPDATE SET tree_size = EXCLUDED.tree_size,"
-		   " root = EXCLUDED.root, note = EXCLUDED.note, public_key = EXCLUDED.public_key,"
-		   " signed_at = EXCLUDED.signed_at",
-		   INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, BYTEAOID);
+LARAS_PLAN(
+	publish,
+	"INSERT INTO laras.evidence_checkpoint"
+	" (workspace_id, hour, tree_size, root, note, public_key, signed_at)"
+	" SELECT u.w, pg_catalog.date_trunc('hour', pg_catalog.clock_timestamp()), u.s, u.r, u.n,"
+	" $5, pg_catalog.clock_timestamp()"
+	" FROM unnest($1, $2, $3, $4) AS u (w, s, r, n)"
+	" ON CONFLICT (workspace_id, hour) DO UPDATE SET tree_size = EXCLUDED.tree_size,"
+	" root = EXCLUDED.root, note = EXCLUDED.note, public_key = EXCLUDED.public_key,"
+	" signed_at = EXCLUDED.signed_at",
+	INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, BYTEAOID);
 LARAS_PLAN(mark_signed,
 		   "UPDATE laras.evidence_tree AS t SET signed_size = u.s, mark = u.m, refused = NULL"
 		   " FROM unnest($1, $2, $3) AS u (w, s, m) WHERE t.workspace_id = u.w",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
-LARAS_PLAN(mark_refused,
-		   "UPDATE laras.evidence_tree SET refused = $2 WHERE workspace_id = $1",
+LARAS_PLAN(mark_refused, "UPDATE laras.evidence_tree SET refused = $2 WHERE workspace_id = $1",
 		   INT8OID, TEXTOID);
 
 /* One tree that grew. */
 typedef struct Grown
 {
-	int64		workspace_id;
-	pg_uuid_t	log_id;
-	char	   *origin;
-	uint64		size;
-	uint64		signed_size;
-	int64		record;			/* in the high-water file, -1: none found */
-	LarasHighWaterMark mark;	/* where record >= 0 */
-	char	   *refused;		/* as stored */
-	const char *refusal;		/* as found now; NULL: sign */
-	LarasHash	root;
-	char	   *note;
+	int64 workspace_id;
+	pg_uuid_t log_id;
+	char *origin;
+	uint64 size;
+	uint64 signed_size;
+	int64 record;            /* in the high-water file, -1: none found */
+	LarasHighWaterMark mark; /* where record >= 0 */
+	char *refused;           /* as stored */
+	const char *refusal;     /* as found now; NULL: sign */
+	LarasHash root;
+	char *note;
 } Grown;
 
 static EVP_PKEY *signing_key = NULL;
@@ -101,10 +101,8 @@ tell_once(const char *problem, const char *hint)
 		pfree(told);
 	told = problem == NULL ? NULL : MemoryContextStrdup(TopMemoryContext, problem);
 	if (problem != NULL)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("evidence is not signed: %s", problem),
-				 errhint("%s", hint)));
+		ereport(WARNING, (errcode(ERRCODE_CONFIG_FILE_ERROR),
+						  errmsg("evidence is not signed: %s", problem), errhint("%s", hint)));
 }
 
 char *
@@ -117,10 +115,10 @@ laras_evidence_mark_file(void)
 static bool
 lies_in_data_directory(const char *path)
 {
-	char		data[PATH_MAX];
-	char		directory[MAXPGPATH];
-	char		real[PATH_MAX];
-	size_t		n;
+	char data[PATH_MAX];
+	char directory[MAXPGPATH];
+	char real[PATH_MAX];
+	size_t n;
 
 	if (!is_absolute_path(path) || realpath(DataDir, data) == NULL)
 		return true;
@@ -190,11 +188,11 @@ have_key(bool ever_signed)
 				  "Compare the two files; remove the .pub file only when the new key is intended.");
 		return false;
 	}
-	tell_once(state == LARAS_KEY_FILE_UNSAFE ?
-			  "others than the server's account may read the key file" :
-			  state == LARAS_KEY_FILE_MALFORMED ?
-			  "the key file does not hold 64 hexadecimal digits" :
-			  "the key file cannot be read",
+	tell_once(state == LARAS_KEY_FILE_UNSAFE
+				  ? "others than the server's account may read the key file"
+			  : state == LARAS_KEY_FILE_MALFORMED
+				  ? "the key file does not hold 64 hexadecimal digits"
+				  : "the key file cannot be read",
 			  "Its owner is the server's account, its mode 0400.");
 	return false;
 }
@@ -206,9 +204,9 @@ have_key(bool ever_signed)
 static bool
 find_marks(int fd, Grown *trees, int n, int64 *count, int64 *damaged)
 {
-	int			unfound = 0;
-	int64		number;
-	int			i;
+	int unfound = 0;
+	int64 number;
+	int i;
 
 	*damaged = 0;
 	*count = laras_high_water_count(fd);
@@ -259,7 +257,7 @@ static void
 extend(Grown *tree, LarasTreeAt *at)
 {
 	LarasMerkleEdge *edge = &at->edge;
-	LarasHash	root;
+	LarasHash root;
 
 	if (!at->present)
 	{
@@ -276,15 +274,15 @@ extend(Grown *tree, LarasTreeAt *at)
 
 	while (edge->size < tree->size)
 	{
-		uint64		n;
-		uint64		i;
+		uint64 n;
+		uint64 i;
 
 		CHECK_FOR_INTERRUPTS();
-		n = laras_spi_run(&leaves_between, (Datum[])
-		{
-			Int64GetDatum(tree->workspace_id), Int64GetDatum((int64) edge->size),
-				Int64GetDatum((int64) tree->size)
-		}, NULL);
+		n = laras_spi_run(&leaves_between,
+						  (Datum[]){Int64GetDatum(tree->workspace_id),
+									Int64GetDatum((int64) edge->size),
+									Int64GetDatum((int64) tree->size)},
+						  NULL);
 		if (n == 0)
 		{
 			tree->refusal = "leaves are missing";
@@ -292,11 +290,11 @@ extend(Grown *tree, LarasTreeAt *at)
 		}
 		for (i = 0; i < n; i++)
 		{
-			LarasHash	leaf;
-			LarasHash	completed[LARAS_MERKLE_LEVELS];
-			int			ncompleted;
-			bool		isnull;
-			bytea	   *hash = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+			LarasHash leaf;
+			LarasHash completed[LARAS_MERKLE_LEVELS];
+			int ncompleted;
+			bool isnull;
+			bytea *hash = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
 
 			if ((uint64) laras_spi_int8(i, 1) != edge->size ||
 				VARSIZE_ANY_EXHDR(hash) != LARAS_HASH_LEN)
@@ -331,7 +329,8 @@ refusal_by_mark(const Grown *tree, bool marks_complete)
 	if (memcmp(tree->mark.log_id, tree->log_id.data, LARAS_LOG_ID_LEN) != 0)
 		return "it has another name than the log that was signed";
 	if ((tree->mark.system_identifier != GetSystemIdentifier() ||
-		 tree->mark.database != MyDatabaseId) && !laras_vault_is_open())
+		 tree->mark.database != MyDatabaseId) &&
+		!laras_vault_is_open())
 		return "another cluster or database signed it, and the keyring does not accept this one";
 	return NULL;
 }
@@ -339,7 +338,7 @@ refusal_by_mark(const Grown *tree, bool marks_complete)
 static void
 sign_tree(Grown *tree)
 {
-	char		note[LARAS_NOTE_MAX];
+	char note[LARAS_NOTE_MAX];
 	LarasCheckpoint checkpoint = {
 		.origin = tree->origin,
 		.origin_length = strlen(tree->origin),
@@ -359,34 +358,36 @@ refuse(Grown *tree)
 {
 	if (tree->refused != NULL && strcmp(tree->refused, tree->refusal) == 0)
 		return;
-	ereport(WARNING,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("evidence log of workspace " INT64_FORMAT " is not signed: %s",
-					tree->workspace_id, tree->refusal),
-			 errdetail("It has " UINT64_FORMAT " leaves; " UINT64_FORMAT " were signed.",
-					   tree->size, tree->record >= 0 ? tree->mark.size : tree->signed_size),
-			 errhint("A database restored to an earlier state, or tables edited by hand, look like this. Call laras.verify_evidence() in that workspace.")));
-	laras_spi_run_one(&mark_refused, (Datum[])
-	{
-		Int64GetDatum(tree->workspace_id), CStringGetTextDatum(tree->refusal)
-	}, NULL);
+	ereport(
+		WARNING,
+		(errcode(ERRCODE_DATA_CORRUPTED),
+		 errmsg("evidence log of workspace " INT64_FORMAT " is not signed: %s", tree->workspace_id,
+				tree->refusal),
+		 errdetail("It has " UINT64_FORMAT " leaves; " UINT64_FORMAT " were signed.", tree->size,
+				   tree->record >= 0 ? tree->mark.size : tree->signed_size),
+		 errhint(
+			 "A database restored to an earlier state, or tables edited by hand, look like this. Call laras.verify_evidence() in that workspace.")));
+	laras_spi_run_one(&mark_refused,
+					  (Datum[]){Int64GetDatum(tree->workspace_id),
+								CStringGetTextDatum(tree->refusal)},
+					  NULL);
 }
 
 /* The records first, synced; then the checkpoints. */
 static bool
 record_and_publish(int fd, Grown *trees, int n, int64 count)
 {
-	Datum	   *column[5];
-	int			signed_trees = 0;
-	bytea	   *key;
-	int			i;
+	Datum *column[5];
+	int signed_trees = 0;
+	bytea *key;
+	int i;
 
 	for (i = 0; i < 5; i++)
 		column[i] = palloc(sizeof(Datum) * n);
 	for (i = 0; i < n; i++)
 	{
-		Grown	   *tree = &trees[i];
-		bytea	   *root;
+		Grown *tree = &trees[i];
+		bytea *root;
 
 		if (tree->refusal != NULL)
 			continue;
@@ -421,21 +422,26 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 	key = palloc(VARHDRSZ + LARAS_NOTE_PUBLIC);
 	SET_VARSIZE(key, VARHDRSZ + LARAS_NOTE_PUBLIC);
 	memcpy(VARDATA(key), public_key, LARAS_NOTE_PUBLIC);
-	laras_spi_run(&remember_key, (Datum[]) {PointerGetDatum(key)}, NULL);
-	laras_spi_run(&publish, (Datum[])
-	{
-		PointerGetDatum(construct_array(column[0], signed_trees, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-			PointerGetDatum(construct_array(column[1], signed_trees, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-			PointerGetDatum(construct_array(column[2], signed_trees, BYTEAOID, -1, false, TYPALIGN_INT)),
-			PointerGetDatum(construct_array(column[3], signed_trees, TEXTOID, -1, false, TYPALIGN_INT)),
-			PointerGetDatum(key)
-	}, NULL);
-	laras_spi_run(&mark_signed, (Datum[])
-	{
-		PointerGetDatum(construct_array(column[0], signed_trees, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-			PointerGetDatum(construct_array(column[1], signed_trees, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-			PointerGetDatum(construct_array(column[4], signed_trees, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))
-	}, NULL);
+	laras_spi_run(&remember_key, (Datum[]){PointerGetDatum(key)}, NULL);
+	laras_spi_run(&publish,
+				  (Datum[]){PointerGetDatum(construct_array(column[0], signed_trees, INT8OID, 8,
+															FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+							PointerGetDatum(construct_array(column[1], signed_trees, INT8OID, 8,
+															FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+							PointerGetDatum(construct_array(column[2], signed_trees, BYTEAOID, -1,
+															false, TYPALIGN_INT)),
+							PointerGetDatum(construct_array(column[3], signed_trees, TEXTOID, -1,
+															false, TYPALIGN_INT)),
+							PointerGetDatum(key)},
+				  NULL);
+	laras_spi_run(&mark_signed,
+				  (Datum[]){PointerGetDatum(construct_array(column[0], signed_trees, INT8OID, 8,
+															FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+							PointerGetDatum(construct_array(column[1], signed_trees, INT8OID, 8,
+															FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+							PointerGetDatum(construct_array(column[4], signed_trees, INT8OID, 8,
+															FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))},
+				  NULL);
 	return true;
 }
 
@@ -443,14 +449,14 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 static int
 read_grown(Grown **trees)
 {
-	uint64		n = laras_spi_run(&grown_trees, (Datum[]) {Int32GetDatum(ROUND)}, NULL);
-	uint64		i;
+	uint64 n = laras_spi_run(&grown_trees, (Datum[]){Int32GetDatum(ROUND)}, NULL);
+	uint64 i;
 
 	*trees = palloc0(sizeof(Grown) * Max(n, 1));
 	for (i = 0; i < n; i++)
 	{
-		Grown	   *tree = &(*trees)[i];
-		bool		isnull;
+		Grown *tree = &(*trees)[i];
+		bool isnull;
 
 		tree->workspace_id = laras_spi_int8(i, 1);
 		tree->log_id = *DatumGetUUIDP(laras_spi_value(i, 2, &isnull));
@@ -468,14 +474,13 @@ static void
 sign_trees(int fd, Grown *trees, int n)
 {
 	LarasTreeAt *at = palloc0(sizeof(LarasTreeAt) * n);
-	int64		count;
-	int64		damaged;
-	int			i;
+	int64 count;
+	int64 damaged;
+	int i;
 
 	if (!find_marks(fd, trees, n, &count, &damaged))
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read the evidence high-water file: %m")));
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not read the evidence high-water file: %m")));
 	for (i = 0; i < n; i++)
 	{
 		trees[i].refusal = refusal_by_mark(&trees[i], damaged == 0);
@@ -494,19 +499,18 @@ sign_trees(int fd, Grown *trees, int n)
 			refuse(&trees[i]);
 	}
 	if (!record_and_publish(fd, trees, n, count))
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not write the evidence high-water file: %m")));
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not write the evidence high-water file: %m")));
 }
 
 bool
 laras_evidence_sign(void)
 {
-	Grown	   *trees;
-	bool		ever_signed;
-	bool		more;
-	int			n;
-	int			fd;
+	Grown *trees;
+	bool ever_signed;
+	bool more;
+	int n;
+	int fd;
 
 	laras_spi_open();
 	n = read_grown(&trees);
@@ -515,7 +519,7 @@ laras_evidence_sign(void)
 		laras_spi_close();
 		return false;
 	}
-	laras_spi_run(&anything_signed, (Datum[]) {Int64GetDatum(1)}, NULL);
+	laras_spi_run(&anything_signed, (Datum[]){Int64GetDatum(1)}, NULL);
 	ever_signed = laras_spi_bool(0, 1);
 	if (!have_key(ever_signed))
 	{
@@ -526,11 +530,11 @@ laras_evidence_sign(void)
 	fd = laras_high_water_open(laras_evidence_mark_file(), true, !ever_signed);
 	if (fd < 0)
 	{
-		tell_once(errno == ENOENT ?
-				  "the high-water file is gone, though this database has signed before" :
-				  errno == EWOULDBLOCK ? "another database holds the high-water file" :
-				  "the high-water file cannot be used",
-				  "It lies beside the key, with .high-water after its name, and belongs to the server's account.");
+		tell_once(
+			errno == ENOENT ? "the high-water file is gone, though this database has signed before"
+			: errno == EWOULDBLOCK ? "another database holds the high-water file"
+								   : "the high-water file cannot be used",
+			"It lies beside the key, with .high-water after its name, and belongs to the server's account.");
 		laras_spi_close();
 		return false;
 	}

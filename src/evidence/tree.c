@@ -20,14 +20,14 @@ LARAS_PLAN(nodes_at,
 void
 laras_evidence_load_edges(LarasTreeAt *trees, int n)
 {
-	Datum	   *column[4];
-	int			room = 0;
-	int			wanted = 0;
-	uint64		found;
-	uint64		row;
-	int		   *missing;
-	int			t;
-	int			c;
+	Datum *column[4];
+	int room = 0;
+	int wanted = 0;
+	uint64 found;
+	uint64 row;
+	int *missing;
+	int t;
+	int c;
 
 	for (t = 0; t < n; t++)
 		room += LARAS_MERKLE_LEVELS;
@@ -37,10 +37,10 @@ laras_evidence_load_edges(LarasTreeAt *trees, int n)
 
 	for (t = 0; t < n; t++)
 	{
-		uint64_t	at[LARAS_MERKLE_LEVELS];
-		int			level[LARAS_MERKLE_LEVELS];
-		int			peaks;
-		int			i;
+		uint64_t at[LARAS_MERKLE_LEVELS];
+		int level[LARAS_MERKLE_LEVELS];
+		int peaks;
+		int i;
 
 		memset(&trees[t].edge, 0, sizeof(trees[t].edge));
 		trees[t].edge.size = trees[t].size;
@@ -56,21 +56,26 @@ laras_evidence_load_edges(LarasTreeAt *trees, int n)
 		}
 	}
 
-	found = wanted == 0 ? 0 :
-		laras_spi_run(&nodes_at, (Datum[])
-	{
-		PointerGetDatum(construct_array(column[0], wanted, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-			PointerGetDatum(construct_array(column[1], wanted, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-			PointerGetDatum(construct_array(column[2], wanted, INT4OID, 4, true, TYPALIGN_INT)),
-			PointerGetDatum(construct_array(column[3], wanted, INT4OID, 4, true, TYPALIGN_INT))
-	}, NULL);
+	found = wanted == 0
+				? 0
+				: laras_spi_run(
+					  &nodes_at,
+					  (Datum[]){PointerGetDatum(construct_array(column[0], wanted, INT8OID, 8,
+																FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+								PointerGetDatum(construct_array(column[1], wanted, INT8OID, 8,
+																FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+								PointerGetDatum(construct_array(column[2], wanted, INT4OID, 4, true,
+																TYPALIGN_INT)),
+								PointerGetDatum(construct_array(column[3], wanted, INT4OID, 4, true,
+																TYPALIGN_INT))},
+					  NULL);
 
 	for (row = 0; row < found; row++)
 	{
-		bool		isnull;
-		int			level = laras_spi_int4(row, 2);
-		bytea	   *value = DatumGetByteaPP(laras_spi_value(row, level == 0 ? 3 : 4, &isnull));
-		size_t		offset = level == 0 ? 0 : (size_t) (level - 1) * LARAS_HASH_LEN;
+		bool isnull;
+		int level = laras_spi_int4(row, 2);
+		bytea *value = DatumGetByteaPP(laras_spi_value(row, level == 0 ? 3 : 4, &isnull));
+		size_t offset = level == 0 ? 0 : (size_t) (level - 1) * LARAS_HASH_LEN;
 
 		t = laras_spi_int4(row, 1);
 		if (VARSIZE_ANY_EXHDR(value) < offset + LARAS_HASH_LEN)

@@ -61,65 +61,64 @@ LARAS_PLAN(read_left_out,
 		   INT8OID, INT8OID, INT8OID);
 
 static const char leaves_query[] =
-"SELECT l.leaf_index, l.entry_id, l.leaf_hash, l.nodes, e.entry_id IS NOT NULL,"
-" e.at, e.action, e.actor_kind, e.actor_id, e.subject_kind, e.subject_id,"
-" e.workspace_slot, e.fields, e.leaf_hash"
-" FROM laras.evidence_leaf AS l LEFT JOIN laras.evidence_entry AS e"
-" ON e.workspace_id = l.workspace_id AND e.entry_id = l.entry_id"
-" WHERE l.workspace_id = $1 ORDER BY l.leaf_index";
+	"SELECT l.leaf_index, l.entry_id, l.leaf_hash, l.nodes, e.entry_id IS NOT NULL,"
+	" e.at, e.action, e.actor_kind, e.actor_id, e.subject_kind, e.subject_id,"
+	" e.workspace_slot, e.fields, e.leaf_hash"
+	" FROM laras.evidence_leaf AS l LEFT JOIN laras.evidence_entry AS e"
+	" ON e.workspace_id = l.workspace_id AND e.entry_id = l.entry_id"
+	" WHERE l.workspace_id = $1 ORDER BY l.leaf_index";
 static const char checkpoints_query[] =
-"SELECT c.tree_size, c.root, c.note, c.public_key"
-" FROM laras.evidence_checkpoint AS c WHERE c.workspace_id = $1"
-" ORDER BY c.tree_size, c.hour";
+	"SELECT c.tree_size, c.root, c.note, c.public_key"
+	" FROM laras.evidence_checkpoint AS c WHERE c.workspace_id = $1"
+	" ORDER BY c.tree_size, c.hour";
 
 typedef struct Verifier
 {
 	ReturnSetInfo *out;
-	int64		workspace_id;
+	int64 workspace_id;
 
 	/* the log as the table describes it */
-	bool		has_tree;
-	char	   *origin;
-	pg_uuid_t	log_id;
-	uint64		size;
-	uint64		signed_size;
+	bool has_tree;
+	char *origin;
+	pg_uuid_t log_id;
+	uint64 size;
+	uint64 signed_size;
 
 	/* the pass over the leaves: the edge as kept, and which peaks are known */
 	LarasMerkleEdge edge;
-	uint64		known;
-	uint64		sound_size;		/* up to the last checkpoint that fits */
+	uint64 known;
+	uint64 sound_size; /* up to the last checkpoint that fits */
 
 	/* checkpoints, read one ahead */
-	Portal		checkpoints;
-	bool		has_checkpoint;
-	uint64		checkpoint_size;
-	LarasHash	checkpoint_root;
-	uint64		last_checkpoint;
-	bool		has_public;		/* the .pub file */
-	uint8		public_key[LARAS_NOTE_PUBLIC];
+	Portal checkpoints;
+	bool has_checkpoint;
+	uint64 checkpoint_size;
+	LarasHash checkpoint_root;
+	uint64 last_checkpoint;
+	bool has_public; /* the .pub file */
+	uint8 public_key[LARAS_NOTE_PUBLIC];
 
 	/* the high-water file's record */
-	bool		has_mark;
+	bool has_mark;
 	LarasHighWaterMark mark;
-	bool		mark_checked;
+	bool mark_checked;
 } Verifier;
 
-static void
-problem(Verifier *v, int64 position, const char *fmt,...) pg_attribute_printf(3, 4);
+static void problem(Verifier *v, int64 position, const char *fmt, ...) pg_attribute_printf(3, 4);
 
 /* One row of the answer; position -1 for none. */
 static void
-problem(Verifier *v, int64 position, const char *fmt,...)
+problem(Verifier *v, int64 position, const char *fmt, ...)
 {
 	StringInfoData text;
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
+	Datum values[2];
+	bool nulls[2] = {false, false};
 
 	initStringInfo(&text);
 	for (;;)
 	{
-		va_list		args;
-		int			needed;
+		va_list args;
+		int needed;
 
 		va_start(args, fmt);
 		needed = appendStringInfoVA(&text, fmt, args);
@@ -145,9 +144,9 @@ column(HeapTuple tuple, TupleDesc desc, int number, bool *isnull)
 static bool
 hash_column(HeapTuple tuple, TupleDesc desc, int number, LarasHash *out)
 {
-	bool		isnull;
-	Datum		value = column(tuple, desc, number, &isnull);
-	bytea	   *bytes;
+	bool isnull;
+	Datum value = column(tuple, desc, number, &isnull);
+	bytea *bytes;
 
 	if (isnull)
 		return false;
@@ -172,14 +171,14 @@ next_checkpoint(Verifier *v)
 {
 	for (;;)
 	{
-		HeapTuple	tuple;
-		TupleDesc	desc;
+		HeapTuple tuple;
+		TupleDesc desc;
 		LarasCheckpoint note;
-		LarasHash	root;
-		LarasHash	key;
-		char	   *text;
-		int64		size;
-		bool		isnull;
+		LarasHash root;
+		LarasHash key;
+		char *text;
+		int64 size;
+		bool isnull;
 
 		SPI_cursor_fetch(v->checkpoints, true, 1);
 		v->has_checkpoint = SPI_processed == 1;
@@ -196,15 +195,19 @@ next_checkpoint(Verifier *v)
 			problem(v, size - 1, "the checkpoint of %lld leaves has no sound signature",
 					(long long) size);
 		else if (note.size != (uint64) size || !same_hash(&note.root, &root))
-			problem(v, size - 1, "the checkpoint of %lld leaves is kept under another size or root than it was signed for",
-					(long long) size);
+			problem(
+				v, size - 1,
+				"the checkpoint of %lld leaves is kept under another size or root than it was signed for",
+				(long long) size);
 		else if (v->origin == NULL || note.origin_length != strlen(v->origin) ||
 				 memcmp(note.origin, v->origin, note.origin_length) != 0)
 			problem(v, size - 1, "the checkpoint of %lld leaves is of another log",
 					(long long) size);
 		else if (v->has_public && memcmp(key.b, v->public_key, LARAS_NOTE_PUBLIC) != 0)
-			problem(v, size - 1, "the checkpoint of %lld leaves is signed by another key than that of the key file",
-					(long long) size);
+			problem(
+				v, size - 1,
+				"the checkpoint of %lld leaves is signed by another key than that of the key file",
+				(long long) size);
 		else
 		{
 			v->checkpoint_size = (uint64) size;
@@ -232,9 +235,9 @@ kept_root(Verifier *v, LarasHash *root)
 static void
 compare_signed(Verifier *v)
 {
-	LarasHash	root;
-	bool		known = false;
-	bool		computed = false;
+	LarasHash root;
+	bool known = false;
+	bool computed = false;
 
 	while (v->has_checkpoint && v->checkpoint_size <= v->edge.size)
 	{
@@ -248,8 +251,7 @@ compare_signed(Verifier *v)
 			else if (known)
 				problem(v, (int64) v->sound_size,
 						"positions %llu to %llu are not what was signed at %llu leaves",
-						(unsigned long long) v->sound_size,
-						(unsigned long long) v->edge.size - 1,
+						(unsigned long long) v->sound_size, (unsigned long long) v->edge.size - 1,
 						(unsigned long long) v->edge.size);
 		}
 		next_checkpoint(v);
@@ -262,8 +264,7 @@ compare_signed(Verifier *v)
 		if (known && !same_hash(&root, &v->mark.root))
 			problem(v, (int64) v->sound_size,
 					"positions %llu to %llu are not what the high-water file says was signed",
-					(unsigned long long) v->sound_size,
-					(unsigned long long) v->edge.size - 1);
+					(unsigned long long) v->sound_size, (unsigned long long) v->edge.size - 1);
 	}
 }
 
@@ -275,12 +276,12 @@ check_entry(Verifier *v, HeapTuple tuple, TupleDesc desc, int64 position,
 			const LarasHash *leaf_hash)
 {
 	LarasLeafHeader header = {0};
-	LarasHash	computed;
-	LarasHash	stated;
-	bytea	   *fields;
-	int			nfields;
-	bool		nulls[9];
-	int			c;
+	LarasHash computed;
+	LarasHash stated;
+	bytea *fields;
+	int nfields;
+	bool nulls[9];
+	int c;
 
 	if (!DatumGetBool(column(tuple, desc, 5, &nulls[0])))
 	{
@@ -313,14 +314,13 @@ check_entry(Verifier *v, HeapTuple tuple, TupleDesc desc, int64 position,
 	}
 
 	fields = DatumGetByteaPP(column(tuple, desc, 13, &nulls[0]));
-	nfields = laras_leaf_count_fields((const uint8 *) VARDATA_ANY(fields),
-									  VARSIZE_ANY_EXHDR(fields));
-	if (nfields >= 0 &&
-		!laras_leaf_hash(&header, (uint16) nfields, VARDATA_ANY(fields),
-						 VARSIZE_ANY_EXHDR(fields), &computed))
+	nfields =
+		laras_leaf_count_fields((const uint8 *) VARDATA_ANY(fields), VARSIZE_ANY_EXHDR(fields));
+	if (nfields >= 0 && !laras_leaf_hash(&header, (uint16) nfields, VARDATA_ANY(fields),
+										 VARSIZE_ANY_EXHDR(fields), &computed))
 		laras_evidence_hash_failed();
-	if (nfields < 0 || !same_hash(&computed, leaf_hash) ||
-		!hash_column(tuple, desc, 14, &stated) || !same_hash(&stated, &computed))
+	if (nfields < 0 || !same_hash(&computed, leaf_hash) || !hash_column(tuple, desc, 14, &stated) ||
+		!same_hash(&stated, &computed))
 		problem(v, position, "the entry was edited");
 }
 
@@ -330,13 +330,12 @@ check_entry(Verifier *v, HeapTuple tuple, TupleDesc desc, int64 position,
  * node unchecked but known again.
  */
 static void
-check_nodes(Verifier *v, uint64 position, const LarasHash *leaf_hash,
-			const uint8 *nodes, size_t n)
+check_nodes(Verifier *v, uint64 position, const LarasHash *leaf_hash, const uint8 *nodes, size_t n)
 {
-	int			levels = laras_merkle_completes(position);
-	LarasHash	right = *leaf_hash;
-	bool		right_known = true;
-	int			level;
+	int levels = laras_merkle_completes(position);
+	LarasHash right = *leaf_hash;
+	bool right_known = true;
+	int level;
 
 	if (n != (size_t) levels * LARAS_HASH_LEN)
 	{
@@ -345,15 +344,15 @@ check_nodes(Verifier *v, uint64 position, const LarasHash *leaf_hash,
 	}
 	for (level = 0; level < levels; level++)
 	{
-		bool		left_known = (v->known >> level & 1) != 0;
-		LarasHash	kept = {{0}};
+		bool left_known = (v->known >> level & 1) != 0;
+		LarasHash kept = {{0}};
 
 		if (nodes != NULL)
 			memcpy(kept.b, nodes + (size_t) level * LARAS_HASH_LEN, LARAS_HASH_LEN);
 		if (nodes != NULL && left_known && right_known)
 		{
-			LarasHash	computed;
-			uint64		first = position + 1 - (UINT64CONST(2) << level);
+			LarasHash computed;
+			uint64 first = position + 1 - (UINT64CONST(2) << level);
 
 			if (!laras_merkle_node(&v->edge.peak[level], &right, &computed))
 				laras_evidence_hash_failed();
@@ -380,7 +379,7 @@ check_nodes(Verifier *v, uint64 position, const LarasHash *leaf_hash,
 static void
 skip_missing(Verifier *v, uint64 first, uint64 last)
 {
-	int			level;
+	int level;
 
 	if (last - first == 1)
 		problem(v, (int64) first, "the leaf is missing");
@@ -397,10 +396,10 @@ skip_missing(Verifier *v, uint64 first, uint64 last)
 static void
 check_leaf(Verifier *v, HeapTuple tuple, TupleDesc desc)
 {
-	bool		isnull;
-	int64		position = DatumGetInt64(column(tuple, desc, 1, &isnull));
-	LarasHash	leaf_hash;
-	bytea	   *nodes;
+	bool isnull;
+	int64 position = DatumGetInt64(column(tuple, desc, 1, &isnull));
+	LarasHash leaf_hash;
+	bytea *nodes;
 
 	if ((uint64) position < v->edge.size)
 	{
@@ -425,23 +424,21 @@ check_leaf(Verifier *v, HeapTuple tuple, TupleDesc desc)
 static void
 pass(Verifier *v)
 {
-	Oid			type = INT8OID;
-	Datum		workspace = Int64GetDatum(v->workspace_id);
-	Portal		leaves;
+	Oid type = INT8OID;
+	Datum workspace = Int64GetDatum(v->workspace_id);
+	Portal leaves;
 	MemoryContext scratch;
 
-	v->checkpoints = SPI_cursor_open_with_args(NULL, checkpoints_query, 1, &type,
-											   &workspace, NULL, true, 0);
-	leaves = SPI_cursor_open_with_args(NULL, leaves_query, 1, &type, &workspace,
-									   NULL, true, 0);
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "evidence row",
-									ALLOCSET_DEFAULT_SIZES);
+	v->checkpoints =
+		SPI_cursor_open_with_args(NULL, checkpoints_query, 1, &type, &workspace, NULL, true, 0);
+	leaves = SPI_cursor_open_with_args(NULL, leaves_query, 1, &type, &workspace, NULL, true, 0);
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "evidence row", ALLOCSET_DEFAULT_SIZES);
 	next_checkpoint(v);
 	for (;;)
 	{
 		SPITupleTable *table;
-		uint64		n;
-		uint64		i;
+		uint64 n;
+		uint64 i;
 
 		SPI_cursor_fetch(leaves, true, FETCH);
 		n = SPI_processed;
@@ -474,14 +471,14 @@ pass(Verifier *v)
 static void
 read_mark(Verifier *v)
 {
-	int64		count;
-	int64		number;
-	int			fd;
+	int64 count;
+	int64 number;
+	int fd;
 
 	if (laras_evidence_key_file[0] == '\0')
 		return;
-	v->has_public = laras_key_file_public(laras_evidence_key_file, v->public_key) ==
-		LARAS_KEY_FILE_READ;
+	v->has_public =
+		laras_key_file_public(laras_evidence_key_file, v->public_key) == LARAS_KEY_FILE_READ;
 	fd = laras_high_water_open(laras_evidence_mark_file(), false, false);
 	if (fd < 0)
 	{
@@ -493,14 +490,14 @@ read_mark(Verifier *v)
 	for (number = 0; number < count && !v->has_mark; number++)
 	{
 		LarasMarkState state = LARAS_MARK_DAMAGED;
-		int			tries;
+		int tries;
 
 		CHECK_FOR_INTERRUPTS();
 		/* one that is being replaced may be read half */
 		for (tries = 0; tries < 3 && state == LARAS_MARK_DAMAGED; tries++)
 			state = laras_high_water_read(fd, number, &v->mark);
 		v->has_mark = state == LARAS_MARK_FOUND &&
-			laras_high_water_is_of(&v->mark, v->workspace_id, v->log_id.data);
+					  laras_high_water_is_of(&v->mark, v->workspace_id, v->log_id.data);
 	}
 	close(fd);
 	if (!v->has_mark && v->signed_size > 0)
@@ -511,10 +508,10 @@ read_mark(Verifier *v)
 static uint64
 latest_size(Verifier *v)
 {
-	uint64		size = 0;
+	uint64 size = 0;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (laras_spi_read(&read_tree, (Datum[]) {Int64GetDatum(v->workspace_id)}, NULL) == 1)
+	if (laras_spi_read(&read_tree, (Datum[]){Int64GetDatum(v->workspace_id)}, NULL) == 1)
 		size = (uint64) laras_spi_int8(0, 3);
 	PopActiveSnapshot();
 	return size;
@@ -523,12 +520,13 @@ latest_size(Verifier *v)
 static void
 check_ends(Verifier *v)
 {
-	uint64		n;
-	uint64		i;
+	uint64 n;
+	uint64 i;
 
 	while (v->has_checkpoint)
 	{
-		problem(v, (int64) v->size, "a checkpoint was signed for %llu leaves, of which %llu are here",
+		problem(v, (int64) v->size,
+				"a checkpoint was signed for %llu leaves, of which %llu are here",
 				(unsigned long long) v->checkpoint_size, (unsigned long long) v->size);
 		next_checkpoint(v);
 	}
@@ -539,33 +537,31 @@ check_ends(Verifier *v)
 	if (v->has_mark && v->mark.size > v->size && latest_size(v) < v->mark.size)
 		problem(v, (int64) v->size, "the log was signed up to %llu leaves, of which %llu are here",
 				(unsigned long long) v->mark.size, (unsigned long long) v->size);
-	if (v->has_mark && v->has_tree &&
-		memcmp(v->mark.log_id, v->log_id.data, LARAS_LOG_ID_LEN) != 0)
+	if (v->has_mark && v->has_tree && memcmp(v->mark.log_id, v->log_id.data, LARAS_LOG_ID_LEN) != 0)
 		problem(v, -1, "the log has another name than the one that was signed");
 
-	n = laras_spi_read(&read_left_out, (Datum[])
-	{
-		Int64GetDatum(v->workspace_id), Int64GetDatum((int64) GetSystemIdentifier()),
-			Int64GetDatum((int64) MyDatabaseId)
-	}, NULL);
+	n = laras_spi_read(&read_left_out,
+					   (Datum[]){Int64GetDatum(v->workspace_id),
+								 Int64GetDatum((int64) GetSystemIdentifier()),
+								 Int64GetDatum((int64) MyDatabaseId)},
+					   NULL);
 	for (i = 0; i < n; i++)
-		problem(v, -1, "entry %lld was kept out of the tree",
-				(long long) laras_spi_int8(i, 1));
+		problem(v, -1, "entry %lld was kept out of the tree", (long long) laras_spi_int8(i, 1));
 }
 
 static void
 verify(FunctionCallInfo fcinfo, int64 workspace_id)
 {
-	Verifier   *v = palloc0(sizeof(Verifier));
+	Verifier *v = palloc0(sizeof(Verifier));
 
 	InitMaterializedSRF(fcinfo, 0);
 	v->out = (ReturnSetInfo *) fcinfo->resultinfo;
 	v->workspace_id = workspace_id;
 
 	laras_spi_open();
-	if (laras_spi_read(&read_tree, (Datum[]) {Int64GetDatum(workspace_id)}, NULL) == 1)
+	if (laras_spi_read(&read_tree, (Datum[]){Int64GetDatum(workspace_id)}, NULL) == 1)
 	{
-		bool		isnull;
+		bool isnull;
 
 		v->has_tree = true;
 		v->log_id = *DatumGetUUIDP(laras_spi_value(0, 1, &isnull));
@@ -573,7 +569,7 @@ verify(FunctionCallInfo fcinfo, int64 workspace_id)
 		v->size = (uint64) laras_spi_int8(0, 3);
 		v->signed_size = (uint64) laras_spi_int8(0, 4);
 	}
-	laras_spi_read(&read_end, (Datum[]) {Int64GetDatum(workspace_id)}, NULL);
+	laras_spi_read(&read_end, (Datum[]){Int64GetDatum(workspace_id)}, NULL);
 	if ((uint64) laras_spi_int8(0, 1) > v->size)
 	{
 		problem(v, (int64) v->size, "there are leaves beyond the end of the log");
@@ -596,10 +592,10 @@ laras_verify_evidence(PG_FUNCTION_ARGS)
 Datum
 laras_verify_platform_evidence(PG_FUNCTION_ARGS)
 {
-	int64		platform = 0;
+	LarasRunAs saved;
 
-	if (!laras_in_worker_set(0))
-		laras_worker_bind(&platform, 1);
+	laras_evidence_act_for(0, &saved);
 	verify(fcinfo, 0);
+	laras_run_as_end(&saved);
 	return (Datum) 0;
 }

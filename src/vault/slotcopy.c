@@ -40,17 +40,17 @@ laras_open_token_from_copy(const bytea *value, int64 workspace_id, int64 row_id,
 {
 	LarasVault *v = laras_vault_here();
 	const uint8 *data = (const uint8 *) VARDATA_ANY(value);
-	size_t		len = VARSIZE_ANY_EXHDR(value);
+	size_t len = VARSIZE_ANY_EXHDR(value);
 	LarasSealedHeader h;
 	LarasSealedPlace place = {workspace_id, row_id, field};
 	LarasSlotPlace where;
 	LarasWrapSet wraps;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
-	uint8		first[LARAS_KEY_LEN];
-	uint8		second[LARAS_KEY_LEN];
-	uint8		prk[LARAS_KEY_LEN];
-	char	   *plain;
-	bool		ok;
+	uint8 first[LARAS_KEY_LEN];
+	uint8 second[LARAS_KEY_LEN];
+	uint8 prk[LARAS_KEY_LEN];
+	char *plain;
+	bool ok;
 
 	*out = NULL;
 	*n = 0;
@@ -64,26 +64,27 @@ laras_open_token_from_copy(const bytea *value, int64 workspace_id, int64 row_id,
 	LWLockAcquire(v->lock, LW_SHARED);
 	wraps = v->page->wraps;
 	LWLockRelease(v->lock);
-	ok = laras_slot_open(&where, slot_copy, &wraps, LARAS_DOMAIN_CONTENT, second) == LARAS_SLOT_LIVE &&
-		laras_derive_prk(first, second, prk);
+	ok = laras_slot_open(&where, slot_copy, &wraps, LARAS_DOMAIN_CONTENT, second) ==
+			 LARAS_SLOT_LIVE &&
+		 laras_derive_prk(first, second, prk);
 	laras_wipe(&wraps, sizeof(wraps));
 	laras_wipe(first, sizeof(first));
 	laras_wipe(second, sizeof(second));
 	if (!ok)
 		return false;
 	plain = palloc(laras_sealed_plain_bound(&h, len) + 1);
-	ok = laras_box_open(prk, v->keyring.uuid, laras_courier_seed(v), v->keyring.courier_public, data, len, &place,
-						(uint8 *) plain, n, &err);
+	ok = laras_box_open(prk, v->keyring.uuid, laras_courier_seed(v), v->keyring.courier_public,
+						data, len, &place, (uint8 *) plain, n, &err);
 	laras_wipe(prk, sizeof(prk));
 	if (ok && laras_is_transport_text(plain, *n))
 	{
-		uint8	   *box = palloc(*n);
-		size_t		boxlen;
-		size_t		inner;
+		uint8 *box = palloc(*n);
+		size_t boxlen;
+		size_t inner;
 
 		ok = laras_transport_decode(plain, *n, box, &boxlen) &&
-			laras_transport_open(v->keyring.uuid, laras_courier_seed(v), v->keyring.courier_public, box, boxlen,
-								 (uint8 *) plain, &inner, &err);
+			 laras_transport_open(v->keyring.uuid, laras_courier_seed(v), v->keyring.courier_public,
+								  box, boxlen, (uint8 *) plain, &inner, &err);
 		pfree(box);
 		if (ok)
 			*n = inner;

@@ -74,7 +74,6 @@ test_append_many(PG_FUNCTION_ARGS)
 
 	for (i = 0; i < workspaces; i++)
 		set[i] = first + i;
-	/* the tables' owner reads the set too, as workers do */
 	laras_worker_bind(set, workspaces);
 	for (i = 0; i < n; i++)
 	{

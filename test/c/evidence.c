@@ -32,7 +32,7 @@ static void
 print_hex(const void *p, size_t n)
 {
 	const uint8_t *b = p;
-	size_t		i;
+	size_t i;
 
 	for (i = 0; i < n; i++)
 		printf("%02x", b[i]);
@@ -42,7 +42,7 @@ print_hex(const void *p, size_t n)
 static size_t
 read_hex(const char *text, uint8_t *out, size_t room)
 {
-	size_t		n = 0;
+	size_t n = 0;
 	unsigned int v;
 
 	for (; text[0] != '\0' && text[1] != '\0' && n < room; text += 2)
@@ -69,32 +69,34 @@ static void
 roots(int max)
 {
 	LarasMerkleEdge edge = {0};
-	LarasHash  *leaf = calloc(max + 1, sizeof(LarasHash));
+	LarasHash *leaf = calloc(max + 1, sizeof(LarasHash));
 	LarasHash(*kept)[LARAS_MERKLE_LEVELS] = calloc(max + 1, sizeof(*kept));
-	int			n;
+	int n;
 
 	for (n = 0; n <= max; n++)
 	{
 		LarasMerkleEdge again;
-		LarasHash	root;
-		LarasHash	second;
-		uint8_t		bytes[LARAS_MERKLE_LEVELS * LARAS_HASH_LEN];
-		uint8_t		written[LARAS_MERKLE_LEVELS * LARAS_HASH_LEN];
-		uint64_t	at[LARAS_MERKLE_LEVELS];
-		int			level[LARAS_MERKLE_LEVELS];
-		int			peaks = laras_merkle_peaks(n, at, level);
-		int			completed;
-		int			i;
-		char		text[32];
+		LarasHash root;
+		LarasHash second;
+		uint8_t bytes[LARAS_MERKLE_LEVELS * LARAS_HASH_LEN];
+		uint8_t written[LARAS_MERKLE_LEVELS * LARAS_HASH_LEN];
+		uint64_t at[LARAS_MERKLE_LEVELS];
+		int level[LARAS_MERKLE_LEVELS];
+		int peaks = laras_merkle_peaks(n, at, level);
+		int completed;
+		int i;
+		char text[32];
 
 		for (i = 0; i < peaks; i++)
 			memcpy(bytes + i * LARAS_HASH_LEN,
 				   level[i] == 0 ? leaf[at[i]].b : kept[at[i]][level[i] - 1].b, LARAS_HASH_LEN);
 		must(laras_merkle_edge_read(&again, n, bytes, peaks * LARAS_HASH_LEN), "edge_read");
-		must(!laras_merkle_edge_read(&again, n, bytes, peaks * LARAS_HASH_LEN + 1), "too long an edge is refused");
+		must(!laras_merkle_edge_read(&again, n, bytes, peaks * LARAS_HASH_LEN + 1),
+			 "too long an edge is refused");
 		must(laras_merkle_edge_read(&again, n, bytes, peaks * LARAS_HASH_LEN), "edge_read");
 		must(laras_merkle_edge_write(&edge, written) == (size_t) peaks * LARAS_HASH_LEN &&
-			 memcmp(written, bytes, peaks * LARAS_HASH_LEN) == 0, "edge equals kept nodes");
+				 memcmp(written, bytes, peaks * LARAS_HASH_LEN) == 0,
+			 "edge equals kept nodes");
 		must(laras_merkle_root(&edge, &root) && laras_merkle_root(&again, &second), "root");
 		must(memcmp(root.b, second.b, LARAS_HASH_LEN) == 0, "both ways give one root");
 		print_hex(root.b, LARAS_HASH_LEN);
@@ -123,13 +125,13 @@ example(void)
 		.subject_id = 4242,
 		.workspace_slot = 65536,
 	};
-	uint8_t		k_salt[32];
-	uint8_t		salt[32];
-	uint8_t		fields[512];
-	uint8_t		bytes[LARAS_LEAF_HEADER];
-	LarasHash	commitment;
-	LarasHash	hash;
-	size_t		n = 0;
+	uint8_t k_salt[32];
+	uint8_t salt[32];
+	uint8_t fields[512];
+	uint8_t bytes[LARAS_LEAF_HEADER];
+	LarasHash commitment;
+	LarasHash hash;
+	size_t n = 0;
 
 	read_hex("65906b61b6a5d354f74a0861eafb68c2fdfd92e56acad6b65e2bd930c4f521e7", k_salt, 32);
 	must(laras_commitment_salt(k_salt, 987654321, 3, salt), "salt");
@@ -149,9 +151,9 @@ example(void)
 static void
 tables(void)
 {
-	int			last = 0;
-	int			no;
-	int			count = 0;
+	int last = 0;
+	int no;
+	int count = 0;
 
 	for (no = 1; no < 65536; no++)
 	{
@@ -170,13 +172,15 @@ tables(void)
 static void
 sign(const char *path)
 {
-	EVP_PKEY   *key;
+	EVP_PKEY *key;
 	LarasCheckpoint checkpoint = {
-		.origin = "laras.example/laras/log-1", .origin_length = 25, .size = 3,
+		.origin = "laras.example/laras/log-1",
+		.origin_length = 25,
+		.size = 3,
 		.extensions = "laras-journal 5 00112233445566778899aabbccddeeff\n",
 	};
-	uint8_t		public_key[LARAS_NOTE_PUBLIC];
-	char		note[LARAS_NOTE_MAX];
+	uint8_t public_key[LARAS_NOTE_PUBLIC];
+	char note[LARAS_NOTE_MAX];
 	LarasCheckpoint broken;
 
 	checkpoint.extensions_length = strlen(checkpoint.extensions);
@@ -201,10 +205,10 @@ sign(const char *path)
 static void
 verify(const char *public_hex)
 {
-	uint8_t		public_key[LARAS_NOTE_PUBLIC];
-	char		note[LARAS_NOTE_MAX * 2];
-	char		line[LARAS_NOTE_MAX];
-	size_t		n = 0;
+	uint8_t public_key[LARAS_NOTE_PUBLIC];
+	char note[LARAS_NOTE_MAX * 2];
+	char line[LARAS_NOTE_MAX];
+	size_t n = 0;
 
 	read_hex(public_hex, public_key, sizeof(public_key));
 	while (fgets(line, sizeof(line), stdin) != NULL)
@@ -213,8 +217,8 @@ verify(const char *public_hex)
 
 		if (strcmp(line, "#\n") != 0)
 		{
-			uint8_t		bytes[LARAS_NOTE_MAX];
-			size_t		length;
+			uint8_t bytes[LARAS_NOTE_MAX];
+			size_t length;
 
 			line[strcspn(line, "\n")] = '\0';
 			length = read_hex(line, bytes, sizeof(bytes));
@@ -234,8 +238,8 @@ verify(const char *public_hex)
 static void
 key_file(const char *what, const char *path)
 {
-	EVP_PKEY   *key = NULL;
-	uint8_t		public_key[LARAS_NOTE_PUBLIC];
+	EVP_PKEY *key = NULL;
+	uint8_t public_key[LARAS_NOTE_PUBLIC];
 	LarasKeyFileState state;
 
 	if (strcmp(what, "create") == 0)
@@ -266,9 +270,9 @@ marks(const char *path)
 {
 	LarasHighWaterMark mark = {.workspace_id = 7, .system_identifier = 1, .database = 2, .size = 9};
 	LarasHighWaterMark read;
-	uint8_t		other[LARAS_LOG_ID_LEN] = {9};
-	int			fd = laras_high_water_open(path, true, true);
-	int			second;
+	uint8_t other[LARAS_LOG_ID_LEN] = {9};
+	int fd = laras_high_water_open(path, true, true);
+	int second;
 
 	must(fd >= 0 && laras_high_water_count(fd) == 0, "create");
 	must(laras_high_water_read(fd, 0, &read) == LARAS_MARK_NONE, "empty");
@@ -278,11 +282,13 @@ marks(const char *path)
 	must(laras_high_water_write(fd, 1, &mark) && laras_high_water_sync(fd), "write");
 	must(laras_high_water_count(fd) == 2, "count");
 	must(laras_high_water_read(fd, 0, &read) == LARAS_MARK_FOUND && read.size == 9 &&
-		 read.workspace_id == 7 && laras_high_water_is_of(&read, 7, other) &&
-		 !laras_high_water_is_of(&read, 8, other), "read");
+			 read.workspace_id == 7 && laras_high_water_is_of(&read, 7, other) &&
+			 !laras_high_water_is_of(&read, 8, other),
+		 "read");
 	must(laras_high_water_read(fd, 1, &read) == LARAS_MARK_FOUND && read.size == 10 &&
-		 !laras_high_water_is_of(&read, 0, other) &&
-		 laras_high_water_is_of(&read, 0, mark.log_id), "the platform's log goes by its id");
+			 !laras_high_water_is_of(&read, 0, other) &&
+			 laras_high_water_is_of(&read, 0, mark.log_id),
+		 "the platform's log goes by its id");
 	must((second = laras_high_water_open(path, true, false)) < 0 && errno == EWOULDBLOCK,
 		 "one writer at a time");
 	must((second = laras_high_water_open(path, false, false)) >= 0, "readers do not wait");
@@ -293,8 +299,8 @@ marks(const char *path)
 	fd = laras_high_water_open(path, true, false);
 	for (int i = 0; i < LARAS_HIGH_WATER_RECORD; i++)
 	{
-		uint8_t		byte;
-		uint8_t		flipped;
+		uint8_t byte;
+		uint8_t flipped;
 
 		must(pread(fd, &byte, 1, LARAS_HIGH_WATER_RECORD + i) == 1, "pread");
 		flipped = byte ^ 1;
@@ -314,24 +320,26 @@ main(int argc, char **argv)
 	const char *command = argc > 1 ? argv[1] : "";
 
 	if (strcmp(command, "roots") == 0 && argc == 3)
-		roots(atoi(argv[2]));
+		roots((int) strtol(argv[2], NULL, 10));
 	else if (strcmp(command, "example") == 0)
 		example();
 	else if (strcmp(command, "fields") == 0 && argc == 3)
 	{
-		uint8_t		bytes[4096];
-		size_t		n = read_hex(argv[2], bytes, sizeof(bytes));
+		uint8_t bytes[4096];
+		size_t n = read_hex(argv[2], bytes, sizeof(bytes));
 
 		printf("%d\n", laras_leaf_count_fields(bytes, n));
 	}
 	else if (strcmp(command, "commit") == 0 && argc == 5)
 	{
-		uint8_t		salt[32];
-		uint8_t		value[4096];
-		LarasHash	hash;
+		uint8_t salt[32];
+		uint8_t value[4096];
+		LarasHash hash;
 
 		read_hex(argv[3], salt, sizeof(salt));
-		must(laras_commitment(argv[2], salt, value, read_hex(argv[4], value, sizeof(value)), hash.b), "commit");
+		must(laras_commitment(argv[2], salt, value, read_hex(argv[4], value, sizeof(value)),
+							  hash.b),
+			 "commit");
 		print_hex(hash.b, LARAS_HASH_LEN);
 	}
 	else if (strcmp(command, "tables") == 0)
