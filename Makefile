@@ -29,7 +29,7 @@ COURIER = outbox carry prepare record reconcile http task task_kinds handoff
 # src/inbox/
 INBOX = rows identity apply status message window
 # src/answer/
-ANSWER =
+ANSWER = digest classify reply
 # src/erasure/
 ERASURE = plan request remove expire status
 # src/gateway/

@@ -280,3 +280,13 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('courier_task', 'incarnation', 'account_reference', NULL, NULL, 'a number without a person in it', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('courier_task', 'attempts', 'account_reference', NULL, NULL, 'a number without a person in it', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('courier_task', 'finished_at', 'account_reference', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL);
+
+-- A person's own reply: here and not in 60, since it needs the outbox.
+CREATE FUNCTION laras.reply(conversation_id bigint, body text, options jsonb DEFAULT '{}') RETURNS bigint
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_reply';
+ALTER FUNCTION laras.reply(bigint, text, jsonb) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.reply(bigint, text, jsonb) IS
+  'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. options is for later. Needs scope inbox. P0002 for no such conversation, 22023 for a text that is empty or blocked, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.reply(bigint, text, jsonb) TO laras_app, laras_service;
