@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
@@ -106,6 +107,35 @@ refuse_while_workspaces_exist(const char *what)
 		 errdetail("Customers' data and its keys would lose each other."),
 		 errhint(
 			 "To take laras apart on purpose, erase its workspaces, or set laras.allow_drop = on in this session as a superuser.")));
+}
+
+/*
+ * DROP EXTENSION and DROP SCHEMA that would take our tables along are refused
+ * before they lock anything: on their way to the first object they would meet
+ * the workers' locks in another order, and end in a deadlock instead.
+ */
+void
+laras_guard_before_drop(const DropStmt *statement)
+{
+	ListCell *lc;
+
+	if (!IsTransactionState() || !OidIsValid(get_extension_oid("laras", true)))
+		return;
+	foreach(lc, statement->objects)
+	{
+		Node *object = (Node *) lfirst(lc);
+		const char *name;
+
+		if (!IsA(object, String))
+			continue;
+		name = strVal(object);
+		if ((statement->removeType == OBJECT_EXTENSION &&
+			 (strcmp(name, "laras") == 0 ||
+			  (strcmp(name, "pgcrypto") == 0 && statement->behavior == DROP_CASCADE))) ||
+			(statement->removeType == OBJECT_SCHEMA && strcmp(name, "laras") == 0 &&
+			 statement->behavior == DROP_CASCADE))
+			refuse_while_workspaces_exist("drop what laras stands on");
+	}
 }
 
 /* A room's object_access hook, see worker.h. */

@@ -46,6 +46,8 @@ laras_tenancy_before_utility(const LarasUtility *utility)
 {
 	if (IsA(utility->statement, DeclareCursorStmt))
 		refuse_hold((DeclareCursorStmt *) utility->statement);
+	else if (IsA(utility->statement, DropStmt))
+		laras_guard_before_drop((DropStmt *) utility->statement);
 	else
 		laras_roles_before_utility(utility);
 }

@@ -15,6 +15,8 @@ extern void laras_binding_init(void);
 extern void laras_binding_saw_hold(void);
 
 /* guard.c */
+struct DropStmt;
+extern void laras_guard_before_drop(const struct DropStmt *statement);
 extern void laras_guard_init(void);
 
 /* roles.c */
