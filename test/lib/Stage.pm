@@ -130,8 +130,12 @@ sub call
 	}
 	my $response = http_call($method, "$self->{url}$path", headers => \%headers, timeout => 30,
 		defined $content ? (content => $content) : ());
+	# all that a browser ever saw, for tests that look for what it must not see
+	$self->{seen} .= join "\n", $response->{content}, map { ref ? @$_ : $_ } %{ $response->{headers} // {} };
 	return ($response->{status}, eval { $json->utf8->decode($response->{content}) } // $response->{content}, $response);
 }
+
+sub seen { return $_[0]{seen} // ''; }
 
 sub sign_in
 {

@@ -4,7 +4,7 @@
 #
 # proves R001 R005 R006 R011 R012 R013 R016 R021 R022 R023 R024 R025 R026 R027 R028
 # proves R036 R039 R041 R042 R045 R119 R120 R121 R122 R124 R125 R126 R130 R131 R132 R133
-# proves R136 R137 R138 R141 R142 R143 R144 R145 R146 R148 R149 R152
+# proves R136 R137 R138 R141 R142 R143 R145 R146 R148 R149 R152
 
 use strict;
 use warnings;
@@ -13,6 +13,7 @@ use Digest::SHA qw(hmac_sha256);
 use JSON::PP ();
 use Laras;
 use MIME::Base64 qw(encode_base64url);
+use PostgreSQL::Test::Utils;
 use Stage;
 use Test::More;
 
@@ -78,8 +79,9 @@ ok((grep { $_->{method} eq 'DELETE' && $_->{path} =~ /permissions/ } graph_calls
 
 my $expired = $stage->launch;
 $stage->sql("SELECT laras.advance_clock('61 minutes')");
-($status) = $stage->signup($expired);
+($status, $answer, my $gone) = $stage->signup($expired);
 is($status, 410, 'an attempt expires');
+is($gone->{headers}{location}, '/app/settings/integrations', 'and leads back to Integrations');
 $stage->sign_in;
 
 my $good = $stage->launch;
@@ -95,6 +97,9 @@ my ($tile) = @{ $answer->{integrations} };
 is($tile->{state}, 'connected', 'the tile says connected');
 is($tile->{connections}[0]{display_name}, '+' . $stage->shop->{phone}, 'with the number from the provider');
 my $connection = $tile->{connections}[0]{id};
+is($stage->bound("SELECT (profile::jsonb ->> 'quality_rating') IS NOT NULL AND (profile::jsonb ->> 'verified_name') IS NOT NULL FROM laras.connections WHERE id = $connection"),
+	't', 'name and quality of the number are kept');
+ok((grep { $_->{path} =~ /oauth\/access_token/ } graph_calls()), 'the code was exchanged by the server');
 is($stage->bound("SELECT count(*) FROM laras.outbound_call o JOIN laras.consent_grant g ON true WHERE o.started_at < g.granted_at AND o.connection_id = $connection"),
 	0, 'no call came before the consent');
 
@@ -179,6 +184,15 @@ ok((grep { $_->{method} eq 'DELETE' && $_->{path} =~ /subscribed_apps/ } graph_c
 is("$status $answer->{already}", '200 1', 'a second disconnect reports that it is done');
 is($stage->sql("SELECT count(*) FROM laras.key_destruction WHERE reason = 3"), 2, 'and orders nothing');
 
+# ------------------------------------------------- cut by a deauthorize callback
+my $removed = $stage->connect;
+my $taken_back = signed({ user_id => $stage->shop->{user} });
+($status, $answer) = form_post('/api/meta/deauthorize', { signed_request => $taken_back });
+is($status, 200, 'a deauthorize callback is answered');
+ok(!exists $answer->{confirmation_code}, 'without a code');
+inert('deauthorize', $removed);
+is($stage->bound("SELECT disconnect_trigger || ' ' || remote_revoke FROM laras.connections WHERE id = $removed"), 'deauthorize skipped', 'the provider knows already');
+
 # -------------------------------------------- cut by the owner, provider down
 my $third = $stage->connect;
 $stage->sandbox->program->stop;
@@ -188,6 +202,8 @@ is($status, 200, 'a disconnect does not wait for the provider');
 cmp_ok(time - $start, '<', 5, 'nor long');
 ok(wait_for(sub { $stage->bound("SELECT remote_revoke FROM laras.connections WHERE id = $third") eq 'failed' }), 'and records that it could not be told');
 
+unlike($stage->seen, qr/EAAG|\Q$stage->{shop}{secret}\E/, 'no token and no secret in any answer');
+unlike(slurp_file($stage->node->logfile), qr/EAAG[A-Za-z0-9]{20}/, 'nor a token in the log, at log_statement = all of the test cluster');
 is($stage->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence verifies');
 
 $stage->stop;
