@@ -27,12 +27,25 @@ static bool unlocked = false;
 /* how long to wait before asking the vault again */
 #define LOCKED_WAIT_MS 1000
 
+/*
+ * The last question before a request leaves: is the connection still whole? Its
+ * destroyed bit is set before a disconnect returns to its caller.
+ */
+static bool
+may_go(void *owner)
+{
+	const LarasFlight *flight = owner;
+
+	return flight->kind != LARAS_FLIGHT_SEND || !laras_slot_is_destroyed(flight->connection_slot);
+}
+
 void
 laras_courier_start(void)
 {
 	laras_courier_run = laras_new_id();
 	if (!laras_http_open())
 		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("libcurl could not be started")));
+	laras_http_set_guard(may_go);
 	laras_worker_watch(laras_http_descriptor());
 }
 

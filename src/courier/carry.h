@@ -36,6 +36,7 @@ typedef struct LarasFlight
 	int64_t draft_id;
 	uint32_t workspace_slot;
 	uint32_t contact_slot;
+	uint32_t connection_slot;
 	int attempts;
 	const LarasChannelDriver *driver;
 	LarasHttpCall *call;

@@ -107,6 +107,27 @@ on_timer(CURLM *m, long ms, void *user)
 	return 0;
 }
 
+static bool (*guard)(void *owner) = NULL;
+
+void
+laras_http_set_guard(bool (*may_go)(void *owner))
+{
+	guard = may_go;
+}
+
+/* the connection stands; the request may go, unless what it speaks for was cut meanwhile */
+static int
+on_request(void *user, char *to, char *from, int to_port, int from_port)
+{
+	LarasHttpCall *call = user;
+
+	(void) to;
+	(void) from;
+	(void) to_port;
+	(void) from_port;
+	return guard == NULL || guard(call->owner) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 static size_t
 on_read(char *buffer, size_t size, size_t count, void *user)
 {
@@ -323,6 +344,8 @@ configure(LarasHttpCall *call, const char *method, const char *url, const char *
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, strncmp(url, "http:", 5) == 0 ? "http" : "https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -440,7 +463,8 @@ settle(LarasHttpCall *call, CURLcode code)
 			 (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
 			  code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
 			  code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_RESOLVE_PROXY ||
-			  code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT))
+			  code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_ABORTED_BY_CALLBACK ||
+			  code == CURLE_URL_MALFORMAT))
 		call->end = LARAS_HTTP_NOT_SENT;
 	else
 		call->end = LARAS_HTTP_UNKNOWN;

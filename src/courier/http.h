@@ -62,6 +62,13 @@ extern LarasHttpCall *
 laras_http_start(const char *method, const char *url, size_t url_n, const char *content_type,
 				 const char *body, size_t body_n, const char *token, size_t token_n, void *owner);
 
+/*
+ * Asked for each call when its connection stands and before the first byte of
+ * the request: false ends the call as NOT_SENT. Runs in laras_http_drive with
+ * signals blocked: it may read memory and nothing else.
+ */
+extern void laras_http_set_guard(bool (*may_go)(void *owner));
+
 /* Let libcurl work; never blocks. */
 extern void laras_http_drive(void);
 

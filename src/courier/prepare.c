@@ -115,7 +115,6 @@ LARAS_PLAN(add_attempts,
 typedef struct Departure
 {
 	LarasFlight flight;
-	uint32 connection_slot;
 	LarasProviderRequest request;
 	char *token;
 	size_t token_n;
@@ -263,7 +262,7 @@ judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext
 	LarasSendText send = {0};
 
 	f->driver = laras_channel_driver(laras_spi_cstring(row, 11));
-	d->connection_slot = (uint32) laras_spi_int8(row, 13);
+	d->flight.connection_slot = (uint32) laras_spi_int8(row, 13);
 	last_inbound = DatumGetTimestampTz(laras_spi_value(row, 17, &isnull));
 	if (isnull)
 		last_inbound = 0;
@@ -271,7 +270,7 @@ judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext
 	if (isnull)
 		opt_out = 0;
 
-	if (strcmp(state, "disconnected") == 0 || laras_slot_is_destroyed(d->connection_slot))
+	if (strcmp(state, "disconnected") == 0 || laras_slot_is_destroyed(d->flight.connection_slot))
 	{
 		*outcome = stays(d, "cancelled", "disconnected", "cancelled", NULL);
 		return false;
@@ -501,7 +500,7 @@ depart(Departure *list, int n)
 		if (flight != NULL)
 		{
 			*flight = d->flight;
-			if (!laras_slot_is_destroyed(d->connection_slot))
+			if (!laras_slot_is_destroyed(d->flight.connection_slot))
 				flight->call = laras_http_start(d->request.method, d->request.url.s,
 												d->request.url.n, NULL, d->request.body.s,
 												d->request.body.n, d->token, d->token_n, flight);

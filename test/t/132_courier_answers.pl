@@ -29,7 +29,7 @@ is($stage->bound("SELECT provider_message_id IS NOT NULL FROM laras.message WHER
 	'the message has the id the provider gave it');
 
 # ---------------------------------------------------- no answer that tells
-for my $action (qw(reset_after_body close_unanswered malformed no_id reset_before_body http_error))
+for my $action (qw(reset_after_body close_unanswered malformed no_id http_error))
 {
 	my $to = person();
 	# a reset before the body comes before anybody knows whom it was for
