@@ -2,7 +2,7 @@
 # what cannot be known is uncertain and settled by a status; what is cut or
 # closed never leaves.
 #
-# proves R061 R062 R076 R078 R079 R082 R083 R084 R085 R086 R088 R128
+# proves R061 R062 R076 R078 R079 R083 R084 R085 R086 R088 R128
 
 use strict;
 use warnings;
