@@ -474,27 +474,39 @@ laras_request_erasure(PG_FUNCTION_ARGS)
  * that a repetition is answered with the same one without storing it.
  */
 static void
-callback_code(const char *channel, LarasText request, char *code)
+callback_code(const char *channel, LarasText text, char *code)
 {
 	uint8 raw[LARAS_INDEX_BYTES];
 
-	laras_authorizer_hash(LARAS_INDEX_APP_USER, channel, request.s, request.n, raw);
+	laras_authorizer_hash(LARAS_INDEX_APP_USER, channel, text.s, text.n, raw);
 	hex(raw, sizeof(raw), code);
 }
 
-static bytea *
-callback_digest(LarasText request)
+static const char *
+callback_path(bool deletion)
 {
-	return digest_of(request.s, request.n);
+	return deletion ? "data_deletion" : "deauthorize";
+}
+
+/* A request is the same only on the same path: Meta may send one text to both. */
+static LarasText
+callback_text(bool deletion, LarasText request)
+{
+	LarasText text;
+
+	text.s = psprintf("%s|%.*s", callback_path(deletion), (int) request.n, request.s);
+	text.n = strlen(text.s);
+	return text;
 }
 
 bool
-laras_erasure_answered(const char *channel, LarasText request)
+laras_erasure_answered(bool deletion, LarasText request)
 {
+	LarasText text = callback_text(deletion, request);
 	bool found;
 
 	laras_spi_open();
-	found = laras_spi_read(&find_request, (Datum[]){PointerGetDatum(callback_digest(request))},
+	found = laras_spi_read(&find_request, (Datum[]){PointerGetDatum(digest_of(text.s, text.n))},
 						   NULL) > 0;
 	laras_spi_close();
 	return found;
@@ -509,10 +521,14 @@ laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id
 	uint64 n;
 	int64 *pairs;
 
-	callback_code(channel, request, a.code);
+	callback_code(channel, callback_text(deletion, request), a.code);
 	memcpy(code, a.code, sizeof(a.code));
-	a.request_digest = callback_digest(request);
-	a.path = deletion ? "data_deletion" : "deauthorize";
+	{
+		LarasText text = callback_text(deletion, request);
+
+		a.request_digest = digest_of(text.s, text.n);
+	}
+	a.path = callback_path(deletion);
 	a.id = laras_new_id();
 	laras_new_order(a.order);
 	laras_spi_open();

@@ -183,7 +183,7 @@ laras_http_deauthorize(LarasHttp *h)
 
 	if (!verified(h, "whatsapp", &app, &user, &request, &stale))
 		return;
-	if (stale && !laras_erasure_answered("whatsapp", request))
+	if (stale && !laras_erasure_answered(false, request))
 	{
 		refuse_stale(h);
 		return;
@@ -204,7 +204,7 @@ laras_http_data_deletion(LarasHttp *h)
 
 	if (!verified(h, "whatsapp", &app, &user, &request, &stale))
 		return;
-	if (stale && !laras_erasure_answered("whatsapp", request))
+	if (stale && !laras_erasure_answered(true, request))
 	{
 		refuse_stale(h);
 		return;
