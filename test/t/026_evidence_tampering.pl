@@ -177,7 +177,9 @@ BEGIN
 			END IF;
 			done := done + 1;
 			RAISE EXCEPTION 'undo' USING ERRCODE = 'LR999', DETAIL = coalesce(said, '');
-		EXCEPTION WHEN SQLSTATE 'LR999' THEN
+		EXCEPTION WHEN unique_violation THEN
+			done := done + 1; -- ids made at one instant differ in few bits: the key itself refuses the id of a neighbour
+		WHEN SQLSTATE 'LR999' THEN
 			IF said IS NOT NULL THEN INSERT INTO public.test_missed VALUES (tab || '.' || col, place, bit, said); END IF;
 		WHEN check_violation THEN NULL;
 		END;
