@@ -1,0 +1,50 @@
+/*
+ * drafter.h
+ *		The built-in drafter: a customer's text in, a proposed answer out,
+ *		composed of the rows of one workspace.
+ *
+ *		It decides nothing: the text goes through the classifier and the
+ *		approval rules like any other.  Whatever it states (a price, a number, a
+ *		link, a sentence of the business) stands in a row that it cites; without
+ *		such a row it hands over to a person.  The question is data: nothing in
+ *		it can widen what is read, which row security limits to the workspace.
+ */
+#ifndef LARAS_ANSWER_DRAFTER_H
+#define LARAS_ANSWER_DRAFTER_H
+
+#define LARAS_DRAFTER_NAME "built-in 1"
+
+/* A row that the text relies on, in the order of citation. */
+typedef struct LarasSource
+{
+	const char *table; /* catalog_item, policy_text or faq */
+	int64 id;
+	int64 version; /* as it was read */
+} LarasSource;
+
+typedef struct LarasComposed
+{
+	/*
+	 * price, stock, hours, delivery, payment, returns, product, order_status,
+	 * complaint, thanks, greeting, human, off_scope or unclear.
+	 */
+	const char *intent;
+	const char *language; /* id or en: of the question, and so of the text */
+	float confidence;     /* 0 to 1 */
+	bool hand_over;       /* no ground, or a person is wanted: never sent by itself */
+	char *text;           /* proposed text; courteous where handed over; NULL: nothing to say */
+	const LarasSource *sources;
+	int n_sources;
+} LarasComposed;
+
+/*
+ * Composes an answer to the n bytes of the question, which are valid in the
+ * server's encoding and otherwise anything at all.  The caller has bound the
+ * workspace (laras_owner or laras_worker); only active catalogue items,
+ * policies and FAQs of it are read, and nothing is written.  The result is
+ * made in the caller's memory context.
+ */
+extern void
+laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed *composed);
+
+#endif /* LARAS_ANSWER_DRAFTER_H */
