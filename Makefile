@@ -102,8 +102,9 @@ EXTRA_CLEAN = sql/laras--$(LARAS_VERSION).sql $(PROGRAMS) $(foreach p,$(PROGRAMS
 PG_CONFIG ?= pg_config
 PKGS = libcurl libcrypto jansson
 PG_CPPFLAGS = -Isrc -DLARAS_VERSION='"$(LARAS_VERSION)"' $(shell pkg-config --cflags $(PKGS)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
-# -MMD writes what each object was made from, so that a changed header rebuilds it.
-PG_CFLAGS = -MMD -MP
+# -MMD writes what each object was made from, so that a changed header rebuilds it. What is exported
+# the version script says, on releases too whose PGXS hides everything first.
+PG_CFLAGS = -MMD -MP -fvisibility=default
 SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) -Wl,--version-script=src/laras.map
 
 # What the scripts of test/bin do themselves: no PostgreSQL need be installed yet.

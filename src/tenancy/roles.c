@@ -317,13 +317,15 @@ grants_reserved(GrantRoleStmt *stmt)
 {
 	ListCell *lc;
 
-	foreach(lc, stmt->granted_roles)
+	/* from 16 on who holds ADMIN OPTION of a role of ours was given it by a superuser */
+	foreach(lc, LARAS_CREATEROLE_TAKES_ALL ? stmt->granted_roles : NIL)
 	{
 		AccessPriv *granted = lfirst_node(AccessPriv, lc);
 
 		if (granted->priv_name && laras_is_reserved_role(granted->priv_name))
 			return true;
 	}
+	/* on every release whoever makes a role may lend it: ours take none */
 	return any_reserved(stmt->grantee_roles);
 }
 
@@ -366,8 +368,7 @@ laras_roles_before_utility(const LarasUtility *utility)
 			reserved = any_reserved(((DropRoleStmt *) utility->statement)->roles);
 			break;
 		case T_GrantRoleStmt:
-			reserved =
-				LARAS_CREATEROLE_TAKES_ALL && grants_reserved((GrantRoleStmt *) utility->statement);
+			reserved = grants_reserved((GrantRoleStmt *) utility->statement);
 			break;
 		case T_RenameStmt:
 		{

@@ -44,6 +44,7 @@ our @EXPORT = qw(
   wait_for wait_for_sql free_port start_program
   webhook_headers post_webhook http_call raw_exchange
   worker_pid long_run shared_file bench_report
+  has_command parallel_setting
 );
 
 # Facts about each cluster made here that PostgreSQL::Test::Cluster has no place for.
@@ -235,6 +236,31 @@ sub worker_pid
 	my $where = $kind eq 'launcher' ? '' : q{ AND datname = '} . ($database // 'postgres') . q{'};
 	return $node->safe_psql('postgres',
 		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'laras $kind'$where");
+}
+
+=head2 has_command($name)
+
+Whether PATH has a program of that name: what a test can do without is not among
+the packages that it installs.
+
+=cut
+
+sub has_command
+{
+	my ($name) = @_;
+	return scalar grep { -x "$_/$name" } split /:/, $ENV{PATH};
+}
+
+=head2 parallel_setting($node)
+
+The setting that makes every query run in parallel; 16 renamed it.
+
+=cut
+
+sub parallel_setting
+{
+	my ($node) = @_;
+	return $node->pg_version < 16 ? 'force_parallel_mode' : 'debug_parallel_query';
 }
 
 =head2 long_run($short, $long)

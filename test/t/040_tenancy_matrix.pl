@@ -102,7 +102,7 @@ sub probes
 		[ 'CTE', "WITH t AS MATERIALIZED (SELECT * FROM laras.$table) SELECT 'n=' || count(*) FROM t WHERE workspace_id <> $own", qr/n=0$/ ],
 		[ 'join with itself', "SELECT 'n=' || count(*) FROM laras.$table a, laras.$table b WHERE a.workspace_id <> b.workspace_id OR b.workspace_id <> $own", qr/n=0$/ ],
 		[ 'generic plan', "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE p AS SELECT 'n=' || count(*) FROM laras.$table WHERE workspace_id = \$1; EXECUTE p ($other); DEALLOCATE p", qr/n=0$/ ],
-		[ 'parallel', "SET LOCAL force_parallel_mode = on; SET LOCAL parallel_setup_cost = 0; SELECT 'n=' || count(*) FROM laras.$table WHERE workspace_id <> $own", qr/n=0$/ ],
+		[ 'parallel', "SET LOCAL @{[ parallel_setting($node) ]} = on; SET LOCAL parallel_setup_cost = 0; SELECT 'n=' || count(*) FROM laras.$table WHERE workspace_id <> $own", qr/n=0$/ ],
 		[ 'leaking function', "SELECT 'n=' || count(*) FROM laras.$table t WHERE probe.leak(t.workspace_id)", qr/^(?!.*leak: $other)/s ],
 		[ 'row lock', "SELECT 'w=' || workspace_id FROM laras.$table WHERE workspace_id = $other FOR UPDATE", qr/^$/ ],
 		[ 'COPY out', "COPY (SELECT * FROM laras.$table WHERE workspace_id <> $own) TO STDOUT", qr/^$/ ],

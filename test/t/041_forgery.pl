@@ -276,7 +276,7 @@ SQL
 		"$parallel SELECT 'n=' || count(*) FROM probe.$table;");
 }
 attempt('a function called safe does not bind in a parallel worker', qr/25000|bound=none/,
-	"$parallel SET force_parallel_mode = on; SELECT count(*) FROM probe.big WHERE probe.safe_enter('$other_token') > 0;");
+	"$parallel SET @{[ parallel_setting($node) ]} = on; SELECT count(*) FROM probe.big WHERE probe.safe_enter('$other_token') > 0;");
 
 # --- tables and search paths
 attempt('SELECT from a sealed table', $denied, 'SELECT * FROM laras.member;');

@@ -107,7 +107,7 @@ sub statement
 		$query =~ /^COPY/ ? $query : "PREPARE p AS $query; EXECUTE p; EXECUTE p; DEALLOCATE p",
 		$query =~ /^COPY/ ? $query : "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE p AS $query; EXECUTE p; DEALLOCATE p",
 		$query =~ /^(?:SELECT|TABLE|WITH)/ ? "DECLARE c CURSOR FOR $query; FETCH 3 FROM c; MOVE 1 IN c; FETCH ALL FROM c" : $query,
-		"SET LOCAL force_parallel_mode = on; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; $query",
+		"SET LOCAL @{[ parallel_setting($node) ]} = on; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; $query",
 		"SET LOCAL enable_seqscan = off; $query",
 		"SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; $query",
 		"UPDATE laras.$r t SET $k = $k WHERE $where RETURNING t::text",

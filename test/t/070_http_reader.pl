@@ -46,7 +46,7 @@ for my $mode ([ 'test/payloads/http' ], [ 'random', long_run(20_000, 10_000_000)
 
 SKIP:
 {
-	my ($fuzzer) = build('fuzz', 'clang', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover', 'test/fuzz/http_request.c');
+	my ($fuzzer) = has_command('clang') && build('fuzz', 'clang', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover', 'test/fuzz/http_request.c');
 	skip 'no clang with libFuzzer', 1 unless $fuzzer;
 	mkdir "$dir/corpus" or die "$dir/corpus: $!";
 	my $output = '';
