@@ -29,7 +29,7 @@ COURIER = outbox carry prepare record reconcile http task task_kinds handoff
 # src/inbox/
 INBOX = rows identity apply status message window
 # src/answer/
-ANSWER = digest classify reply
+ANSWER = digest classify reply lexicon question intent retrieve wording compose preview
 # src/erasure/
 ERASURE = plan request remove expire status
 # src/gateway/
@@ -62,6 +62,7 @@ SQL_PARTS = \
 	35_connect \
 	40_intake \
 	50_inbox \
+	58_drafter \
 	60_answer \
 	65_courier \
 	80_erasure \

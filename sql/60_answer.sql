@@ -16,6 +16,7 @@ CREATE TABLE laras.catalog_item (
     CHECK (state IN ('active', 'hidden')),
   version bigint NOT NULL DEFAULT 1,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(name, attributes::text, description)) STORED,
   PRIMARY KEY (workspace_id, id)
 );
 COMMENT ON TABLE laras.catalog_item IS 'What the business sells. Plain DML under row security; price and stock are what drafts may say.';
@@ -30,6 +31,7 @@ COMMENT ON COLUMN laras.catalog_item.attributes IS 'Variants, sizes, colours.';
 COMMENT ON COLUMN laras.catalog_item.state IS 'Hidden items are not offered.';
 COMMENT ON COLUMN laras.catalog_item.version IS 'Grows with every change of a quotable column.';
 COMMENT ON COLUMN laras.catalog_item.updated_at IS 'Last change.';
+COMMENT ON COLUMN laras.catalog_item.terms IS 'Words of name, attributes and description, for search; follows them.';
 ALTER TABLE laras.catalog_item ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.catalog_item FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.catalog_item TO laras_owner, laras_app, laras_service
@@ -53,6 +55,7 @@ CREATE TABLE laras.policy_text (
   body text NOT NULL,
   version bigint NOT NULL DEFAULT 1,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(topic, '', body)) STORED,
   PRIMARY KEY (workspace_id, id)
 );
 COMMENT ON TABLE laras.policy_text IS 'A rule of the business (delivery, returns, payment) in its own words.';
@@ -63,6 +66,7 @@ COMMENT ON COLUMN laras.policy_text.language IS 'Language.';
 COMMENT ON COLUMN laras.policy_text.body IS 'The text.';
 COMMENT ON COLUMN laras.policy_text.version IS 'Grows with every change.';
 COMMENT ON COLUMN laras.policy_text.updated_at IS 'Last change.';
+COMMENT ON COLUMN laras.policy_text.terms IS 'Words of topic and text, for search; follows them.';
 ALTER TABLE laras.policy_text ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.policy_text FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.policy_text TO laras_owner, laras_app, laras_service
@@ -86,6 +90,7 @@ CREATE TABLE laras.faq (
     CHECK (language IN ('id', 'en')),
   version bigint NOT NULL DEFAULT 1,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(question, '', answer)) STORED,
   PRIMARY KEY (workspace_id, id)
 );
 COMMENT ON TABLE laras.faq IS 'A question with the answer of the business.';
@@ -96,6 +101,7 @@ COMMENT ON COLUMN laras.faq.answer IS 'Answer.';
 COMMENT ON COLUMN laras.faq.language IS 'Language.';
 COMMENT ON COLUMN laras.faq.version IS 'Grows with every change.';
 COMMENT ON COLUMN laras.faq.updated_at IS 'Last change.';
+COMMENT ON COLUMN laras.faq.terms IS 'Words of question and answer, for search; follows them.';
 ALTER TABLE laras.faq ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.faq FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.faq TO laras_owner, laras_app, laras_service
@@ -366,6 +372,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('catalog_item', 'state', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('catalog_item', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('catalog_item', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'terms', 'knowledge', NULL, NULL, 'words of the columns beside it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('policy_text', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('policy_text', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('policy_text', 'topic', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -373,6 +380,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('policy_text', 'body', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('policy_text', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('policy_text', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('policy_text', 'terms', 'knowledge', NULL, NULL, 'words of the columns beside it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('faq', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('faq', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('faq', 'question', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -380,6 +388,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('faq', 'language', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('faq', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('faq', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('faq', 'terms', 'knowledge', NULL, NULL, 'words of the columns beside it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'phrase', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),

@@ -117,11 +117,11 @@ sub probes
 		  [ "delete $whose", "WITH d AS (DELETE FROM laras.$table WHERE workspace_id = $w RETURNING 1) SELECT 'n=' || count(*) FROM d", qr/n=0$/ ],
 		  [ "merge $whose", "MERGE INTO laras.$table t USING (VALUES ($w)) AS s (w) ON t.workspace_id = s.w WHEN MATCHED THEN DELETE", qr/^$/ ],
 		  [ "merge all but own, $whose", "MERGE INTO laras.$table t USING (VALUES ($w)) AS s (w) ON t.workspace_id <> $own WHEN MATCHED THEN UPDATE SET workspace_id = $own", qr/^$/ ],
-		  [ "insert as $whose", "INSERT INTO laras.$table ($columns) SELECT (jsonb_populate_record(r, jsonb_build_object('workspace_id', $w))).* FROM (SELECT t FROM probe.row_of_$table t LIMIT 1) AS q (r)", qr/42501/ ],
-		  [ "insert as $whose, on conflict", "INSERT INTO laras.$table ($columns) SELECT (jsonb_populate_record(r, jsonb_build_object('workspace_id', $w))).* FROM (SELECT t FROM probe.row_of_$table t LIMIT 1) AS q (r) ON CONFLICT DO NOTHING", qr/42501/ ];
+		  [ "insert as $whose", "INSERT INTO laras.$table ($columns) SELECT $columns FROM (SELECT (jsonb_populate_record(r, jsonb_build_object('workspace_id', $w))).* FROM (SELECT t FROM probe.row_of_$table t LIMIT 1) AS q (r)) AS filled", qr/42501/ ],
+		  [ "insert as $whose, on conflict", "INSERT INTO laras.$table ($columns) SELECT $columns FROM (SELECT (jsonb_populate_record(r, jsonb_build_object('workspace_id', $w))).* FROM (SELECT t FROM probe.row_of_$table t LIMIT 1) AS q (r)) AS filled ON CONFLICT DO NOTHING", qr/42501/ ];
 		push @probe, [ "move own to $whose", "WITH u AS (UPDATE laras.$table SET workspace_id = $w RETURNING 1) SELECT 'n=' || count(*) FROM u", qr/42501|n=0$/ ] if $bound;
 	}
-	push @probe, [ 'insert as own', "INSERT INTO laras.$table ($columns) SELECT (r).* FROM (SELECT t FROM probe.row_of_$table t LIMIT 1) AS q (r)", qr/42501/ ] unless $bound;
+	push @probe, [ 'insert as own', "INSERT INTO laras.$table ($columns) SELECT $columns FROM (SELECT (r).* FROM (SELECT t FROM probe.row_of_$table t LIMIT 1) AS q (r)) AS filled", qr/42501/ ] unless $bound;
 	return @probe;
 }
 

@@ -1,0 +1,488 @@
+/*
+ * compose.c
+ *		Composes an answer from rows, or hands over; see drafter.h.
+ *
+ * Invariant: each part of a text that states anything is written beside the
+ * citation of the row it states.  Nothing of the question is repeated in the
+ * answer.
+ */
+#include "postgres.h"
+
+#include "answer/drafter.h"
+#include "answer/question.h"
+#include "answer/retrieve.h"
+#include "answer/wording.h"
+#include "utils/memutils.h"
+
+/* From here on a row is taken to be what was asked about. */
+#define ITEM_COVERAGE 0.55f
+#define NAMED_COVERAGE 0.75f /* of its name, whatever else was written */
+#define TEXT_COVERAGE 0.6f
+#define HEADING_COVERAGE 0.6f
+#define HEADING_NEEDS 0.3f
+/* Rows no further apart than this match alike. */
+#define ALIKE 0.04f
+/* So much better a policy or FAQ must match to be taken before an item that was asked about. */
+#define TEXT_AHEAD 0.15f
+/* A cue of this weight is a question of its own. */
+#define DECIDES 3
+
+/* Items answered or asked about in one text, at most. */
+#define ANSWERED_ITEMS 3
+#define NAMED_ITEMS 4
+#define SOURCES 8
+/* Bytes of the business's own text in one answer. */
+#define TEXT_BYTES 900
+#define DESCRIPTION_BYTES 400
+
+/* Which items a question means. */
+typedef struct Choice
+{
+	const LarasFound *row[NAMED_ITEMS];
+	int n;
+	bool ask;   /* they match alike: which one is meant? */
+	bool more;  /* and others do too */
+	bool named; /* the customer wrote most of the name */
+} Choice;
+
+typedef struct Composition
+{
+	const LarasQuestion *question;
+	StringInfoData text;
+	LarasSource source[SOURCES];
+	int n_sources;
+	LarasIntent intent;
+	float confidence;
+	bool hand_over;
+} Composition;
+
+static void
+cite(Composition *c, const LarasFound *row)
+{
+	for (int i = 0; i < c->n_sources; i++)
+		if (strcmp(c->source[i].table, row->source.table) == 0 && c->source[i].id == row->source.id)
+			return;
+	Assert(c->n_sources < SOURCES);
+	c->source[c->n_sources++] = row->source;
+}
+
+static const char *
+say(const Composition *c, LarasWording wording)
+{
+	return laras_wording(wording, c->question->english);
+}
+
+/* A blank between parts. */
+static void
+next_part(Composition *c)
+{
+	if (c->text.len > 0)
+		appendStringInfoChar(&c->text, ' ');
+}
+
+static void
+hand_over(Composition *c, LarasIntent intent, float confidence)
+{
+	resetStringInfo(&c->text);
+	appendStringInfoString(&c->text, laras_hand_over_wording(intent, c->question->english));
+	c->n_sources = 0;
+	c->intent = intent;
+	c->confidence = confidence;
+	c->hand_over = true;
+}
+
+/* Was the whole name written?  One word alone is a name only where little else was. */
+static bool
+fully_named(const LarasFound *row)
+{
+	return row->heading_coverage >= 1 && (row->heading_words > 1 || row->coverage >= TEXT_COVERAGE);
+}
+
+static bool
+is_meant(const LarasFound *row)
+{
+	return row->coverage >= ITEM_COVERAGE ||
+		   (row->heading_words > 1 && row->heading_coverage >= NAMED_COVERAGE && row->matched != 0);
+}
+
+/* Is the row's name part of what another one's name covers ("Mug" beside "Mug Besar")? */
+static bool
+is_part_of_another(const LarasFindings *items, int i)
+{
+	uint64 named = items->row[i].named;
+
+	for (int j = 0; j < items->n; j++)
+		if (j != i && fully_named(&items->row[j]) && (named & ~items->row[j].named) == 0 &&
+			named != items->row[j].named)
+			return true;
+	return false;
+}
+
+/*
+ * The items that a question means: those whose names it holds whole, each of
+ * which is answered; else the best, and which one where several match alike.
+ */
+static Choice
+choose_items(const LarasFindings *items)
+{
+	Choice choice = {0};
+
+	for (int i = 0; i < items->n; i++)
+	{
+		if (!fully_named(&items->row[i]) || is_part_of_another(items, i))
+			continue;
+		choice.named = true;
+		if (choice.n < NAMED_ITEMS)
+			choice.row[choice.n++] = &items->row[i];
+		else
+			choice.more = true;
+	}
+	if (choice.n == 0)
+	{
+		for (int i = 0; i < items->n; i++)
+		{
+			const LarasFound *row = &items->row[i];
+
+			if (!is_meant(row) || (choice.n > 0 && row->coverage < choice.row[0]->coverage - ALIKE))
+				continue;
+			if (choice.n < NAMED_ITEMS)
+				choice.row[choice.n++] = row;
+			else
+				choice.more = true;
+		}
+		choice.ask = choice.n > 1;
+		choice.named = choice.n > 0 && choice.row[0]->heading_coverage >= 0.5f;
+	}
+	if (choice.n > ANSWERED_ITEMS)
+		choice.ask = true;
+	return choice;
+}
+
+/* How well a policy or FAQ fits; below 0: not at all. */
+static float
+text_fits(const LarasFound *row, const LarasQuestion *question)
+{
+	bool by_heading = row->heading_coverage >= HEADING_COVERAGE &&
+					  row->coverage >= (row->heading_words > 1 ? HEADING_NEEDS : TEXT_COVERAGE);
+
+	if (!row->on_topic && !by_heading && row->coverage < TEXT_COVERAGE)
+		return -1;
+	return 0.4f * row->on_topic + 0.5f * row->coverage + 0.2f * row->heading_coverage +
+		   0.2f * (row->english == question->english);
+}
+
+static const LarasFound *
+choose_text(const LarasFindings *texts, const LarasQuestion *question)
+{
+	const LarasFound *best = NULL;
+	float most = -1;
+
+	for (int i = 0; i < texts->n; i++)
+	{
+		float fits = text_fits(&texts->row[i], question);
+
+		if (fits >= 0 && fits > most)
+		{
+			most = fits;
+			best = &texts->row[i];
+		}
+	}
+	return best;
+}
+
+static void
+add_price(Composition *c, const LarasFound *row)
+{
+	StringInfoData price;
+
+	initStringInfo(&price);
+	laras_append_price(&price, row->price, row->currency, c->question->english);
+	appendStringInfo(&c->text, say(c, LARAS_SAY_PRICE), row->heading, price.data);
+}
+
+static void
+add_stock(Composition *c, const LarasFound *row)
+{
+	if (row->stock > 0)
+		appendStringInfo(&c->text, say(c, LARAS_SAY_IN_STOCK), row->heading, row->stock);
+	else
+		appendStringInfo(&c->text, say(c, LARAS_SAY_OUT_OF_STOCK), row->heading);
+}
+
+/* What the row says of the item, then price and stock where they are known. */
+static void
+add_product(Composition *c, const LarasFound *row)
+{
+	appendStringInfoString(&c->text, row->heading);
+	if (row->body[0] != '\0')
+	{
+		appendStringInfoString(&c->text, ": ");
+		laras_append_sentences(&c->text, row->body, DESCRIPTION_BYTES, c->question);
+	}
+	if (row->attributes != NULL && row->attributes[0] != '\0')
+		appendStringInfo(&c->text, " (%s)", row->attributes);
+	if (c->text.data[c->text.len - 1] != '.')
+		appendStringInfoChar(&c->text, '.');
+	if (row->price != NULL)
+	{
+		next_part(c);
+		add_price(c, row);
+	}
+	if (row->stock == 0)
+		appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
+}
+
+/* One item; false where the row does not hold what was asked. */
+static bool
+add_item(Composition *c, const LarasFound *row, LarasIntent intent)
+{
+	if ((intent == LARAS_INTENT_PRICE && row->price == NULL) ||
+		(intent == LARAS_INTENT_STOCK && row->stock < 0))
+		return false;
+	next_part(c);
+	switch (intent)
+	{
+		case LARAS_INTENT_PRICE:
+			add_price(c, row);
+			if (row->stock == 0)
+				appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
+			break;
+		case LARAS_INTENT_STOCK:
+			add_stock(c, row);
+			break;
+		default:
+			add_product(c, row);
+	}
+	cite(c, row);
+	return true;
+}
+
+/* Asks which of the items is meant, by their names. */
+static void
+ask_which(Composition *c, const Choice *choice)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < choice->n; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&names,
+								   i < choice->n - 1 || choice->more ? ", " : say(c, LARAS_SAY_OR));
+		appendStringInfoString(&names, choice->row[i]->heading);
+		cite(c, choice->row[i]);
+	}
+	next_part(c);
+	appendStringInfo(&c->text, say(c, choice->more ? LARAS_SAY_AMONG : LARAS_SAY_WHICH),
+					 names.data);
+}
+
+/*
+ * How sure an answer about this item is.  A word that only its attributes hold may
+ * name one of several variants, which share the number in stock; a corrected
+ * spelling is a guess.
+ */
+static float
+item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent intent,
+				const LarasQuestion *question)
+{
+	float confidence = 0.55f + 0.4f * row->coverage;
+
+	if (row->matched & items->corrected)
+		confidence -= 0.15f;
+	if (intent == LARAS_INTENT_STOCK && row->listed != 0)
+		confidence = Min(confidence, 0.6f);
+	if (question->weight[intent] < DECIDES)
+		confidence -= 0.1f;
+	return confidence;
+}
+
+/* The part about items; false where a row does not hold what was asked. */
+static bool
+add_items(Composition *c, const LarasFindings *items, const Choice *choice, LarasIntent intent)
+{
+	if (choice->ask)
+	{
+		ask_which(c, choice);
+		c->confidence = Min(c->confidence, 0.6f);
+		return true;
+	}
+	for (int i = 0; i < choice->n; i++)
+	{
+		if (!add_item(c, choice->row[i], intent))
+			return false;
+		c->confidence =
+			Min(c->confidence, item_confidence(items, choice->row[i], intent, c->question));
+	}
+	return true;
+}
+
+/* The part that is the business's own words. */
+static void
+add_text(Composition *c, const LarasFound *row)
+{
+	float confidence = 0.55f + 0.3f * row->coverage + 0.1f * row->on_topic;
+
+	next_part(c);
+	laras_append_sentences(&c->text, row->body, TEXT_BYTES, c->question);
+	cite(c, row);
+	if (row->english != c->question->english)
+		confidence -= 0.25f;
+	c->confidence = Min(c->confidence, confidence);
+}
+
+static LarasIntent
+heaviest(const LarasQuestion *question, LarasIntent from, LarasIntent to)
+{
+	LarasIntent best = from;
+
+	for (int i = from + 1; i <= to; i++)
+		if (question->weight[i] > question->weight[best])
+			best = i;
+	return best;
+}
+
+/*
+ * A question of the business: about items, about its rules, or both.  Where
+ * one part of a double question has no ground, a person answers all of it.
+ */
+static void
+compose_from_rows(Composition *c, int64 workspace_id)
+{
+	const LarasQuestion *question = c->question;
+	LarasIntent of_item = heaviest(question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
+	LarasIntent topic = heaviest(question, LARAS_INTENT_HOURS, LARAS_INTENT_RETURNS);
+	bool asks_topic = question->weight[topic] >= DECIDES;
+	bool asks_item = !asks_topic || question->weight[of_item] >= DECIDES;
+	const LarasFindings *items = NULL;
+	const LarasFindings *texts;
+	const LarasFound *text;
+	Choice choice = {0};
+
+	if (question->weight[of_item] == 0)
+		of_item = LARAS_INTENT_PRODUCT;
+	if (asks_item)
+	{
+		items = laras_find_items(workspace_id, question);
+		choice = choose_items(items);
+	}
+	texts = laras_find_texts(workspace_id, question, asks_topic ? topic : LARAS_INTENT_UNCLEAR);
+	text = choose_text(texts, question);
+
+	if (asks_topic)
+	{
+		/* "berapa ongkir ke Bali" names no item, though names have the word. */
+		if (choice.n > 0 && (!choice.named || choice.ask))
+			choice.n = 0;
+		c->intent = choice.n > 0 ? of_item : topic;
+		if (text == NULL)
+			hand_over(c, topic, 0.2f);
+		else if (choice.n > 0 && !add_items(c, items, &choice, of_item))
+			hand_over(c, of_item, 0.2f);
+		else
+			add_text(c, text);
+		return;
+	}
+
+	if (text != NULL && choice.n > 0)
+	{
+		float ahead = text->coverage - choice.row[0]->coverage;
+
+		/* The better match; an item that was asked for by a word of buying is preferred. */
+		if (question->weight[of_item] >= DECIDES ? ahead <= TEXT_AHEAD : ahead < 0)
+			text = NULL;
+	}
+	if (text != NULL)
+	{
+		c->intent = LARAS_INTENT_PRODUCT;
+		add_text(c, text);
+	}
+	else if (choice.n > 0)
+	{
+		c->intent = of_item;
+		if (!add_items(c, items, &choice, of_item))
+			hand_over(c, of_item, 0.2f);
+	}
+	else if (question->weight[LARAS_INTENT_THANKS] >= DECIDES &&
+			 question->weight[of_item] < DECIDES)
+	{
+		appendStringInfoString(&c->text, say(c, LARAS_SAY_THANKS));
+		c->intent = LARAS_INTENT_THANKS;
+		c->confidence = 0.6f;
+	}
+	else
+		hand_over(c, question->intent, 0.2f);
+}
+
+static bool
+only_nods(const LarasQuestion *question)
+{
+	for (int i = 0; i < question->n; i++)
+		if (!question->word[i].nod)
+			return false;
+	return true;
+}
+
+static void
+compose(Composition *c, int64 workspace_id)
+{
+	switch (c->question->intent)
+	{
+		case LARAS_INTENT_COMPLAINT:
+		case LARAS_INTENT_ORDER_STATUS:
+		case LARAS_INTENT_HUMAN:
+		case LARAS_INTENT_OFF_SCOPE:
+			hand_over(c, c->question->intent, 0.9f);
+			break;
+		case LARAS_INTENT_THANKS:
+		case LARAS_INTENT_GREETING:
+			c->intent = c->question->intent;
+			c->confidence = 0.95f;
+			appendStringInfoString(&c->text,
+								   say(c, c->intent == LARAS_INTENT_THANKS ? LARAS_SAY_THANKS
+																		   : LARAS_SAY_GREETING));
+			break;
+		default:
+			if (only_nods(c->question))
+			{
+				/* Nothing is asked, or nothing legible was written. */
+				hand_over(c, LARAS_INTENT_UNCLEAR, 0);
+				resetStringInfo(&c->text);
+			}
+			else
+				compose_from_rows(c, workspace_id);
+	}
+}
+
+void
+laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed *composed)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	MemoryContext work = AllocSetContextCreate(outside, "laras drafter", ALLOCSET_DEFAULT_SIZES);
+	LarasQuestion *read;
+	Composition c = {.confidence = 1};
+
+	MemoryContextSwitchTo(work);
+	read = laras_read_question(question, n);
+	laras_read_intent(read);
+	c.question = read;
+	initStringInfo(&c.text);
+	compose(&c, workspace_id);
+
+	MemoryContextSwitchTo(outside);
+	composed->intent = laras_intent_name(c.intent);
+	composed->language = read->english ? "en" : "id";
+	composed->confidence = Max(0, Min(c.confidence, 0.97f));
+	composed->hand_over = c.hand_over;
+	composed->text = c.text.len > 0 ? pstrdup(c.text.data) : NULL;
+	composed->n_sources = c.n_sources;
+	composed->sources = NULL;
+	if (c.n_sources > 0)
+	{
+		LarasSource *sources = palloc(sizeof(LarasSource) * c.n_sources);
+
+		memcpy(sources, c.source, sizeof(LarasSource) * c.n_sources);
+		composed->sources = sources;
+	}
+	MemoryContextDelete(work);
+}

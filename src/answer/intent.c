@@ -1,0 +1,182 @@
+/*
+ * intent.c
+ *		What a question wants, told by the cues of cues.def.
+ *
+ * The same words always give the same intent: there is no state and no chance.
+ */
+#include "postgres.h"
+
+#include "answer/lexicon.h"
+#include "answer/question.h"
+
+/* Cues of this weight together decide; a hint alone does not. */
+#define DECIDES 3
+/* What is off the scope whatever else is asked. */
+#define REFUSES 9
+/* Words that a "*" of a cue may stand for, at most. */
+#define GAP 4
+
+typedef struct Cue
+{
+	LarasIntent intent;
+	int weight;
+	const char *phrase;
+} Cue;
+
+static const Cue cues[] = {
+#define CUE(intent, weight, phrase) {LARAS_INTENT_##intent, weight, phrase},
+#include "answer/cues.def"
+#undef CUE
+};
+
+static const char *const names[LARAS_INTENTS] = {"unclear",      "price",   "stock",
+												 "product",      "hours",   "delivery",
+												 "payment",      "returns", "complaint",
+												 "order_status", "human",   "off_scope",
+												 "thanks",       "greeting"};
+
+/* Words by which policies and FAQs of a topic name it, in both languages. */
+static const char *const topic_words[LARAS_INTENTS] = {
+	[LARAS_INTENT_HOURS] = "jam buka tutup operasional hours opening open closed",
+	[LARAS_INTENT_DELIVERY] = "kirim pengiriman ongkir ekspedisi delivery shipping ship courier",
+	[LARAS_INTENT_PAYMENT] = "bayar pembayaran transfer rekening payment pay cod",
+	[LARAS_INTENT_RETURNS] =
+		"tukar penukaran pengembalian retur garansi return returns exchange exchanges refund refunds",
+};
+
+const char *
+laras_intent_name(LarasIntent intent)
+{
+	return names[intent];
+}
+
+bool
+laras_intent_is_topic(LarasIntent intent)
+{
+	return intent >= LARAS_INTENT_HOURS && intent <= LARAS_INTENT_RETURNS;
+}
+
+const char *
+laras_intent_topic_words(LarasIntent intent)
+{
+	return topic_words[intent];
+}
+
+/* Does one of the alternatives in [pattern, end) name the word? */
+static bool
+names_word(const char *pattern, const char *end, const char *word)
+{
+	size_t n = strlen(word);
+
+	while (pattern < end)
+	{
+		const char *slash = memchr(pattern, '/', end - pattern);
+		size_t length = (slash != NULL ? slash : end) - pattern;
+
+		if (pattern[length - 1] == '~' ? n >= length - 1 && memcmp(pattern, word, length - 1) == 0
+									   : n == length && memcmp(pattern, word, n) == 0)
+			return true;
+		pattern += length + 1;
+	}
+	return false;
+}
+
+/*
+ * Does the phrase stand at word i?  Marks the words that it names, and not
+ * those that a "*" passes over.  As deep as the phrase has words, at most.
+ */
+static bool
+stands_at(const char *phrase, LarasIntent intent, LarasQuestion *question, int i)
+{
+	const char *end;
+
+	phrase += strspn(phrase, " ");
+	if (*phrase == '\0')
+		return true;
+	end = phrase + strcspn(phrase, " ");
+	if (*phrase == '*')
+	{
+		for (int skip = 0; skip <= GAP; skip++)
+			if (stands_at(end, intent, question, i + skip))
+				return true;
+		return false;
+	}
+	if (i >= question->n || !names_word(phrase, end, question->word[i].text) ||
+		!stands_at(end, intent, question, i + 1))
+		return false;
+	question->word[i].cues |= LARAS_CUE(intent);
+	return true;
+}
+
+/* Looks for every cue; each counts once, however often it stands there. */
+static void
+find_cues(LarasQuestion *question)
+{
+	for (int c = 0; c < lengthof(cues); c++)
+	{
+		for (int i = 0; i < question->n; i++)
+		{
+			if (!stands_at(cues[c].phrase, cues[c].intent, question, i))
+				continue;
+			question->weight[cues[c].intent] += cues[c].weight;
+			break;
+		}
+	}
+}
+
+/* The heaviest of a range of intents; the first of equal ones. */
+static LarasIntent
+heaviest(const int *weight, LarasIntent from, LarasIntent to)
+{
+	LarasIntent best = from;
+
+	for (int i = from + 1; i <= to; i++)
+		if (weight[i] > weight[best])
+			best = i;
+	return best;
+}
+
+static bool
+has_matter(const LarasQuestion *question)
+{
+	for (int i = 0; i < question->n; i++)
+		if (!question->word[i].filler && question->word[i].cues == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What must not be answered from rows comes first, whatever else is asked;
+ * then what is asked of the business; courtesy only where nothing else is said.
+ */
+void
+laras_read_intent(LarasQuestion *question)
+{
+	const int *weight = question->weight;
+	LarasIntent asked;
+
+	find_cues(question);
+	asked = heaviest(weight, LARAS_INTENT_PRICE, LARAS_INTENT_RETURNS);
+
+	if (weight[LARAS_INTENT_OFF_SCOPE] >= REFUSES)
+		question->intent = LARAS_INTENT_OFF_SCOPE;
+	else if (weight[LARAS_INTENT_HUMAN] >= DECIDES)
+		question->intent = LARAS_INTENT_HUMAN;
+	else if (weight[LARAS_INTENT_COMPLAINT] >= DECIDES &&
+			 weight[LARAS_INTENT_COMPLAINT] >= weight[LARAS_INTENT_RETURNS])
+		question->intent = LARAS_INTENT_COMPLAINT;
+	else if (weight[LARAS_INTENT_ORDER_STATUS] >= DECIDES)
+		question->intent = LARAS_INTENT_ORDER_STATUS;
+	else if (weight[LARAS_INTENT_OFF_SCOPE] >= DECIDES && weight[asked] < DECIDES)
+		question->intent = LARAS_INTENT_OFF_SCOPE;
+	else if (weight[asked] > 0)
+		question->intent = asked;
+	else if (has_matter(question))
+		question->intent = LARAS_INTENT_UNCLEAR;
+	else if (weight[LARAS_INTENT_THANKS] >= DECIDES)
+		question->intent = LARAS_INTENT_THANKS;
+	else if (weight[LARAS_INTENT_GREETING] > 0)
+		question->intent = LARAS_INTENT_GREETING;
+	else
+		question->intent = LARAS_INTENT_UNCLEAR;
+}

@@ -1,0 +1,169 @@
+/*
+ * lexicon.c
+ *		The drafter's own words, see lexicon.h and lexicon.def.
+ *
+ * Invariant: the table is built whole or not at all, and never changes after;
+ * its entries may be kept for the session.
+ */
+#include "postgres.h"
+
+#include "answer/lexicon.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+typedef enum LineKind
+{
+	LINE_WORDS,    /* flags for each of a list of words */
+	LINE_SPELLING, /* a word and what it means */
+	LINE_SAME      /* words found for each other */
+} LineKind;
+
+typedef struct Line
+{
+	LineKind kind;
+	int flags;
+	const char *words;
+	const char *meant;
+} Line;
+
+#define LANGUAGE_ID LARAS_WORD_INDONESIAN
+#define LANGUAGE_EN LARAS_WORD_ENGLISH
+
+static const Line lines[] = {
+#define FUNCTION_WORDS(language, words) \
+	{LINE_WORDS, LANGUAGE_##language | LARAS_WORD_FILLER, words, NULL},
+#define LANGUAGE_WORDS(language, words) {LINE_WORDS, LANGUAGE_##language, words, NULL},
+#define FILLER_WORDS(words) {LINE_WORDS, LARAS_WORD_FILLER, words, NULL},
+#define NOD_WORDS(words) {LINE_WORDS, LARAS_WORD_NOD | LARAS_WORD_FILLER, words, NULL},
+#define UNITS(words) {LINE_WORDS, LARAS_WORD_UNIT, words, NULL},
+#define SPELLING(written, meant) {LINE_SPELLING, LARAS_WORD_INDONESIAN, written, meant},
+#define PHRASE(written, meant)
+#define SAME(words) {LINE_SAME, 0, words, NULL},
+#include "answer/lexicon.def"
+#undef FUNCTION_WORDS
+#undef LANGUAGE_WORDS
+#undef FILLER_WORDS
+#undef NOD_WORDS
+#undef UNITS
+#undef SPELLING
+#undef PHRASE
+#undef SAME
+};
+
+static const struct
+{
+	const char *written;
+	const char *meant;
+} phrases[] = {
+#define FUNCTION_WORDS(language, words)
+#define LANGUAGE_WORDS(language, words)
+#define FILLER_WORDS(words)
+#define NOD_WORDS(words)
+#define UNITS(words)
+#define SPELLING(written, meant)
+#define PHRASE(written, meant) {written, meant},
+#define SAME(words)
+#include "answer/lexicon.def"
+#undef FUNCTION_WORDS
+#undef LANGUAGE_WORDS
+#undef FILLER_WORDS
+#undef NOD_WORDS
+#undef UNITS
+#undef SPELLING
+#undef PHRASE
+#undef SAME
+};
+
+static HTAB *lexicon = NULL;
+
+bool
+laras_lexicon_next(const char **list, char word[LARAS_WORD_BYTES])
+{
+	size_t n;
+
+	*list += strspn(*list, " ");
+	n = strcspn(*list, " ");
+	if (n == 0)
+		return false;
+	memcpy(word, *list, Min(n, LARAS_WORD_BYTES - 1));
+	word[Min(n, LARAS_WORD_BYTES - 1)] = '\0';
+	*list += n;
+	return true;
+}
+
+/* Fills a table: what an earlier line said of a word stays. */
+static void
+fill(HTAB *table)
+{
+	for (int i = 0; i < lengthof(lines); i++)
+	{
+		const char *list = lines[i].words;
+		char word[LARAS_WORD_BYTES];
+
+		while (laras_lexicon_next(&list, word))
+		{
+			bool found;
+			LarasLexeme *entry = hash_search(table, word, HASH_ENTER, &found);
+
+			if (!found)
+			{
+				entry->flags = 0;
+				entry->meant = NULL;
+				entry->same = NULL;
+			}
+			if (entry->flags == 0 || lines[i].kind == LINE_WORDS)
+				entry->flags |= lines[i].flags;
+			if (lines[i].kind == LINE_SPELLING && entry->meant == NULL)
+				entry->meant = lines[i].meant;
+			if (lines[i].kind == LINE_SAME && entry->same == NULL)
+				entry->same = lines[i].words;
+		}
+	}
+}
+
+const LarasLexeme *
+laras_lexicon_find(const char *word)
+{
+	if (lexicon == NULL)
+	{
+		HASHCTL control = {.keysize = LARAS_WORD_BYTES, .entrysize = sizeof(LarasLexeme)};
+		HTAB *table;
+
+		/* A table of its own context: what an error leaves half filled is found by nobody. */
+		control.hcxt =
+			AllocSetContextCreate(CurrentMemoryContext, "laras lexicon", ALLOCSET_DEFAULT_SIZES);
+		table =
+			hash_create("laras lexicon", 1024, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+		fill(table);
+		MemoryContextSetParent(control.hcxt, TopMemoryContext);
+		lexicon = table;
+	}
+	return hash_search(lexicon, word, HASH_FIND, NULL);
+}
+
+int
+laras_lexicon_phrase(const char *const *words, int n, const char **meant)
+{
+	for (int i = 0; i < lengthof(phrases); i++)
+	{
+		const char *list = phrases[i].written;
+		char word[LARAS_WORD_BYTES];
+		int matched = 0;
+
+		while (laras_lexicon_next(&list, word))
+		{
+			if (matched >= n || strcmp(words[matched], word) != 0)
+			{
+				matched = 0;
+				break;
+			}
+			matched++;
+		}
+		if (matched > 0)
+		{
+			*meant = phrases[i].meant;
+			return matched;
+		}
+	}
+	return 0;
+}

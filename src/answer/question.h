@@ -1,0 +1,77 @@
+/*
+ * question.h
+ *		What a customer wrote, as the drafter reads it: words, language, intent.
+ *
+ *		text --laras_read_question--> words, language
+ *			 --laras_read_intent----> intent, and which words told it
+ *
+ *		Everything lives in the memory context that was current when the question
+ *		was read.
+ */
+#ifndef LARAS_ANSWER_QUESTION_H
+#define LARAS_ANSWER_QUESTION_H
+
+/* A longer text is cut here, at a character. */
+#define LARAS_QUESTION_BYTES 4096
+#define LARAS_QUESTION_WORDS 1024
+
+typedef enum LarasIntent
+{
+	LARAS_INTENT_UNCLEAR,
+	/* answered from catalogue items first */
+	LARAS_INTENT_PRICE,
+	LARAS_INTENT_STOCK,
+	LARAS_INTENT_PRODUCT,
+	/* answered from policies and FAQs */
+	LARAS_INTENT_HOURS,
+	LARAS_INTENT_DELIVERY,
+	LARAS_INTENT_PAYMENT,
+	LARAS_INTENT_RETURNS,
+	/* answered by a person */
+	LARAS_INTENT_COMPLAINT,
+	LARAS_INTENT_ORDER_STATUS,
+	LARAS_INTENT_HUMAN,
+	LARAS_INTENT_OFF_SCOPE,
+	/* answered by courtesy */
+	LARAS_INTENT_THANKS,
+	LARAS_INTENT_GREETING,
+	LARAS_INTENTS
+} LarasIntent;
+
+#define LARAS_CUE(intent) (1u << (intent))
+
+typedef struct LarasWord
+{
+	const char *text;   /* lower case, the spelling of the lexicon */
+	const char *joined; /* "500ml" of "500 ml", or NULL */
+	const char *same;   /* words found for it (laras_lexicon_next reads them), or NULL */
+	bool filler;        /* carries no matter */
+	bool nod;           /* agrees or addresses */
+	uint32 cues;        /* LARAS_CUE of each intent that it helped to tell */
+} LarasWord;
+
+typedef struct LarasQuestion
+{
+	bool english;    /* else Indonesian */
+	int spoken;      /* letters or digits at all: number of words as written */
+	LarasWord *word; /* n of them */
+	int n;
+	LarasIntent intent;
+	int weight[LARAS_INTENTS]; /* of the cues of each intent */
+} LarasQuestion;
+
+/* question.c: n bytes in the server's encoding. */
+extern LarasQuestion *laras_read_question(const char *text, size_t n);
+
+/* The same reading of a text of the business, for counting the words of its name or heading. */
+extern int laras_count_matter(const char *text, size_t n);
+
+/* intent.c */
+extern void laras_read_intent(LarasQuestion *question);
+extern const char *laras_intent_name(LarasIntent intent);
+
+/* Is the intent one that policies and FAQs answer, and which words are theirs? */
+extern bool laras_intent_is_topic(LarasIntent intent);
+extern const char *laras_intent_topic_words(LarasIntent intent);
+
+#endif /* LARAS_ANSWER_QUESTION_H */

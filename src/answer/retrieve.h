@@ -1,0 +1,58 @@
+/*
+ * retrieve.h
+ *		Rows of a workspace's knowledge that share words with a question.
+ *
+ *		The words are looked for as they are written and by their stems, with
+ *		PostgreSQL's text search; a word that no row has is taken for the one
+ *		nearest in spelling among the items' names.  A word weighs the more, the
+ *		fewer rows have it.
+ */
+#ifndef LARAS_ANSWER_RETRIEVE_H
+#define LARAS_ANSWER_RETRIEVE_H
+
+#include "answer/drafter.h"
+#include "answer/question.h"
+
+/* Different words of a question that are looked for, at most. */
+#define LARAS_SEARCH_WORDS 48
+/* Rows that a search returns, at most: the best. */
+#define LARAS_SEARCH_ROWS 40
+
+typedef struct LarasFound
+{
+	LarasSource source;
+	const char *heading;    /* name, topic or question */
+	const char *body;       /* description, text or answer; cut where very long */
+	bool english;           /* language of a policy or FAQ */
+	const char *attributes; /* of an item, as "key: value; ..."; NULL: none */
+	const char *price;      /* digits, a point, two digits; NULL: not for quoting */
+	const char *currency;
+	int stock;              /* -1: not known */
+	bool on_topic;          /* the heading of a policy or FAQ names the intent's topic */
+	uint64 matched;         /* bit of each word that the row has */
+	uint64 named;           /* those that stand in its heading */
+	uint64 listed;          /* those that stand in an item's attributes, if not in the name */
+	float coverage;         /* 0 to 1: how much of the question's matter the row has */
+	float heading_coverage; /* 0 to 1: how much of the row's heading the question has */
+	int heading_words;      /* words with matter in the heading */
+} LarasFound;
+
+typedef struct LarasFindings
+{
+	LarasFound *row; /* the best first */
+	int n;
+	int words;        /* different words that were looked for */
+	uint64 corrected; /* those taken for a word spelled alike */
+} LarasFindings;
+
+/*
+ * Active items that have words of the question, other than those that told an
+ * intent. Runs SQL as whoever calls: the workspace is bound.
+ */
+extern LarasFindings *laras_find_items(int64 workspace_id, const LarasQuestion *question);
+
+/* Policies and FAQs that have words of the question or are on the intent's topic. */
+extern LarasFindings *
+laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent topic);
+
+#endif /* LARAS_ANSWER_RETRIEVE_H */

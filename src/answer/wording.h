@@ -1,0 +1,49 @@
+/*
+ * wording.h
+ *		The drafter's own words around the facts of the business, in both
+ *		languages, and how a price is written.
+ *
+ *		These texts hold no number, price, link or promise: whatever a customer
+ *		could hold the business to comes from a row.
+ */
+#ifndef LARAS_ANSWER_WORDING_H
+#define LARAS_ANSWER_WORDING_H
+
+#include "answer/question.h"
+#include "lib/stringinfo.h"
+
+typedef enum LarasWording
+{
+	LARAS_SAY_PRICE,        /* name, price */
+	LARAS_SAY_IN_STOCK,     /* name, number */
+	LARAS_SAY_OUT_OF_STOCK, /* name */
+	LARAS_SAY_BUT_OUT,      /* behind a price */
+	LARAS_SAY_WHICH,        /* names; all that fit */
+	LARAS_SAY_AMONG,        /* names; some of those that fit */
+	LARAS_SAY_OR,           /* between the last two names */
+	LARAS_SAY_THANKS,
+	LARAS_SAY_GREETING,
+	LARAS_WORDINGS
+} LarasWording;
+
+extern const char *laras_wording(LarasWording wording, bool english);
+
+/* What the customer is told when a person answers. */
+extern const char *laras_hand_over_wording(LarasIntent intent, bool english);
+
+/*
+ * Appends a price as people write it: "Rp 25.000", "IDR 25,000",
+ * "USD 12.50".  amount is the digits of numeric(18,2) with their point.
+ */
+extern void
+laras_append_price(StringInfo out, const char *amount, const char *currency, bool english);
+
+/*
+ * Appends whole sentences of the body, at most limit bytes where one is not longer
+ * by itself (then it is cut at a word): all of it where it fits, else from the sentence on
+ * that shares most words with the question.
+ */
+extern void laras_append_sentences(StringInfo out, const char *body, size_t limit,
+								   const LarasQuestion *question);
+
+#endif /* LARAS_ANSWER_WORDING_H */
