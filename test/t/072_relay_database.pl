@@ -94,6 +94,8 @@ is($early->stop, 0, 'it ends well');
 $socket = connect_to($port);
 syswrite $socket, hook('sleep 20');
 ok(wait_for_sql($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'}), 'a statement runs');
+ok(wait_for_sql($node, q{SELECT count(*) > 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state = 'idle'}),
+	'and other connections are back');
 sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'});
 is((answer_of($socket, ''))[0], 503, 'its connection killed: 503');
 is((answer_of(connect_to($port), hook('goes on')))[0], 200, 'the others serve on');
