@@ -103,9 +103,8 @@ EXTRA_CLEAN = sql/laras--$(LARAS_VERSION).sql $(PROGRAMS) $(foreach p,$(PROGRAMS
 PG_CONFIG ?= pg_config
 PKGS = libcurl libcrypto jansson
 PG_CPPFLAGS = -Isrc -DLARAS_VERSION='"$(LARAS_VERSION)"' $(shell pkg-config --cflags $(PKGS)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
-# -MMD writes what each object was made from, so that a changed header rebuilds it. What is exported
-# the version script says, on releases too whose PGXS hides everything first.
-PG_CFLAGS = -MMD -MP -fvisibility=default
+# -MMD writes what each object was made from, so that a changed header rebuilds it.
+PG_CFLAGS = -MMD -MP
 SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) -Wl,--version-script=src/laras.map
 
 # What the scripts of test/bin do themselves: no PostgreSQL need be installed yet.
@@ -131,6 +130,8 @@ else
 
 # Bitcode is for inlining into compiled queries, which calls of this size do not gain from.
 override with_llvm := no
+# What is exported the version script says, on releases too whose PGXS hides everything first (from 16 on).
+override CFLAGS_SL_MODULE :=
 REGRESS_OPTS = --inputdir=test
 ISOLATION_OPTS = --inputdir=test
 PGXS := $(shell $(PG_CONFIG) --pgxs)
