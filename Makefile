@@ -93,7 +93,8 @@ laras-keytool_LIBS = $(shell pkg-config --libs libcrypto)
 REGRESS = \
 	install \
 	sealed \
-	tenancy
+	tenancy \
+	drafter
 
 ISOLATION =
 

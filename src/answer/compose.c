@@ -24,8 +24,13 @@
 #define ALIKE 0.04f
 /* So much better a policy or FAQ must match to be taken before an item that was asked about. */
 #define TEXT_AHEAD 0.15f
-/* A cue of this weight is a question of its own. */
+/* A cue of this weight is a question of its own; one of that, beside an item's name. */
 #define DECIDES 3
+#define HINTS 2
+
+/* Confidence of what may be right and may be beside the point; of no ground at all. */
+#define UNSURE 0.6f
+#define NO_GROUND 0.2f
 
 /* Items answered or asked about in one text, at most. */
 #define ANSWERED_ITEMS 3
@@ -40,7 +45,7 @@ typedef struct Choice
 {
 	const LarasFound *row[NAMED_ITEMS];
 	int n;
-	bool ask;   /* they match alike: which one is meant? */
+	bool ask;   /* they match alike, or one does in part: which one is meant? */
 	bool more;  /* and others do too */
 	bool named; /* the customer wrote most of the name */
 } Choice;
@@ -150,7 +155,9 @@ choose_items(const LarasFindings *items)
 			else
 				choice.more = true;
 		}
-		choice.ask = choice.n > 1;
+		/* A word that names other items, and is nowhere in this one, may mean another. */
+		choice.ask =
+			choice.n > 1 || (choice.n == 1 && (items->named & ~choice.row[0]->matched) != 0);
 		choice.named = choice.n > 0 && choice.row[0]->heading_coverage >= 0.5f;
 	}
 	if (choice.n > ANSWERED_ITEMS)
@@ -190,14 +197,23 @@ choose_text(const LarasFindings *texts, const LarasQuestion *question)
 	return best;
 }
 
-static void
-add_price(Composition *c, const LarasFound *row)
+/* The price as people write it. */
+static const char *
+price_of(const Composition *c, const LarasFound *row)
 {
 	StringInfoData price;
 
 	initStringInfo(&price);
 	laras_append_price(&price, row->price, row->currency, c->question->english);
-	appendStringInfo(&c->text, say(c, LARAS_SAY_PRICE), row->heading, price.data);
+	return price.data;
+}
+
+static void
+add_price(Composition *c, const LarasFound *row)
+{
+	appendStringInfo(&c->text, say(c, LARAS_SAY_PRICE), row->heading, price_of(c, row));
+	if (row->stock == 0)
+		appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
 }
 
 static void
@@ -207,6 +223,14 @@ add_stock(Composition *c, const LarasFound *row)
 		appendStringInfo(&c->text, say(c, LARAS_SAY_IN_STOCK), row->heading, row->stock);
 	else
 		appendStringInfo(&c->text, say(c, LARAS_SAY_OUT_OF_STOCK), row->heading);
+}
+
+/* Ends a sentence that a row may have left open. */
+static void
+full_stop(Composition *c)
+{
+	if (c->text.len > 0 && strchr(".!?", c->text.data[c->text.len - 1]) == NULL)
+		appendStringInfoChar(&c->text, '.');
 }
 
 /* What the row says of the item, then price and stock where they are known. */
@@ -219,16 +243,17 @@ add_product(Composition *c, const LarasFound *row)
 		appendStringInfoString(&c->text, ": ");
 		laras_append_sentences(&c->text, row->body, DESCRIPTION_BYTES, c->question);
 	}
+	full_stop(c);
 	if (row->attributes != NULL && row->attributes[0] != '\0')
-		appendStringInfo(&c->text, " (%s)", row->attributes);
-	if (c->text.data[c->text.len - 1] != '.')
-		appendStringInfoChar(&c->text, '.');
-	if (row->price != NULL)
 	{
-		next_part(c);
-		add_price(c, row);
+		appendStringInfo(&c->text, " %s", row->attributes);
+		full_stop(c);
 	}
-	if (row->stock == 0)
+	if (row->price != NULL)
+		appendStringInfo(&c->text, say(c, LARAS_SAY_ITS_PRICE), price_of(c, row));
+	if (row->stock > 0)
+		appendStringInfo(&c->text, say(c, LARAS_SAY_ITS_STOCK), row->stock);
+	else if (row->stock == 0)
 		appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
 }
 
@@ -244,8 +269,6 @@ add_item(Composition *c, const LarasFound *row, LarasIntent intent)
 	{
 		case LARAS_INTENT_PRICE:
 			add_price(c, row);
-			if (row->stock == 0)
-				appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
 			break;
 		case LARAS_INTENT_STOCK:
 			add_stock(c, row);
@@ -290,8 +313,8 @@ item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent i
 
 	if (row->matched & items->corrected)
 		confidence -= 0.15f;
-	if (intent == LARAS_INTENT_STOCK && row->listed != 0)
-		confidence = Min(confidence, 0.6f);
+	if (intent != LARAS_INTENT_PRICE && row->stock > 0 && row->listed != 0)
+		confidence = Min(confidence, UNSURE);
 	if (question->weight[intent] < DECIDES)
 		confidence -= 0.1f;
 	return confidence;
@@ -304,7 +327,7 @@ add_items(Composition *c, const LarasFindings *items, const Choice *choice, Lara
 	if (choice->ask)
 	{
 		ask_which(c, choice);
-		c->confidence = Min(c->confidence, 0.6f);
+		c->confidence = Min(c->confidence, UNSURE);
 		return true;
 	}
 	for (int i = 0; i < choice->n; i++)
@@ -353,32 +376,32 @@ compose_from_rows(Composition *c, int64 workspace_id)
 	LarasIntent of_item = heaviest(question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
 	LarasIntent topic = heaviest(question, LARAS_INTENT_HOURS, LARAS_INTENT_RETURNS);
 	bool asks_topic = question->weight[topic] >= DECIDES;
-	bool asks_item = !asks_topic || question->weight[of_item] >= DECIDES;
-	const LarasFindings *items = NULL;
+	bool asks_item = !asks_topic || question->weight[of_item] >= HINTS;
+	const LarasFindings *items;
 	const LarasFindings *texts;
 	const LarasFound *text;
 	Choice choice = {0};
 
 	if (question->weight[of_item] == 0)
 		of_item = LARAS_INTENT_PRODUCT;
-	if (asks_item)
-	{
-		items = laras_find_items(workspace_id, question);
-		choice = choose_items(items);
-	}
+	items = laras_find_items(workspace_id, question);
+	choice = choose_items(items);
 	texts = laras_find_texts(workspace_id, question, asks_topic ? topic : LARAS_INTENT_UNCLEAR);
 	text = choose_text(texts, question);
 
 	if (asks_topic)
 	{
-		/* "berapa ongkir ke Bali" names no item, though names have the word. */
-		if (choice.n > 0 && (!choice.named || choice.ask))
+		/* "berapa ongkir ke Bali" names no item, but "tutup botol" may: nobody can be sure. */
+		if (choice.n > 0 && !(asks_item && choice.named && !choice.ask))
+		{
 			choice.n = 0;
+			c->confidence = UNSURE;
+		}
 		c->intent = choice.n > 0 ? of_item : topic;
 		if (text == NULL)
-			hand_over(c, topic, 0.2f);
+			hand_over(c, topic, NO_GROUND);
 		else if (choice.n > 0 && !add_items(c, items, &choice, of_item))
-			hand_over(c, of_item, 0.2f);
+			hand_over(c, of_item, NO_GROUND);
 		else
 			add_text(c, text);
 		return;
@@ -401,17 +424,17 @@ compose_from_rows(Composition *c, int64 workspace_id)
 	{
 		c->intent = of_item;
 		if (!add_items(c, items, &choice, of_item))
-			hand_over(c, of_item, 0.2f);
+			hand_over(c, of_item, NO_GROUND);
 	}
 	else if (question->weight[LARAS_INTENT_THANKS] >= DECIDES &&
 			 question->weight[of_item] < DECIDES)
 	{
 		appendStringInfoString(&c->text, say(c, LARAS_SAY_THANKS));
 		c->intent = LARAS_INTENT_THANKS;
-		c->confidence = 0.6f;
+		c->confidence = UNSURE;
 	}
 	else
-		hand_over(c, question->intent, 0.2f);
+		hand_over(c, question->intent, NO_GROUND);
 }
 
 static bool

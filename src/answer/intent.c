@@ -101,7 +101,9 @@ stands_at(const char *phrase, LarasIntent intent, LarasQuestion *question, int i
 				return true;
 		return false;
 	}
-	if (i >= question->n || !names_word(phrase, end, question->word[i].text) ||
+	if (i >= question->n ||
+		!(names_word(phrase, end, question->word[i].text) ||
+		  (question->word[i].bare != NULL && names_word(phrase, end, question->word[i].bare))) ||
 		!stands_at(end, intent, question, i + 1))
 		return false;
 	question->word[i].cues |= LARAS_CUE(intent);
@@ -162,8 +164,7 @@ laras_read_intent(LarasQuestion *question)
 		question->intent = LARAS_INTENT_OFF_SCOPE;
 	else if (weight[LARAS_INTENT_HUMAN] >= DECIDES)
 		question->intent = LARAS_INTENT_HUMAN;
-	else if (weight[LARAS_INTENT_COMPLAINT] >= DECIDES &&
-			 weight[LARAS_INTENT_COMPLAINT] >= weight[LARAS_INTENT_RETURNS])
+	else if (weight[LARAS_INTENT_COMPLAINT] >= DECIDES)
 		question->intent = LARAS_INTENT_COMPLAINT;
 	else if (weight[LARAS_INTENT_ORDER_STATUS] >= DECIDES)
 		question->intent = LARAS_INTENT_ORDER_STATUS;

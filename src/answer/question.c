@@ -146,26 +146,21 @@ number_with_unit(const char *word)
 	return unit != NULL && (unit->flags & LARAS_WORD_UNIT) ? (int) digits : 0;
 }
 
-/* The entry of a word, also where it ends in one of Indonesian's enclitics. */
-static const LarasLexeme *
-known(const char *word)
+/* The word without an enclitic of Indonesian ("harga" of "harganya"), or NULL. */
+static const char *
+without_enclitic(const char *word)
 {
 	static const char *const endings[] = {"nya", "kah", "lah", "ku", "mu"};
-	const LarasLexeme *entry = laras_lexicon_find(word);
 	size_t n = strlen(word);
-	char bare[LARAS_WORD_BYTES];
 
-	for (int i = 0; entry == NULL && i < lengthof(endings); i++)
+	for (int i = 0; i < lengthof(endings); i++)
 	{
 		size_t ending = strlen(endings[i]);
 
-		if (n < ending + 3 || strcmp(word + n - ending, endings[i]) != 0)
-			continue;
-		memcpy(bare, word, n - ending);
-		bare[n - ending] = '\0';
-		entry = laras_lexicon_find(bare);
+		if (n >= ending + 3 && strcmp(word + n - ending, endings[i]) == 0)
+			return pnstrdup(word, n - ending);
 	}
-	return entry;
+	return NULL;
 }
 
 typedef struct Words
@@ -269,9 +264,13 @@ laras_read_question(const char *text, size_t n)
 	for (int i = 0; i < meant.n; i++)
 	{
 		LarasWord *word = &question->word[i];
-		const LarasLexeme *entry = known(meant.word[i]);
+		const LarasLexeme *entry;
 
 		word->text = meant.word[i];
+		word->bare = without_enclitic(word->text);
+		entry = laras_lexicon_find(word->text);
+		if (entry == NULL && word->bare != NULL)
+			entry = laras_lexicon_find(word->bare);
 		word->filler = entry != NULL && (entry->flags & LARAS_WORD_FILLER);
 		word->nod = entry != NULL && (entry->flags & LARAS_WORD_NOD);
 		word->same = entry != NULL ? entry->same : NULL;

@@ -43,6 +43,7 @@ typedef enum LarasIntent
 typedef struct LarasWord
 {
 	const char *text;   /* lower case, the spelling of the lexicon */
+	const char *bare;   /* without an enclitic ("harga" of "harganya"), or NULL */
 	const char *joined; /* "500ml" of "500 ml", or NULL */
 	const char *same;   /* words found for it (laras_lexicon_next reads them), or NULL */
 	bool filler;        /* carries no matter */

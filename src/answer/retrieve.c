@@ -27,9 +27,9 @@
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 
-/* What the parts of a row weigh: heading, attributes, the rest. */
+/* What the parts of a row weigh beside its heading; MASKS below ranks by the same. */
 #define LISTED_WEIGHT 0.9
-#define TOLD_WEIGHT 0.5
+#define TOLD_WEIGHT 0.7
 /* A word that no row has, beside 1 for one that a single row has. */
 #define ABSENT_WEIGHT 0.8
 /* A word taken for another one. */
@@ -63,7 +63,7 @@ LARAS_PLAN(stem_words,
 	"bit_or(1::bigint << s.ord) AS matched, "                                                     \
 	"coalesce(bit_or(1::bigint << s.ord) FILTER (WHERE s.named), 0) AS named, "                   \
 	"coalesce(bit_or(1::bigint << s.ord) FILTER (WHERE s.listed AND NOT s.named), 0) AS listed, " \
-	"sum(w.weight * CASE WHEN s.named THEN 1 WHEN s.listed THEN 0.9 ELSE 0.5 END) AS score "
+	"sum(w.weight * CASE WHEN s.named THEN 1 WHEN s.listed THEN 0.9 ELSE 0.7 END) AS score "
 #define WEIGHT_ARRAY                                           \
 	"(SELECT array_agg(coalesce(v.weight, 0) ORDER BY u.ord) " \
 	"FROM word u LEFT JOIN weight v ON v.ord = u.ord)"
@@ -80,8 +80,10 @@ LARAS_PLAN(find_items,
 		   "FROM seen s JOIN weight w ON w.ord = s.ord GROUP BY s.id, s.size "
 		   "ORDER BY score DESC, s.size, s.id LIMIT $6) "
 		   "SELECT i.id, i.version, i.name, left(i.description, 2000), "
-		   "(SELECT left(string_agg(e.key || ': ' || left(translate(e.value, '[]{}\"', ''), 200), "
-		   "'; ' ORDER BY e.key), 600) FROM jsonb_each_text(CASE "
+		   "(SELECT left(string_agg(e.key || ': ' || left(CASE "
+		   "WHEN jsonb_typeof(e.value) IN ('array', 'object') "
+		   "THEN translate(e.value::text, '[]{}\"', '') ELSE e.value #>> '{}' END, 200), "
+		   "'; ' ORDER BY e.key), 600) FROM jsonb_each(CASE "
 		   "WHEN jsonb_typeof(i.attributes) = 'object' THEN i.attributes ELSE '{}' END) AS e), "
 		   "i.price::text, i.currency, i.stock, "
 		   "b.matched, b.named, b.listed, " WEIGHT_ARRAY
@@ -359,13 +361,14 @@ search_items(int64 workspace_id, const Search *search, MemoryContext outside)
 		row->named = (uint64) laras_spi_int8(i, 10);
 		row->listed = (uint64) laras_spi_int8(i, 11);
 		measure(row, search, weight);
+		findings->named |= row->named;
 	}
 	qsort(findings->row, findings->n, sizeof(LarasFound), better_first);
 	MemoryContextSwitchTo(inside);
 	return findings;
 }
 
-/* A word without its vowels, as chat often leaves them out: "jkt" of "jaket". */
+/* A word without its vowels, of which chat leaves out some or all: "jkt" or "jket" of "jaket". */
 static int
 consonants(const char *word, char *out)
 {
@@ -378,21 +381,25 @@ consonants(const char *word, char *out)
 	return n;
 }
 
-/* Is the word a slip of the finger, or the consonants, of the name? Never of a short word. */
+/*
+ * Is the word a slip of the finger, or the name with vowels left out?  Never
+ * of a very short word, nor with another first letter.
+ */
 static bool
 spelled_alike(const char *word, const char *name)
 {
 	size_t n = strlen(word);
 	size_t m = strlen(name);
-	char bare[LARAS_WORD_BYTES];
+	char bare_word[LARAS_WORD_BYTES];
+	char bare_name[LARAS_WORD_BYTES];
 	int slips = n >= 8 ? 2 : 1;
 
-	if (m >= LARAS_WORD_BYTES || m < 3)
+	if (m >= LARAS_WORD_BYTES || m < 4 || n < 3 || word[0] != name[0])
 		return false;
-	if (n >= 3 && n < m && strcspn(word, "aiueo") == n && consonants(name, bare) == n &&
-		strcmp(word, bare) == 0)
+	if (n < m && consonants(word, bare_word) >= 3 && consonants(name, bare_name) >= 3 &&
+		strcmp(bare_word, bare_name) == 0)
 		return true;
-	if (n < 5 || m < 4 || m + slips < n || n + slips < m)
+	if (n < 5 || m + slips < n || n + slips < m)
 		return false;
 	return varstr_levenshtein_less_equal(word, (int) n, name, (int) m, 1, 1, 1, slips, true) <=
 		   slips;
@@ -551,6 +558,7 @@ laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent 
 		row->named = (uint64) laras_spi_int8(i, 9);
 		row->listed = (uint64) laras_spi_int8(i, 10);
 		measure(row, &search, weight);
+		findings->named |= row->named;
 	}
 	qsort(findings->row, findings->n, sizeof(LarasFound), better_first);
 	MemoryContextSwitchTo(inside);

@@ -14,7 +14,7 @@
 #include "answer/question.h"
 
 /* Different words of a question that are looked for, at most. */
-#define LARAS_SEARCH_WORDS 48
+#define LARAS_SEARCH_WORDS 32
 /* Rows that a search returns, at most: the best. */
 #define LARAS_SEARCH_ROWS 40
 
@@ -43,6 +43,7 @@ typedef struct LarasFindings
 	int n;
 	int words;        /* different words that were looked for */
 	uint64 corrected; /* those taken for a word spelled alike */
+	uint64 named;     /* those that stand in the heading of some row */
 } LarasFindings;
 
 /*

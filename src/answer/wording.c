@@ -13,6 +13,8 @@ static const char *const wordings[LARAS_WORDINGS][2] = {
 	[LARAS_SAY_IN_STOCK] = {"%s masih ada, stok %d.", "%s is in stock, %d left."},
 	[LARAS_SAY_OUT_OF_STOCK] = {"%s saat ini habis.", "%s is out of stock at the moment."},
 	[LARAS_SAY_BUT_OUT] = {" Saat ini stoknya habis.", " It is out of stock at the moment."},
+	[LARAS_SAY_ITS_PRICE] = {" Harganya %s.", " It costs %s."},
+	[LARAS_SAY_ITS_STOCK] = {" Stok %d.", " %d in stock."},
 	[LARAS_SAY_WHICH] = {"Maksud Kakak %s?", "Do you mean %s?"},
 	[LARAS_SAY_AMONG] = {"Ada beberapa yang cocok, di antaranya %s. Yang mana, Kak?",
 						 "There are several that fit, among them %s. Which one do you mean?"},
@@ -159,7 +161,8 @@ laras_append_sentences(StringInfo out, const char *body, size_t limit,
 			}
 		}
 		to = sentence_end(from, end);
-		while (to < end && (next = sentence_end(to, end)) - from <= limit)
+		/* What follows it often completes it; all that fits would bury it. */
+		while (to < end && (next = sentence_end(to, end)) - from <= limit / 4)
 			to = next;
 		while (from < to && isspace((unsigned char) *from))
 			from++;

@@ -18,6 +18,8 @@ typedef enum LarasWording
 	LARAS_SAY_IN_STOCK,     /* name, number */
 	LARAS_SAY_OUT_OF_STOCK, /* name */
 	LARAS_SAY_BUT_OUT,      /* behind a price */
+	LARAS_SAY_ITS_PRICE,    /* behind a description: price */
+	LARAS_SAY_ITS_STOCK,    /* behind a description: number */
 	LARAS_SAY_WHICH,        /* names; all that fit */
 	LARAS_SAY_AMONG,        /* names; some of those that fit */
 	LARAS_SAY_OR,           /* between the last two names */

@@ -114,4 +114,8 @@ my ($right, $asked, $wrong) = ask('questions');
 is($asked, 40, 'forty questions');
 cmp_ok($right, '>=', 30, 'at least thirty are right');
 is($wrong, '', 'no number that is not in a cited row');
+# Counted, not judged: what the drafter was never adjusted to.
+my (undef, $held, $held_wrong) = ask('heldout');
+is($held, 20, 'twenty questions held out');
+is($held_wrong, '', 'and no wrong number among their answers');
 done_testing();
