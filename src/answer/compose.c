@@ -12,6 +12,7 @@
 #include "answer/question.h"
 #include "answer/retrieve.h"
 #include "answer/wording.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 /* From here on a row is taken to be what was asked about. */
@@ -20,6 +21,8 @@
 #define TEXT_COVERAGE 0.6f
 #define HEADING_COVERAGE 0.6f
 #define HEADING_NEEDS 0.3f
+/* A row this near the best one may be meant as well. */
+#define RIVAL_COVERAGE 0.5f
 /* Rows no further apart than this match alike. */
 #define ALIKE 0.04f
 /* So much better a policy or FAQ must match to be taken before an item that was asked about. */
@@ -124,6 +127,33 @@ is_part_of_another(const LarasFindings *items, int i)
 }
 
 /*
+ * One item matches best.  Where a word of the question names other items and is
+ * nowhere in this one, those that have it may be meant too; where one word of
+ * its name is all that was written, it is a guess.
+ */
+static void
+doubt(Choice *choice, const LarasFindings *items)
+{
+	const LarasFound *best = choice->row[0];
+	uint64 missing = items->named & ~best->matched;
+
+	for (int i = 0; i < items->n && missing != 0; i++)
+	{
+		const LarasFound *row = &items->row[i];
+
+		if (row == best || !(row->named & missing) ||
+			row->coverage < best->coverage * RIVAL_COVERAGE)
+			continue;
+		if (choice->n < NAMED_ITEMS)
+			choice->row[choice->n++] = row;
+		else
+			choice->more = true;
+	}
+	choice->ask = missing != 0 ||
+				  (pg_popcount64(best->matched) == 1 && best->heading_coverage < RIVAL_COVERAGE);
+}
+
+/*
  * The items that a question means: those whose names it holds whole, each of
  * which is answered; else the best, and which one where several match alike.
  */
@@ -155,9 +185,10 @@ choose_items(const LarasFindings *items)
 			else
 				choice.more = true;
 		}
-		/* A word that names other items, and is nowhere in this one, may mean another. */
-		choice.ask =
-			choice.n > 1 || (choice.n == 1 && (items->named & ~choice.row[0]->matched) != 0);
+		if (choice.n == 1)
+			doubt(&choice, items);
+		else
+			choice.ask = choice.n > 1;
 		choice.named = choice.n > 0 && choice.row[0]->heading_coverage >= 0.5f;
 	}
 	if (choice.n > ANSWERED_ITEMS)
@@ -171,8 +202,10 @@ text_fits(const LarasFound *row, const LarasQuestion *question)
 {
 	bool by_heading = row->heading_coverage >= HEADING_COVERAGE &&
 					  row->coverage >= (row->heading_words > 1 ? HEADING_NEEDS : TEXT_COVERAGE);
+	/* One word alone counts where it is most of the heading. */
+	bool one_word = pg_popcount64(row->matched) == 1 && row->heading_coverage < RIVAL_COVERAGE;
 
-	if (!row->on_topic && !by_heading && row->coverage < TEXT_COVERAGE)
+	if (!row->on_topic && !by_heading && (one_word || row->coverage < TEXT_COVERAGE))
 		return -1;
 	return 0.4f * row->on_topic + 0.5f * row->coverage + 0.2f * row->heading_coverage +
 		   0.2f * (row->english == question->english);
@@ -237,12 +270,14 @@ full_stop(Composition *c)
 static void
 add_product(Composition *c, const LarasFound *row)
 {
+	StringInfoData description;
+	bool whole;
+
+	initStringInfo(&description);
+	(void) laras_append_sentences(&description, row->body, DESCRIPTION_BYTES, c->question, &whole);
 	appendStringInfoString(&c->text, row->heading);
-	if (row->body[0] != '\0')
-	{
-		appendStringInfoString(&c->text, ": ");
-		laras_append_sentences(&c->text, row->body, DESCRIPTION_BYTES, c->question);
-	}
+	if (description.len > 0)
+		appendStringInfo(&c->text, ": %s", description.data);
 	full_stop(c);
 	if (row->attributes != NULL && row->attributes[0] != '\0')
 	{
@@ -257,6 +292,27 @@ add_product(Composition *c, const LarasFound *row)
 		appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
 }
 
+/* Price and stock asked together: the other one behind the first. False where it is not known. */
+static bool
+add_other_half(Composition *c, const LarasFound *row, LarasIntent said)
+{
+	const int *weight = c->question->weight;
+
+	if (said == LARAS_INTENT_PRICE && weight[LARAS_INTENT_STOCK] > 0)
+	{
+		if (row->stock > 0)
+			appendStringInfo(&c->text, say(c, LARAS_SAY_ITS_STOCK), row->stock);
+		return row->stock >= 0 || weight[LARAS_INTENT_STOCK] < DECIDES;
+	}
+	if (said == LARAS_INTENT_STOCK && weight[LARAS_INTENT_PRICE] >= HINTS)
+	{
+		if (row->price != NULL)
+			appendStringInfo(&c->text, say(c, LARAS_SAY_ITS_PRICE), price_of(c, row));
+		return row->price != NULL;
+	}
+	return true;
+}
+
 /* One item; false where the row does not hold what was asked. */
 static bool
 add_item(Composition *c, const LarasFound *row, LarasIntent intent)
@@ -265,19 +321,14 @@ add_item(Composition *c, const LarasFound *row, LarasIntent intent)
 		(intent == LARAS_INTENT_STOCK && row->stock < 0))
 		return false;
 	next_part(c);
-	switch (intent)
-	{
-		case LARAS_INTENT_PRICE:
-			add_price(c, row);
-			break;
-		case LARAS_INTENT_STOCK:
-			add_stock(c, row);
-			break;
-		default:
-			add_product(c, row);
-	}
+	if (intent == LARAS_INTENT_PRICE)
+		add_price(c, row);
+	else if (intent == LARAS_INTENT_STOCK)
+		add_stock(c, row);
+	else
+		add_product(c, row);
 	cite(c, row);
-	return true;
+	return add_other_half(c, row, intent);
 }
 
 /* Asks which of the items is meant, by their names. */
@@ -302,8 +353,8 @@ ask_which(Composition *c, const Choice *choice)
 
 /*
  * How sure an answer about this item is.  A word that only its attributes hold may
- * name one of several variants, which share the number in stock; a corrected
- * spelling is a guess.
+ * name one of several variants, which share the number in stock; a number that
+ * it does not hold may be a size or a quantity; a corrected spelling is a guess.
  */
 static float
 item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent intent,
@@ -313,7 +364,8 @@ item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent i
 
 	if (row->matched & items->corrected)
 		confidence -= 0.15f;
-	if (intent != LARAS_INTENT_PRICE && row->stock > 0 && row->listed != 0)
+	if ((intent != LARAS_INTENT_PRICE && row->stock > 0 && row->listed != 0) ||
+		(items->numbers & ~row->matched) != 0)
 		confidence = Min(confidence, UNSURE);
 	if (question->weight[intent] < DECIDES)
 		confidence -= 0.1f;
@@ -340,18 +392,24 @@ add_items(Composition *c, const LarasFindings *items, const Choice *choice, Lara
 	return true;
 }
 
-/* The part that is the business's own words. */
-static void
+/* The part that is the business's own words; false where no sentence of them is short enough. */
+static bool
 add_text(Composition *c, const LarasFound *row)
 {
 	float confidence = 0.55f + 0.3f * row->coverage + 0.1f * row->on_topic;
+	bool whole;
 
 	next_part(c);
-	laras_append_sentences(&c->text, row->body, TEXT_BYTES, c->question);
+	if (!laras_append_sentences(&c->text, row->body, TEXT_BYTES, c->question, &whole))
+		return false;
 	cite(c, row);
 	if (row->english != c->question->english)
 		confidence -= 0.25f;
+	/* What was left out may matter. */
+	if (!whole)
+		confidence = Min(confidence, UNSURE);
 	c->confidence = Min(c->confidence, confidence);
+	return true;
 }
 
 static LarasIntent
@@ -402,8 +460,8 @@ compose_from_rows(Composition *c, int64 workspace_id)
 			hand_over(c, topic, NO_GROUND);
 		else if (choice.n > 0 && !add_items(c, items, &choice, of_item))
 			hand_over(c, of_item, NO_GROUND);
-		else
-			add_text(c, text);
+		else if (!add_text(c, text))
+			hand_over(c, topic, NO_GROUND);
 		return;
 	}
 
@@ -418,7 +476,8 @@ compose_from_rows(Composition *c, int64 workspace_id)
 	if (text != NULL)
 	{
 		c->intent = LARAS_INTENT_PRODUCT;
-		add_text(c, text);
+		if (!add_text(c, text))
+			hand_over(c, LARAS_INTENT_PRODUCT, NO_GROUND);
 	}
 	else if (choice.n > 0)
 	{

@@ -246,17 +246,19 @@ LarasQuestion *
 laras_read_question(const char *text, size_t n)
 {
 	LarasQuestion *question = palloc0(sizeof(LarasQuestion));
-	char **written = palloc(sizeof(char *) * LARAS_QUESTION_WORDS);
+	/* A letter may be a word, and stand for two. */
+	int max = (int) Min((size_t) LARAS_QUESTION_WORDS, 2 * n + 1);
+	char **written = palloc(sizeof(char *) * max);
 	Words spelled;
 	Words meant;
 
-	question->spoken = split(text, n, written, LARAS_QUESTION_WORDS);
+	question->spoken = split(text, n, written, max);
 	question->english = is_english(written, question->spoken);
-	make_words(palloc(sizeof(char *) * LARAS_QUESTION_WORDS), LARAS_QUESTION_WORDS, &spelled);
+	make_words(palloc(sizeof(char *) * max), max, &spelled);
 	for (int i = 0; i < question->spoken; i++)
 		respell(written[i], question->english,
 				spelled.n > 0 && is_number(spelled.word[spelled.n - 1]), &spelled);
-	make_words(palloc(sizeof(char *) * LARAS_QUESTION_WORDS), LARAS_QUESTION_WORDS, &meant);
+	make_words(palloc(sizeof(char *) * max), max, &meant);
 	rephrase(&spelled, &meant);
 
 	question->n = meant.n;

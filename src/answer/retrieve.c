@@ -322,8 +322,12 @@ make_findings(const Search *search, uint64 n)
 	findings->n = (int) n;
 	findings->words = search->n;
 	for (int i = 0; i < search->n; i++)
+	{
 		if (search->instead[i] != NULL)
 			findings->corrected |= UINT64CONST(1) << i;
+		if (strspn(search->word[i]->text, "0123456789") == strlen(search->word[i]->text))
+			findings->numbers |= UINT64CONST(1) << i;
+	}
 	return findings;
 }
 

@@ -44,6 +44,7 @@ typedef struct LarasFindings
 	int words;        /* different words that were looked for */
 	uint64 corrected; /* those taken for a word spelled alike */
 	uint64 named;     /* those that stand in the heading of some row */
+	uint64 numbers;   /* those that are numbers */
 } LarasFindings;
 
 /*

@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "answer/wording.h"
-#include "mb/pg_wchar.h"
 
 /* Indonesian, English. */
 static const char *const wordings[LARAS_WORDINGS][2] = {
@@ -129,55 +128,45 @@ shared_words(const char *sentence, size_t n, const LarasQuestion *question)
 	return shared;
 }
 
-void
+bool
 laras_append_sentences(StringInfo out, const char *body, size_t limit,
-					   const LarasQuestion *question)
+					   const LarasQuestion *question, bool *whole)
 {
 	const char *end = body + strlen(body);
 	const char *from;
 	const char *to;
+	const char *next;
 	int most = -1;
 
 	while (body < end && isspace((unsigned char) *body))
 		body++;
 	while (end > body && isspace((unsigned char) end[-1]))
 		end--;
+	*whole = end - body <= limit;
 	from = body;
 	to = end;
-	if (end - body > limit)
+	for (const char *s = body; !*whole && s < end; s = next)
 	{
-		const char *next;
+		int shared;
 
-		for (const char *s = body; s < end; s = next)
+		next = sentence_end(s, end);
+		shared = shared_words(s, next - s, question);
+		if (shared > most)
 		{
-			int shared;
-
-			next = sentence_end(s, end);
-			shared = shared_words(s, next - s, question);
-			if (shared > most)
-			{
-				most = shared;
-				from = s;
-			}
-		}
-		to = sentence_end(from, end);
-		/* What follows it often completes it; all that fits would bury it. */
-		while (to < end && (next = sentence_end(to, end)) - from <= limit / 4)
+			most = shared;
+			from = s;
 			to = next;
-		while (from < to && isspace((unsigned char) *from))
-			from++;
-		while (to > from && isspace((unsigned char) to[-1]))
-			to--;
-		if (to - from > limit)
-		{
-			to = from + pg_mbcliplen(from, (int) (to - from), (int) limit);
-			for (const char *s = to; s > from; s--)
-				if (isspace((unsigned char) *s))
-				{
-					to = s;
-					break;
-				}
 		}
 	}
+	/* What follows it often completes it; all that fits would bury it. */
+	while (to < end && (next = sentence_end(to, end)) - from <= limit / 4)
+		to = next;
+	while (from < to && isspace((unsigned char) *from))
+		from++;
+	while (to > from && isspace((unsigned char) to[-1]))
+		to--;
+	if (to - from > limit)
+		return false;
 	appendBinaryStringInfo(out, from, (int) (to - from));
+	return true;
 }

@@ -41,11 +41,12 @@ extern void
 laras_append_price(StringInfo out, const char *amount, const char *currency, bool english);
 
 /*
- * Appends whole sentences of the body, at most limit bytes where one is not longer
- * by itself (then it is cut at a word): all of it where it fits, else from the sentence on
- * that shares most words with the question.
+ * Appends whole sentences of the body, at most limit bytes: all of it where it fits, else
+ * those from the one on that shares most words with the question.  *whole says
+ * which.  False, and nothing appended, where that sentence alone is longer:
+ * half a sentence may say the opposite.
  */
-extern void laras_append_sentences(StringInfo out, const char *body, size_t limit,
-								   const LarasQuestion *question);
+extern bool laras_append_sentences(StringInfo out, const char *body, size_t limit,
+								   const LarasQuestion *question, bool *whole);
 
 #endif /* LARAS_ANSWER_WORDING_H */
