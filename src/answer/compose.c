@@ -109,8 +109,11 @@ fully_named(const LarasFound *row)
 static bool
 is_meant(const LarasFound *row)
 {
+	/* One word somewhere in a description says nothing. */
+	if ((row->named | row->listed) == 0 && pg_popcount64(row->matched) < 2)
+		return false;
 	return row->coverage >= ITEM_COVERAGE ||
-		   (row->heading_words > 1 && row->heading_coverage >= NAMED_COVERAGE && row->matched != 0);
+		   (row->heading_words > 1 && row->heading_coverage >= NAMED_COVERAGE);
 }
 
 /* Is the row's name part of what another one's name covers ("Mug" beside "Mug Besar")? */

@@ -88,7 +88,8 @@ FROM unnest(ARRAY[
     'harga lukisan pasar', 'lukisan pasar how much is it?', 'harga poster laut', 'how much is the poster laut', 'harga teh uji', 'sandal lama ada?',
     'harga brosur toko', 'handuk katun berapa?', 'jelaskan detail handuk katun', 'sepatu ukuran 42 ada?', 'sepatu biru pengiriman berapa hari?',
     'payng lipat ada?', 'pyng lipt ada', 'jam buka?', 'opening hours?', 'ada parkir kak?', 'can an umbrella be repaired?', 'payung bisa diperbaiki?',
-    'baju kekecilan bisa ditukar?', 'bayar lewat apa?', 'ok kak', '???'
+    'baju kekecilan bisa ditukar?', 'bayar lewat apa?', 'ok kak', '???', 'angin berapa?',
+    'sepatu lari hitam berapa?', 'payung lipat ada? harganya?', 'lukisan', 'berapa isi mug putih besar?'
   ]) WITH ORDINALITY AS q (question, n), laras.preview_reply(q.question) r ORDER BY q.n;
 
 -- The other workspace's rows are nobody's ground here.
