@@ -8,6 +8,14 @@
  *		link, a sentence of the business) stands in a row that it cites; without
  *		such a row it hands over to a person.  The question is data: nothing in
  *		it can widen what is read, which row security limits to the workspace.
+ *
+ * lexicon.c	words and chat spellings it knows by itself (lexicon.def).
+ * question.c	a text into words, and its language.
+ * intent.c		what is wanted, by cues (cues.def).
+ * retrieve.c	rows that share words with it.
+ * wording.c	phrases around facts, prices, sentences of the business.
+ * compose.c	which rows answer it, and how; laras_compose.
+ * preview.c	laras.preview_reply.
  */
 #ifndef LARAS_ANSWER_DRAFTER_H
 #define LARAS_ANSWER_DRAFTER_H
