@@ -138,5 +138,6 @@ laras_courier_turn(void)
 	timeout = laras_http_timeout();
 	if (timeout >= 0)
 		laras_worker_wake_in(timeout);
-	return ended > 0 || begun > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	/* what ended in the last drive has been read from its socket: nothing would wake us for it */
+	return ended > 0 || begun > 0 || laras_http_has_ended() ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }

@@ -519,6 +519,12 @@ laras_http_drive(void)
 	restore_signals(&saved);
 }
 
+bool
+laras_http_has_ended(void)
+{
+	return ended_first != NULL;
+}
+
 LarasHttpCall *
 laras_http_next(void)
 {

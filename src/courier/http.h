@@ -87,4 +87,7 @@ extern void laras_http_give_back(void *p, size_t n);
 /* calls begun and not yet returned by laras_http_next */
 extern int laras_http_in_flight(void);
 
+/* Has a call ended that laras_http_next has not returned yet? */
+extern bool laras_http_has_ended(void);
+
 #endif /* LARAS_COURIER_HTTP_H */
