@@ -16,6 +16,8 @@
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
 
+#include "base/hex.h"
+
 #define SEED_BYTES 32
 #define KEY_FILE_BYTES (2 * SEED_BYTES + 1)
 #define PATH_BYTES 4096
@@ -29,18 +31,6 @@ public_path(const char *path, char out[PATH_BYTES])
 		return true;
 	errno = ENAMETOOLONG;
 	return false;
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* Up to n bytes of the file from its start; -1 with errno. */
@@ -91,7 +81,6 @@ laras_key_file_read(const char *path, EVP_PKEY **key)
 	struct stat st;
 	ssize_t n;
 	int fd;
-	int i;
 
 	*key = NULL;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -114,16 +103,7 @@ laras_key_file_read(const char *path, EVP_PKEY **key)
 
 	if (n == 2 * SEED_BYTES || (n == KEY_FILE_BYTES && text[n - 1] == '\n'))
 	{
-		for (i = 0; i < SEED_BYTES; i++)
-		{
-			int high = hex_value(text[2 * i]);
-			int low = hex_value(text[2 * i + 1]);
-
-			if (high < 0 || low < 0)
-				break;
-			seed[i] = (uint8_t) (high << 4 | low);
-		}
-		if (i == SEED_BYTES)
+		if (laras_hex_read(text, seed, SEED_BYTES))
 		{
 			errno = 0;
 			*key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, SEED_BYTES);

@@ -3,21 +3,12 @@
  *		Checks X-Hub-Signature-256. Plain C, never raises.
  */
 #include "intake/signature.h"
+#include "base/hex.h"
 #include "vault/crypto.h"
 
 #include <string.h>
 
 #define PREFIX "sha256="
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
 
 bool
 laras_signature_read(const char *header, size_t n, uint8_t mac[32])
@@ -26,16 +17,10 @@ laras_signature_read(const char *header, size_t n, uint8_t mac[32])
 
 	if (n != strlen(PREFIX) + 64 || memcmp(header, PREFIX, strlen(PREFIX)) != 0)
 		return false;
-	for (int i = 0; i < 32; i++)
-	{
-		int high = hex_digit(digits[2 * i]);
-		int low = hex_digit(digits[2 * i + 1]);
-
-		if (high < 0 || low < 0)
+	for (int i = 0; i < 64; i++)
+		if (digits[i] >= 'A' && digits[i] <= 'F')
 			return false;
-		mac[i] = (uint8_t) (high << 4 | low);
-	}
-	return true;
+	return laras_hex_read(digits, mac, 32);
 }
 
 bool

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 enum
 {
 	ST_METHOD,
@@ -74,18 +76,6 @@ static inline bool
 is(char c, uint8_t k)
 {
 	return (classes[(unsigned char) c] & k) != 0;
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static bool
@@ -180,8 +170,8 @@ escapes_are_whole(const LarasHttpReader *reader, uint32_t from)
 {
 	for (uint32_t i = from; i < reader->length; i++)
 		if (reader->buffer[i] == '%' &&
-			(i + 2 >= reader->length || hex_digit(reader->buffer[i + 1]) < 0 ||
-			 hex_digit(reader->buffer[i + 2]) < 0))
+			(i + 2 >= reader->length || laras_hex_digit(reader->buffer[i + 1]) < 0 ||
+			 laras_hex_digit(reader->buffer[i + 2]) < 0))
 			return false;
 	return true;
 }
@@ -467,7 +457,7 @@ head_byte(LarasHttpReader *reader, char c)
 static bool
 chunk_byte(LarasHttpReader *reader, char c)
 {
-	int digit = hex_digit(c);
+	int digit = laras_hex_digit(c);
 
 	switch (reader->state)
 	{

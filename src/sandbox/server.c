@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "relay/http_server.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
@@ -65,18 +66,6 @@ give_call(SbCall *call)
 
 /* ---------- reading ---------- */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Decodes %XX (and + when form) in place. A decoded NUL becomes a blank. */
 static void
 decode(char *s, bool form)
@@ -85,9 +74,9 @@ decode(char *s, bool form)
 
 	for (; *s != '\0'; s++)
 	{
-		if (*s == '%' && hex_digit(s[1]) >= 0 && hex_digit(s[2]) >= 0)
+		if (*s == '%' && laras_hex_digit(s[1]) >= 0 && laras_hex_digit(s[2]) >= 0)
 		{
-			*out = (char) (hex_digit(s[1]) << 4 | hex_digit(s[2]));
+			*out = (char) (laras_hex_digit(s[1]) << 4 | laras_hex_digit(s[2]));
 			if (*out == '\0')
 				*out = ' ';
 			out++;

@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "vault/journal.h"
 #include "vault/keyscan.h"
 #include "vault/masterkey.h"
@@ -367,15 +368,6 @@ run_verify(const Options *o)
 	return bad || counts.bad_slabs > 0 || counts.state[LARAS_SLOT_DAMAGED] > 0 ? 1 : 0;
 }
 
-static int
-hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef";
-	const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char) c));
-
-	return at == NULL ? -1 : (int) (at - digits);
-}
-
 /* "sealed:<base64>" or hex, into malloc'd bytes. */
 static uint8_t *
 read_value(const char *text, size_t *n)
@@ -392,19 +384,8 @@ read_value(const char *text, size_t *n)
 	}
 	else if (len % 2 == 0)
 	{
-		size_t i = 0;
-
-		for (; i < len; i += 2)
-		{
-			int high = hex_digit(text[i]);
-			int low = hex_digit(text[i + 1]);
-
-			if (high < 0 || low < 0)
-				break;
-			out[i / 2] = (uint8_t) (high << 4 | low);
-		}
 		*n = len / 2;
-		if (i == len)
+		if (laras_hex_read(text, out, *n))
 			return out;
 	}
 	free(out);

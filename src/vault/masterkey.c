@@ -12,24 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hex.h"
+
 #define WAKE_MS 100
 
 void
 laras_masterkey_wipe(LarasMasterKeys *keys)
 {
 	laras_wipe(keys, sizeof(*keys));
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* One line without its newline. */
@@ -45,15 +35,8 @@ parse_line(const char *line, size_t n, LarasMaster *master)
 		line[at] != ' ')
 		return false;
 	at++;
-	for (int i = 0; i < LARAS_KEY_LEN; i++, at += 2)
-	{
-		int high = hex_digit(line[at]);
-		int low = hex_digit(line[at + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		master->key[i] = (uint8_t) (high << 4 | low);
-	}
+	if (!laras_hex_read(line + at, master->key, LARAS_KEY_LEN))
+		return false;
 	master->epoch = (uint16_t) epoch;
 	return true;
 }
