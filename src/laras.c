@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/id.h"
+#include "base/logguard.h"
 #include "connect/connect.h"
 #include "evidence/evidence.h"
 #include "intake/intake.h"
@@ -29,6 +30,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 
+	laras_log_guard_init();
 	laras_hooks_init();
 	laras_clock_init();
 	laras_id_init();

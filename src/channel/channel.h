@@ -122,6 +122,10 @@ typedef struct LarasChannelDriver
 	int (*parse)(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
 				 const char **reason);
 
+	/* how an access token begins, and how many letters and digits follow at least */
+	const char *token_prefix;
+	size_t token_least;
+
 	/* seconds a free-form answer is allowed after the person's last message */
 	int window_seconds;
 
@@ -131,6 +135,15 @@ typedef struct LarasChannelDriver
 /* by name, or by what follows /api/webhooks/; NULL when there is none */
 extern const LarasChannelDriver *laras_channel_driver(const char *channel);
 extern const LarasChannelDriver *laras_channel_by_path(const char *path, size_t n);
+/* all of them in turn; NULL after the last */
+extern const LarasChannelDriver *laras_channel_nth(size_t i);
+
+/*
+ * Channels without a driver whose apps can be registered already: a provider
+ * asks for the addresses of its callbacks when the app is made, and what it
+ * sends there is verified and answered, though no account is connected yet.
+ */
+extern bool laras_channel_announced(const char *channel);
 
 /* for drivers: zero-filled memory, or NULL */
 extern void *laras_allocate(const LarasAllocator *allocator, size_t n);

@@ -32,6 +32,18 @@ laras_channel_by_path(const char *path, size_t n)
 	return NULL;
 }
 
+const LarasChannelDriver *
+laras_channel_nth(size_t i)
+{
+	return i < DRIVER_COUNT ? drivers[i] : NULL;
+}
+
+bool
+laras_channel_announced(const char *channel)
+{
+	return strcmp(channel, "instagram") == 0;
+}
+
 void *
 laras_allocate(const LarasAllocator *allocator, size_t n)
 {

@@ -516,6 +516,9 @@ const LarasChannelDriver laras_whatsapp_driver = {
 	.path = "wa",
 	.split = split,
 	.parse = parse,
+	/* every token of the Graph API begins so and has a hundred and more */
+	.token_prefix = "EAA",
+	.token_least = 24,
 	.window_seconds = 24 * 60 * 60,
 	.send = &laras_whatsapp_send,
 };

@@ -13,6 +13,7 @@
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/json_owner.h"
+#include "base/logguard.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "channel/channel.h"
@@ -67,7 +68,7 @@ LARAS_PLAN(
 	"ORDER BY a.created_at DESC, a.id DESC LIMIT 1",
 	TEXTOID, INT8OID);
 
-/* Every channel named must have a driver. */
+/* Every channel named must have a driver, or be one whose callbacks are answered before it has. */
 static void
 check_channels(ArrayType *channels)
 {
@@ -84,7 +85,8 @@ check_channels(ArrayType *channels)
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("a channel must not be null")));
-		if (laras_channel_driver(TextDatumGetCString(values[i])) == NULL)
+		if (laras_channel_driver(TextDatumGetCString(values[i])) == NULL &&
+			!laras_channel_announced(TextDatumGetCString(values[i])))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
 					 errhint(
@@ -150,6 +152,7 @@ laras_register_provider_app(PG_FUNCTION_ARGS)
 	bool isnull;
 
 	laras_require_preload();
+	laras_hide_statement("register_provider_app");
 	laras_vault_require_open();
 	check_channels(channels);
 	check_options(DatumGetCString(DirectFunctionCall1(jsonb_out, options)));

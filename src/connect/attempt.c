@@ -11,8 +11,10 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
+#include "base/hex.h"
 #include "base/id.h"
 #include "base/json_owner.h"
+#include "base/logguard.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "channel/channel.h"
@@ -78,6 +80,9 @@ laras_connect_init(void)
 		"laras.public_url", "Address under which the relay is reached from outside.",
 		"Links that leave the house are made from this alone, never from a request.", &public_url,
 		"", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	for (size_t i = 0; laras_channel_nth(i) != NULL; i++)
+		laras_log_guard_shape(laras_channel_nth(i)->token_prefix,
+							  laras_channel_nth(i)->token_least);
 }
 
 /* The scopes an app asks for: its options, or the channel's usual ones. */
@@ -132,8 +137,7 @@ laras_attempt_begin(const char *channel)
 	if (!laras_random_bytes(raw, sizeof(raw)))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("the crypto library gave no random bytes")));
-	for (i = 0; i < NONCE_BYTES; i++)
-		snprintf(nonce + 2 * i, 3, "%02x", raw[i]);
+	laras_hex_write(raw, NONCE_BYTES, nonce);
 	scopes = laras_json_own(scopes_of(&app));
 	words = palloc(sizeof(Datum) * (json_array_size(scopes) + 1));
 	json_array_foreach(scopes, i, scope)

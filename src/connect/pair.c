@@ -11,6 +11,7 @@
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/json_owner.h"
+#include "base/logguard.h"
 #include "base/spi.h"
 #include "channel/channel.h"
 #include "connect/connect.h"
@@ -65,6 +66,7 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	LarasProviderApp app;
 
 	laras_require_preload();
+	laras_hide_statement("pair_connection");
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	laras_vault_require_open();
