@@ -33,7 +33,7 @@ ANSWER = digest classify reply lexicon question intent retrieve wording compose 
 # src/erasure/
 ERASURE = plan request remove expire status
 # src/gateway/
-GATEWAY = request routes signin settings callback pages continue
+GATEWAY = request limiter routes signin settings callback pages continue
 #
 OBJS = src/laras.o \
 	$(BASE:%=src/base/%.o) \

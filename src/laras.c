@@ -15,6 +15,7 @@
 #include "base/logguard.h"
 #include "connect/connect.h"
 #include "evidence/evidence.h"
+#include "gateway/gateway.h"
 #include "intake/intake.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
@@ -38,6 +39,7 @@ _PG_init(void)
 	laras_vault_init();
 	laras_evidence_init();
 	laras_connect_init();
+	laras_gateway_init();
 	laras_intake_init();
 #ifdef LARAS_FAULTS
 	laras_fault_init();

@@ -34,7 +34,7 @@ extern void laras_erasure_from_callback(const char *channel, int64 app_id, Laras
 										LarasText signed_request, bool deletion, char *code);
 
 /* Was this signed_request answered before, on this path? In the same role; changes nothing. */
-extern bool laras_erasure_answered(bool deletion, LarasText signed_request);
+extern bool laras_erasure_answered(const char *channel, bool deletion, LarasText signed_request);
 
 /* The public status of a code; NULL when there is no such code. No personal data, no workspace. */
 extern json_t *laras_erasure_status_json(const char *code, size_t n);

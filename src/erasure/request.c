@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/id.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
@@ -158,13 +159,6 @@ digest_of(const void *p, size_t n)
 }
 
 static void
-hex(const uint8 *p, size_t n, char *out)
-{
-	for (size_t i = 0; i < n; i++)
-		snprintf(out + 2 * i, 3, "%02x", p[i]);
-}
-
-static void
 random_code(char *code)
 {
 	uint8 raw[LARAS_CODE_LENGTH / 2];
@@ -172,7 +166,7 @@ random_code(char *code)
 	if (!laras_random_bytes(raw, sizeof(raw)))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("the crypto library gave no random bytes")));
-	hex(raw, sizeof(raw), code);
+	laras_hex_write(raw, sizeof(raw), code);
 }
 
 /* Order the keys of one owner destroyed; remembers their numbers for the certificate. */
@@ -479,7 +473,7 @@ callback_code(const char *channel, LarasText text, char *code)
 	uint8 raw[LARAS_INDEX_BYTES];
 
 	laras_authorizer_hash(LARAS_INDEX_APP_USER, channel, text.s, text.n, raw);
-	hex(raw, sizeof(raw), code);
+	laras_hex_write(raw, sizeof(raw), code);
 }
 
 static const char *
@@ -488,21 +482,21 @@ callback_path(bool deletion)
 	return deletion ? "data_deletion" : "deauthorize";
 }
 
-/* A request is the same only on the same path: Meta may send one text to both. */
+/* A request is the same only on the same path: Meta may send one text to each. */
 static LarasText
-callback_text(bool deletion, LarasText request)
+callback_text(const char *channel, bool deletion, LarasText request)
 {
 	LarasText text;
 
-	text.s = psprintf("%s|%.*s", callback_path(deletion), (int) request.n, request.s);
+	text.s = psprintf("%s|%s|%.*s", channel, callback_path(deletion), (int) request.n, request.s);
 	text.n = strlen(text.s);
 	return text;
 }
 
 bool
-laras_erasure_answered(bool deletion, LarasText request)
+laras_erasure_answered(const char *channel, bool deletion, LarasText request)
 {
-	LarasText text = callback_text(deletion, request);
+	LarasText text = callback_text(channel, deletion, request);
 	bool found;
 
 	laras_spi_open();
@@ -521,10 +515,10 @@ laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id
 	uint64 n;
 	int64 *pairs;
 
-	callback_code(channel, callback_text(deletion, request), a.code);
+	callback_code(channel, callback_text(channel, deletion, request), a.code);
 	memcpy(code, a.code, sizeof(a.code));
 	{
-		LarasText text = callback_text(deletion, request);
+		LarasText text = callback_text(channel, deletion, request);
 
 		a.request_digest = digest_of(text.s, text.n);
 	}

@@ -172,8 +172,8 @@ refuse_stale(LarasHttp *h)
 	laras_http_error(h, 400, "stale", "the request is too old, expired, or from the future");
 }
 
-void
-laras_http_deauthorize(LarasHttp *h)
+static void
+deauthorize(LarasHttp *h, const char *channel)
 {
 	int64 app;
 	LarasText user;
@@ -181,19 +181,19 @@ laras_http_deauthorize(LarasHttp *h)
 	bool stale;
 	char code[LARAS_CODE_LENGTH + 1];
 
-	if (!verified(h, "whatsapp", &app, &user, &request, &stale))
+	if (!verified(h, channel, &app, &user, &request, &stale))
 		return;
-	if (stale && !laras_erasure_answered(false, request))
+	if (stale && !laras_erasure_answered(channel, false, request))
 	{
 		refuse_stale(h);
 		return;
 	}
-	laras_erasure_from_callback("whatsapp", app, user, request, false, code);
+	laras_erasure_from_callback(channel, app, user, request, false, code);
 	laras_http_json(h, 200, json_pack("{s:b}", "success", 1));
 }
 
-void
-laras_http_data_deletion(LarasHttp *h)
+static void
+data_deletion(LarasHttp *h, const char *channel)
 {
 	int64 app;
 	LarasText user;
@@ -202,16 +202,41 @@ laras_http_data_deletion(LarasHttp *h)
 	char code[LARAS_CODE_LENGTH + 1];
 	const char *base = GetConfigOption("laras.public_url", true, false);
 
-	if (!verified(h, "whatsapp", &app, &user, &request, &stale))
+	if (!verified(h, channel, &app, &user, &request, &stale))
 		return;
-	if (stale && !laras_erasure_answered(true, request))
+	if (stale && !laras_erasure_answered(channel, true, request))
 	{
 		refuse_stale(h);
 		return;
 	}
-	laras_erasure_from_callback("whatsapp", app, user, request, true, code);
+	laras_erasure_from_callback(channel, app, user, request, true, code);
 	laras_http_json(h, 200,
 					json_pack("{s:o, s:s}", "url",
 							  json_sprintf("%s/data-deletion/status/%s", base ? base : "", code),
 							  "confirmation_code", code));
+}
+
+/* Each path verifies with the secrets of its own channel and reaches the connections of that channel. */
+void
+laras_http_deauthorize(LarasHttp *h)
+{
+	deauthorize(h, "whatsapp");
+}
+
+void
+laras_http_data_deletion(LarasHttp *h)
+{
+	data_deletion(h, "whatsapp");
+}
+
+void
+laras_http_instagram_deauthorize(LarasHttp *h)
+{
+	deauthorize(h, "instagram");
+}
+
+void
+laras_http_instagram_data_deletion(LarasHttp *h)
+{
+	data_deletion(h, "instagram");
 }

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "fmgr.h"
+#include "utils/inet.h"
 
 /* what the caller of a route must be */
 typedef enum LarasHttpAuth
@@ -38,6 +39,7 @@ typedef struct LarasHttp
 	LarasText capture[LARAS_HTTP_MAX_CAPTURES]; /* of the route's pattern */
 	int header_count;                           /* names and values in turn */
 	const LarasText *headers;
+	const inet *peer; /* who is at the other end of the relay's connection; NULL: not known */
 
 	/* the answer */
 	int status;
@@ -66,6 +68,19 @@ extern LarasText laras_http_parameter(LarasText form, const char *name);
 /* The body as JSON, owned by the call; NULL when it is none. */
 extern json_t *laras_http_json_body(const LarasHttp *h);
 
+/*
+ * Guessing is limited for each client (limiter.c). wait: seconds until this
+ * client may guess again, 0 for now; charge: it guessed, and wrongly. A client
+ * whose address is not known is not limited.
+ */
+extern int laras_limiter_wait(const LarasHttp *h);
+extern void laras_limiter_charge(const LarasHttp *h);
+extern void laras_limiter_shmem_request(void);
+extern void laras_limiter_shmem_startup(void);
+
+/* In _PG_init: the settings of this room. */
+extern void laras_gateway_init(void);
+
 /* Answers. A document is taken over. */
 extern void laras_http_json(LarasHttp *h, int status, json_t *document);
 extern void laras_http_text(LarasHttp *h, int status, const char *content_type, const char *text);
@@ -93,6 +108,8 @@ extern void laras_http_cancel_wa(LarasHttp *h);
 extern void laras_http_message(LarasHttp *h);
 extern void laras_http_deauthorize(LarasHttp *h);
 extern void laras_http_data_deletion(LarasHttp *h);
+extern void laras_http_instagram_deauthorize(LarasHttp *h);
+extern void laras_http_instagram_data_deletion(LarasHttp *h);
 extern void laras_http_deletion_page(LarasHttp *h);
 extern void laras_http_deletion_status(LarasHttp *h);
 extern void laras_http_health(LarasHttp *h);

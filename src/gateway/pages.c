@@ -110,13 +110,23 @@ row(StringInfo page, const char *name, const json_t *value)
 void
 laras_http_deletion_status(LarasHttp *h)
 {
-	json_t *status = laras_json_own(laras_erasure_status_json(h->capture[0].s, h->capture[0].n));
+	int wait = laras_limiter_wait(h);
+	json_t *status;
 	StringInfoData page;
 	json_t *kept;
 	size_t i;
 
+	/* before the code is looked up, so that who guesses does not learn it from the limit */
+	if (wait > 0)
+	{
+		laras_http_error(h, 429, "too_many", "too many codes that do not exist; try again later");
+		laras_http_add_header(h, "retry-after", psprintf("%d", wait));
+		return;
+	}
+	status = laras_json_own(laras_erasure_status_json(h->capture[0].s, h->capture[0].n));
 	if (status == NULL)
 	{
+		laras_limiter_charge(h);
 		laras_http_error(h, 404, "not_found", "no such code");
 		return;
 	}

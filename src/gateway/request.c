@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/errors.h"
+#include "base/hex.h"
 #include "base/json_owner.h"
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
@@ -43,18 +44,6 @@ laras_http_header(const LarasHttp *h, const char *name)
 	return absent;
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Decode %XX and +; absent when malformed or holding a zero byte. */
 static LarasText
 decoded(const char *s, size_t n)
@@ -71,8 +60,8 @@ decoded(const char *s, size_t n)
 			c = ' ';
 		else if (c == '%')
 		{
-			int high = i + 2 < n ? hex_value(s[i + 1]) : -1;
-			int low = i + 2 < n ? hex_value(s[i + 2]) : -1;
+			int high = i + 2 < n ? laras_hex_digit(s[i + 1]) : -1;
+			int low = i + 2 < n ? laras_hex_digit(s[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return t;
@@ -432,6 +421,8 @@ laras_http_request(PG_FUNCTION_ARGS)
 		h.headers = headers;
 		h.header_count = n;
 	}
+	if (!PG_ARGISNULL(5))
+		h.peer = PG_GETARG_INET_PP(5);
 	if (h.method.s == NULL || h.path.s == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("method and path must not be null")));

@@ -13,6 +13,7 @@
 #include "courier/handoff.h"
 #include "erasure/erasure.h"
 #include "evidence/duty.h"
+#include "gateway/gateway.h"
 #include "intake/intake.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
@@ -25,6 +26,7 @@ const LarasSharedRoom laras_shared_rooms[] = {
 	{"ids", laras_id_shmem_request, laras_id_shmem_startup},
 	{"tenancy", laras_tenancy_shmem_request, laras_tenancy_shmem_startup},
 	{"vault", laras_vault_shmem_request, laras_vault_shmem_startup},
+	{"limiter", laras_limiter_shmem_request, laras_limiter_shmem_startup},
 	{"handoff", laras_handoff_shmem_request, laras_handoff_shmem_startup},
 	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
 	{NULL}};

@@ -1,10 +1,11 @@
 # Connecting a WhatsApp number over HTTP against the sandbox, receiving through
 # it, and cutting it: by the owner, by deauthorize, by data deletion; inert
-# afterwards.
+# afterwards. Pairing by ids; what callbacks of another channel reach; guessing
+# codes. No worker polls meanwhile: whatever is to be done must wake it.
 #
 # proves R001 R005 R006 R011 R012 R013 R016 R021 R022 R023 R024 R025 R026 R027 R028
 # proves R036 R039 R041 R042 R045 R119 R120 R121 R122 R124 R125 R126 R130 R131 R132 R133
-# proves R136 R137 R138 R141 R142 R143 R145 R146 R148 R149 R152
+# proves R010 R123 R127 R136 R137 R138 R139 R141 R142 R143 R144 R145 R146 R148 R149 R152
 
 use strict;
 use warnings;
@@ -17,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Stage;
 use Test::More;
 
-my $stage = Stage->new('connect');
+my $stage = Stage->new('connect', settings => { 'laras.poll_interval' => '30min' });
 my ($status, $answer);
 
 # ------------------------------------------------------------------ signing in
@@ -153,12 +154,14 @@ my $user = $stage->bound("SELECT authorizer_known FROM laras.connections WHERE i
 is($user, 't', 'the exchange gave the app-scoped id of who connected');
 my $request = signed({ user_id => $stage->shop->{user} });
 my $response;
+my $calls_so_far = () = graph_calls();
 ($status, $answer, $response) = form_post('/api/meta/data-deletion', { signed_request => $request }, 'X-Forwarded-Host' => 'evil.example');
 is($status, 200, 'the deletion callback is answered');
 like($answer->{confirmation_code}, qr/^[0-9a-f]{32}$/, 'with a code of 128 bits');
 is($answer->{url}, $stage->url . "/data-deletion/status/$answer->{confirmation_code}", 'and a link made from the configuration');
 my $code = $answer->{confirmation_code};
 inert('data deletion', $connection);
+is_deeply([ calls_since($calls_so_far) ], [], 'nothing is fetched from the account any more, and the provider need not be told');
 ($status, $answer) = form_post('/api/meta/data-deletion', { signed_request => $request });
 is($answer->{confirmation_code}, $code, 'the same request gets the same code');
 is($stage->sql("SELECT count(*) FROM laras.key_destruction WHERE reason = 3"), 1, 'and destroys nothing again');
@@ -167,19 +170,54 @@ is("$status $answer->{state}", '200 removed', 'the status says removed');
 unlike(JSON::PP->new->encode($answer), qr/$stage->{shop}{user}|$stage->{shop}{number}|$stage->{workspace}/, 'and names nobody');
 ($status, $answer, $response) = $stage->call(GET => "/data-deletion/status/$code", undef, Accept => 'text/html');
 like($response->{content}, qr/<h1>Data deletion/, 'there is a page for people');
-($status) = $stage->call(GET => '/data-deletion/status/' . ('0' x 32));
-is($status, 404, 'a guessed code shows nothing');
+my %miss;
+for my $guess ('0' x 32, substr($code, 0, 31) . ($code =~ /0$/ ? '1' : '0'), uc $code . 'x', 'x', '%27', 'y' x 3000)
+{
+	($status, undef, $response) = $stage->call(GET => "/data-deletion/status/$guess");
+	$miss{ join ' ', $status, $response->{content}, map { "$_=$response->{headers}{$_}" } grep { $_ ne 'date' } sort keys %{ $response->{headers} } }++;
+}
+is(scalar keys %miss, 1, 'codes that do not exist are all answered alike') or diag explain \%miss;
+like((keys %miss)[0], qr/^404 .*no such code/, 'as not found');
+
+# who guesses is stopped, and only who guesses; the database is told the client by the relay
+my $from = sub {
+	my ($peer, $guess, $headers) = @_;
+	$headers //= '{}';
+	return split /\|/, $stage->sql("SELECT status, headers[array_position(headers, 'retry-after') + 1] FROM laras.http_request('GET', '/data-deletion/status/$guess', '', '$headers', '', '$peer')");
+};
+my %answers;
+$answers{ ($from->('192.0.2.1', sprintf '%032x', $_))[0] }++ for 1 .. 40;
+is(join(' ', sort keys %answers), '404 429', 'a client that goes on guessing is refused');
+cmp_ok($answers{404}, '>=', 20, 'after some tries');
+my ($refused, $after) = $from->('192.0.2.1', $code);
+is($refused, 429, 'also for a code that exists: it learns nothing');
+cmp_ok($after, '>', 0, 'and is told when to come again');
+is(($from->('192.0.2.2', $code))[0], 200, 'another client is not');
+$from->(sprintf('2001:db8:0:1::%x', $_), sprintf('%032x', $_)) for 1 .. 40;
+is(($from->('2001:db8:0:1:ffff::1', $code))[0], 429, 'addresses of one IPv6 network are one client');
+is(($from->('2001:db8:0:2::1', $code))[0], 200, 'of another network another');
+$from->('192.0.2.3', $code) for 1 .. 40;
+is(($from->('192.0.2.3', $code))[0], 200, 'asking for a code that exists is never limited');
+$stage->sql("ALTER SYSTEM SET laras.client_address_header = 'x-real-ip'");
+$stage->sql('SELECT pg_reload_conf()');
+ok(wait_for(sub { return ($from->('192.0.2.4', $code, '{x-real-ip,192.0.2.1}'))[0] == 429 }), 'behind a proxy the client is whom its header names');
+is(($from->('192.0.2.1', $code, '{x-real-ip,192.0.2.5}'))[0], 200, 'and the peer is nobody');
+$stage->sql('ALTER SYSTEM RESET laras.client_address_header');
+$stage->sql('SELECT pg_reload_conf()');
 
 # -------------------------------------------------- again, cut by the owner
 $stage->sandbox->control(POST => 'token', { token => $stage->shop->{token}, app_id => $stage->shop->{app}, waba_id => $stage->shop->{waba}, dead => 0 });
 my $second = $stage->connect;
 isnt($second, $connection, 'connecting again starts afresh');
 is($stage->bound("SELECT auto_send FROM laras.connections WHERE id = $second"), 'f', 'without the old automation');
+$calls_so_far = () = graph_calls();
 ($status, $answer) = $stage->call(POST => "/app/settings/integrations/$second/disconnect", { reason => 'season over' });
 is("$status $answer->{state} $answer->{already}", '200 disconnected 0', 'the owner disconnects') or diag explain $answer;
 inert('disconnect', $second);
 ok(wait_for(sub { $stage->bound("SELECT remote_revoke FROM laras.connections WHERE id = $second") eq 'done' }), 'the provider was told');
 ok((grep { $_->{method} eq 'DELETE' && $_->{path} =~ /subscribed_apps/ } graph_calls()), 'with the token that was being destroyed');
+is(join(' ', sort map { $_->{method} } calls_since($calls_so_far)), 'DELETE', 'beside that nothing was asked of the account')
+  or diag explain [ calls_since($calls_so_far) ];
 ($status, $answer) = $stage->call(POST => "/app/settings/integrations/$second/disconnect", {});
 is("$status $answer->{already}", '200 1', 'a second disconnect reports that it is done');
 is($stage->sql("SELECT count(*) FROM laras.key_destruction WHERE reason = 3"), 2, 'and orders nothing');
@@ -193,8 +231,59 @@ ok(!exists $answer->{confirmation_code}, 'without a code');
 inert('deauthorize', $removed);
 is($stage->bound("SELECT disconnect_trigger || ' ' || remote_revoke FROM laras.connections WHERE id = $removed"), 'deauthorize skipped', 'the provider knows already');
 
-# -------------------------------------------- cut by the owner, provider down
+# ------------------------------------------------ callbacks of another channel
 my $third = $stage->connect;
+$before = state_of_connections();
+for my $path (qw(/api/meta/instagram/deauthorize /api/meta/instagram/data-deletion))
+{
+	($status) = form_post($path, { signed_request => signed({ user_id => $stage->shop->{user} }) });
+	is($status, 403, "$path knows no app yet");
+}
+my $secret_there = 'another app for instagram';
+$stage->sql("SELECT laras.register_provider_app('{instagram}', '900', '$secret_there', 'verify-me-there')");
+my $there = signed({ user_id => $stage->shop->{user} }, $secret_there);
+($status) = form_post('/api/meta/instagram/deauthorize', { signed_request => signed({ user_id => '1' }) });
+is($status, 403, 'the secret of another channel is none here');
+($status) = form_post('/api/meta/deauthorize', { signed_request => $there });
+is($status, 403, 'nor this one there');
+($status) = form_post('/api/meta/instagram/deauthorize', { signed_request => signed({ user_id => '1', issued_at => time - 3 * 86400 }, $secret_there) });
+is($status, 400, 'what is stale is refused on this path too');
+is(state_of_connections(), $before, 'and none of that changed a thing');
+($status, $answer) = form_post('/api/meta/instagram/deauthorize', { signed_request => $there });
+is($status, 200, 'its own is answered');
+is_deeply($answer, { success => JSON::PP::true }, 'without a code');
+($status, $answer) = form_post('/api/meta/instagram/data-deletion', { signed_request => $there });
+like($answer->{confirmation_code}, qr/^[0-9a-f]{32}$/, 'the deletion with one');
+my ($page) = $answer->{url} =~ m{(/data-deletion/status/\w+)$};
+($status, $answer) = $stage->call(GET => $page);
+is("$status $answer->{state}", '200 no_data_held', 'that says what is held there: nothing');
+is($stage->bound("SELECT state FROM laras.connections WHERE id = $third"), 'connected', "the number's connection stands");
+
+# ---------------------------------------------------------------------- pairing
+my $paired_number = $stage->sandbox->control(POST => 'number', { waba_id => $stage->shop->{waba}, display_phone_number => '+628117770001' })->{id};
+my $own_token = $stage->sandbox->control(POST => 'token', { app_id => $stage->shop->{app}, waba_id => $stage->shop->{waba} })->{token};
+my $account = qq({"phone_number_id": "$paired_number", "waba_id": "$stage->{shop}{waba}"});
+$calls_so_far = () = graph_calls();
+my $bad = $stage->bound(qq(SELECT laras.pair_connection('whatsapp', '{"phone_number_id": "$paired_number", "waba_id": "4711"}', '$own_token')));
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.connection_attempt WHERE state = 'failed' AND id = (SELECT max(id) FROM laras.connection_attempt)"), 'a token that does not reach the account pairs nothing');
+is($stage->bound("SELECT count(*) FROM laras.connections WHERE id = $bad"), 0, 'no row of it');
+my $paired = $stage->bound("SELECT laras.pair_connection('whatsapp', '$account', '$own_token')");
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.connections WHERE id = $paired AND state = 'connected'"), 'a number is paired by its ids and a token');
+ok((grep { $_->{path} =~ /debug_token/ } calls_since($calls_so_far)) && (grep { $_->{path} =~ /phone_numbers/ } calls_since($calls_so_far))
+	&& (grep { $_->{path} =~ /subscribed_apps/ && $_->{method} eq 'POST' } calls_since($calls_so_far)), 'once the provider has confirmed token and number over HTTP, and sends webhooks');
+($status, $answer) = $stage->call(GET => '/app/settings/integrations');
+is(scalar(grep { $_->{id} eq $paired && $_->{display_name} eq '+628117770001' } @{ $answer->{integrations}[0]{connections} }), 1, 'it is on the tile');
+is($stage->webhook('6281234500009', 'ke nomor kedua', number => $paired_number)->{status}, 200, 'a customer writes to it');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'ke nomor kedua'"), 'and is heard');
+for my $where ($stage->workspace, $other)
+{
+	my (undef, undef, $error) = $stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($where); SELECT laras.pair_connection('whatsapp', '$account', '$own_token'); COMMIT");
+	like($error, qr/23505: the account is connected already/, 'it cannot be paired again, here or elsewhere');
+}
+($status) = $stage->call(POST => "/app/settings/integrations/$paired/disconnect", {});
+inert('after pairing', $paired, $paired_number);
+
+# -------------------------------------------- cut by the owner, provider down
 $stage->sandbox->program->stop;
 my $start = time;
 ($status, $answer) = $stage->call(POST => "/app/settings/integrations/$third/disconnect", {});
@@ -238,6 +327,14 @@ sub form_post
 		'Content-Type' => 'application/x-www-form-urlencoded', %header);
 }
 
+# What was asked of the provider after the first so many requests.
+sub calls_since
+{
+	my ($n) = @_;
+	my @all = graph_calls();
+	return @all[ $n .. $#all ];
+}
+
 sub state_of_connections
 {
 	return $stage->sql('SELECT c.xmin, c.* FROM laras.connection c') . $stage->sql('SELECT * FROM laras.erasure_request');
@@ -245,7 +342,7 @@ sub state_of_connections
 
 sub inert
 {
-	my ($how, $id) = @_;
+	my ($how, $id, $number) = @_;
 	is($stage->sql("SELECT (SELECT count(*) FROM laras.channel_token WHERE connection_id = $id) "
 			. "+ (SELECT count(*) FROM laras.route WHERE connection_id = $id) "
 			. "+ (SELECT count(*) FROM laras.authorizer WHERE connection_id = $id) "
@@ -253,11 +350,12 @@ sub inert
 		0, "$how: token, routes, authorizer and attempts are gone");
 	is($stage->sql("SELECT state, display_name IS NULL AND account_ids IS NULL AND profile IS NULL AND account_index IS NULL FROM laras.connection WHERE id = $id"),
 		'disconnected|t', "$how: a tombstone without content is left");
+	is($stage->bound("SELECT display_name IS NULL AND profile IS NULL FROM laras.connections WHERE id = $id"), 't', "$how: no name and no picture of it is shown");
 	is($stage->sql("SELECT laras.key_state(slot) FROM laras.connection WHERE id = $id"), 'destroyed', "$how: the key is destroyed");
 	my $messages = $stage->bound('SELECT count(*) FROM laras.messages');
 	my $events = $stage->sql('SELECT count(*) FROM laras.webhook_event');
 	# the provider may repeat for days what it could not deliver
-	is($stage->webhook('6281234500002', "after $how")->{status}, 200, "$how: later webhooks are acknowledged");
+	is($stage->webhook('6281234500002', "after $how", defined $number ? (number => $number) : ())->{status}, 200, "$how: later webhooks are acknowledged");
 	is($stage->sql('SELECT count(*) FROM laras.webhook_event'), $events, "$how: and not stored");
 	is($stage->bound('SELECT count(*) FROM laras.messages'), $messages, "$how: nor shown");
 	cmp_ok($stage->sql("SELECT coalesce(sum(count), 0) FROM laras.ignored_events WHERE reason = 'unknown_account'"), '>', 0, "$how: only counted");
