@@ -226,10 +226,10 @@ find_stale_drafts(const Departure *list, int n, int *count)
 	*count = 0;
 	if (drafts == 0)
 		return NULL;
-	*count = (int) laras_spi_read(&find_stale,
-								  (Datum[]){laras_column_array(&c[0], drafts, INT8OID),
-											laras_column_array(&c[1], drafts, INT8OID)},
-								  NULL);
+	*count = (int) laras_spi_run(&find_stale,
+								 (Datum[]){laras_column_array(&c[0], drafts, INT8OID),
+										   laras_column_array(&c[1], drafts, INT8OID)},
+								 NULL);
 	stale = palloc(sizeof(int64) * 2 * (*count + 1));
 	for (int i = 0; i < *count; i++)
 	{

@@ -334,7 +334,12 @@ apply_halving(Event *events, int n)
 	apply_halving(events + n / 2, n - n / 2);
 }
 
-/* Read a chunk. Everything is copied into CurrentMemoryContext. */
+/*
+ * Read a chunk. Everything is copied into CurrentMemoryContext. The statement
+ * takes a snapshot of its own, which is no older than target: with that of the
+ * turn's beginning, what committed between the two would be counted as read and
+ * never be seen.
+ */
 static int
 read_chunk(const char *position, const char *target, bool resumed, FullTransactionId last_txid,
 		   int64 last_id, Event **events, bool *full)
@@ -346,12 +351,12 @@ read_chunk(const char *position, const char *target, bool resumed, FullTransacti
 
 	laras_spi_open();
 	found =
-		laras_spi_read(&read_events,
-					   (Datum[]){CStringGetTextDatum(position), CStringGetTextDatum(target),
-								 FullTransactionIdGetDatum(resumed ? last_txid
-																   : FullTransactionIdFromU64(0)),
-								 Int64GetDatum(resumed ? last_id : 0), Int32GetDatum(CHUNK_EVENTS)},
-					   NULL);
+		laras_spi_run(&read_events,
+					  (Datum[]){CStringGetTextDatum(position), CStringGetTextDatum(target),
+								FullTransactionIdGetDatum(resumed ? last_txid
+																  : FullTransactionIdFromU64(0)),
+								Int64GetDatum(resumed ? last_id : 0), Int32GetDatum(CHUNK_EVENTS)},
+					  NULL);
 	*events = MemoryContextAlloc(caller, sizeof(Event) * (found + 1));
 	*full = found == CHUNK_EVENTS;
 	for (uint64 i = 0; i < found; i++)
