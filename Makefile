@@ -29,7 +29,7 @@ COURIER = outbox carry prepare record reconcile http task task_kinds handoff
 # src/inbox/
 INBOX = rows identity apply status message window
 # src/answer/
-ANSWER = digest classify reply lexicon question intent retrieve wording compose preview
+ANSWER = digest ground classify reply draft duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/
 ERASURE = plan request remove expire status
 # src/gateway/
@@ -64,6 +64,7 @@ SQL_PARTS = \
 	50_inbox \
 	58_drafter \
 	60_answer \
+	62_drafts \
 	65_courier \
 	80_erasure \
 	90_gateway \

@@ -14,7 +14,9 @@ CREATE TABLE laras.catalog_item (
   attributes jsonb NOT NULL DEFAULT '{}',
   state text NOT NULL DEFAULT 'active'
     CHECK (state IN ('active', 'hidden')),
-  version bigint NOT NULL DEFAULT 1,
+  version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
+    name || E'\x1f' || description || E'\x1f' || coalesce(price::text, '') || E'\x1f' || currency || E'\x1f' ||
+    coalesce(stock::text, '') || E'\x1f' || attributes::text || E'\x1f' || state, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(name, attributes::text, description)) STORED,
   PRIMARY KEY (workspace_id, id)
@@ -29,8 +31,8 @@ COMMENT ON COLUMN laras.catalog_item.currency IS 'ISO 4217 code.';
 COMMENT ON COLUMN laras.catalog_item.stock IS 'Pieces in stock; null: unknown.';
 COMMENT ON COLUMN laras.catalog_item.attributes IS 'Variants, sizes, colours.';
 COMMENT ON COLUMN laras.catalog_item.state IS 'Hidden items are not offered.';
-COMMENT ON COLUMN laras.catalog_item.version IS 'Grows with every change of a quotable column.';
-COMMENT ON COLUMN laras.catalog_item.updated_at IS 'Last change.';
+COMMENT ON COLUMN laras.catalog_item.version IS 'Fingerprint of all that a draft may quote: another content, another version; the same content again, the same version.';
+COMMENT ON COLUMN laras.catalog_item.updated_at IS 'When the row was written, or what its writer sets here.';
 COMMENT ON COLUMN laras.catalog_item.terms IS 'Words of name, attributes and description, for search; follows them.';
 ALTER TABLE laras.catalog_item ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.catalog_item FORCE ROW LEVEL SECURITY;
@@ -53,7 +55,8 @@ CREATE TABLE laras.policy_text (
   language text NOT NULL DEFAULT 'id'
     CHECK (language IN ('id', 'en')),
   body text NOT NULL,
-  version bigint NOT NULL DEFAULT 1,
+  version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
+    topic || E'\x1f' || language || E'\x1f' || body, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(topic, '', body)) STORED,
   PRIMARY KEY (workspace_id, id)
@@ -64,8 +67,8 @@ COMMENT ON COLUMN laras.policy_text.id IS 'Random, time-ordered id (laras.new_id
 COMMENT ON COLUMN laras.policy_text.topic IS 'Topic, such as delivery.';
 COMMENT ON COLUMN laras.policy_text.language IS 'Language.';
 COMMENT ON COLUMN laras.policy_text.body IS 'The text.';
-COMMENT ON COLUMN laras.policy_text.version IS 'Grows with every change.';
-COMMENT ON COLUMN laras.policy_text.updated_at IS 'Last change.';
+COMMENT ON COLUMN laras.policy_text.version IS 'Fingerprint of all that a draft may quote: another content, another version; the same content again, the same version.';
+COMMENT ON COLUMN laras.policy_text.updated_at IS 'When the row was written, or what its writer sets here.';
 COMMENT ON COLUMN laras.policy_text.terms IS 'Words of topic and text, for search; follows them.';
 ALTER TABLE laras.policy_text ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.policy_text FORCE ROW LEVEL SECURITY;
@@ -88,7 +91,8 @@ CREATE TABLE laras.faq (
   answer text NOT NULL,
   language text NOT NULL DEFAULT 'id'
     CHECK (language IN ('id', 'en')),
-  version bigint NOT NULL DEFAULT 1,
+  version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
+    question || E'\x1f' || answer || E'\x1f' || language, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(question, '', answer)) STORED,
   PRIMARY KEY (workspace_id, id)
@@ -99,8 +103,8 @@ COMMENT ON COLUMN laras.faq.id IS 'Random, time-ordered id (laras.new_id()).';
 COMMENT ON COLUMN laras.faq.question IS 'Question.';
 COMMENT ON COLUMN laras.faq.answer IS 'Answer.';
 COMMENT ON COLUMN laras.faq.language IS 'Language.';
-COMMENT ON COLUMN laras.faq.version IS 'Grows with every change.';
-COMMENT ON COLUMN laras.faq.updated_at IS 'Last change.';
+COMMENT ON COLUMN laras.faq.version IS 'Fingerprint of all that a draft may quote: another content, another version; the same content again, the same version.';
+COMMENT ON COLUMN laras.faq.updated_at IS 'When the row was written, or what its writer sets here.';
 COMMENT ON COLUMN laras.faq.terms IS 'Words of question and answer, for search; follows them.';
 ALTER TABLE laras.faq ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.faq FORCE ROW LEVEL SECURITY;
@@ -193,6 +197,7 @@ CREATE TABLE laras.draft (
   text_digest bytea CHECK (octet_length(text_digest) = 32),
   verdict_id bigint,
   intent text,
+  confidence real NOT NULL DEFAULT 0,
   hold_reasons text[] NOT NULL DEFAULT '{}',
   drafter text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
@@ -217,6 +222,7 @@ COMMENT ON COLUMN laras.draft.body IS 'The proposed text.';
 COMMENT ON COLUMN laras.draft.text_digest IS 'Commitment of the text as it stands.';
 COMMENT ON COLUMN laras.draft.verdict_id IS 'Verdict on exactly this text.';
 COMMENT ON COLUMN laras.draft.intent IS 'price, stock, hours, ... as the drafter understood it.';
+COMMENT ON COLUMN laras.draft.confidence IS 'How sure the drafter was, 0 to 1.';
 COMMENT ON COLUMN laras.draft.hold_reasons IS 'Why it waits for a person.';
 COMMENT ON COLUMN laras.draft.drafter IS 'Name and version of the drafter.';
 COMMENT ON COLUMN laras.draft.created_at IS 'When it was drafted.';
@@ -413,6 +419,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('draft', 'text_digest', 'message', NULL, NULL, 'commitment, unlinkable once the key is destroyed', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'verdict_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'intent', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'confidence', 'ai_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'hold_reasons', 'ai_log', NULL, NULL, 'words from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'drafter', 'ai_log', NULL, NULL, 'a name of a program', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),

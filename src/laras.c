@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "answer/answer.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/id.h"
@@ -41,6 +42,7 @@ _PG_init(void)
 	laras_connect_init();
 	laras_gateway_init();
 	laras_intake_init();
+	laras_answer_init();
 #ifdef LARAS_FAULTS
 	laras_fault_init();
 #endif

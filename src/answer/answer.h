@@ -3,13 +3,17 @@
  *		What leaves in the name of the business, judged before it may.
  *
  * digest.c		binds a verdict to one exact text.
+ * ground.c		does a text state only what the cited rows state?
  * classify.c	the safety classifier.
  * reply.c		a person's own reply: judged, stored, queued.
+ * duty.c		drafts for messages that came; what closes them.
+ * decide.c		a person approves or rejects; auto-send is switched.
  */
 #ifndef LARAS_ANSWER_H
 #define LARAS_ANSWER_H
 
-#include "datatype/timestamp.h"
+#include "answer/drafter.h"
+#include "worker/worker.h"
 
 #define LARAS_TEXT_DIGEST 32
 
@@ -40,10 +44,48 @@ typedef struct LarasTextVerdict
  * Judge a text that a person wrote, and store the verdict. Blocks what the
  * channel cannot carry (longer than its limit) and what holds a forbidden
  * phrase of the workspace. As laras_owner with the workspace bound, or
- * laras_worker. Raises what the vault raises.
+ * laras_worker. Raises LRA03 while the classifier is off, and what the vault
+ * raises.
  */
 extern void
 laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, int64 message_id,
 				 int64 contact_id, const char *text, size_t n, LarasTextVerdict *verdict);
+
+#define LARAS_MAX_REASONS 8
+
+/* What the classifier says of a text that no person wrote. */
+typedef struct LarasJudgement
+{
+	LarasOutcomeOfText outcome;
+	int n_reasons;
+	const char *reasons[LARAS_MAX_REASONS];
+} LarasJudgement;
+
+/*
+ * Judge a text against the rows it cites, as they now stand: blocked like a
+ * person's text; held where a number, price, link or phone number stands in
+ * none of them, where a cited row changed or went, and while the classifier is
+ * off. Stores nothing. Role as above. Made in the caller's memory context.
+ */
+extern void laras_judge_draft(int64 workspace_id, const char *channel, const char *text, size_t n,
+							  const LarasSource *sources, int n_sources, LarasJudgement *judgement);
+
+/* "pass", "hold", "block" */
+extern const char *laras_outcome_name(LarasOutcomeOfText outcome);
+
+#define LARAS_CLASSIFIER_DRAFTS "laras-1 drafts"
+
+/*
+ * Close the drafts of a conversation that wait, because a person replied.
+ * Writes decisions and evidence. As laras_owner with the workspace bound.
+ */
+extern void laras_drafts_superseded(int64 workspace_id, int64 conversation_id);
+
+/* keeper's duties, for the table in worker/rooms.c */
+extern LarasTurn laras_answer_duty(void); /* drafts for the messages that wait for one */
+extern LarasTurn laras_stale_duty(void);  /* drafts of which a cited row changed */
+
+/* settings, in _PG_init */
+extern void laras_answer_init(void);
 
 #endif /* LARAS_ANSWER_H */

@@ -1,26 +1,36 @@
 /*
  * classify.c
- *		The safety classifier for texts that people write.
+ *		The safety classifier.
  *
  * A verdict is a row that is bound to its text by a digest: the outbox demands
- * one that passed, by a foreign key, for exactly the text that is sent.
+ * one that passed, by a foreign key, for exactly the text that is sent. What
+ * people write is theirs to state; what a drafter writes must stand in the
+ * rows it cites. While the classifier is switched off nothing passes.
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "answer/answer.h"
+#include "answer/ground.h"
 #include "base/clock.h"
+#include "base/errors.h"
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_collation_d.h"
 #include "catalog/pg_type_d.h"
 #include "channel/send.h"
+#include "inbox/rows.h"
 #include "mb/pg_wchar.h"
 #include "tenancy/tenancy.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
+#include "utils/guc.h"
 
 #define CLASSIFIER "laras-1 people"
+
+static bool classifier = true;
 
 LARAS_PLAN(
 	read_phrases,
@@ -33,11 +43,53 @@ LARAS_PLAN(
 	"reasons, classifier) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 	INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTOID);
 
-/* Lower case by the rules of the default collation, for a comparison without case. */
+/* the cited rows that can be quoted now, by their place in the list */
+LARAS_PLAN(
+	read_cited,
+	"SELECT s.n::pg_catalog.int4, c.version, c.name OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) c.description "
+	"OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) c.attributes::pg_catalog.text, "
+	"c.price::pg_catalog.text, c.currency::pg_catalog.text, c.stock::pg_catalog.text "
+	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.catalog_item c "
+	"ON s.t OPERATOR(pg_catalog.=) 'catalog_item' AND c.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND c.id OPERATOR(pg_catalog.=) s.i AND c.state OPERATOR(pg_catalog.=) 'active' "
+	"UNION ALL SELECT s.n::pg_catalog.int4, p.version, p.topic OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) p.body, NULL, NULL, NULL "
+	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.policy_text p "
+	"ON s.t OPERATOR(pg_catalog.=) 'policy_text' AND p.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND p.id OPERATOR(pg_catalog.=) s.i "
+	"UNION ALL SELECT s.n::pg_catalog.int4, f.version, f.question OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) f.answer, NULL, NULL, NULL "
+	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.faq f "
+	"ON s.t OPERATOR(pg_catalog.=) 'faq' AND f.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND f.id OPERATOR(pg_catalog.=) s.i",
+	INT8OID, TEXTARRAYOID, INT8ARRAYOID);
+
+void
+laras_answer_init(void)
+{
+	DefineCustomBoolVariable(
+		"laras.classifier", "Whether the safety classifier judges texts.",
+		"While it is off every draft is held for a person, and nothing new is sent.", &classifier,
+		true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+/*
+ * Lower case by the rules of the default collation, and white space of any
+ * length as one space: a comparison that neither case nor line breaks escape.
+ */
 static char *
 folded(const char *text, size_t n)
 {
-	return str_tolower(text, n, DEFAULT_COLLATION_OID);
+	char *low = str_tolower(text, n, DEFAULT_COLLATION_OID);
+	char *to = low;
+
+	for (const char *from = low; *from != '\0'; from++)
+	{
+		if (!isspace((unsigned char) *from))
+			*to++ = *from;
+		else if (to == low || to[-1] != ' ')
+			*to++ = ' ';
+	}
+	*to = '\0';
+	return low;
 }
 
 /* Does the text hold a phrase that the business forbids? Inside SPI. */
@@ -57,27 +109,116 @@ holds_forbidden(int64 workspace_id, const char *text, size_t n)
 	return false;
 }
 
+const char *
+laras_outcome_name(LarasOutcomeOfText outcome)
+{
+	return outcome == LARAS_VERDICT_PASS   ? "pass"
+		   : outcome == LARAS_VERDICT_HOLD ? "hold"
+										   : "block";
+}
+
+/* Why no text like this may leave the workspace by that channel; NULL: it may. Inside SPI. */
+static const char *
+blocking_reason(int64 workspace_id, const char *channel, const char *text, size_t n)
+{
+	const LarasChannelDriver *driver = laras_channel_driver(channel);
+
+	if (driver == NULL || driver->send == NULL)
+		return "no_driver";
+	if (driver->send->text_limit > 0 &&
+		pg_mbstrlen_with_len(text, (int) n) > driver->send->text_limit)
+		return "too_long";
+	if (holds_forbidden(workspace_id, text, n))
+		return "forbidden_phrase";
+	return NULL;
+}
+
+static void
+give_reason(LarasJudgement *judgement, LarasOutcomeOfText outcome, const char *reason)
+{
+	judgement->outcome = Max(judgement->outcome, outcome);
+	if (judgement->n_reasons < LARAS_MAX_REASONS)
+		judgement->reasons[judgement->n_reasons++] = reason;
+}
+
+/* The cited rows as facts; false where one of them changed or went. Inside SPI. */
+static bool
+read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *facts)
+{
+	LarasColumn c[2];
+	uint64 found;
+	bool all = true;
+
+	if (n == 0)
+		return true;
+	laras_columns_init(c, 2, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = CStringGetTextDatum(sources[i].table);
+		c[1].values[i] = Int64GetDatum(sources[i].id);
+	}
+	found =
+		laras_spi_run(&read_cited,
+					  (Datum[]){Int64GetDatum(workspace_id), laras_column_array(&c[0], n, TEXTOID),
+								laras_column_array(&c[1], n, INT8OID)},
+					  NULL);
+	for (uint64 row = 0; row < found; row++)
+	{
+		int i = laras_spi_int4(row, 1) - 1;
+
+		if (laras_spi_int8(row, 2) != sources[i].version)
+			all = false;
+		facts[row] = (LarasFact){laras_spi_cstring(row, 3), laras_spi_cstring(row, 4),
+								 laras_spi_cstring(row, 5), laras_spi_cstring(row, 6)};
+	}
+	return all && found == n;
+}
+
+void
+laras_judge_draft(int64 workspace_id, const char *channel, const char *text, size_t n,
+				  const LarasSource *sources, int n_sources, LarasJudgement *judgement)
+{
+	LarasFact *facts = palloc0(sizeof(LarasFact) * (n_sources + 1));
+	const char *ungrounded[LARAS_GROUND_REASONS];
+	const char *reason;
+	int count;
+
+	judgement->outcome = LARAS_VERDICT_PASS;
+	judgement->n_reasons = 0;
+	if (!classifier)
+	{
+		give_reason(judgement, LARAS_VERDICT_HOLD, "classifier_unavailable");
+		return;
+	}
+	laras_spi_open();
+	reason = blocking_reason(workspace_id, channel, text, n);
+	if (reason != NULL)
+		give_reason(judgement, LARAS_VERDICT_BLOCK, reason);
+	if (!read_facts(workspace_id, sources, n_sources, facts))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "source_changed");
+	count = laras_ground(text, n, facts, n_sources, ungrounded);
+	for (int i = 0; i < count; i++)
+		give_reason(judgement, LARAS_VERDICT_HOLD, ungrounded[i]);
+	laras_spi_close();
+}
+
 void
 laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, int64 message_id,
 				 int64 contact_id, const char *text, size_t n, LarasTextVerdict *verdict)
 {
-	const LarasChannelDriver *driver = laras_channel_driver(channel);
 	Datum reason;
 	bytea *digest = palloc(VARHDRSZ + LARAS_TEXT_DIGEST);
 
+	if (!classifier)
+		ereport(ERROR, (errcode(LARAS_ERRCODE_CLASSIFIER_OFF),
+						errmsg("the safety classifier is off, so nothing can be sent"),
+						errhint("It is switched by laras.classifier.")));
 	verdict->id = laras_new_id();
 	verdict->outcome = LARAS_VERDICT_PASS;
-	verdict->reason = NULL;
 	laras_text_digest(laras_workspace_slot(workspace_id), contact_slot, message_id, text, n,
 					  verdict->digest);
 	laras_spi_open();
-	if (driver == NULL || driver->send == NULL)
-		verdict->reason = "no_driver";
-	else if (driver->send->text_limit > 0 &&
-			 pg_mbstrlen_with_len(text, (int) n) > driver->send->text_limit)
-		verdict->reason = "too_long";
-	else if (holds_forbidden(workspace_id, text, n))
-		verdict->reason = "forbidden_phrase";
+	verdict->reason = blocking_reason(workspace_id, channel, text, n);
 	if (verdict->reason != NULL)
 		verdict->outcome = LARAS_VERDICT_BLOCK;
 
@@ -88,7 +229,7 @@ laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, i
 		&add_verdict,
 		(Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(verdict->id),
 				  Int64GetDatum(message_id), Int64GetDatum(contact_id), PointerGetDatum(digest),
-				  CStringGetTextDatum(verdict->reason != NULL ? "block" : "pass"),
+				  CStringGetTextDatum(laras_outcome_name(verdict->outcome)),
 				  PointerGetDatum(construct_array(&reason, verdict->reason != NULL ? 1 : 0, TEXTOID,
 												  -1, false, TYPALIGN_INT)),
 				  CStringGetTextDatum(CLASSIFIER)},

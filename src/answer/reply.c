@@ -98,6 +98,7 @@ laras_reply(PG_FUNCTION_ARGS)
 	memcpy(row.text_digest, verdict.digest, sizeof(row.text_digest));
 	row.approved_by = laras_principal_text(who);
 	laras_outbox_add(workspace_id, &row);
+	laras_drafts_superseded(workspace_id, conversation_id);
 	laras_spi_close();
 	PG_RETURN_INT64(message_id);
 }

@@ -47,7 +47,11 @@
 	  "sealed content is not revealed to maintenance commands")                             \
 	X(KEY_FILE_UNSAFE, 'K', '1', '2', "the master key file or directory is unsafe")         \
 	X(MIRROR_UNWRITABLE, 'K', '1', '3', "a mirror cannot be written")                       \
-	X(KEY_COMMAND_FAILED, 'K', '1', '4', "the key command failed or timed out")
+	X(KEY_COMMAND_FAILED, 'K', '1', '4', "the key command failed or timed out")             \
+	/* A: answers */                                                                        \
+	X(DRAFT_STALE, 'A', '0', '1', "a row that the draft cites has changed")                 \
+	X(DRAFT_CLOSED, 'A', '0', '2', "the draft no longer waits for a decision")              \
+	X(CLASSIFIER_OFF, 'A', '0', '3', "the safety classifier is unavailable")
 
 enum LarasErrcode
 {

@@ -1,0 +1,131 @@
+-- 62_drafts: what people do with drafts, and what they see of them.
+
+
+CREATE FUNCTION laras.approve_draft(draft_id bigint, edited_body text DEFAULT NULL) RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_approve_draft';
+ALTER FUNCTION laras.approve_draft(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.approve_draft(bigint, text) IS
+  'Approves a draft, as it stands or with the text given, judges that text and queues it for the courier; returns the id of the message. A draft that was approved before gives the same message again and is sent once. Needs scope inbox. P0002 for no such draft, LRA01 when a cited row changed, LRA02 when a newer message, a reply or a rejection closed the draft, LRA03 while the classifier is off, 22023 for a text that is empty or not let through, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.approve_draft(bigint, text) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.reject_draft(draft_id bigint, reason text DEFAULT NULL) RETURNS boolean
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_reject_draft';
+ALTER FUNCTION laras.reject_draft(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.reject_draft(bigint, text) IS
+  'Rejects a draft; the reason (at most 2000 bytes) is kept sealed. False when it was rejected before. Needs scope inbox. P0002 for no such draft, LRA02 when it was approved, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.reject_draft(bigint, text) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.set_auto_send(connection_id bigint, enabled boolean) RETURNS void
+  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_auto_send';
+ALTER FUNCTION laras.set_auto_send(bigint, boolean) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_auto_send(bigint, boolean) IS
+  'Lets drafts of a connection that pass the classifier and the review rules go out without approval, or no longer. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.set_auto_send(bigint, boolean) TO laras_app, laras_service;
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.draft_sources AS
+  SELECT s.draft_id,
+    s.ordinal,
+    s.source_table,
+    s.source_id,
+    s.source_version,
+    coalesce(c.version, t.version, f.version) AS current_version,
+    coalesce(c.version, t.version, f.version) IS DISTINCT FROM s.source_version AS changed
+  FROM laras.draft_source s
+    LEFT JOIN laras.catalog_item c ON s.source_table = 'catalog_item' AND c.workspace_id = s.workspace_id AND c.id = s.source_id
+    LEFT JOIN laras.policy_text t ON s.source_table = 'policy_text' AND t.workspace_id = s.workspace_id AND t.id = s.source_id
+    LEFT JOIN laras.faq f ON s.source_table = 'faq' AND f.workspace_id = s.workspace_id AND f.id = s.source_id
+  WHERE laras.may('inbox');
+COMMENT ON VIEW laras.draft_sources IS 'The rows that each draft cites, and whether they still are as it cites them.';
+COMMENT ON COLUMN laras.draft_sources.draft_id IS 'Draft.';
+COMMENT ON COLUMN laras.draft_sources.ordinal IS 'Order of citation, from 1.';
+COMMENT ON COLUMN laras.draft_sources.source_table IS 'catalog_item, policy_text or faq.';
+COMMENT ON COLUMN laras.draft_sources.source_id IS 'Id of the row.';
+COMMENT ON COLUMN laras.draft_sources.source_version IS 'Version that was cited.';
+COMMENT ON COLUMN laras.draft_sources.current_version IS 'Version the row has now; null: the row is gone.';
+COMMENT ON COLUMN laras.draft_sources.changed IS 'The row changed or went, so that the draft cannot be sent.';
+GRANT SELECT ON laras.draft_sources TO laras_app, laras_service;
+
+CREATE VIEW laras.drafts AS
+  SELECT d.id,
+    d.conversation_id,
+    d.contact_id,
+    d.inbound_message_id,
+    d.message_id,
+    d.state,
+    laras.reveal(d.body, d.id, 12::smallint) AS body,
+    d.intent,
+    d.confidence,
+    v.outcome AS verdict,
+    coalesce(v.reasons, '{}') AS verdict_reasons,
+    d.hold_reasons,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('table', s.source_table, 'id', s.source_id::text,
+        'version', s.source_version::text, 'changed', s.changed) ORDER BY s.ordinal)
+      FROM laras.draft_sources s WHERE s.draft_id = d.id), '[]') AS sources,
+    EXISTS (SELECT FROM laras.draft_sources s WHERE s.draft_id = d.id AND s.changed) AS sources_changed,
+    d.drafter,
+    d.created_at,
+    d.decided_at,
+    d.decided_by
+  FROM laras.draft d
+    LEFT JOIN laras.verdict v ON v.workspace_id = d.workspace_id AND v.id = d.verdict_id
+  WHERE laras.may('inbox');
+COMMENT ON VIEW laras.drafts IS 'Proposed replies with what they rest on and what became of them.';
+COMMENT ON COLUMN laras.drafts.id IS 'Id, for approve_draft and reject_draft.';
+COMMENT ON COLUMN laras.drafts.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.drafts.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.drafts.inbound_message_id IS 'Message it answers.';
+COMMENT ON COLUMN laras.drafts.message_id IS 'Id the message has, or will have, when it is approved.';
+COMMENT ON COLUMN laras.drafts.state IS 'held: waits for a person; approved: queued; sent; withheld: nothing to say; stale: a cited row changed; superseded: a newer message or a reply came; rejected.';
+COMMENT ON COLUMN laras.drafts.body IS 'Proposed text; null when there is none, or once erased.';
+COMMENT ON COLUMN laras.drafts.intent IS 'What the drafter took the message for.';
+COMMENT ON COLUMN laras.drafts.confidence IS 'How sure it was, 0 to 1.';
+COMMENT ON COLUMN laras.drafts.verdict IS 'pass, hold or block: the classifier on this text.';
+COMMENT ON COLUMN laras.drafts.verdict_reasons IS 'Reasons of the classifier.';
+COMMENT ON COLUMN laras.drafts.hold_reasons IS 'Why a person is asked.';
+COMMENT ON COLUMN laras.drafts.sources IS 'Rows it cites: table, id and version as texts, and whether the row changed since.';
+COMMENT ON COLUMN laras.drafts.sources_changed IS 'A cited row changed or went: approve_draft refuses.';
+COMMENT ON COLUMN laras.drafts.drafter IS 'Name and version of the drafter.';
+COMMENT ON COLUMN laras.drafts.created_at IS 'When it was drafted.';
+COMMENT ON COLUMN laras.drafts.decided_at IS 'When it was decided.';
+COMMENT ON COLUMN laras.drafts.decided_by IS 'Who decided: auto, worker, or kind and id of the principal.';
+GRANT SELECT ON laras.drafts TO laras_app, laras_service;
+
+CREATE VIEW laras.approval_queue AS
+  SELECT d.id,
+    d.conversation_id,
+    d.contact_id,
+    v.channel,
+    laras.reveal(m.body, m.id, 17::smallint) AS question,
+    laras.reveal(d.body, d.id, 12::smallint) AS body,
+    d.intent,
+    d.confidence,
+    d.hold_reasons,
+    EXISTS (SELECT FROM laras.draft_sources s WHERE s.draft_id = d.id AND s.changed) AS sources_changed,
+    v.last_inbound_at,
+    d.created_at
+  FROM laras.draft d
+    JOIN laras.conversation v ON v.workspace_id = d.workspace_id AND v.id = d.conversation_id
+    LEFT JOIN laras.message m ON m.workspace_id = d.workspace_id AND m.id = d.inbound_message_id
+  WHERE d.state IN ('pending', 'held') AND laras.may('inbox');
+COMMENT ON VIEW laras.approval_queue IS 'Drafts that wait for a person, with the question and the reasons.';
+COMMENT ON COLUMN laras.approval_queue.id IS 'Id of the draft.';
+COMMENT ON COLUMN laras.approval_queue.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.approval_queue.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.approval_queue.channel IS 'Channel.';
+COMMENT ON COLUMN laras.approval_queue.question IS 'The message it answers.';
+COMMENT ON COLUMN laras.approval_queue.body IS 'Proposed text.';
+COMMENT ON COLUMN laras.approval_queue.intent IS 'What the drafter took the message for.';
+COMMENT ON COLUMN laras.approval_queue.confidence IS 'How sure it was, 0 to 1.';
+COMMENT ON COLUMN laras.approval_queue.hold_reasons IS 'Why a person is asked.';
+COMMENT ON COLUMN laras.approval_queue.sources_changed IS 'A cited row changed or went: approve_draft refuses.';
+COMMENT ON COLUMN laras.approval_queue.last_inbound_at IS 'Provider''s time of the customer''s last message, from which the window counts.';
+COMMENT ON COLUMN laras.approval_queue.created_at IS 'When it was drafted.';
+GRANT SELECT ON laras.approval_queue TO laras_app, laras_service;
+RESET ROLE;

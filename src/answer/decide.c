@@ -1,0 +1,407 @@
+/*
+ * decide.c
+ *		A person's word on a draft: approve_draft, reject_draft, set_auto_send.
+ *
+ * The draft's row is locked first, so that of two who decide at once the
+ * second finds the decision of the first. Approving twice gives the same
+ * message; every other second decision is refused by name.
+ */
+#include "postgres.h"
+
+#include "answer/answer.h"
+#include "answer/draft.h"
+#include "base/errors.h"
+#include "base/id.h"
+#include "base/spi.h"
+#include "courier/courier.h"
+#include "evidence/evidence.h"
+#include "fmgr.h"
+#include "inbox/inbox.h"
+#include "inbox/rows.h"
+#include "tenancy/tenancy.h"
+#include "utils/builtins.h"
+#include "vault/numbers.h"
+#include "vault/vault.h"
+
+PG_FUNCTION_INFO_V1(laras_approve_draft);
+PG_FUNCTION_INFO_V1(laras_reject_draft);
+PG_FUNCTION_INFO_V1(laras_set_auto_send);
+
+#define REASON_BYTES 2000
+
+LARAS_PLAN(lock_draft,
+		   "SELECT d.id FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND d.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
+		   INT8OID, INT8OID);
+
+LARAS_PLAN(
+	read_draft,
+	"SELECT d.state, d.conversation_id, d.contact_id, v.connection_id, v.channel, p.slot, c.state, p.state, "
+	"d.message_id, coalesce(d.verdict_id, 0), coalesce(j.outcome, ''), d.body, d.text_digest, "
+	"EXISTS (SELECT 1 FROM laras.message i JOIN laras.message q "
+	"ON q.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND q.id OPERATOR(pg_catalog.=) d.inbound_message_id "
+	"WHERE i.workspace_id OPERATOR(pg_catalog.=) d.workspace_id "
+	"AND i.conversation_id OPERATOR(pg_catalog.=) d.conversation_id AND i.direction OPERATOR(pg_catalog.=) 'in' "
+	"AND (i.created_at, i.id) OPERATOR(pg_catalog.>) (q.created_at, q.id) AND i.body IS NOT NULL), "
+	"EXISTS (SELECT 1 FROM laras.draft_source s "
+	"LEFT JOIN laras.catalog_item k ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
+	"AND k.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND k.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
+	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
+	"AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
+	"WHERE s.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) d.id "
+	"AND coalesce(k.version, t.version, f.version) IS DISTINCT FROM s.source_version) "
+	"FROM laras.draft d "
+	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
+	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "
+	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) v.workspace_id AND c.id OPERATOR(pg_catalog.=) v.connection_id "
+	"LEFT JOIN laras.verdict j ON j.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND j.id OPERATOR(pg_catalog.=) d.verdict_id "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2 "
+	"FOR KEY SHARE OF p FOR SHARE OF c",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(
+	approve,
+	"UPDATE laras.draft SET state = 'approved', body = coalesce($3, body), text_digest = $4, verdict_id = $5, "
+	"decided_at = laras.now(), decided_by = $6 "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID, LARAS_SEALED, BYTEAOID, INT8OID, TEXTOID);
+
+LARAS_PLAN(reject,
+		   "UPDATE laras.draft SET state = 'rejected', decided_at = laras.now(), decided_by = $3 "
+		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID, TEXTOID);
+
+LARAS_PLAN(add_decision,
+		   "INSERT INTO laras.draft_decision (workspace_id, id, draft_id, act, actor, reason) "
+		   "VALUES ($1, $2, $3, $4, $5, $6)",
+		   INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, LARAS_SEALED);
+
+LARAS_PLAN(
+	set_auto_send,
+	"UPDATE laras.connection SET auto_send = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.<>) 'disconnected'",
+	INT8OID, INT8OID, BOOLOID);
+
+LARAS_PLAN(find_connection,
+		   "SELECT c.state FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND c.id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
+typedef struct Draft
+{
+	int64 workspace_id;
+	int64 id;
+	char *state;
+	char *channel;
+	uint32 slot;
+	bool connected;
+	bool contact_active;
+	bool newer_message;
+	bool sources_changed;
+	bool passed; /* the verdict on the text as it stands */
+	bytea *body;
+	LarasOutboxRow row;
+} Draft;
+
+/* Locks the draft and reads all that a decision depends on. Inside SPI. */
+static void
+take_draft(int64 id, Draft *d)
+{
+	bool isnull;
+	Datum digest;
+	Datum key[2];
+
+	memset(d, 0, sizeof(*d));
+	d->workspace_id = laras_bound_workspace();
+	d->id = id;
+	key[0] = Int64GetDatum(d->workspace_id);
+	key[1] = Int64GetDatum(id);
+	if (laras_spi_run(&lock_draft, key, NULL) == 0 || laras_spi_run(&read_draft, key, NULL) == 0)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such draft")));
+	d->state = laras_spi_cstring(0, 1);
+	d->row.conversation_id = laras_spi_int8(0, 2);
+	d->row.contact_id = laras_spi_int8(0, 3);
+	d->row.connection_id = laras_spi_int8(0, 4);
+	d->channel = laras_spi_cstring(0, 5);
+	d->slot = (uint32) laras_spi_int8(0, 6);
+	d->connected = strcmp(laras_spi_cstring(0, 7), "disconnected") != 0;
+	d->contact_active = strcmp(laras_spi_cstring(0, 8), "active") == 0;
+	d->row.message_id = laras_spi_int8(0, 9);
+	d->row.verdict_id = laras_spi_int8(0, 10);
+	d->passed = strcmp(laras_spi_cstring(0, 11), "pass") == 0;
+	d->body = (bytea *) laras_spi_varlena(0, 12);
+	digest = laras_spi_value(0, 13, &isnull);
+	if (!isnull)
+		memcpy(d->row.text_digest, VARDATA_ANY(DatumGetByteaPP(digest)), LARAS_TEXT_DIGEST);
+	d->newer_message = laras_spi_bool(0, 14);
+	d->sources_changed = laras_spi_bool(0, 15);
+	d->row.draft_id = id;
+	d->row.kind = "text";
+}
+
+static bool
+waits(const Draft *d)
+{
+	return strcmp(d->state, "held") == 0 || strcmp(d->state, "pending") == 0;
+}
+
+static bool
+was_approved(const Draft *d)
+{
+	return strcmp(d->state, "approved") == 0 || strcmp(d->state, "sent") == 0;
+}
+
+static void
+refuse_closed(const Draft *d)
+{
+	if (strcmp(d->state, "stale") == 0)
+		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_STALE),
+						errmsg("a row that the draft cites has changed"),
+						errhint("Reply in your own words, or wait for the next message's draft.")));
+	ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
+					errmsg("the draft no longer waits for a decision"),
+					errdetail("Its state is \"%s\".", d->state)));
+}
+
+/* Everything that may stand between a draft and its sending. */
+static void
+require_approvable(const Draft *d)
+{
+	if (!waits(d) && strcmp(d->state, "withheld") != 0)
+		refuse_closed(d);
+	if (d->newer_message)
+		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
+						errmsg("the customer has written again since the draft was made"),
+						errhint("A draft for the newer message follows.")));
+	if (d->sources_changed)
+		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_STALE),
+						errmsg("a row that the draft cites has changed"),
+						errhint("Reply in your own words, or wait for the next message's draft.")));
+	if (!d->connected)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the conversation's channel is disconnected"),
+				 errhint("Connect the account again; the customer's next message opens a new "
+						 "conversation.")));
+	if (!d->contact_active)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the contact is being erased or is restricted")));
+}
+
+static void
+add_decision_of(const Draft *d, const char *act, const char *actor, const char *reason, size_t n)
+{
+	int64 id = laras_new_id();
+	bytea *sealed = NULL;
+
+	if (reason != NULL)
+		sealed = laras_seal(laras_workspace_slot(d->workspace_id), d->slot,
+							LARAS_FIELD_draft_decision_reason, d->workspace_id, id, reason, n);
+	laras_spi_run_one(&add_decision,
+					  (Datum[]){Int64GetDatum(d->workspace_id), Int64GetDatum(id),
+								Int64GetDatum(d->id), CStringGetTextDatum(act),
+								CStringGetTextDatum(actor), PointerGetDatum(sealed)},
+					  sealed == NULL ? "     n" : NULL);
+}
+
+static void
+record(const Draft *d, LarasAction action, const LarasEvidenceField *fields, int n)
+{
+	LarasEvidence act = {
+		.workspace_id = d->workspace_id,
+		.action = action,
+		.subject_kind = LARAS_SUBJECT_DRAFT,
+		.subject_id = d->id,
+		.nfields = n,
+		.fields = fields,
+	};
+
+	laras_evidence_actor(&act);
+	laras_evidence_append(&act);
+}
+
+static void
+require_decider(void)
+{
+	laras_require_preload();
+	laras_require_workspace();
+	laras_require_scope(LARAS_SCOPE_INBOX);
+	laras_vault_require_open();
+}
+
+/*
+ * laras.approve_draft(draft_id bigint, edited_body text) returns bigint
+ *
+ * Returns the id of the message.
+ */
+Datum
+laras_approve_draft(PG_FUNCTION_ARGS)
+{
+	const LarasPrincipal *who;
+	Draft d;
+	char *words;
+	size_t n;
+	bool edited = !PG_ARGISNULL(1);
+	bytea *sealed = NULL;
+
+	require_decider();
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("draft_id must be given")));
+	who = laras_principal();
+	laras_spi_open();
+	take_draft(PG_GETARG_INT64(0), &d);
+	if (was_approved(&d))
+	{
+		laras_spi_close();
+		PG_RETURN_INT64(d.row.message_id);
+	}
+	require_approvable(&d);
+	if (edited)
+	{
+		text *body = PG_GETARG_TEXT_PP(1);
+
+		words = VARDATA_ANY(body);
+		n = VARSIZE_ANY_EXHDR(body);
+	}
+	else if (d.body == NULL || laras_open(d.body, d.workspace_id, d.id, LARAS_FIELD_draft_body,
+										  &words, &n) != LARAS_OPENED)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the draft has no text"),
+						errhint("Give the text as edited_body.")));
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reply must not be empty")));
+	/* a text that the classifier only held is the approver's own word from here on */
+	if (edited || !d.passed)
+	{
+		LarasTextVerdict verdict;
+
+		laras_judge_text(d.workspace_id, d.channel, d.slot, d.row.message_id, d.row.contact_id,
+						 words, n, &verdict);
+		if (verdict.outcome != LARAS_VERDICT_PASS)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("the reply was not let through"),
+							errdetail("The classifier gave the reason \"%s\".", verdict.reason)));
+		d.row.verdict_id = verdict.id;
+		memcpy(d.row.text_digest, verdict.digest, sizeof(d.row.text_digest));
+	}
+	if (edited)
+		sealed = laras_seal(laras_workspace_slot(d.workspace_id), d.slot, LARAS_FIELD_draft_body,
+							d.workspace_id, d.id, words, n);
+	d.row.approved_by = laras_principal_text(who);
+	laras_spi_run_one(&approve,
+					  (Datum[]){Int64GetDatum(d.workspace_id), Int64GetDatum(d.id),
+								PointerGetDatum(sealed),
+								laras_bytea_datum(d.row.text_digest, sizeof(d.row.text_digest)),
+								Int64GetDatum(d.row.verdict_id),
+								CStringGetTextDatum(d.row.approved_by)},
+					  sealed == NULL ? "  n   " : NULL);
+	add_decision_of(&d, edited ? "edited" : "approved", d.row.approved_by, NULL, 0);
+	laras_outbound_message(d.workspace_id, d.row.message_id, d.row.conversation_id, "text", words,
+						   n, edited && who->kind == LARAS_PRINCIPAL_MEMBER ? "member" : "draft",
+						   edited && who->kind == LARAS_PRINCIPAL_MEMBER ? who->id : d.id);
+	laras_outbox_add(d.workspace_id, &d.row);
+	{
+		LarasEvidenceField fields[] = {
+			LARAS_EV_NUMBER(LARAS_EVF_MESSAGE_ID, d.row.message_id),
+			LARAS_EV_COMMIT(LARAS_EVF_BODY, d.slot, words, n),
+		};
+
+		record(&d, edited ? LARAS_ACT_DRAFT_EDITED : LARAS_ACT_DRAFT_APPROVED, fields,
+			   lengthof(fields));
+	}
+	/* whatever else waited in this conversation has been answered */
+	laras_drafts_close(d.workspace_id, d.row.conversation_id, LARAS_DRAFT_SUPERSEDED,
+					   d.row.approved_by);
+	laras_spi_close();
+	PG_RETURN_INT64(d.row.message_id);
+}
+
+/*
+ * laras.reject_draft(draft_id bigint, reason text) returns boolean
+ */
+Datum
+laras_reject_draft(PG_FUNCTION_ARGS)
+{
+	Draft d;
+	const char *reason = NULL;
+	size_t n = 0;
+	char *by;
+
+	require_decider();
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("draft_id must be given")));
+	if (!PG_ARGISNULL(1))
+	{
+		text *given = PG_GETARG_TEXT_PP(1);
+
+		reason = VARDATA_ANY(given);
+		n = VARSIZE_ANY_EXHDR(given);
+		if (n > REASON_BYTES)
+			ereport(ERROR, (errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+							errmsg("the reason is too long"),
+							errdetail("At most %d bytes are kept.", REASON_BYTES)));
+	}
+	laras_spi_open();
+	take_draft(PG_GETARG_INT64(0), &d);
+	if (strcmp(d.state, "rejected") == 0)
+	{
+		laras_spi_close();
+		PG_RETURN_BOOL(false);
+	}
+	if (!waits(&d) && strcmp(d.state, "withheld") != 0 && strcmp(d.state, "stale") != 0)
+		refuse_closed(&d);
+	by = laras_principal_text(laras_principal());
+	laras_spi_run_one(&reject,
+					  (Datum[]){Int64GetDatum(d.workspace_id), Int64GetDatum(d.id),
+								CStringGetTextDatum(by)},
+					  NULL);
+	add_decision_of(&d, "rejected", by, laras_slot_is_destroyed(d.slot) ? NULL : reason, n);
+	record(&d, LARAS_ACT_DRAFT_REJECTED, NULL, 0);
+	laras_spi_close();
+	PG_RETURN_BOOL(true);
+}
+
+/*
+ * laras.set_auto_send(connection_id bigint, enabled boolean) returns void
+ */
+Datum
+laras_set_auto_send(PG_FUNCTION_ARGS)
+{
+	int64 connection_id = PG_GETARG_INT64(0);
+	bool enabled = PG_GETARG_BOOL(1);
+	int64 workspace_id;
+	LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_ENABLED, enabled)};
+	LarasEvidence act = {
+		.action = LARAS_ACT_AUTO_SEND_SET,
+		.subject_kind = LARAS_SUBJECT_CONNECTION,
+		.subject_id = connection_id,
+		.nfields = lengthof(fields),
+		.fields = fields,
+	};
+
+	laras_require_preload();
+	laras_require_workspace();
+	laras_require_scope(LARAS_SCOPE_CONNECT);
+	act.workspace_id = workspace_id = laras_bound_workspace();
+	laras_spi_open();
+	if (laras_spi_run(&set_auto_send,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
+								BoolGetDatum(enabled)},
+					  NULL) == 0)
+	{
+		bool there =
+			laras_spi_read(&find_connection,
+						   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
+						   NULL) > 0;
+
+		ereport(ERROR,
+				(errcode(there ? ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE : ERRCODE_NO_DATA_FOUND),
+				 there ? errmsg("the connection is disconnected") : errmsg("no such connection")));
+	}
+	laras_spi_close();
+	laras_evidence_actor(&act);
+	laras_evidence_append(&act);
+	PG_RETURN_VOID();
+}

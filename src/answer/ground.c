@@ -1,0 +1,419 @@
+/*
+ * ground.c
+ *		Does a text state only what the cited rows state?  See ground.h.
+ *
+ * Both sides are read alike into claims: numbers in one canonical way of
+ * writing, phone numbers as their digits, links and addresses in lower case.
+ * Every claim of the text must be among those of the facts.
+ *
+ * Of a separator followed by exactly three digits (25.000, 25,000) the
+ * thousands reading is taken on both sides; a digit that is not ASCII has no
+ * canonical form and so no ground.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+#include <math.h>
+
+#include "answer/ground.h"
+#include "catalog/pg_collation_d.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/formatting.h"
+
+/* digits of a number that is compared by value; longer ones by their spelling */
+#define NUMBER_BYTES 48
+#define PHONE_DIGITS 9
+
+typedef enum ClaimKind
+{
+	CLAIM_NUMBER,
+	CLAIM_PHONE,
+	CLAIM_LINK
+} ClaimKind;
+
+typedef struct Claim
+{
+	ClaimKind kind;
+	const char *value;
+	const char *currency; /* of a number that is marked with one */
+} Claim;
+
+typedef struct Claims
+{
+	Claim *list;
+	int n;
+	int room;
+} Claims;
+
+static const struct
+{
+	const char *mark; /* lower case, as it stands before the number */
+	const char *code;
+} currencies[] = {
+	{"rp", "IDR"},  {"idr", "IDR"},      {"us$", "USD"}, {"usd", "USD"}, {"s$", "SGD"},
+	{"sgd", "SGD"}, {"rm", "MYR"},       {"myr", "MYR"}, {"eur", "EUR"}, {"\xe2\x82\xac", "EUR"},
+	{"gbp", "GBP"}, {"\xc2\xa3", "GBP"}, {"jpy", "JPY"}, {"aud", "AUD"}, {"$", "USD"},
+};
+
+/* words that multiply the number before them */
+static const struct
+{
+	const char *word;
+	double factor;
+} factors[] = {
+	{"rb", 1e3},     {"ribu", 1e3},   {"k", 1e3},       {"thousand", 1e3},
+	{"jt", 1e6},     {"juta", 1e6},   {"mio", 1e6},     {"million", 1e6},
+	{"miliar", 1e9}, {"milyar", 1e9}, {"billion", 1e9},
+};
+
+/* the last part of a name that makes it a link without a scheme */
+static const char *const domains[] = {
+	"com",   "id",   "net",  "org", "info", "biz", "me",  "io",   "co",     "shop",
+	"store", "link", "ly",   "gg",  "app",  "dev", "xyz", "site", "online", "web",
+	"tv",    "to",   "page", "sg",  "my",   "au",  "uk",  "us",   "eu",     "asia",
+};
+
+static void
+add_claim(Claims *claims, ClaimKind kind, const char *value, const char *currency)
+{
+	if (claims->n == claims->room)
+	{
+		claims->room = Max(16, claims->room * 2);
+		claims->list = claims->list == NULL ? palloc(sizeof(Claim) * claims->room)
+											: repalloc(claims->list, sizeof(Claim) * claims->room);
+	}
+	claims->list[claims->n++] = (Claim){kind, value, currency};
+}
+
+/* ---- numbers */
+
+/* Digits before and after the decimal mark, without zeros that say nothing. */
+static char *
+canonical(const char *whole, int whole_n, const char *part, int part_n)
+{
+	while (whole_n > 1 && *whole == '0')
+	{
+		whole++;
+		whole_n--;
+	}
+	while (part_n > 0 && part[part_n - 1] == '0')
+		part_n--;
+	return part_n > 0 ? psprintf("%.*s.%.*s", whole_n, whole, part_n, part)
+					  : psprintf("%.*s", whole_n, whole);
+}
+
+/*
+ * The canonical form of n bytes of digits with . , and : between them.  Three
+ * numbers or more in one token (a date, a version) stay as they are written.
+ */
+static char *
+number_value(const char *s, int n)
+{
+	char digits[NUMBER_BYTES];
+	int digit_n = 0;
+	int marks = 0;
+	int last = -1;      /* of the last mark */
+	bool mixed = false; /* marks of two kinds */
+	bool thousands = true;
+	int group = 0;
+
+	if (n >= NUMBER_BYTES)
+		return pnstrdup(s, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (isdigit((unsigned char) s[i]))
+		{
+			digits[digit_n++] = s[i];
+			group++;
+			continue;
+		}
+		if (last >= 0 && s[i] != s[last])
+			mixed = true;
+		if (marks == 0 ? (group > 3 || s[0] == '0') : group != 3)
+			thousands = false;
+		if (s[i] == ':')
+			thousands = false;
+		marks++;
+		last = i;
+		group = 0;
+	}
+	if (marks == 0)
+		return canonical(digits, digit_n, "", 0);
+	if (group != 3)
+		thousands = false;
+	if (!mixed && thousands)
+		return canonical(digits, digit_n, "", 0);
+	if (marks == 1 || mixed)
+	{
+		int part = n - last - 1;
+
+		return canonical(digits, digit_n - part, digits + digit_n - part, part);
+	}
+	{
+		char *kept = pnstrdup(s, n);
+
+		for (int i = 0; i < n; i++)
+			if (!isdigit((unsigned char) kept[i]))
+				kept[i] = '.';
+		return kept;
+	}
+}
+
+static const char *
+currency_before(const char *low, int at)
+{
+	while (at > 0 && (low[at - 1] == ' ' || low[at - 1] == '.'))
+		at--;
+	for (int i = 0; i < lengthof(currencies); i++)
+	{
+		int n = strlen(currencies[i].mark);
+
+		if (at < n || memcmp(low + at - n, currencies[i].mark, n) != 0)
+			continue;
+		if (at > n && isalpha((unsigned char) currencies[i].mark[0]) &&
+			isalpha((unsigned char) low[at - n - 1]))
+			continue;
+		return currencies[i].code;
+	}
+	return NULL;
+}
+
+/* The number times the word that follows it, where one does. */
+static char *
+multiplied(char *value, const char *low, int at, int n)
+{
+	while (at < n && low[at] == ' ')
+		at++;
+	for (int i = 0; i < lengthof(factors); i++)
+	{
+		int m = strlen(factors[i].word);
+
+		if (n - at < m || memcmp(low + at, factors[i].word, m) != 0 ||
+			(at + m < n && isalnum((unsigned char) low[at + m])))
+			continue;
+		return psprintf("%.0f", round(strtod(value, NULL) * factors[i].factor));
+	}
+	return value;
+}
+
+/* ---- phone numbers */
+
+/*
+ * A phone number at the start of s: +, 0 or 62 first, spaces, dashes and
+ * parentheses between, nine digits or more.  Returns its length, 0 for none.
+ */
+static int
+phone_at(const char *s, int n, char *digits)
+{
+	int digit_n = 0;
+	int end = 0;
+
+	if (!(s[0] == '+' || s[0] == '0' || (n > 1 && s[0] == '6' && s[1] == '2')))
+		return 0;
+	for (int i = 0; i < n; i++)
+	{
+		if (isdigit((unsigned char) s[i]))
+		{
+			if (digit_n == NUMBER_BYTES - 1)
+				break;
+			digits[digit_n++] = s[i];
+			end = i + 1;
+		}
+		else if (!(i == 0 && s[i] == '+') && strchr(" -()", s[i]) == NULL)
+			break;
+		else if (i > 1 && s[i] == ' ' && s[i - 1] == ' ')
+			break;
+	}
+	digits[digit_n] = '\0';
+	if (digit_n < PHONE_DIGITS || (end < n && (s[end] == '.' || s[end] == ',') && end + 1 < n &&
+								   isdigit((unsigned char) s[end + 1])))
+		return 0;
+	/* +62 812, 62 812 and 0812 are one number */
+	if (strncmp(digits, "62", 2) == 0)
+	{
+		digits[1] = '0';
+		memmove(digits, digits + 1, digit_n);
+	}
+	return end;
+}
+
+/* ---- links and addresses */
+
+static bool
+is_link(const char *word, int n)
+{
+	const char *end = word + n;
+	const char *slash;
+	const char *dot;
+	char *host;
+
+	if (n > 4 && strncmp(word, "www.", 4) == 0)
+		return true;
+	for (const char *p = word; p + 3 <= end; p++)
+		if (memcmp(p, "://", 3) == 0)
+			return true;
+	if (memchr(word, '@', n) != NULL && memchr(word, '.', n) != NULL)
+		return true;
+	slash = memchr(word, '/', n);
+	host = pnstrdup(word, slash != NULL ? slash - word : n);
+	dot = strrchr(host, '.');
+	if (dot == NULL || dot == host || !isalpha((unsigned char) host[strcspn(host, ".") + 1]))
+		return false;
+	for (int i = 0; i < lengthof(domains); i++)
+		if (strcmp(dot + 1, domains[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Takes the links out of the text, so that their digits are not read again. */
+static void
+read_links(Claims *claims, char *low, int n)
+{
+	for (int i = 0; i < n;)
+	{
+		int start;
+		int end;
+
+		while (i < n && isspace((unsigned char) low[i]))
+			i++;
+		start = i;
+		while (i < n && !isspace((unsigned char) low[i]))
+			i++;
+		end = i;
+		while (start < end && strchr("(\"'<[*_", low[start]) != NULL)
+			start++;
+		while (end > start && strchr(".,;:!?)\"'>]*_/", low[end - 1]) != NULL)
+			end--;
+		if (end - start < 4 || !is_link(low + start, end - start))
+			continue;
+		add_claim(claims, CLAIM_LINK, pnstrdup(low + start, end - start), NULL);
+		memset(low + start, ' ', end - start);
+	}
+}
+
+/* Is there a decimal digit at s that is none of ASCII? */
+static bool
+foreign_digit(const char *s, int length)
+{
+	pg_wchar c;
+
+	if (GetDatabaseEncoding() != PG_UTF8 || length < 2)
+		return false;
+	c = utf8_to_unicode((const unsigned char *) s);
+	/* the blocks of decimal digits that keyboards and fonts bring */
+	return (c >= 0x0660 && c <= 0x0669) || (c >= 0x06F0 && c <= 0x06F9) ||
+		   (c >= 0x07C0 && c <= 0x07C9) || (c >= 0x0966 && c <= 0x096F) ||
+		   (c >= 0x09E6 && c <= 0x09EF) || (c >= 0x0E50 && c <= 0x0E59) ||
+		   (c >= 0x1040 && c <= 0x1049) || (c >= 0x17E0 && c <= 0x17E9) ||
+		   (c >= 0xA9D0 && c <= 0xA9D9) || (c >= 0x1B50 && c <= 0x1B59) ||
+		   (c >= 0xFF10 && c <= 0xFF19) || (c >= 0x2460 && c <= 0x249B) ||
+		   (c >= 0x00B2 && c <= 0x00B3) || c == 0x00B9 || (c >= 0x2070 && c <= 0x2089) ||
+		   (c >= 0x1D7CE && c <= 0x1D7FF);
+}
+
+static void
+read_claims(Claims *claims, const char *text, size_t length)
+{
+	char *low = str_tolower(text, length, DEFAULT_COLLATION_OID);
+	int n = strlen(low);
+	char digits[NUMBER_BYTES];
+
+	read_links(claims, low, n);
+	for (int i = 0; i < n;)
+	{
+		int phone;
+		int end;
+		char *value;
+
+		if (!isdigit((unsigned char) low[i]) && low[i] != '+')
+		{
+			int m = pg_mblen(low + i);
+
+			if (foreign_digit(low + i, m))
+				add_claim(claims, CLAIM_NUMBER, pnstrdup(low + i, m), NULL);
+			i += m;
+			continue;
+		}
+		phone = phone_at(low + i, n - i, digits);
+		if (phone > 0)
+		{
+			add_claim(claims, CLAIM_PHONE, pstrdup(digits), NULL);
+			i += phone;
+			continue;
+		}
+		if (low[i] == '+')
+		{
+			i++;
+			continue;
+		}
+		end = i + 1;
+		while (end < n && (isdigit((unsigned char) low[end]) ||
+						   (strchr(".,:", low[end]) != NULL && end + 1 < n &&
+							isdigit((unsigned char) low[end + 1]))))
+			end++;
+		value = multiplied(number_value(low + i, end - i), low, end, n);
+		add_claim(claims, CLAIM_NUMBER, value, currency_before(low, i));
+		i = end;
+	}
+}
+
+static bool
+stands_in(const Claim *claim, const Claims *facts)
+{
+	for (int i = 0; i < facts->n; i++)
+	{
+		const Claim *fact = &facts->list[i];
+
+		if (fact->kind != claim->kind)
+			continue;
+		if (claim->kind == CLAIM_LINK ? strstr(fact->value, claim->value) != NULL
+									  : strcmp(fact->value, claim->value) == 0)
+		{
+			if (claim->currency == NULL || fact->currency == NULL ||
+				strcmp(claim->currency, fact->currency) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+int
+laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
+			 const char *reasons[LARAS_GROUND_REASONS])
+{
+	Claims stated = {0};
+	Claims known = {0};
+	int count = 0;
+
+	read_claims(&stated, text, n);
+	if (stated.n == 0)
+		return 0;
+	for (int i = 0; i < n_facts; i++)
+	{
+		read_claims(&known, facts[i].text, strlen(facts[i].text));
+		if (facts[i].price != NULL)
+			add_claim(&known, CLAIM_NUMBER, number_value(facts[i].price, strlen(facts[i].price)),
+					  facts[i].currency);
+		if (facts[i].stock != NULL)
+			add_claim(&known, CLAIM_NUMBER, facts[i].stock, "");
+	}
+	for (int i = 0; i < stated.n; i++)
+	{
+		const Claim *claim = &stated.list[i];
+		const char *reason;
+		bool told = false;
+
+		if (stands_in(claim, &known))
+			continue;
+		reason = claim->kind == CLAIM_LINK    ? "ungrounded_link"
+				 : claim->kind == CLAIM_PHONE ? "ungrounded_phone"
+				 : claim->currency != NULL    ? "ungrounded_price"
+											  : "ungrounded_number";
+		for (int r = 0; r < count; r++)
+			told |= strcmp(reasons[r], reason) == 0;
+		if (!told)
+			reasons[count++] = reason;
+	}
+	return count;
+}
