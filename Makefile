@@ -92,6 +92,7 @@ laras-keytool_LIBS = $(shell pkg-config --libs libcrypto)
 
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \
+	grounding \
 	install \
 	sealed \
 	tenancy \

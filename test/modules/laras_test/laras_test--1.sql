@@ -26,4 +26,6 @@ CREATE FUNCTION laras_test.callback_mac(w bigint, data bytea) RETURNS bytea
   AS 'MODULE_PATHNAME', 'laras_test_callback_mac' LANGUAGE c VOLATILE STRICT;
 CREATE FUNCTION laras_test.evidence_salt(w bigint, s bigint, entry_id bigint, field int) RETURNS bytea
   AS 'MODULE_PATHNAME', 'laras_test_evidence_salt' LANGUAGE c VOLATILE STRICT;
+CREATE FUNCTION laras_test.ground(said text, facts text DEFAULT NULL, price text DEFAULT NULL, currency text DEFAULT NULL, stock text DEFAULT NULL) RETURNS text
+  AS 'MODULE_PATHNAME', 'laras_test_ground' LANGUAGE c VOLATILE;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA laras_test FROM PUBLIC;

@@ -8,9 +8,12 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "answer/ground.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 
@@ -29,6 +32,7 @@ PG_FUNCTION_INFO_V1(laras_test_hash);
 PG_FUNCTION_INFO_V1(laras_test_callback_mac);
 PG_FUNCTION_INFO_V1(laras_test_evidence_salt);
 PG_FUNCTION_INFO_V1(laras_test_bind);
+PG_FUNCTION_INFO_V1(laras_test_ground);
 
 static bytea *
 bytes(const void *p, size_t n)
@@ -185,4 +189,25 @@ laras_test_evidence_salt(PG_FUNCTION_ARGS)
 	laras_evidence_salt((uint32) PG_GETARG_INT64(0), (uint32) PG_GETARG_INT64(1),
 						PG_GETARG_INT64(2), (uint16) PG_GETARG_INT32(3), salt);
 	PG_RETURN_BYTEA_P(bytes(salt, sizeof(salt)));
+}
+
+/* ground(text, facts text, price text, currency text, stock text): reasons, or an empty string */
+Datum
+laras_test_ground(PG_FUNCTION_ARGS)
+{
+	text *said = PG_GETARG_TEXT_PP(0);
+	LarasFact fact = {
+		.text = PG_ARGISNULL(1) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(1)),
+		.price = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)),
+		.currency = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)),
+		.stock = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)),
+	};
+	const char *reasons[LARAS_GROUND_REASONS];
+	int n = laras_ground(VARDATA_ANY(said), VARSIZE_ANY_EXHDR(said), &fact, 1, reasons);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&out, "%s%s", i > 0 ? "," : "", reasons[i]);
+	PG_RETURN_TEXT_P(cstring_to_text(out.data));
 }
