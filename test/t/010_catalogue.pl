@@ -1,7 +1,10 @@
 # The rules of the house, read from the live catalogue: row security enabled and
 # forced with policies of the one form, owners that are no superusers, keys that
 # begin with the workspace, everything dumped, everything described, nothing for
-# PUBLIC. Each rule is first shown to catch an object made to break it.
+# PUBLIC; every column declared in the register that erasing follows. Each rule is
+# first shown to catch an object made to break it.
+#
+# proves R195
 use strict;
 use warnings;
 use Laras;
@@ -103,6 +106,18 @@ my @rule = (
 		SELECT format('%s.%s', t.name, a.attname) FROM house_table t JOIN pg_attribute a ON a.attrelid = t.oid
 		WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND a.attnum > 0 AND NOT a.attisdropped
 		AND coalesce(col_description(t.oid, a.attnum), '') = ''},
+	'every column says in the register what it can hold and what becomes of it' => q{
+		SELECT format('%s.%s', t.name, a.attname) FROM house_table t JOIN pg_attribute a ON a.attrelid = t.oid
+		WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND a.attnum > 0 AND NOT a.attisdropped
+		AND NOT EXISTS (SELECT FROM laras.data_column d WHERE d.table_name = t.name AND d.column_name = a.attname)},
+	'a column is sealed if and only if the register names its field' => q{
+		SELECT format('%s.%s', t.name, a.attname) FROM house_table t JOIN pg_attribute a ON a.attrelid = t.oid
+		JOIN pg_type y ON y.oid = a.atttypid JOIN laras.data_column d ON d.table_name = t.name AND d.column_name = a.attname
+		WHERE t.relkind IN ('r', 'p') AND NOT t.relispartition AND a.attnum > 0 AND (y.typname IN ('sealed', '_sealed')) <> (d.field IS NOT NULL)},
+	'the register names columns that exist' => q{
+		SELECT format('%s.%s', d.table_name, d.column_name) FROM laras.data_column d
+		WHERE NOT EXISTS (SELECT FROM house_table t JOIN pg_attribute a ON a.attrelid = t.oid
+			WHERE t.name = d.table_name AND a.attname = d.column_name AND a.attnum > 0 AND NOT a.attisdropped)},
 	'every function, type and event trigger is described' => q{
 		SELECT f.name FROM house_function f WHERE coalesce(obj_description(f.oid, 'pg_proc'), '') = ''
 		UNION ALL
@@ -202,6 +217,10 @@ GRANT SELECT ON laras.bad_sealed TO laras_app, laras_relay;
 ALTER ROLE laras_app CREATEDB;
 CREATE FUNCTION laras.now(bad text) RETURNS int LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT 1; END;
 INSERT INTO platform_list VALUES ('bad_absent', '');
+ALTER TABLE laras.contact ADD COLUMN bad_nickname text;
+INSERT INTO laras.data_column (table_name, column_name, category, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace)
+	VALUES ('bad_sealed', 'body', 'system', 'said to be none', 'none', 'none', 'none', 'none', 'none'),
+	('contact', 'bad_gone', 'contact', 'there is no such column', 'none', 'none', 'none', 'none', 'none');
 SELECT pg_temp.as_member(o) FROM unnest(ARRAY['TABLE laras.bad_plain', 'TABLE laras.bad_tenant', 'TABLE laras.bad_child',
 	'TABLE laras.bad_unlogged', 'VIEW laras.bad_view', 'MATERIALIZED VIEW laras.bad_copy', 'TYPE laras.bad_enum',
 	'FUNCTION laras.bad_trigger()', 'FUNCTION laras.bad_definer()', 'FUNCTION public.bad_elsewhere()',
@@ -271,6 +290,8 @@ for (my $i = 0; $i < @rule; $i += 2)
 	my @caught = grep { /bad_|laras_app|\(text\)/ } @{ $caught->{$i} // [] };
 	ok(@caught, "caught: $rule[$i]");
 	ok(!$found->{$i}, $rule[$i]) or diag join "\n", @{ $found->{$i} };
+	ok((grep { $_ eq 'contact.bad_nickname' } @caught), 'a column added to a table of ours is caught until it is declared')
+	  if $rule[$i] =~ /^every column says in the register/;
 }
 $node->stop;
 done_testing();
