@@ -9,17 +9,36 @@
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "evidence/evidence.h"
 #include "fmgr.h"
 #include "intake/intake.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "vault/crypto.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
 PG_FUNCTION_INFO_V1(laras_replay_quarantined);
+
+static void
+write_evidence(int64 workspace_id, LarasAction action, int64 event_id, const char *channel)
+{
+	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_CHANNEL, channel)};
+	LarasEvidence act = {
+		.workspace_id = workspace_id,
+		.action = action,
+		.subject_kind = LARAS_SUBJECT_EVENT,
+		.subject_id = event_id,
+		.nfields = lengthof(fields),
+		.fields = fields,
+	};
+
+	laras_evidence_actor(&act);
+	laras_evidence_append(&act);
+}
 
 LARAS_PLAN(
 	set_aside,
@@ -71,6 +90,7 @@ laras_quarantine_event(int64 workspace_id, int64 connection_id, const char *chan
 								PointerGetDatum(sealed)},
 					  NULL);
 	laras_spi_close();
+	write_evidence(workspace_id, LARAS_ACT_EVENT_QUARANTINED, id, channel);
 }
 
 void
@@ -114,6 +134,7 @@ laras_replay_quarantined(PG_FUNCTION_ARGS)
 	TimestampTz now = laras_now();
 	LarasPiece pieces[2];
 	uint8 digest[LARAS_HASH_LEN];
+	MemoryContext caller = CurrentMemoryContext;
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -130,7 +151,7 @@ laras_replay_quarantined(PG_FUNCTION_ARGS)
 	if (!isnull)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the quarantined event was replayed already")));
-	channel = laras_spi_cstring(0, 1);
+	channel = MemoryContextStrdup(caller, laras_spi_cstring(0, 1));
 	connection_id = laras_spi_int8(0, 2);
 	if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), workspace_id, id,
 				   LARAS_FIELD_quarantined_event_body, &body, &n) != LARAS_OPENED)
@@ -161,6 +182,7 @@ laras_replay_quarantined(PG_FUNCTION_ARGS)
 								TimestampTzGetDatum(now)},
 					  NULL);
 	laras_spi_close();
+	write_evidence(workspace_id, LARAS_ACT_EVENT_REPLAYED, id, channel);
 	laras_work_queued(LARAS_WORK_INTAKE);
 	PG_RETURN_INT64(event_id);
 }
