@@ -98,7 +98,11 @@ REGRESS = \
 	tenancy \
 	drafter
 
-ISOLATION =
+ISOLATION = \
+	disconnect_reply \
+	erase_twice \
+	pair_twice \
+	webhook_twice
 
 DATA_built = sql/laras--$(LARAS_VERSION).sql
 EXTRA_CLEAN = sql/laras--$(LARAS_VERSION).sql $(PROGRAMS) $(foreach p,$(PROGRAMS),$($(p)_OBJS)) $(DEPENDS)
