@@ -19,7 +19,7 @@ CHANNEL = driver whatsapp whatsapp_send
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign tree verify
 # src/worker/
-WORKER = hooks shared crash database loop keeper launcher control rooms
+WORKER = hooks shared crash database loop keeper launcher control rooms installation resume
 # src/intake/
 INTAKE = signature receive consume quarantine ring
 # src/connect/
@@ -69,6 +69,7 @@ SQL_PARTS = \
 	80_erasure \
 	90_gateway \
 	95_worker \
+	96_resume \
 	97_doctor \
 	99_closing
 

@@ -16,7 +16,9 @@
 #include "courier/task.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "vault/vault.h"
+#include "worker/installation.h"
 
 int64_t laras_courier_run = 0;
 
@@ -72,6 +74,27 @@ unlock(void)
 	return unlocked;
 }
 
+/*
+ * Has the database been restored and not resumed? Asked once a second: nothing
+ * could be sent with a vault that is shut, and it is shut until an adoption.
+ */
+static bool
+is_closed(void)
+{
+	static bool closed = true;
+	static TimestampTz asked_at = 0;
+
+	if (asked_at == 0 || closed ||
+		TimestampDifferenceExceeds(asked_at, GetCurrentTimestamp(), LOCKED_WAIT_MS))
+	{
+		laras_worker_begin("looking whether the database is its own");
+		closed = laras_resume_needed();
+		laras_worker_commit();
+		asked_at = GetCurrentTimestamp();
+	}
+	return closed;
+}
+
 /* Give every ended call to its owner. Returns how many there were. */
 static int
 take_ended(void)
@@ -112,7 +135,7 @@ laras_courier_turn(void)
 	int begun = 0;
 	int timeout;
 
-	if (!unlock())
+	if (!unlock() || is_closed())
 	{
 		laras_worker_wake_in(LOCKED_WAIT_MS);
 		return LARAS_TURN_IDLE;

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "vault/crypto.h"
 #include "vault/vault.h"
+#include "worker/installation.h"
 
 LARAS_PLAN(find_verify_token,
 		   "SELECT 1 FROM laras.provider_app a WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) "
@@ -159,10 +160,12 @@ void
 laras_http_health(LarasHttp *h)
 {
 	bool open = laras_vault_is_open();
+	bool resumed = !laras_resume_needed();
 
-	laras_http_json(h, open ? 200 : 503,
-					json_pack("{s:s, s:s}", "state", open ? "ok" : "shut", "vault",
-							  open ? "open" : "closed"));
+	laras_http_json(h, open && resumed ? 200 : 503,
+					json_pack("{s:s, s:s, s:s}", "state", open && resumed ? "ok" : "shut", "vault",
+							  open ? "open" : "closed", "database",
+							  resumed ? "own" : "to be resumed"));
 }
 
 void

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "vault/vault.h"
+#include "worker/installation.h"
 #include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(laras_http_request);
@@ -237,6 +238,7 @@ dispatch(LarasHttp *h)
 {
 	bool path_known = false;
 	bool head = laras_text_is(h->method, "HEAD");
+	bool closed = laras_resume_needed();
 
 	for (const LarasRoute *r = laras_routes; r->method != NULL; r++)
 	{
@@ -244,6 +246,9 @@ dispatch(LarasHttp *h)
 		if (!matches(r->pattern, h->path, h->capture))
 			continue;
 		path_known = true;
+		if (closed && r->handler != laras_http_health && r->handler != laras_http_metrics)
+			ereport(ERROR, (errcode(LARAS_ERRCODE_VAULT_CLOSED),
+							errmsg("the database was restored and is not resumed")));
 		if (!laras_text_is(h->method, r->method) && !(head && strcmp(r->method, "GET") == 0))
 			continue;
 		if (r->auth == LARAS_HTTP_MEMBER && !authenticate(h))

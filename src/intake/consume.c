@@ -35,6 +35,7 @@
 #include "utils/xid8.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
+#include "worker/installation.h"
 
 /* events of one chunk, and the bytes of their bodies */
 #define CHUNK_EVENTS 500
@@ -403,7 +404,7 @@ laras_intake_turn(void)
 	bool full;
 	bool isnull;
 
-	if (!laras_vault_is_open())
+	if (!laras_vault_is_open() || laras_resume_needed())
 		return LARAS_TURN_IDLE;
 	laras_worker_bind_all();
 	laras_spi_open();

@@ -31,6 +31,7 @@
 #include "vault/crypto.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
+#include "worker/installation.h"
 #include "worker/worker.h"
 
 /* one call takes at most this many bodies; the relay sends 512 */
@@ -455,7 +456,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	webhooks = palloc0(sizeof(Webhook) * (count + 1));
 
 	laras_spi_open();
-	open = laras_vault_is_open();
+	open = laras_vault_is_open() && !laras_resume_needed();
 	for (int i = 0; i < count; i++)
 	{
 		Webhook *webhook = &webhooks[i];

@@ -17,6 +17,7 @@
 
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
+#include "worker/installation.h"
 
 PG_FUNCTION_INFO_V1(laras_doctor);
 
@@ -28,6 +29,7 @@ static const struct
 } rooms[] = {
 	{"tenancy", laras_doctor_tenancy},
 	{"vault", laras_doctor_vault},
+	{"resume", laras_doctor_resume},
 };
 
 struct LarasDoctorSink

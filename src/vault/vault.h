@@ -74,6 +74,13 @@ typedef enum LarasTimeSlotKind
 extern bool laras_vault_is_open(void);
 
 /*
+ * Was a keyring found that names this cluster and database as its owner?
+ * Also true while it is shut for want of the master key. Raises nothing, may
+ * be called anywhere after shared memory exists.
+ */
+extern bool laras_keyring_is_ours(void);
+
+/*
  * Raise LRK01 (or LRK06, LRK02, LRK12, LRK14, when that is why it is shut)
  * with its HINT unless the vault is open. For functions that want to fail
  * before they do any work.

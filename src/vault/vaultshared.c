@@ -225,6 +225,14 @@ laras_vault_is_open(void)
 	return v != NULL && laras_vault_phase(v) == LARAS_VAULT_OPEN;
 }
 
+bool
+laras_keyring_is_ours(void)
+{
+	LarasVault *v = laras_vault_here();
+
+	return v != NULL && pg_atomic_read_u32(&v->known) != 0 && pg_atomic_read_u32(&v->owned) != 0;
+}
+
 uint64
 laras_vault_generation(void)
 {

@@ -16,6 +16,7 @@
 #include "storage/lwlock.h"
 #include "utils/memutils.h"
 
+#include "worker/installation.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
@@ -43,7 +44,7 @@ run_duty(void *arg)
 {
 	DutyRun *run = arg;
 
-	run->left = run->duty->run();
+	run->left = laras_keeper_must_wait() ? LARAS_TURN_IDLE : run->duty->run();
 }
 
 static void

@@ -1,0 +1,65 @@
+/*
+ * installation.c
+ *		Whose contents these are, read from laras.installation.
+ *
+ * Invariant: the install script writes one row that names this cluster and
+ * database. A dump brings the source's row along, beside it; a copy of the
+ * whole database keeps a row that names another one. So the contents are this
+ * database's own if and only if there is exactly one row and it names this
+ * place. Only resume() brings that about again.
+ *
+ * A cursor that lies in the future of this cluster's transactions says the
+ * same where the row cannot (transaction numbers set back by pg_resetwal).
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+
+#include "base/spi.h"
+#include "tenancy/tenancy.h"
+#include "vault/vault.h"
+#include "worker/installation.h"
+
+LARAS_PLAN(
+	came_from_elsewhere,
+	"SELECT pg_catalog.count(*) <> 1"
+	" OR NOT pg_catalog.bool_and(i.system_identifier = $1 AND i.database_oid = $2)"
+	" OR EXISTS (SELECT FROM laras.event_cursor c WHERE pg_catalog.pg_snapshot_xmax(c.position)"
+	" > pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))"
+	" FROM laras.installation i",
+	INT8OID, INT8OID);
+
+bool
+laras_resume_needed(void)
+{
+	LarasRunAs saved;
+	bool needed;
+
+	laras_run_as_owner(&saved);
+	laras_spi_open();
+	(void) laras_spi_read(&came_from_elsewhere,
+						  (Datum[]){Int64GetDatum((int64) GetSystemIdentifier()),
+									Int64GetDatum((int64) MyDatabaseId)},
+						  NULL);
+	needed = laras_spi_bool(0, 1);
+	laras_spi_close();
+	laras_run_as_end(&saved);
+	return needed;
+}
+
+bool
+laras_keeper_must_wait(void)
+{
+	return !laras_keyring_is_ours() || laras_resume_needed();
+}
+
+void
+laras_doctor_resume(LarasDoctorSink *sink)
+{
+	bool needed = laras_resume_needed();
+
+	laras_doctor_row(sink, "contents", needed ? "fail" : "ok",
+					 needed ? "these contents came from another cluster or database" : NULL,
+					 needed ? "Call laras.adopt_keyring() and then laras.resume()." : NULL);
+}
