@@ -51,7 +51,7 @@ LARAS_PLAN(
 	" FROM pg_catalog.pg_constraint c"
 	" JOIN pg_catalog.pg_class r ON r.oid = c.conrelid"
 	" JOIN pg_catalog.pg_class f ON f.oid = c.confrelid,"
-	" pg_catalog.unnest(c.conkey, c.confkey) WITH ORDINALITY AS k (own, other, n)"
+	" ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey)) WITH ORDINALITY AS k (own, other, n)"
 	" JOIN pg_catalog.pg_attribute a ON true JOIN pg_catalog.pg_attribute b ON true"
 	" WHERE c.contype = 'f' AND c.conparentid = 0"
 	" AND r.relnamespace = 'laras'::pg_catalog.regnamespace"

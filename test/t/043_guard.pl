@@ -39,7 +39,10 @@ my %refused = (
 	'TRUNCATE laras.webhook_event' => 'LRT05',
 	'TRUNCATE laras.webhook_event_0' => 'LRT05',
 	'SET session_replication_role = replica; TRUNCATE laras.session' => 'LRT05',
+	'SET session_replication_role = replica; TRUNCATE laras.workspace CASCADE' => 'LRT05',
 	'SET session_replication_role = replica; DROP EXTENSION laras' => 'LRT05',
+	'SET session_replication_role = replica; DROP SCHEMA laras CASCADE' => 'LRT05',
+	'TRUNCATE laras.installation' => 'LRT05',
 	"DO \$\$ BEGIN EXECUTE 'DROP EXTENSION laras'; END \$\$" => 'LRT05',
 	'SET ROLE laras_owner; TRUNCATE laras.session' => 'LRT05',
 );
@@ -79,4 +82,7 @@ is($node->safe_psql('postgres', $rows), $before, 'and a rollback brings all back
 $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "''");
 $node->restart;
 refuse_all('not preloaded');
+is($node->safe_psql('postgres', "LOAD 'laras'; BEGIN; SET LOCAL laras.allow_drop = on; TRUNCATE laras.session; DROP SCHEMA laras CASCADE; SELECT to_regclass('laras.session') IS NULL; ROLLBACK"),
+	't', 'not preloaded: laras.allow_drop lets a superuser pass');
+is($node->safe_psql('postgres', $rows), $before, 'not preloaded: and a rollback brings all back');
 done_testing();

@@ -1,0 +1,248 @@
+# A dump restored into a fresh cluster with the same keyring: serial, in four
+# jobs, in one transaction. Every row comes back, sealed values open, the erased
+# stay erased, laras keeps still until resume() and goes on where it was: what
+# waited is applied and sent, once. The master key is in no dump.
+#
+# proves R020
+
+use strict;
+use warnings;
+
+use IPC::Run ();
+use Laras;
+use MIME::Base64 qw(encode_base64);
+use PostgreSQL::Test::RecursiveCopy ();
+use PostgreSQL::Test::Utils;
+use Stage;
+use Test::More;
+
+my $stage = Stage->new('source');
+my $source = $stage->node;
+my $workspace = $stage->workspace;
+my $connection = $stage->connect;
+
+# The source's transaction numbers lie beyond those of every fresh cluster.
+burn($source, 3000);
+
+# ---------------------------------------------------------------- real contents
+my %person = (budi => '6281250001111', sari => '6281250002222', tono => '6281250003333');
+$stage->customer($person{$_}, "halo dari $_") for sort keys %person;
+ok($stage->wait_bound('SELECT count(*) = 3 FROM laras.messages'), 'three people wrote');
+my $conversation = $stage->bound("SELECT conversation_id FROM laras.messages WHERE body = 'halo dari sari'");
+$stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, price) SELECT $workspace, laras.new_id(), 'Kopi ' || i, 1000 * i FROM generate_series(1, 300) i");
+$stage->bound("INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES ($workspace, laras.new_id(), 'kirim', E'Dikirim\\ttiap hari\\\\\\nkecuali Minggu')");
+$stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, 'pasti untung')");
+my $sent = reply('selamat datang');
+ok($stage->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $sent"), 'a reply was delivered');
+is($stage->webhook('', 'x', id => undef)->{status}, 200, 'a message that is none is taken');
+is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, '{broken')->{status}, 200, 'so is a body that is none');
+is($stage->webhook('628', 'x', number => '999')->{status}, 200, 'and one for nobody');
+ok(wait_for_sql($source, 'SELECT (SELECT count(*) FROM laras.quarantined_event) > 0 AND (SELECT count(*) FROM laras.quarantined_body) > 0 AND (SELECT count(*) FROM laras.ignored_event) > 0'), 'they are set aside and counted');
+my $code = $stage->bound("SELECT laras.request_erasure('contact', jsonb_build_object('contact_id', (SELECT contact_id::text FROM laras.messages WHERE body = 'halo dari budi')))");
+ok(wait_for(sub { my (undef, $a) = $stage->call(GET => "/data-deletion/status/$code"); return $a->{state} eq 'removed' }), 'Budi is erased');
+my $other = $stage->sql("SELECT laras.create_workspace('Other', 'other\@shop.example', 'correct horse battery')");
+
+# What waits when the dump is made: two events, one reply.
+$stage->sql("SELECT laras.drain('30 s')");
+ok(wait_for_sql($source, 'SELECT count(*) = 0 FROM laras.key_destruction WHERE verified_at IS NULL'), 'every destruction is verified');
+$stage->sql('SELECT laras.pause_workers()');
+is($stage->webhook($person{tono}, "menunggu $_")->{status}, 200, 'an event waits') for 1, 2;
+my $waiting = reply('balasan yang menunggu');
+
+my $before = fingerprint($source);
+my $empty = join ' ', grep { !$before->{$_} } sort keys %$before;
+diag("tables without a row in this test: $empty");
+for my $table (qw(workspace member connection route channel_token contact contact_identity conversation message message_status outbox
+	verdict webhook_event evidence_entry evidence_checkpoint key_owner key_destruction quarantined_event quarantined_body ignored_event
+	erasure_request catalog_item policy_text event_cursor evidence_cursor installation provider_app))
+{
+	my @filled = grep { /^\Q$table\E(_\d+)?$/ && $before->{$_} } keys %$before;
+	ok(scalar @filled, "laras.$table has rows");
+}
+
+# -------------------------------------------------------------------- the dumps
+my $dumps = $source->basedir . '/dumps';
+mkdir $dumps or die "$dumps: $!";
+my @dump = ('pg_dump', '--role=laras_backup', '-d', $source->connstr('postgres'));
+command_ok([ @dump, '-Fc', '-f', "$dumps/custom" ], 'pg_dump as laras_backup, one file');
+command_ok([ @dump, '-Fd', '-j2', '-f', "$dumps/directory" ], 'and a directory');
+command_ok([ @dump, '-Fp', '-f', "$dumps/plain" ], 'and text');
+is_deeply(fingerprint($source), $before, 'meanwhile nothing moved');
+
+my $plain = slurp_file("$dumps/plain");
+like($plain, qr/^$workspace\t/m, 'the dump holds the rows');
+for my $file (Laras->master_key_file($source), Laras->evidence_key_file($source))
+{
+	my ($hex) = slurp_file($file) =~ /([0-9a-f]{64})/ or die 'no key';
+	my $key = pack 'H*', $hex;
+	my $base64 = encode_base64($key, '') =~ s/=+$//r;
+	ok($plain !~ /\Q$hex\E/i && index($plain, $key) < 0 && index($plain, $base64) < 0, 'and no key');
+}
+unlike($plain, qr/halo dari|menunggu|$person{sari}|EAAG[A-Za-z0-9]{24}/, 'nor a word, a number or a token');
+
+$stage->{relay}->stop;
+$source->stop('fast');
+
+# ----------------------------------------------------------------- the restores
+my $directory = "$dumps/directory";
+for my $case (
+	[ serial => {}, "$dumps/custom" ],
+	[ jobs => { PGOPTIONS => '-c session_replication_role=replica' }, '-j4', '--exit-on-error', $directory ],
+	[ single => {}, '--single-transaction', '--exit-on-error', "$dumps/custom" ])
+{
+	restore(@$case);
+}
+$stage->sandbox->program->stop;
+done_testing();
+
+# ------------------------------------------------------------------- helpers
+
+sub reply { return $stage->bound("SELECT laras.reply($conversation, '$_[0]')"); }
+
+# The rows of every table of laras by name, as text: '' where there is none.
+sub fingerprint
+{
+	my ($node) = @_;
+	my $each = $node->safe_psql('postgres', q{SELECT string_agg(format(
+		$$SELECT %L || ' ' || coalesce(md5(string_agg(t::text, E'\n' ORDER BY t::text COLLATE "C")), '') FROM laras.%I t$$,
+		relname, relname), ' UNION ALL ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'laras'::regnamespace AND relkind = 'r'});
+	return { map { my ($table, $sum) = split / /, $_, 2; ($table => $sum) } split /\n/, $node->safe_psql('postgres', $each) };
+}
+
+# Uses up transaction numbers.
+sub burn
+{
+	my ($node, $n) = @_;
+	$node->safe_psql('postgres', "SELECT pg_current_xact_id();\n" x $n);
+	return;
+}
+
+sub answer
+{
+	my ($node, $method, $path) = @_;
+	return $node->safe_psql('postgres', "SELECT status FROM laras.http_request('$method', '$path', NULL, '{}', NULL)");
+}
+
+sub webhook
+{
+	my ($node, $body) = @_;
+	my $signature = webhook_headers($stage->shop->{secret}, $body)->{'X-Hub-Signature-256'};
+	return $node->safe_psql('postgres', "SELECT status FROM laras.receive_webhooks('{wa}', '{$signature}', ARRAY[decode('" . unpack('H*', $body) . "', 'hex')])");
+}
+
+sub sends { return scalar grep { $_->{method} eq 'POST' && $_->{path} =~ /messages$/ } $stage->sandbox->ledger; }
+
+sub bound
+{
+	my ($node, $query) = @_;
+	my $all = $node->safe_psql('postgres', "BEGIN; SELECT 'bound', laras.act_as($workspace); $query; COMMIT");
+	return $all =~ s/^bound\|\d+\n?//r;
+}
+
+sub restore
+{
+	my ($how, $environment, @options) = @_;
+	my $node = Laras->cluster("to_$how", start => 0, settings => { 'laras.public_url' => $stage->url });
+	# The mirrors, the master key and the key of evidence with its high-water file move over.
+	for my $mirror (qw(a b))
+	{
+		rmdir Laras->mirror($node, $mirror) or die "rmdir: $!";
+		PostgreSQL::Test::RecursiveCopy::copypath(Laras->mirror($source, $mirror), Laras->mirror($node, $mirror));
+	}
+	my %file = (Laras->master_key_file($source) => Laras->master_key_file($node),
+		Laras->evidence_key_file($source) => Laras->evidence_key_file($node),
+		Laras->evidence_key_file($source) . '.high-water' => Laras->evidence_key_file($node) . '.high-water');
+	for my $from (keys %file)
+	{
+		unlink $file{$from};
+		system('cp', '-p', $from, $file{$from}) == 0 or die "cp $from";
+	}
+	system('chmod', '-R', 'go=', Laras->outside($node)) == 0 or die 'chmod';
+	$node->start;
+
+	{
+		local %ENV = (%ENV, %$environment);
+		my ($out, $err) = ('', '');
+		ok(IPC::Run::run([ 'pg_restore', '-d', $node->connstr('postgres'), @options ], '>', \$out, '2>', \$err), "$how: pg_restore succeeds") or diag $err;
+		is($err, '', "$how: without a word");
+	}
+	my $after = fingerprint($node);
+	my @own = $node->safe_psql('postgres', 'SELECT count(*) FROM laras.installation');
+	is("@own", '2', "$how: the place the rows came from stands beside this one");
+	my %wanted = %$before;
+	delete $_->{installation} for $after, \%wanted;
+	is_deeply($after, \%wanted, "$how: every row of every table is as it was");
+
+	# ------------------------------------------------------------- kept closed
+	closed($node, "$how, the keyring another's");
+	my ($state) = $node->safe_psql('postgres', q{SELECT string_agg("check" || ' ' || state, ', ') FROM laras.resume() WHERE state = 'fail'});
+	is($state, 'keyring fail, event cursor fail', "$how: resume() first wants the keyring");
+	is($node->safe_psql('postgres', 'SELECT laras.adopt_keyring()'), 't', "$how: the keyring is adopted");
+	ok(wait_for_sql($node, "SELECT count(*) > 0 FROM laras.keyring_status WHERE phase = 'open'"), "$how: the vault opens");
+	is(bound($node, "SELECT body FROM laras.messages WHERE id = $sent"), 'selamat datang', "$how: what was sealed opens");
+	my $sends = sends();
+	closed($node, "$how, not resumed");
+	is($node->safe_psql('postgres', q{SELECT state FROM laras.doctor() WHERE "check" = 'contents'}), 'fail', "$how: doctor() says so");
+	$node->safe_psql('postgres', "SELECT laras.drain('5 s')");
+	is(bound($node, "SELECT count(*) FROM laras.messages WHERE body LIKE 'menunggu%'"), 0, "$how: no event is applied");
+	is($node->safe_psql('postgres', "SELECT state FROM laras.outbox WHERE message_id = $waiting"), 'queued', "$how: nothing is claimed");
+	is(sends(), $sends, "$how: nor sent");
+	my $now = fingerprint($node);
+	my @moved = grep { ($now->{$_} // '') ne ($wanted{$_} // '') && $_ ne 'installation' } sort keys %$now;
+	is("@moved", 'keyring_mark', "$how: the keeper keeps still, only the adoption left its mark");
+
+	# a hanging foreign key: found, said, and nothing opened
+	my $hanging = $node->safe_psql('postgres', "BEGIN; SET LOCAL session_replication_role = replica; "
+		  . "DELETE FROM laras.conversation WHERE id = $conversation; "
+		  . q{SELECT "check", detail FROM laras.resume() WHERE state = 'fail' ORDER BY 1; } . 'ROLLBACK');
+	like($hanging, qr/^foreign key \w+\|\d+ rows of laras\.message name a row of laras\.conversation that is not there$/m, "$how: a row without its parent is found");
+	like($hanging, qr/^event cursor\|laras stays closed/m, "$how: and keeps laras closed");
+	my (undef, undef, $error) = $node->psql('postgres', 'SET ROLE laras_service; SELECT * FROM laras.resume()');
+	like($error, qr/permission denied/, "$how: only laras_dba resumes");
+
+	# ------------------------------------------------------------------ resumed
+	my $resumed = $node->safe_psql('postgres', 'SET ROLE laras_dba; SELECT * FROM laras.resume()');
+	unlike($resumed, qr/\|fail\|/, "$how: resume() finds all whole");
+	like($resumed, qr/^event cursor\|ok\|.* 2 events are still/m, "$how: and two events to apply") or diag $resumed;
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM laras.installation'), 1, "$how: the contents are at home");
+	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body LIKE 'menunggu%'") eq '2' }), "$how: what waited is applied");
+	ok(wait_for(sub { sends() == $sends + 1 }), "$how: what waited is sent");
+	is(answer($node, 'GET', '/healthz'), 200, "$how: the gateway is open");
+	is(webhook($node, $stage->body($person{sari}, "sesudah $how")), 200, "$how: a new webhook is taken");
+	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body = 'sesudah $how'") eq '1' }), "$how: and applied");
+	# This cluster comes to the numbers that the source's events had.
+	burn($node, 4000);
+	is(webhook($node, $stage->body($person{sari}, "terakhir $how")), 200, "$how: long after");
+	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body = 'terakhir $how'") eq '1' }), "$how: webhooks are applied");
+	is($node->safe_psql('postgres', "SELECT laras.drain('30 s')"), 't', "$how: nothing is left to do");
+	is(bound($node, 'SELECT body FROM laras.messages ORDER BY body COLLATE "C"'),
+		join("\n", 'balasan yang menunggu', 'halo dari sari', 'halo dari tono', 'menunggu 1', 'menunggu 2', 'selamat datang', "sesudah $how", "terakhir $how"),
+		"$how: nothing came twice, and of Budi nothing");
+	is($node->safe_psql('postgres', "SELECT laras.erasure_status('$code')->>'state'"), 'removed', "$how: the erased stay erased");
+	is(bound($node, 'SELECT count(*) FROM laras.verify_evidence()'), 0, "$how: the evidence verifies");
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM laras.verify_platform_evidence()'), 0, "$how: the platform's too");
+	unlike($node->safe_psql('postgres', 'SELECT * FROM laras.resume()'), qr/\|fail\|/, "$how: resume() once more changes nothing");
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM laras.worker_status WHERE failures > 0'), 0, "$how: no worker failed")
+	  or diag $node->safe_psql('postgres', 'SELECT worker, last_error_code, last_error FROM laras.worker_status');
+
+	if ($how eq 'single')
+	{
+		unlink Laras->master_key_file($node);
+		$node->restart;
+		wait_for_sql($node, "SELECT count(*) > 0 FROM laras.keyring_status WHERE phase = 'closed'");
+		(undef, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.begin_connect('whatsapp'); COMMIT");
+		like($error, qr/vault/, 'without the master key no connection is begun');
+		is(bound($node, 'SELECT count(*) FROM laras.catalog_item'), 300, 'while what needs no key works');
+	}
+	$node->stop('fast');
+	return;
+}
+
+sub closed
+{
+	my ($node, $when) = @_;
+	is(webhook($node, $stage->body($person{sari}, 'terlalu awal')), 503, "$when: a webhook is answered 503");
+	is(answer($node, 'GET', '/app/settings/integrations'), 503, "$when: so is a request");
+	is(answer($node, 'GET', '/healthz'), 503, "$when: and the question after health");
+	return;
+}
