@@ -19,7 +19,7 @@ CHANNEL = driver whatsapp whatsapp_send
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign tree verify
 # src/worker/
-WORKER = hooks shared crash database loop keeper launcher control rooms installation resume
+WORKER = hooks shared crash database loop keeper launcher control rooms installation
 # src/intake/
 INTAKE = signature receive consume quarantine ring
 # src/connect/
@@ -31,7 +31,7 @@ INBOX = rows identity apply status message window
 # src/answer/
 ANSWER = digest ground classify reply draft duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/
-ERASURE = plan request remove expire status
+ERASURE = plan request remove expire status resume
 # src/gateway/
 GATEWAY = request limiter routes signin settings callback pages continue
 #

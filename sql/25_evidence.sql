@@ -186,7 +186,9 @@ SELECT pg_catalog.pg_extension_config_dump('laras.evidence_leaf', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.evidence_tree', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.evidence_checkpoint', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.evidence_key', '');
-SELECT pg_catalog.pg_extension_config_dump('laras.evidence_cursor', '');
+-- Snapshots of another cluster are of no use: the keeper makes the row itself, also in a database
+-- into which a dump is being restored, and resume() lets it look through everything.
+SELECT pg_catalog.pg_extension_config_dump('laras.evidence_cursor', 'WHERE false');
 
 -- Reading. None of these runs SQL.
 CREATE FUNCTION laras.evidence_action(action smallint) RETURNS text

@@ -7,6 +7,7 @@
  *				shown and executed.
  * remove.c		the keeper's batches, and the end: removed.
  * expire.c		what goes by itself when its term is over.
+ * resume.c		laras.resume(): a restored database is taken into use.
  * status.c		what the confirmation code shows, to anybody who holds it.
  *
  * The three words. unreadable: the commit that accepted the request destroyed

@@ -30,6 +30,10 @@ LARAS_PLAN(
 	" FROM laras.installation i",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(any_contents, "SELECT EXISTS (SELECT FROM laras.evidence_entry)"
+						 " OR EXISTS (SELECT FROM laras.workspace)"
+						 " OR EXISTS (SELECT FROM laras.webhook_event)");
+
 bool
 laras_resume_needed(void)
 {
@@ -51,7 +55,18 @@ laras_resume_needed(void)
 bool
 laras_keeper_must_wait(void)
 {
-	return !laras_keyring_is_ours() || laras_resume_needed();
+	bool contents;
+
+	if (laras_resume_needed())
+		return true;
+	if (laras_keyring_is_ours())
+		return false;
+	laras_worker_bind_all();
+	laras_spi_open();
+	(void) laras_spi_read(&any_contents, NULL, NULL);
+	contents = laras_spi_bool(0, 1);
+	laras_spi_close();
+	return contents;
 }
 
 void

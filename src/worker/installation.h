@@ -19,9 +19,10 @@
 extern bool laras_resume_needed(void);
 
 /*
- * Must the keeper keep still? Also while the keyring is not known to be this
- * database's own: a restore is then perhaps under way, and a row made by a duty
- * would collide with one that is copied in. In a worker's transaction.
+ * Must the keeper keep still? Also while there are contents and the keyring is
+ * not known to be this database's own: a restore is then perhaps under way, and
+ * a row made by a duty would collide with one that is copied in. In an empty
+ * database no duty makes a row that a dump brings. In a worker's transaction.
  */
 extern bool laras_keeper_must_wait(void);
 

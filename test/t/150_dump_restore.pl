@@ -54,7 +54,7 @@ my $empty = join ' ', grep { !$before->{$_} } sort keys %$before;
 diag("tables without a row in this test: $empty");
 for my $table (qw(workspace member connection route channel_token contact contact_identity conversation message message_status outbox
 	verdict webhook_event evidence_entry evidence_checkpoint key_owner key_destruction quarantined_event quarantined_body ignored_event
-	erasure_request catalog_item policy_text event_cursor evidence_cursor installation provider_app))
+	erasure_request catalog_item policy_text event_cursor installation provider_app))
 {
 	my @filled = grep { /^\Q$table\E(_\d+)?$/ && $before->{$_} } keys %$before;
 	ok(scalar @filled, "laras.$table has rows");
@@ -170,7 +170,8 @@ sub restore
 	my @own = $node->safe_psql('postgres', 'SELECT count(*) FROM laras.installation');
 	is("@own", '2', "$how: the place the rows came from stands beside this one");
 	my %wanted = %$before;
-	delete $_->{installation} for $after, \%wanted;
+	# these speak of the place and not of the contents
+	delete @$_{qw(installation evidence_cursor)} for $after, \%wanted;
 	is_deeply($after, \%wanted, "$how: every row of every table is as it was");
 
 	# ------------------------------------------------------------- kept closed
@@ -188,7 +189,7 @@ sub restore
 	is($node->safe_psql('postgres', "SELECT state FROM laras.outbox WHERE message_id = $waiting"), 'queued', "$how: nothing is claimed");
 	is(sends(), $sends, "$how: nor sent");
 	my $now = fingerprint($node);
-	my @moved = grep { ($now->{$_} // '') ne ($wanted{$_} // '') && $_ ne 'installation' } sort keys %$now;
+	my @moved = grep { ($now->{$_} // '') ne ($wanted{$_} // '') && !/^(installation|evidence_cursor)$/ } sort keys %$now;
 	is("@moved", 'keyring_mark', "$how: the keeper keeps still, only the adoption left its mark");
 
 	# a hanging foreign key: found, said, and nothing opened

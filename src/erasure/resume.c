@@ -92,6 +92,10 @@ LARAS_PLAN(
 	" last_txid = NULL, last_id = NULL, moved_at = laras.now()",
 	TEXTOID);
 
+/* To the keeper this is a cursor of another place, which looks for entries without a position. */
+LARAS_PLAN(sweep_evidence,
+		   "UPDATE laras.evidence_cursor SET system_identifier = 0, database_oid = 0");
+
 LARAS_PLAN(forget_places, "DELETE FROM laras.installation");
 
 LARAS_PLAN(record_place,
@@ -287,6 +291,7 @@ take_over(int64 again)
 	LarasEvidence evidence = {.action = LARAS_ACT_DATABASE_RESUMED, .nfields = 1, .fields = fields};
 
 	laras_spi_open();
+	(void) laras_spi_run(&sweep_evidence, NULL, NULL);
 	(void) laras_spi_run(&forget_places, NULL, NULL);
 	laras_spi_run_one(&record_place,
 					  (Datum[]){Int64GetDatum((int64) GetSystemIdentifier()),
