@@ -35,8 +35,11 @@ is(join(' ', grep { !$exists{$_} } sort keys %expected), '', 'and the list names
 
 # ------------------------------------------------------------ a stage to act on
 my $connection = $stage->connect;
-is($stage->customer('6281230007777', 'halo')->{status}, 200, 'a customer writes');
+$stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, price, stock) VALUES ($workspace, 1, 'Kopi Gayo 250 gr', 95000, 12)");
+is($stage->customer('6281230007777', 'Halo kak, berapa harga kopi gayo?')->{status}, 200, 'a customer writes');
 ok($stage->wait_bound('SELECT count(*) = 1 FROM laras.messages'), 'and is heard');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE state = 'held'"), 'and gets a draft');
+my $draft = $stage->bound('SELECT id FROM laras.drafts');
 my $conversation = $stage->bound('SELECT id FROM laras.conversations');
 my $contact = $stage->bound('SELECT id FROM laras.contacts');
 my $agent = $stage->bound("SELECT laras.add_member('agent\@shop.example', 'Agent', 'agent', 'correct horse battery')");
@@ -56,6 +59,7 @@ my $act = "SELECT laras.act_as($workspace, $owner)";
 # What is run for each function, in a transaction of its own that is rolled back.
 my %case = (
 	add_member => [ $act, "SELECT laras.add_member('new\@shop.example', 'New', 'agent', 'correct horse battery')" ],
+	approve_draft => [ $act, "SELECT laras.approve_draft($draft)" ],
 	begin_connect => [ $act, "SELECT laras.begin_connect('whatsapp')" ],
 	create_api_key => [ $act, "SELECT laras.create_api_key('two', '{inbox}')" ],
 	create_workspace => [ "SELECT laras.create_workspace('Second', 'second\@shop.example', 'correct horse battery')" ],
@@ -65,11 +69,13 @@ my %case = (
 	log_out => [ "SELECT laras.enter('$session')", 'SELECT laras.log_out()' ],
 	pair_connection => [ $act, "SELECT laras.pair_connection($pair)", "SELECT laras.pair_connection($pair, false)" ],
 	register_provider_app => [ "SELECT laras.register_provider_app('{whatsapp}', '555', 'a secret of an app', 'verify-me-please')" ],
+	reject_draft => [ $act, "SELECT laras.reject_draft($draft, 'no')" ],
 	remove_member => [ $act, "SELECT laras.remove_member($agent)" ],
 	replay_quarantined => [ $act, "SELECT laras.replay_quarantined($aside)" ],
 	reply => [ $act, "SELECT laras.reply($conversation, 'halo juga')" ],
 	request_erasure => [ $act, "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')" ],
 	revoke_api_key => [ $act, "SELECT laras.revoke_api_key('$prefix')" ],
+	set_auto_send => [ $act, "SELECT laras.set_auto_send($connection, true)" ],
 	set_member_role => [ $act, "SELECT laras.set_member_role($agent, 'admin')" ],
 );
 
