@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/errors.h"
 #include "base/id.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
@@ -210,26 +211,57 @@ ask_with_token(LarasTask *task, int step, const char *purpose, const char *metho
 	return LARAS_TASK_REQUEST;
 }
 
+/* Open both layers of a transport box; false when it is not one of ours, or was altered. */
+static bool
+open_box(const LarasTask *task, LarasText *token)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	uint32 w = laras_workspace_slot(task->workspace_id);
+	bytea *sealed = laras_seal_token(w, w, LARAS_FIELD_courier_task_request, task->workspace_id,
+									 task->id, token->s, token->n);
+	volatile bool opened = false;
+	char *volatile plain = NULL;
+	volatile size_t length = 0;
+
+	/* opening holds nothing that an error would leave behind */
+	PG_TRY();
+	{
+		char *p;
+		size_t n;
+
+		opened = laras_open_token(sealed, task->workspace_id, task->id,
+								  LARAS_FIELD_courier_task_request, &p, &n) == LARAS_OPENED;
+		if (opened)
+		{
+			plain = p;
+			length = n;
+		}
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (error->sqlerrcode != LARAS_ERRCODE_VALUE_MISPLACED)
+			PG_RE_THROW();
+		FlushErrorState();
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	token->s = plain;
+	token->n = length;
+	return opened;
+}
+
 /* A token from a client may be a transport box: seal it as it is, open both layers. */
 static bool
 take_token(LarasTask *task, LarasText token)
 {
 	Memory *m = task->memory;
-	uint32 w = laras_workspace_slot(task->workspace_id);
-	char *opened;
-	size_t n;
 
-	if (token.n >= 10 && memcmp(token.s, "laras-box:", 10) == 0)
-	{
-		bytea *sealed = laras_seal_token(w, w, LARAS_FIELD_courier_task_request, task->workspace_id,
-										 task->id, token.s, token.n);
-
-		if (laras_open_token(sealed, task->workspace_id, task->id, LARAS_FIELD_courier_task_request,
-							 &opened, &n) != LARAS_OPENED)
-			return false;
-		token.s = opened;
-		token.n = n;
-	}
+	if (token.n >= 10 && memcmp(token.s, "laras-box:", 10) == 0 && !open_box(task, &token))
+		return false;
 	if (token.n == 0 || token.n >= sizeof(m->token))
 		return false;
 	memcpy(m->token, token.s, token.n);

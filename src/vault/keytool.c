@@ -8,10 +8,12 @@
  *		laras-keytool open --keyring DIR/NUMBER --key FILE --workspace ID --row ID
  *							[--field N] VALUE
  *		laras-keytool scan --keyring DIR/NUMBER --key FILE [--places FILE] FILE...
+ *		laras-keytool box PUBLIC_KEY < TOKEN
  *		laras-keytool vectors
  *
  * The server makes its keyring itself; init is for tests and for moving in.  A
- * VALUE is "sealed:" with base64, or hexadecimal digits.  A places file has
+ * VALUE is "sealed:" with base64, or hexadecimal digits.  PUBLIC_KEY is what
+ * laras.public_key() returns, in hexadecimal digits; box needs no keyring.  A places file has
  * lines "workspace row [field]".  verify and scan print one line a finding, so
  * that scripts may read them; exit status 0 says that nothing was wrong (open:
  * that it opened), 1 that something was, 2 that the question could not be asked.
@@ -27,10 +29,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/hex.h"
 #include "vault/journal.h"
 #include "vault/keyscan.h"
 #include "vault/masterkey.h"
+#include "vault/sealedbytes.h"
 #include "vault/vectors.h"
 
 #define EXIT_ASKED_WRONG 2
@@ -42,6 +47,7 @@ static const char usage[] =
 	"       laras-keytool open --keyring DIR/NUMBER --key FILE --workspace ID --row ID\n"
 	"                          [--field N] VALUE\n"
 	"       laras-keytool scan --keyring DIR/NUMBER --key FILE [--places FILE] FILE...\n"
+	"       laras-keytool box PUBLIC_KEY < TOKEN\n"
 	"       laras-keytool vectors\n";
 
 typedef struct Options
@@ -506,6 +512,34 @@ run_scan(const Options *o)
 	return status;
 }
 
+/* Prints the transport box of a token read from standard input; what a client does in its own language. */
+static int
+run_box(const Options *o)
+{
+	uint8_t public_key[LARAS_UUID_LEN + LARAS_KEY_LEN];
+	char token[2048];
+	size_t n = fread(token, 1, sizeof(token), stdin);
+	uint8_t box[LARAS_TRANSPORT_HEADER + sizeof(token) + 16];
+	char text[2 * sizeof(box)];
+	bool sealed;
+
+	while (n > 0 && (token[n - 1] == '\n' || token[n - 1] == '\r'))
+		n--;
+	if (o->nargs != 1 || strlen(o->args[0]) != 2 * sizeof(public_key) ||
+		!laras_hex_read(o->args[0], public_key, sizeof(public_key)))
+		return complain("box needs the public key as 96 hexadecimal digits", NULL);
+	if (n == 0 || n == sizeof(token) || ferror(stdin))
+		return complain("box needs a token of 1 to 2047 bytes on standard input", NULL);
+	sealed =
+		laras_transport_seal(public_key, public_key + LARAS_UUID_LEN, token, n, NULL, NULL, box);
+	laras_wipe(token, sizeof(token));
+	if (!sealed)
+		return complain("the token could not be sealed", NULL);
+	EVP_EncodeBlock((unsigned char *) text, box, (int) laras_transport_size(n));
+	printf("%s%s\n", LARAS_TRANSPORT_PREFIX, text);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -525,6 +559,8 @@ main(int argc, char **argv)
 		return run_open(&o);
 	if (strcmp(command, "scan") == 0)
 		return run_scan(&o);
+	if (strcmp(command, "box") == 0)
+		return run_box(&o);
 	if (strcmp(command, "vectors") == 0)
 		return laras_print_vectors() ? 0 : 1;
 	fputs(usage, stderr);

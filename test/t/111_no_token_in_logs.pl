@@ -82,6 +82,27 @@ $token{wrapped} = paired("by a function that hides laras's and speaks of it", su
 	psql(undef, "SELECT wrapped('$ids', '$secret')");
 });
 
+# sealed by the client: what is logged anywhere is ciphertext, and the provider gets the token
+my $key = $stage->sql(q{SELECT encode(laras.public_key(), 'hex')});
+$token{boxed} = paired('that the client has sealed', sub {
+	my ($ids, $secret) = @_;
+	my $box = '';
+	IPC::Run::run([ 'laras-keytool', 'box', $key ], '<', \"$secret\n", '>', \$box) or die 'laras-keytool box';
+	like($box, qr{^laras-box:[A-Za-z0-9+/]+=*$}, 'a box for the courier');
+	psql('laras_service', "SELECT laras.pair_connection('whatsapp', '$ids', '" . ($box =~ s/\n//r) . "')");
+});
+ok((grep { ($_->{path} // '') =~ /phone_numbers|subscribed_apps/ } $stage->sandbox->ledger), 'the provider was asked with what was in it');
+$token{'boxed, altered'} = new_token();
+{
+	my ($ids) = number();
+	my $box = '';
+	IPC::Run::run([ 'laras-keytool', 'box', $key ], '<', \$token{'boxed, altered'}, '>', \$box) or die 'laras-keytool box';
+	$box =~ s/\n//;
+	substr($box, 80, 1) = substr($box, 80, 1) eq 'A' ? 'B' : 'A';
+	psql('laras_service', "SELECT laras.pair_connection('whatsapp', '$ids', '$box')");
+	ok($stage->wait_bound("SELECT state = 'failed' FROM laras.connection_attempt ORDER BY id DESC LIMIT 1"), 'a box that was altered pairs nothing');
+}
+
 # --------------------------------------------------------- what goes wrong there
 for my $user (undef, 'laras_service')
 {
