@@ -53,6 +53,22 @@ GRANT SELECT ON laras.provider_app TO laras_intake, laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.provider_app', '');
 
+-- Hosts that may be spoken to: the courier begins no request to any other.
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.provider_host AS
+  SELECT d.host, NULL::text AS app_id, false AS registered
+    FROM (VALUES ('graph.facebook.com'), ('graph.instagram.com'), ('graph.threads.net'), ('api.telegram.org')) AS d (host)
+  UNION ALL
+  SELECT DISTINCT pg_catalog.lower(pg_catalog.substring(a.options ->> 'graph_url', '^https?://(\[[^]]+\]|[^/:?#@]+)')),
+      a.app_id, true
+    FROM laras.provider_app a WHERE a.options ->> 'graph_url' ~ '^https?://(\[[^]]+\]|[^/:?#@]+)';
+COMMENT ON VIEW laras.provider_host IS 'Hosts that may be spoken to: the official interfaces, and those the operator registered with an app. The courier begins no request to any other and follows no redirect.';
+COMMENT ON COLUMN laras.provider_host.host IS 'Host name, or a loopback address in laras.test_mode.';
+COMMENT ON COLUMN laras.provider_host.app_id IS 'App whose graph_url names it; null for an official interface.';
+COMMENT ON COLUMN laras.provider_host.registered IS 'Was it registered with an app.';
+GRANT SELECT ON laras.provider_host TO laras_worker, laras_dba;
+RESET ROLE;
+
 -- A connected account of a channel. After a disconnect only a tombstone without content is left: id, channel, times, state.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.connection (

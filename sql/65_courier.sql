@@ -290,3 +290,32 @@ ALTER FUNCTION laras.reply(bigint, text, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.reply(bigint, text, jsonb) IS
   'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. options is for later. Needs scope inbox. P0002 for no such conversation, 22023 for a text that is empty or blocked, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.reply(bigint, text, jsonb) TO laras_app, laras_service;
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.stat_courier AS
+  SELECT o.connection_id,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'queued') AS queued,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'claimed') AS claimed,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'sending') AS sending,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'uncertain') AS uncertain,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'parked') AS parked,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'sent') AS sent,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'refused') AS refused,
+    pg_catalog.count(*) FILTER (WHERE o.state = 'cancelled') AS cancelled,
+    laras.now() - pg_catalog.min(o.created_at) FILTER (WHERE o.state IN ('queued', 'claimed', 'sending')) AS oldest_age,
+    pg_catalog.max(o.finished_at) FILTER (WHERE o.state = 'sent') AS last_sent_at
+    FROM laras.outbox o WHERE laras.may('inbox') GROUP BY o.connection_id;
+COMMENT ON VIEW laras.stat_courier IS 'What leaves through each connection of the bound workspace: how much waits, since when, and what became of the rest.';
+COMMENT ON COLUMN laras.stat_courier.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.stat_courier.queued IS 'Messages that wait for the courier or for their time.';
+COMMENT ON COLUMN laras.stat_courier.claimed IS 'Taken by the courier, not yet judged.';
+COMMENT ON COLUMN laras.stat_courier.sending IS 'Whose request is under way.';
+COMMENT ON COLUMN laras.stat_courier.uncertain IS 'Whose answer was lost; settled by the provider''s status.';
+COMMENT ON COLUMN laras.stat_courier.parked IS 'That wait for the connection to be made good again.';
+COMMENT ON COLUMN laras.stat_courier.sent IS 'Taken by the provider.';
+COMMENT ON COLUMN laras.stat_courier.refused IS 'That did not leave, or that the provider refused.';
+COMMENT ON COLUMN laras.stat_courier.cancelled IS 'Withdrawn before they left.';
+COMMENT ON COLUMN laras.stat_courier.oldest_age IS 'How long the oldest message waits that has not ended; null when none waits.';
+COMMENT ON COLUMN laras.stat_courier.last_sent_at IS 'When the provider last took one.';
+GRANT SELECT ON laras.stat_courier TO laras_app, laras_service;
+RESET ROLE;

@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/logguard.h"
 #include "connect/connect.h"
+#include "courier/courier.h"
 #include "evidence/evidence.h"
 #include "gateway/gateway.h"
 #include "intake/intake.h"
@@ -43,6 +44,7 @@ _PG_init(void)
 	laras_gateway_init();
 	laras_intake_init();
 	laras_answer_init();
+	laras_courier_init();
 #ifdef LARAS_FAULTS
 	laras_fault_init();
 #endif

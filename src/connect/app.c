@@ -18,7 +18,7 @@
 #include "catalog/pg_type_d.h"
 #include "channel/channel.h"
 #include "connect/connect.h"
-#include "courier/http.h"
+#include "courier/egress.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -105,13 +105,13 @@ check_options(const char *text)
 	if (!json_is_object(options))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("options must be a JSON object")));
-	if (url.s != NULL && (!laras_http_allowed(url.s, url.n) || url.s[url.n - 1] == '/'))
+	if (url.s != NULL && (!laras_egress_sound(url.s, url.n) || url.s[url.n - 1] == '/'))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("graph_url must be an https URL without a trailing slash"),
 			 errdetail(
-				 "Plain http is accepted for a loopback address alone, such as that of laras-sandbox.")));
+				 "Plain http is accepted in laras.test_mode alone, for a loopback address such as that of laras-sandbox.")));
 	if (version.s != NULL && (version.n < 2 || version.n > 16 || version.s[0] != 'v' ||
 							  strspn(version.s + 1, "0123456789.") != version.n - 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

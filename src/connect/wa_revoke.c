@@ -17,6 +17,7 @@
 #include "connect/wa_revoke.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
+#include "courier/egress.h"
 #include "courier/handoff.h"
 #include "courier/task.h"
 #include "evidence/evidence.h"
@@ -103,6 +104,7 @@ laras_revoke_dispatch(void)
 
 		laras_worker_begin("telling a provider");
 		laras_worker_bind_all();
+		laras_egress_refresh();
 		sealed = palloc(VARHDRSZ + handoff.token_n);
 		SET_VARSIZE(sealed, VARHDRSZ + handoff.token_n);
 		memcpy(VARDATA(sealed), handoff.token, handoff.token_n);

@@ -9,12 +9,15 @@
  */
 #include "postgres.h"
 
+#include "base/fault.h"
 #include "base/id.h"
 #include "connect/wa_revoke.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
+#include "courier/fence.h"
 #include "courier/task.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "vault/vault.h"
@@ -29,16 +32,36 @@ static bool unlocked = false;
 /* how long to wait before asking the vault again */
 #define LOCKED_WAIT_MS 1000
 
-/*
- * The last question before a request leaves: is the connection still whole? Its
- * destroyed bit is set before a disconnect returns to its caller.
- */
+static int request_timeout = 30000;
+
+bool
+laras_flight_is_cut(const LarasFlight *flight)
+{
+	return laras_slot_is_destroyed(flight->connection_slot) ||
+		   laras_slot_is_destroyed(flight->contact_slot) ||
+		   laras_slot_is_destroyed(flight->workspace_slot);
+}
+
+/* The last question before a request leaves: do all keys of this message stand? */
 static bool
 may_go(void *owner)
 {
 	const LarasFlight *flight = owner;
+	bool cut = flight->kind == LARAS_FLIGHT_SEND && laras_flight_is_cut(flight);
 
-	return flight->kind != LARAS_FLIGHT_SEND || !laras_slot_is_destroyed(flight->connection_slot);
+	LARAS_FAULT("courier_go");
+	return !cut;
+}
+
+void
+laras_courier_init(void)
+{
+	DefineCustomIntVariable("laras.request_timeout", "How long a request to a provider may take.",
+							"A message whose request was not answered by then is uncertain, and "
+							"settled by the provider's status.",
+							&request_timeout, 30000, 100, 300000, PGC_SIGHUP, GUC_UNIT_MS, NULL,
+							NULL, NULL);
+	laras_fence_init();
 }
 
 void
@@ -147,6 +170,7 @@ laras_courier_turn(void)
 		laras_revoke_sweep();
 		swept = true;
 	}
+	laras_http_set_timeout(request_timeout);
 	laras_http_drive();
 	ended = take_ended();
 	if (!laras_worker_should_yield())

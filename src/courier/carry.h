@@ -42,6 +42,9 @@ typedef struct LarasFlight
 	LarasHttpCall *call;
 } LarasFlight;
 
+/* Was a key of the message destroyed: the connection's, the contact's or the workspace's? */
+extern bool laras_flight_is_cut(const LarasFlight *flight);
+
 /* The run of the courier this process is; leases of other runs are void. */
 extern int64_t laras_courier_run;
 

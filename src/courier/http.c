@@ -14,10 +14,11 @@
  */
 #include "courier/http.h"
 
-#include <arpa/inet.h>
+#include "courier/egress.h"
+#include "courier/fence.h"
+
 #include <curl/curl.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +29,6 @@
 #include <unistd.h>
 
 #define CONNECT_MS 5000L
-#define TOTAL_MS 30000L
 #define LARGEST_ANSWER (1024 * 1024)
 
 struct LarasHttpState
@@ -49,6 +49,7 @@ static int64_t deadline_ms = -1; /* when libcurl wants to be called */
 static int in_flight = 0;
 static LarasHttpCall *ended_first = NULL;
 static LarasHttpCall *ended_last = NULL;
+static long total_ms = 30000;
 
 static int64_t
 now_ms(void)
@@ -113,6 +114,23 @@ void
 laras_http_set_guard(bool (*may_go)(void *owner))
 {
 	guard = may_go;
+}
+
+void
+laras_http_set_timeout(int ms)
+{
+	total_ms = ms;
+}
+
+/* Let libcurl act on a socket. What it begins, it begins inside the fence. */
+static void
+act(curl_socket_t socket, int mask)
+{
+	int running;
+
+	laras_fence_hold();
+	curl_multi_socket_action(multi, socket, mask, &running);
+	laras_fence_release();
 }
 
 /* the connection stands; the request may go, unless what it speaks for was cut meanwhile */
@@ -231,42 +249,6 @@ laras_http_in_flight(void)
 
 /* ------------------------------------------------------------------- start */
 
-bool
-laras_http_allowed(const char *url, size_t n)
-{
-	CURLU *parsed = curl_url();
-	char *copy = malloc(n + 1);
-	char *scheme = NULL;
-	char *host = NULL;
-	char *user = NULL;
-	bool allowed = false;
-
-	if (parsed != NULL && copy != NULL)
-	{
-		memcpy(copy, url, n);
-		copy[n] = '\0';
-		if (strlen(copy) == n && curl_url_set(parsed, CURLUPART_URL, copy, 0) == CURLUE_OK &&
-			curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-			curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-			curl_url_get(parsed, CURLUPART_USER, &user, 0) != CURLUE_OK)
-		{
-			struct in_addr v4;
-
-			if (strcmp(scheme, "https") == 0)
-				allowed = true;
-			else if (strcmp(scheme, "http") == 0)
-				allowed = strcmp(host, "[::1]") == 0 ||
-						  (inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
-		}
-	}
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(user);
-	curl_url_cleanup(parsed);
-	free(copy);
-	return allowed;
-}
-
 static bool
 add_header(struct LarasHttpState *state, const char *header)
 {
@@ -353,7 +335,7 @@ configure(LarasHttpCall *call, const char *method, const char *url, const char *
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TOTAL_MS);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
 }
@@ -378,7 +360,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 	call->owner = owner;
 	block_signals(&saved);
 	call->state->easy = curl_easy_init();
-	if (call->state->easy != NULL && laras_http_allowed(url, url_n))
+	if (call->state->easy != NULL && laras_egress_allowed(url, url_n))
 	{
 		ok = true;
 		if (body != NULL)
@@ -481,7 +463,6 @@ laras_http_drive(void)
 {
 	struct epoll_event events[64];
 	sigset_t saved;
-	int running;
 	int n;
 	int left;
 	CURLMsg *message;
@@ -492,7 +473,7 @@ laras_http_drive(void)
 	if (deadline_ms >= 0 && now_ms() >= deadline_ms)
 	{
 		deadline_ms = -1;
-		curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		act(CURL_SOCKET_TIMEOUT, 0);
 	}
 	do
 	{
@@ -503,7 +484,7 @@ laras_http_drive(void)
 					   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
 					   (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
 
-			curl_multi_socket_action(multi, events[i].data.fd, mask, &running);
+			act(events[i].data.fd, mask);
 		}
 	} while (n == 64);
 	while ((message = curl_multi_info_read(multi, &left)) != NULL)

@@ -42,21 +42,18 @@ extern void laras_http_close(void);
 extern int laras_http_descriptor(void);
 extern int laras_http_timeout(void);
 
-/*
- * Is this URL one we may speak to? https to any host, http to a loopback
- * address alone (a sandbox that the DBA registered); no user part, no other
- * scheme.
- */
-extern bool laras_http_allowed(const char *url, size_t n);
+/* How long a request may take from now on, in all; those under way keep what they had. */
+extern void laras_http_set_timeout(int ms);
 
 /*
  * Begin a request. token (may be NULL) goes into Authorization: Bearer and is
  * wiped from memory when the request ends. body may be NULL. content_type NULL
- * means application/json. NULL when memory is short or the URL is refused.
+ * means application/json. NULL when memory is short or the URL leads to no host
+ * of laras.provider_host (egress.h).
  *
  * A request is never repeated by libcurl on its own: the body is read without
  * a way to rewind, so a dead kept-alive connection ends the call as UNKNOWN.
- * Limits: connect 5 s, whole 30 s, answer 1 MB, no redirects.
+ * Limits: connect 5 s, whole as set, answer 1 MB, no redirects.
  */
 extern LarasHttpCall *
 laras_http_start(const char *method, const char *url, size_t url_n, const char *content_type,
@@ -65,7 +62,8 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 /*
  * Asked for each call when its connection stands and before the first byte of
  * the request: false ends the call as NOT_SENT. Runs in laras_http_drive with
- * signals blocked: it may read memory and nothing else.
+ * signals blocked, inside the fence (fence.h): it may read memory and nothing
+ * else.
  */
 extern void laras_http_set_guard(bool (*may_go)(void *owner));
 

@@ -19,6 +19,7 @@
 #include "catalog/pg_type_d.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
+#include "courier/egress.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
 #include "miscadmin.h"
@@ -38,6 +39,9 @@
 
 /* rows looked at for one batch */
 #define HEAD "1000"
+
+/* what a claim returns: workspace, row, connection, contact */
+#define CLAIMED 4
 
 /*
  * One message a conversation at a time: the first of those that are due,
@@ -61,8 +65,24 @@ LARAS_PLAN(
 	"UPDATE laras.outbox o SET state = 'claimed', incarnation = $2, "
 	"lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) " LEASE " FROM locked l "
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) l.workspace_id AND o.id OPERATOR(pg_catalog.=) l.id "
-	"RETURNING o.workspace_id, o.id",
+	"RETURNING o.workspace_id, o.id, o.connection_id, o.contact_id",
 	INT4OID, INT8OID);
+
+/*
+ * Before the rows of the outbox, as whoever cuts a connection or erases a
+ * contact does: the other way round each would wait for the other.
+ */
+LARAS_PLAN(
+	lock_connections,
+	"SELECT 1 FROM laras.connection c WHERE ROW(c.workspace_id, c.id) IN "
+	"(SELECT u.w, u.c FROM unnest($1, $2) AS u (w, c)) ORDER BY c.workspace_id, c.id FOR SHARE OF c",
+	INT8ARRAYOID, INT8ARRAYOID);
+
+LARAS_PLAN(
+	lock_contacts,
+	"SELECT 1 FROM laras.contact p WHERE ROW(p.workspace_id, p.id) IN "
+	"(SELECT u.w, u.p FROM unnest($1, $2) AS u (w, p)) ORDER BY p.workspace_id, p.id FOR KEY SHARE OF p",
+	INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(
 	read_claimed,
@@ -81,7 +101,7 @@ LARAS_PLAN(
 	"AND x.channel OPERATOR(pg_catalog.=) c.channel ORDER BY x.kind, x.id LIMIT 1) i ON true "
 	"JOIN unnest($1, $2) AS u (w, i) ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
 	"WHERE o.state OPERATOR(pg_catalog.=) 'claimed' AND o.incarnation OPERATOR(pg_catalog.=) $3 "
-	"FOR UPDATE OF o FOR SHARE OF c FOR KEY SHARE OF p",
+	"FOR UPDATE OF o",
 	INT8ARRAYOID, INT8ARRAYOID, INT8OID);
 
 /* drafts of which a cited row changed, or went, since they were made */
@@ -111,12 +131,12 @@ LARAS_PLAN(add_attempts,
 		   "SELECT u.w, u.a, u.o, u.c FROM unnest($1, $2, $3, $4) AS u (w, a, o, c)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
-/* a message that may leave, until its request begins; the token is wiped then */
+/* a message that may leave, until its request begins */
 typedef struct Departure
 {
 	LarasFlight flight;
 	LarasProviderRequest request;
-	char *token;
+	const char *token; /* of the batch's tokens */
 	size_t token_n;
 } Departure;
 
@@ -130,6 +150,37 @@ typedef struct TokenOf
 	char *api_version;
 } TokenOf;
 
+/* What a batch sends with; wiped when its context goes, after an error too. */
+typedef struct Tokens
+{
+	int count;
+	TokenOf list[FLEXIBLE_ARRAY_MEMBER];
+} Tokens;
+
+static void
+wipe_tokens(void *arg)
+{
+	Tokens *tokens = arg;
+
+	for (int i = 0; i < tokens->count; i++)
+		if (tokens->list[i].token != NULL)
+			laras_wipe(tokens->list[i].token, tokens->list[i].n);
+	tokens->count = 0;
+}
+
+static Tokens *
+tokens_new(MemoryContext context, int n)
+{
+	Tokens *tokens =
+		MemoryContextAllocZero(context, offsetof(Tokens, list) + sizeof(TokenOf) * (n + 1));
+	MemoryContextCallback *wiping = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
+
+	wiping->func = wipe_tokens;
+	wiping->arg = tokens;
+	MemoryContextRegisterResetCallback(context, wiping);
+	return tokens;
+}
+
 static void *
 allocate(void *context, size_t n)
 {
@@ -138,19 +189,18 @@ allocate(void *context, size_t n)
 
 /* What the connection sends with; opened once a batch. NULL: it cannot be had. */
 static TokenOf *
-token_of(TokenOf *tokens, int *count, int64 workspace_id, int64 connection_id, bytea *token,
-		 bytea *account_ids, Datum options, bool no_options)
+token_of(Tokens *tokens, MemoryContext context, int64 workspace_id, int64 connection_id,
+		 bytea *token, bytea *account_ids, Datum options, bool no_options)
 {
 	TokenOf *t;
 	char *opened;
 	size_t n;
 	json_t *document;
 
-	for (int i = 0; i < *count; i++)
-		if (tokens[i].connection_id == connection_id)
-			return tokens[i].token == NULL ? NULL : &tokens[i];
-	t = &tokens[(*count)++];
-	memset(t, 0, sizeof(*t));
+	for (int i = 0; i < tokens->count; i++)
+		if (tokens->list[i].connection_id == connection_id)
+			return tokens->list[i].token == NULL ? NULL : &tokens->list[i];
+	t = &tokens->list[tokens->count++];
 	t->connection_id = connection_id;
 	if (token == NULL || account_ids == NULL)
 		return NULL;
@@ -178,9 +228,13 @@ token_of(TokenOf *tokens, int *count, int64 workspace_id, int64 connection_id, b
 	if (laras_open_token(token, workspace_id, connection_id, LARAS_FIELD_channel_token_token,
 						 &opened, &n) != LARAS_OPENED)
 		return NULL;
-	t->token = opened;
+	/* nothing raises until the one copy that stays is where it will be wiped */
+	t->token = MemoryContextAllocExtended(context, n + 1, MCXT_ALLOC_NO_OOM);
 	t->n = n;
-	return t;
+	if (t->token != NULL)
+		memcpy(t->token, opened, n + 1);
+	laras_wipe(opened, n);
+	return t->token == NULL ? NULL : t;
 }
 
 static LarasOutcome
@@ -241,8 +295,7 @@ find_stale_drafts(const Departure *list, int n, int *count)
 
 /* one row of read_claimed, judged; false: it stays, and *outcome says why */
 static bool
-judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext context,
-	  LarasOutcome *outcome)
+judge(uint64 row, Departure *d, Tokens *tokens, MemoryContext context, LarasOutcome *outcome)
 {
 	LarasAllocator allocator = {allocate, context};
 	LarasFlight *f = &d->flight;
@@ -288,7 +341,7 @@ judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext
 	/* somebody who writes again after opting out wants an answer to that */
 	if (opt_out != 0 && last_inbound <= opt_out)
 	{
-		*outcome = stays(d, "refused", "opted_out", "failed", "send_refused");
+		*outcome = stays(d, "cancelled", "opted_out", "cancelled", "send_refused");
 		return false;
 	}
 	{
@@ -327,7 +380,7 @@ judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext
 		ids = laras_spi_value(row, 14, &no_ids);
 		sealed = laras_spi_value(row, 15, &no_token);
 		options = laras_spi_value(row, 16, &no_options);
-		token = token_of(tokens, token_count, f->workspace_id, f->connection_id,
+		token = token_of(tokens, context, f->workspace_id, f->connection_id,
 						 no_token ? NULL : DatumGetByteaPP(sealed),
 						 no_ids ? NULL : DatumGetByteaPP(ids), options, no_options);
 	}
@@ -354,7 +407,7 @@ judge(uint64 row, Departure *d, TokenOf *tokens, int *token_count, MemoryContext
 }
 
 static int
-claim(int n, Datum *workspaces, Datum *rows)
+claim(int n, LarasColumn *claimed)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	uint64 found;
@@ -366,10 +419,12 @@ claim(int n, Datum *workspaces, Datum *rows)
 						  (Datum[]){Int32GetDatum(n), Int64GetDatum(laras_courier_run)}, NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
-		workspaces[i] = Int64GetDatum(laras_spi_int8(i, 1));
-		rows[i] = Int64GetDatum(laras_spi_int8(i, 2));
+		for (int k = 0; k < CLAIMED; k++)
+			claimed[k].values[i] = Int64GetDatum(laras_spi_int8(i, k + 1));
 	}
 	laras_spi_close();
+	if (found > 0)
+		laras_egress_refresh();
 	laras_worker_commit();
 	MemoryContextSwitchTo(caller);
 	return (int) found;
@@ -380,8 +435,7 @@ static int
 mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 {
 	LarasOutcome *outcomes;
-	TokenOf *tokens;
-	int token_count = 0;
+	Tokens *tokens;
 	int leaving = 0;
 	int staying = 0;
 	uint64 found;
@@ -393,7 +447,15 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 	laras_worker_bind_all();
 	laras_spi_open();
 	outcomes = palloc0(sizeof(LarasOutcome) * n);
-	tokens = palloc0(sizeof(TokenOf) * n);
+	tokens = tokens_new(context, n);
+	laras_spi_run(&lock_connections,
+				  (Datum[]){laras_column_array(&claimed[0], n, INT8OID),
+							laras_column_array(&claimed[2], n, INT8OID)},
+				  NULL);
+	laras_spi_run(&lock_contacts,
+				  (Datum[]){laras_column_array(&claimed[0], n, INT8OID),
+							laras_column_array(&claimed[3], n, INT8OID)},
+				  NULL);
 	found = laras_spi_run(&read_claimed,
 						  (Datum[]){laras_column_array(&claimed[0], n, INT8OID),
 									laras_column_array(&claimed[1], n, INT8OID),
@@ -435,7 +497,7 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 			outcomes[staying].flight = palloc(sizeof(LarasFlight));
 			*outcomes[staying++].flight = d.flight;
 		}
-		else if (judge(i, &d, tokens, &token_count, context, &outcomes[staying]))
+		else if (judge(i, &d, tokens, context, &outcomes[staying]))
 			list[leaving++] = d;
 		else
 		{
@@ -448,11 +510,6 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 		laras_columns_init(c, 4, leaving);
 		for (int i = 0; i < leaving; i++)
 		{
-			char *token = MemoryContextAlloc(context, list[i].token_n + 1);
-
-			/* the token outlives this transaction by the start of its request */
-			memcpy(token, list[i].token, list[i].token_n);
-			list[i].token = token;
 			c[0].values[i] = Int64GetDatum(list[i].flight.workspace_id);
 			c[1].values[i] = Int64GetDatum(list[i].flight.outbox_id);
 			c[2].values[i] = Int64GetDatum(list[i].flight.attempt_id);
@@ -470,9 +527,6 @@ mark(LarasColumn *claimed, int n, Departure *list, MemoryContext context)
 								laras_column_array(&c[3], leaving, INT8OID)},
 					  NULL);
 	}
-	for (int i = 0; i < token_count; i++)
-		if (tokens[i].token != NULL)
-			laras_wipe(tokens[i].token, tokens[i].n);
 	if (staying > 0)
 		laras_courier_settle(outcomes, staying);
 	laras_spi_close();
@@ -500,14 +554,13 @@ depart(Departure *list, int n)
 		if (flight != NULL)
 		{
 			*flight = d->flight;
-			if (!laras_slot_is_destroyed(d->flight.connection_slot))
+			if (!laras_flight_is_cut(flight))
 				flight->call = laras_http_start(d->request.method, d->request.url.s,
 												d->request.url.n, NULL, d->request.body.s,
 												d->request.body.n, d->token, d->token_n, flight);
 			if (flight->call == NULL)
 				failed[failures++] = flight;
 		}
-		laras_wipe(d->token, d->token_n);
 		LARAS_FAULT("courier_after_start");
 	}
 	/* never begun: the record says so, and the row is queued again or cancelled */
@@ -521,16 +574,16 @@ laras_courier_dispatch(int n)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
-	LarasColumn claimed[2];
+	LarasColumn claimed[CLAIMED];
 	Departure *list;
 	volatile int found = 0;
 
 	MemoryContextSwitchTo(context);
-	laras_columns_init(claimed, 2, n);
+	laras_columns_init(claimed, CLAIMED, n);
 	list = palloc(sizeof(Departure) * (n + 1));
 	PG_TRY();
 	{
-		found = claim(n, claimed[0].values, claimed[1].values);
+		found = claim(n, claimed);
 		MemoryContextSwitchTo(context);
 		LARAS_FAULT("courier_after_claim");
 		if (found > 0)

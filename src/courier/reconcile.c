@@ -15,6 +15,7 @@
 #include "courier/reconcile.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
+#include "intake/intake.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "vault/crypto.h"
@@ -123,7 +124,12 @@ laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connecti
 	char *state;
 
 	if (!laras_callback_attempt(workspace_slot, callback_data, callback_n, &attempt_id))
+	{
+		LarasIgnored ignored = {channel, "wrong_mark", 1};
+
+		laras_count_ignored(&ignored, 1);
 		return;
+	}
 	laras_spi_open();
 	if (laras_spi_run(&find_attempt,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(attempt_id)}, NULL) == 0)

@@ -10,8 +10,8 @@
  * the attempt has no provider id yet, the message is known to have been sent:
  * the attempt is resolved by 'status', the outbox row ends 'sent' (whatever it
  * was: sending, uncertain), and the message gets its provider id. Anything
- * else changes nothing: callback data of others, a wrong MAC, an attempt that
- * was settled before. In the intake worker's transaction, as laras_worker with
+ * else changes nothing: callback data that we did not make (which is counted as
+ * ignored, reason wrong_mark), an attempt that was settled before. In the intake worker's transaction, as laras_worker with
  * the workspace in its set. Never raises for what the data holds.
  */
 extern void

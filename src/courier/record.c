@@ -364,6 +364,13 @@ outcome_of(LarasFlight *f)
 		case LARAS_ANSWER_RETRY:
 		case LARAS_ANSWER_THROTTLED:
 			o.attempt_outcome = answer.error_code == 0 ? "not_sent" : "retry";
+			if (laras_flight_is_cut(f))
+			{
+				o.outbox_state = "cancelled";
+				o.reason = laras_slot_is_destroyed(f->connection_slot) ? "disconnected" : "erased";
+				o.message_status = "cancelled";
+				break;
+			}
 			if (f->attempts < MAX_ATTEMPTS)
 			{
 				o.outbox_state = "queued";

@@ -17,6 +17,7 @@
 #include "catalog/pg_type_d.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
+#include "courier/egress.h"
 #include "courier/task.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
@@ -483,6 +484,8 @@ laras_task_dispatch(int room)
 		begun[n++] = flight;
 	}
 	laras_spi_close();
+	if (found > 0)
+		laras_egress_refresh();
 	laras_worker_commit();
 	for (int i = 0; i < n; i++)
 	{

@@ -220,6 +220,8 @@ carry_out(void)
 	for (uint32 i = 0; i < nrecords; i++)
 		laras_bit_set(v->destroyed, records[i].first);
 	LARAS_FAULT("destroy.bits_set");
+	if (laras_keys_destroyed != NULL)
+		laras_keys_destroyed();
 	if (nrecords > 0)
 	{
 		seq = laras_ring_append(v, records, nrecords);

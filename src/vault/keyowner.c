@@ -27,6 +27,7 @@
 #define LONGEST_HOUR (7 * 24) /* an hour's slot is spared no longer */
 
 bool (*laras_hour_in_use)(int64 hour) = NULL;
+void (*laras_keys_destroyed)(void) = NULL;
 
 LARAS_PLAN(insert_owner,
 		   "INSERT INTO laras.key_owner (workspace_id, slot, kind, owner_id)"

@@ -140,6 +140,13 @@ extern uint32 laras_time_slot(LarasTimeSlotKind kind, TimestampTz at);
  */
 extern bool (*laras_hour_in_use)(int64 hour);
 
+/*
+ * Set once at start-up by the courier's room: the destroyed bits of a commit
+ * are set, and whatever still acts on an earlier look at them has to end
+ * before the commit returns. In the commit callback: must not raise.
+ */
+extern void (*laras_keys_destroyed)(void);
+
 /* ---------------------------------------------------------- sealed values */
 
 /*

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "courier/courier.h"
+#include "courier/fence.h"
 #include "courier/handoff.h"
 #include "erasure/erasure.h"
 #include "evidence/duty.h"
@@ -28,6 +29,7 @@ const LarasSharedRoom laras_shared_rooms[] = {
 	{"tenancy", laras_tenancy_shmem_request, laras_tenancy_shmem_startup},
 	{"vault", laras_vault_shmem_request, laras_vault_shmem_startup},
 	{"limiter", laras_limiter_shmem_request, laras_limiter_shmem_startup},
+	{"fence", laras_fence_shmem_request, laras_fence_shmem_startup},
 	{"handoff", laras_handoff_shmem_request, laras_handoff_shmem_startup},
 	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
 	{NULL}};

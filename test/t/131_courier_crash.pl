@@ -54,14 +54,20 @@ for my $round (1 .. $rounds)
 }
 ok($stage->wait_bound("SELECT count(*) = 0 FROM laras.messages WHERE direction = 'out' AND status = 'queued'", 90), 'nothing waits any more')
   or diag $stage->sql('SELECT state, reason, attempts FROM laras.outbox') . "\n" . $stage->sql('SELECT worker, state, last_error FROM laras.worker_status');
-sleep 2;
+
+# Statuses that met a server that was down come again, after growing pauses.
+wait_for(sub {
+	return $stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out' AND status IN ('sent', 'delivered', 'read')")
+	  == $stage->sandbox->totals->{messages}{distinct} }, 60);
 my $totals = $stage->sandbox->totals;
 is($totals->{messages}{repeated}, 0, 'no customer got anything twice');
 is($stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out'"), scalar keys %asked, 'every reply that was accepted is there');
 my $taken = $totals->{messages}{distinct};
 my $sent = $stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out' AND status IN ('sent', 'delivered', 'read')");
 my $uncertain = $stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out' AND status = 'uncertain'");
-is($sent, $taken, 'what the provider took is known as sent') or diag $stage->sql('SELECT state, reason, attempts FROM laras.outbox');
+is($sent, $taken, 'what the provider took is known as sent')
+  or diag $stage->sql('SELECT state, reason, attempts FROM laras.outbox') . "\n" . $stage->sql('SELECT * FROM laras.ignored_events')
+  . "\n" . $stage->sql('SELECT status, received_at FROM laras.unmatched_status') . "\n" . $stage->sandbox->control(GET => 'status')->{webhooks}{retrying};
 is($sent + $uncertain, scalar keys %asked, 'the rest is visibly uncertain');
 note "$sent sent, $uncertain uncertain";
 is($stage->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence verifies');

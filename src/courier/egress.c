@@ -1,0 +1,100 @@
+/*
+ * egress.c
+ *		The list of hosts; see egress.h.
+ *
+ * Every request is held against it at the one place where requests begin, so
+ * that neither a wrong row nor an answer can lead one elsewhere.
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+
+#include "base/clock.h"
+#include "base/spi.h"
+#include "courier/egress.h"
+#include "courier/http.h"
+
+#define MAX_HOSTS 64
+#define HOST_SIZE 256
+
+static char hosts[MAX_HOSTS][HOST_SIZE];
+static int host_count = 0;
+
+LARAS_PLAN(read_hosts,
+		   "SELECT h.host FROM laras.provider_host h WHERE pg_catalog.length(h.host) "
+		   "OPERATOR(pg_catalog.<) 256 ORDER BY h.registered, h.host LIMIT $1",
+		   INT4OID);
+
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	return strcmp(host, "[::1]") == 0 ||
+		   (inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
+}
+
+/* The host of a URL whose form is sound; false where it is not. */
+static bool
+host_of(const char *url, size_t n, char out[HOST_SIZE])
+{
+	CURLU *parsed = curl_url();
+	char *copy = laras_http_copy(url, n);
+	char *scheme = NULL;
+	char *host = NULL;
+	char *user = NULL;
+	bool sound = false;
+
+	if (parsed != NULL && copy != NULL && strlen(copy) == n &&
+		curl_url_set(parsed, CURLUPART_URL, copy, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+		curl_url_get(parsed, CURLUPART_USER, &user, 0) != CURLUE_OK && strlen(host) < HOST_SIZE)
+	{
+		strlcpy(out, host, HOST_SIZE);
+		sound = strcmp(scheme, "https") == 0 ||
+				(strcmp(scheme, "http") == 0 && laras_test_mode && is_loopback(host));
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(user);
+	curl_url_cleanup(parsed);
+	laras_http_give_back(copy, n);
+	return sound;
+}
+
+bool
+laras_egress_sound(const char *url, size_t n)
+{
+	char host[HOST_SIZE];
+
+	return host_of(url, n, host);
+}
+
+bool
+laras_egress_allowed(const char *url, size_t n)
+{
+	char host[HOST_SIZE];
+
+	if (!host_of(url, n, host))
+		return false;
+	for (int i = 0; i < host_count; i++)
+		if (pg_strcasecmp(hosts[i], host) == 0)
+			return true;
+	return false;
+}
+
+void
+laras_egress_refresh(void)
+{
+	uint64 found;
+
+	laras_spi_open();
+	found = laras_spi_run(&read_hosts, (Datum[]){Int32GetDatum(MAX_HOSTS)}, NULL);
+	for (uint64 i = 0; i < found; i++)
+		strlcpy(hosts[i], laras_spi_cstring(i, 1), HOST_SIZE);
+	host_count = (int) found;
+	laras_spi_close();
+}
