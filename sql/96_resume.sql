@@ -24,13 +24,13 @@ INSERT INTO laras.installation (system_identifier, database_oid)
     FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d
    WHERE d.datname = pg_catalog.current_database();
 
-CREATE FUNCTION laras.resume(OUT "check" text, OUT state text, OUT detail text) RETURNS SETOF record
+CREATE FUNCTION laras.resume(send_waiting boolean DEFAULT false, OUT "check" text, OUT state text, OUT detail text) RETURNS SETOF record
   LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_resume';
-COMMENT ON FUNCTION laras.resume() IS
-  'Takes restored contents into use: checks every foreign key, re-bases the event cursor on this cluster''s transactions and opens intake, courier, gateway and keeper, which stay closed until it has ended without a row in state fail. Call it after adopt_keyring(). Where nothing was restored it checks and changes nothing.';
-GRANT EXECUTE ON FUNCTION laras.resume() TO laras_dba;
+COMMENT ON FUNCTION laras.resume(boolean) IS
+  'Takes restored contents into use: checks every foreign key, re-bases the event cursor on this cluster''s transactions and opens intake, courier, gateway and keeper, which stay closed until it has ended without a row in state fail. Call it after adopt_keyring(). Messages that waited when the dump was made are parked with reason restored, since the old cluster may have sent them; send_waiting sends them, at once or in a later call. Where nothing was restored it checks and changes nothing else.';
+GRANT EXECUTE ON FUNCTION laras.resume(boolean) TO laras_dba;
 
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal,
     erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES

@@ -98,6 +98,17 @@ LARAS_PLAN(sweep_evidence,
 
 LARAS_PLAN(forget_places, "DELETE FROM laras.installation");
 
+/* What the dump's source may have sent after the dump was made. */
+LARAS_PLAN(
+	park_sends,
+	"UPDATE laras.outbox SET state = 'parked', reason = 'restored', lease_until = NULL, incarnation = NULL"
+	" WHERE state OPERATOR(pg_catalog.=) ANY ('{queued,claimed}'::pg_catalog.text[])");
+
+LARAS_PLAN(
+	release_sends,
+	"UPDATE laras.outbox SET state = 'queued', reason = NULL"
+	" WHERE state OPERATOR(pg_catalog.=) 'parked' AND reason OPERATOR(pg_catalog.=) 'restored'");
+
 LARAS_PLAN(record_place,
 		   "INSERT INTO laras.installation (system_identifier, database_oid) VALUES ($1, $2)",
 		   INT8OID, INT8OID);
@@ -305,10 +316,39 @@ take_over(int64 again)
 	laras_work_queued(LARAS_WORK_KEEPER);
 }
 
+/*
+ * Messages that waited when the dump was made.  Its source may have sent them
+ * after: they are parked, until somebody who knows says that it did not.
+ */
+static void
+settle_sends(ReturnSetInfo *result, bool taken_over, bool send_waiting)
+{
+	uint64 n = 0;
+
+	laras_spi_open();
+	if (send_waiting)
+		n = laras_spi_run(&release_sends, NULL, NULL);
+	else if (taken_over)
+		n = laras_spi_run(&park_sends, NULL, NULL);
+	laras_spi_close();
+	if (send_waiting)
+		laras_work_queued(LARAS_WORK_COURIER);
+	if (n == 0)
+		report(result, "sends", "ok", send_waiting ? "what waits is sent" : "nothing is parked");
+	else if (send_waiting)
+		report(result, "sends", "ok", psprintf(UINT64_FORMAT " parked messages are sent", n));
+	else
+		report(result, "sends", "warn",
+			   psprintf(UINT64_FORMAT
+						" messages waited when the dump was made and are parked: resume(true) "
+						"sends them, if the old cluster did not",
+						n));
+}
+
 /* ------------------------------------------------------------------- entry */
 
 static void
-resume(ReturnSetInfo *result, const LarasRunAs *saved)
+resume(ReturnSetInfo *result, const LarasRunAs *saved, bool send_waiting)
 {
 	bool needed;
 	bool good;
@@ -341,9 +381,11 @@ resume(ReturnSetInfo *result, const LarasRunAs *saved)
 						" events are still to be applied",
 						again));
 	}
+	if (good)
+		settle_sends(result, needed, send_waiting);
 }
 
-/* laras.resume(out check, out state, out detail) */
+/* laras.resume(send_waiting boolean, out check, out state, out detail) */
 Datum
 laras_resume(PG_FUNCTION_ARGS)
 {
@@ -357,7 +399,7 @@ laras_resume(PG_FUNCTION_ARGS)
 	laras_worker_bind_all();
 	PG_TRY();
 	{
-		resume((ReturnSetInfo *) fcinfo->resultinfo, &saved);
+		resume((ReturnSetInfo *) fcinfo->resultinfo, &saved, PG_GETARG_BOOL(0));
 	}
 	PG_FINALLY();
 	{

@@ -35,6 +35,8 @@
 #include "evidence/log.h"
 #include "evidence/note.h"
 #include "tenancy/tenancy.h"
+#include "vault/vault.h"
+#include "worker/installation.h"
 
 /* entries of one transaction of the keeper */
 #define CHUNK 4096
@@ -418,6 +420,12 @@ laras_evidence_integrate(void)
 	}
 	last = n < CHUNK;
 
+	/* what just came in with a dump waits for resume(): asked after the rows were seen */
+	if (n > 0 && !laras_keyring_is_ours() && laras_keeper_must_wait())
+	{
+		laras_spi_close();
+		return false;
+	}
 	if (n > 0)
 	{
 		entries = palloc(sizeof(Entry) * n);

@@ -18,6 +18,7 @@
 
 #include "base/spi.h"
 #include "tenancy/tenancy.h"
+#include "utils/snapmgr.h"
 #include "vault/vault.h"
 #include "worker/installation.h"
 
@@ -55,18 +56,21 @@ laras_resume_needed(void)
 bool
 laras_keeper_must_wait(void)
 {
-	bool contents;
+	bool wait;
 
-	if (laras_resume_needed())
-		return true;
-	if (laras_keyring_is_ours())
-		return false;
-	laras_worker_bind_all();
-	laras_spi_open();
-	(void) laras_spi_read(&any_contents, NULL, NULL);
-	contents = laras_spi_bool(0, 1);
-	laras_spi_close();
-	return contents;
+	/* what has been committed by now, not by the beginning of the transaction */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	wait = laras_resume_needed();
+	if (!wait && !laras_keyring_is_ours())
+	{
+		laras_worker_bind_all();
+		laras_spi_open();
+		(void) laras_spi_read(&any_contents, NULL, NULL);
+		wait = laras_spi_bool(0, 1);
+		laras_spi_close();
+	}
+	PopActiveSnapshot();
+	return wait;
 }
 
 void

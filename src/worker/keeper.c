@@ -13,9 +13,11 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "storage/lwlock.h"
 #include "utils/memutils.h"
 
+#include "vault/vault.h"
 #include "worker/installation.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
@@ -43,8 +45,19 @@ static void
 run_duty(void *arg)
 {
 	DutyRun *run = arg;
+	bool ours = laras_keyring_is_ours();
 
-	run->left = laras_keeper_must_wait() ? LARAS_TURN_IDLE : run->duty->run();
+	run->left = LARAS_TURN_IDLE;
+	if (laras_keeper_must_wait())
+		return;
+	run->left = run->duty->run();
+	/* rows of a dump may have come in since the question was asked */
+	if (!ours && laras_keeper_must_wait())
+	{
+		AbortOutOfAnyTransaction();
+		laras_worker_begin(run->duty->name);
+		run->left = LARAS_TURN_IDLE;
+	}
 }
 
 static void

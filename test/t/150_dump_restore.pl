@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use IPC::Run ();
+use JSON::PP ();
 use Laras;
 use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::RecursiveCopy ();
@@ -16,6 +17,7 @@ use PostgreSQL::Test::Utils;
 use Stage;
 use Test::More;
 
+my $json = JSON::PP->new->canonical->utf8;
 my $stage = Stage->new('source');
 my $source = $stage->node;
 my $workspace = $stage->workspace;
@@ -32,6 +34,19 @@ my $conversation = $stage->bound("SELECT conversation_id FROM laras.messages WHE
 $stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, price) SELECT $workspace, laras.new_id(), 'Kopi ' || i, 1000 * i FROM generate_series(1, 300) i");
 $stage->bound("INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES ($workspace, laras.new_id(), 'kirim', E'Dikirim\\ttiap hari\\\\\\nkecuali Minggu')");
 $stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, 'pasti untung')");
+$stage->bound("INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES ($workspace, 1, 'Buka jam berapa?', 'Buka jam 09.00.')");
+$stage->bound("INSERT INTO laras.review_rule (workspace_id, id, topic) VALUES ($workspace, 1, 'price')");
+$stage->bound("SELECT laras.create_api_key('mesin', '{inbox}')");
+$stage->customer($person{sari}, 'buka jam berapa kak?');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE jsonb_array_length(sources) > 0"), 'a draft cites a row');
+$stage->bound('SELECT laras.reject_draft(id) FROM laras.drafts WHERE jsonb_array_length(sources) > 0');
+$stage->sandbox->fault(action => 'refuse', code => 131026, match => { route => 'messages' });
+my $refused = reply('tidak sampai');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.notices WHERE message_id = $refused"), 'a refusal leaves a notice');
+is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, $json->encode({ object => 'whatsapp_business_account', entry => [ { id => $stage->shop->{waba},
+	changes => [ { field => 'messages', value => { messaging_product => 'whatsapp', metadata => { display_phone_number => '1', phone_number_id => $stage->shop->{number} },
+	statuses => [ { id => 'wamid.NOBODYS', status => 'delivered', timestamp => '' . time, recipient_id => $person{sari} } ] } } ] } ] }))->{status}, 200, 'a status of nothing that is known');
+ok(wait_for_sql($source, 'SELECT count(*) = 1 FROM laras.unmatched_status'), 'is kept for a while');
 my $sent = reply('selamat datang');
 ok($stage->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $sent"), 'a reply was delivered');
 is($stage->webhook('', 'x', id => undef)->{status}, 200, 'a message that is none is taken');
@@ -45,20 +60,18 @@ my $other = $stage->sql("SELECT laras.create_workspace('Other', 'other\@shop.exa
 # What waits when the dump is made: two events, one reply.
 $stage->sql("SELECT laras.drain('30 s')");
 ok(wait_for_sql($source, 'SELECT count(*) = 0 FROM laras.key_destruction WHERE verified_at IS NULL'), 'every destruction is verified');
+$stage->sql("SELECT laras.pause_workers('keeper')");
+$stage->customer($person{tono}, 'belum dijawab');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'belum dijawab'"), 'a message waits for its draft');
 $stage->sql('SELECT laras.pause_workers()');
 is($stage->webhook($person{tono}, "menunggu $_")->{status}, 200, 'an event waits') for 1, 2;
 my $waiting = reply('balasan yang menunggu');
 
 my $before = fingerprint($source);
-my $empty = join ' ', grep { !$before->{$_} } sort keys %$before;
-diag("tables without a row in this test: $empty");
-for my $table (qw(workspace member connection route channel_token contact contact_identity conversation message message_status outbox
-	verdict webhook_event evidence_entry evidence_checkpoint key_owner key_destruction quarantined_event quarantined_body ignored_event
-	erasure_request catalog_item policy_text event_cursor installation provider_app))
-{
-	my @filled = grep { /^\Q$table\E(_\d+)?$/ && $before->{$_} } keys %$before;
-	ok(scalar @filled, "laras.$table has rows");
-}
+# Whatever is dumped has a row here, or the comparison would prove nothing of it; a partition may be empty.
+my @empty = grep { !$before->{$_} && !/^webhook_event_\d+$/ } sort keys %$before;
+is("@empty", '', 'every table has rows before the dump');
+ok((grep { /^webhook_event_\d+$/ && $before->{$_} } keys %$before), 'and so have raw events');
 
 # -------------------------------------------------------------------- the dumps
 my $dumps = $source->basedir . '/dumps';
@@ -207,7 +220,11 @@ sub restore
 	like($resumed, qr/^event cursor\|ok\|.* 2 events are still/m, "$how: and two events to apply") or diag $resumed;
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM laras.installation'), 1, "$how: the contents are at home");
 	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body LIKE 'menunggu%'") eq '2' }), "$how: what waited is applied");
-	ok(wait_for(sub { sends() == $sends + 1 }), "$how: what waited is sent");
+	like($resumed, qr/^sends\|warn\|1 messages/m, "$how: what waited to be sent is parked, for the source may have sent it");
+	$node->safe_psql('postgres', "SELECT laras.drain('5 s')");
+	is(sends(), $sends, "$how: nothing is sent twice by itself");
+	like($node->safe_psql('postgres', 'SET ROLE laras_dba; SELECT * FROM laras.resume(true)'), qr/^sends\|ok\|1 parked/m, "$how: who knows better says so");
+	ok(wait_for(sub { sends() == $sends + 1 }), "$how: and it is sent");
 	is(answer($node, 'GET', '/healthz'), 200, "$how: the gateway is open");
 	is(webhook($node, $stage->body($person{sari}, "sesudah $how")), 200, "$how: a new webhook is taken");
 	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body = 'sesudah $how'") eq '1' }), "$how: and applied");
@@ -217,9 +234,12 @@ sub restore
 	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body = 'terakhir $how'") eq '1' }), "$how: webhooks are applied");
 	is($node->safe_psql('postgres', "SELECT laras.drain('30 s')"), 't', "$how: nothing is left to do");
 	is(bound($node, 'SELECT body FROM laras.messages ORDER BY body COLLATE "C"'),
-		join("\n", 'balasan yang menunggu', 'halo dari sari', 'halo dari tono', 'menunggu 1', 'menunggu 2', 'selamat datang', "sesudah $how", "terakhir $how"),
+		join("\n", 'balasan yang menunggu', 'belum dijawab', 'buka jam berapa kak?', 'halo dari sari', 'halo dari tono', 'menunggu 1', 'menunggu 2', 'selamat datang',
+			"sesudah $how", "terakhir $how", 'tidak sampai'),
 		"$how: nothing came twice, and of Budi nothing");
 	is($node->safe_psql('postgres', "SELECT laras.erasure_status('$code')->>'state'"), 'removed', "$how: the erased stay erased");
+	is(bound($node, q{SELECT count(*) > 0 FROM laras.drafts d JOIN laras.messages m ON m.id = d.inbound_message_id WHERE m.body IN ('belum dijawab', 'menunggu 1', 'menunggu 2')})
+		  . $node->safe_psql('postgres', 'SELECT count(*) FROM laras.draft_wanted'), 't0', "$how: who waited for a draft has one");
 	is(bound($node, 'SELECT count(*) FROM laras.verify_evidence()'), 0, "$how: the evidence verifies");
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM laras.verify_platform_evidence()'), 0, "$how: the platform's too");
 	unlike($node->safe_psql('postgres', 'SELECT * FROM laras.resume()'), qr/\|fail\|/, "$how: resume() once more changes nothing");
