@@ -100,6 +100,7 @@ REGRESS = \
 	drafter
 
 ISOLATION = \
+	approve \
 	disconnect_reply \
 	erase_twice \
 	pair_twice \

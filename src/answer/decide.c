@@ -2,8 +2,8 @@
  * decide.c
  *		A person's word on a draft: approve_draft, reject_draft, set_auto_send.
  *
- * The draft's row is locked first, so that of two who decide at once the
- * second finds the decision of the first. Approving twice gives the same
+ * The draft's row is locked before it is read, so that of two who decide at
+ * once the second finds the decision of the first. Approving twice gives the same
  * message; every other second decision is refused by name.
  */
 #include "postgres.h"
@@ -29,6 +29,20 @@ PG_FUNCTION_INFO_V1(laras_set_auto_send);
 
 #define REASON_BYTES 2000
 
+/*
+ * What an approval writes to or relies on, in the order in which every other
+ * room locks it: an approval never waits for one that waits for it.
+ */
+LARAS_PLAN(
+	lock_around,
+	"SELECT v.id FROM laras.draft d "
+	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
+	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "
+	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) v.workspace_id AND c.id OPERATOR(pg_catalog.=) v.connection_id "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2 "
+	"FOR SHARE OF c FOR KEY SHARE OF p FOR NO KEY UPDATE OF v",
+	INT8OID, INT8OID);
+
 LARAS_PLAN(lock_draft,
 		   "SELECT d.id FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND d.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
@@ -42,7 +56,7 @@ LARAS_PLAN(
 	"ON q.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND q.id OPERATOR(pg_catalog.=) d.inbound_message_id "
 	"WHERE i.workspace_id OPERATOR(pg_catalog.=) d.workspace_id "
 	"AND i.conversation_id OPERATOR(pg_catalog.=) d.conversation_id AND i.direction OPERATOR(pg_catalog.=) 'in' "
-	"AND (i.created_at, i.id) OPERATOR(pg_catalog.>) (q.created_at, q.id) AND i.body IS NOT NULL), "
+	"AND (i.created_at, i.id) OPERATOR(pg_catalog.>) (q.created_at, q.id)), "
 	"EXISTS (SELECT 1 FROM laras.draft_source s "
 	"LEFT JOIN laras.catalog_item k ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
 	"AND k.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND k.id OPERATOR(pg_catalog.=) s.source_id "
@@ -57,8 +71,7 @@ LARAS_PLAN(
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "
 	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) v.workspace_id AND c.id OPERATOR(pg_catalog.=) v.connection_id "
 	"LEFT JOIN laras.verdict j ON j.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND j.id OPERATOR(pg_catalog.=) d.verdict_id "
-	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2 "
-	"FOR KEY SHARE OF p FOR SHARE OF c",
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 
 LARAS_PLAN(
@@ -105,7 +118,10 @@ typedef struct Draft
 	LarasOutboxRow row;
 } Draft;
 
-/* Locks the draft and reads all that a decision depends on. Inside SPI. */
+/*
+ * Locks the draft and what is around it, then reads, with a snapshot of after
+ * that, all that a decision depends on. Inside SPI.
+ */
 static void
 take_draft(int64 id, Draft *d)
 {
@@ -118,7 +134,8 @@ take_draft(int64 id, Draft *d)
 	d->id = id;
 	key[0] = Int64GetDatum(d->workspace_id);
 	key[1] = Int64GetDatum(id);
-	if (laras_spi_run(&lock_draft, key, NULL) == 0 || laras_spi_run(&read_draft, key, NULL) == 0)
+	if (laras_spi_run(&lock_around, key, NULL) == 0 || laras_spi_run(&lock_draft, key, NULL) == 0 ||
+		laras_spi_run(&read_draft, key, NULL) == 0)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such draft")));
 	d->state = laras_spi_cstring(0, 1);
 	d->row.conversation_id = laras_spi_int8(0, 2);

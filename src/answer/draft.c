@@ -20,6 +20,14 @@ LARAS_PLAN(
 	INT8OID, INT8OID, TEXTOID, TEXTOID);
 
 LARAS_PLAN(
+	close_free,
+	"UPDATE laras.draft SET state = $3, decided_at = laras.now(), decided_by = $4 "
+	"WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT d.ctid FROM laras.draft d "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.conversation_id OPERATOR(pg_catalog.=) $2 "
+	"AND d.state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) FOR UPDATE SKIP LOCKED)) RETURNING id",
+	INT8OID, INT8OID, TEXTOID, TEXTOID);
+
+LARAS_PLAN(
 	close_one,
 	"UPDATE laras.draft SET state = $3, decided_at = laras.now(), decided_by = $4 "
 	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
@@ -66,6 +74,12 @@ void
 laras_drafts_close(int64 workspace_id, int64 conversation_id, LarasDraftEnd end, const char *by)
 {
 	close_by(&close_of_conversation, workspace_id, conversation_id, end, by);
+}
+
+void
+laras_drafts_overtaken(int64 workspace_id, int64 conversation_id)
+{
+	close_by(&close_free, workspace_id, conversation_id, LARAS_DRAFT_SUPERSEDED, "worker");
 }
 
 void

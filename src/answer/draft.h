@@ -19,6 +19,12 @@ typedef enum LarasDraftEnd
  */
 extern void
 laras_drafts_close(int64 workspace_id, int64 conversation_id, LarasDraftEnd end, const char *by);
+/*
+ * The same because of a newer message, as laras_worker; a draft that another
+ * transaction holds is passed over, and closed by the next turn of the duty
+ * that looks for such.
+ */
+extern void laras_drafts_overtaken(int64 workspace_id, int64 conversation_id);
 extern void
 laras_draft_close(int64 workspace_id, int64 draft_id, LarasDraftEnd end, const char *by);
 

@@ -109,6 +109,24 @@ LARAS_PLAN(
 	"SELECT u.w, u.d, u.o, u.t, u.i, u.v FROM unnest($1, $2, $3, $4, $5, $6) AS u (w, d, o, t, i, v)",
 	INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
+/* of those that are to be written to, the ones that nobody else is writing to */
+LARAS_PLAN(lock_conversations,
+		   "SELECT v.workspace_id, v.id FROM unnest($1, $2) AS u (w, i) "
+		   "JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) u.w "
+		   "AND v.id OPERATOR(pg_catalog.=) u.i FOR NO KEY UPDATE OF v SKIP LOCKED",
+		   INT8ARRAYOID, INT8ARRAYOID);
+
+/* whose draft was in somebody's hands when the newer one was made */
+LARAS_PLAN(
+	find_overtaken,
+	"SELECT d.workspace_id, d.id FROM laras.draft d "
+	"WHERE d.state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) "
+	"AND EXISTS (SELECT 1 FROM laras.draft n WHERE n.workspace_id OPERATOR(pg_catalog.=) d.workspace_id "
+	"AND n.conversation_id OPERATOR(pg_catalog.=) d.conversation_id "
+	"AND (n.created_at, n.id) OPERATOR(pg_catalog.>) (d.created_at, d.id)) "
+	"ORDER BY d.workspace_id, d.id LIMIT $1 FOR UPDATE OF d SKIP LOCKED",
+	INT4OID);
+
 LARAS_PLAN(
 	find_stale,
 	"SELECT d.workspace_id, d.id FROM laras.draft d WHERE d.state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) "
@@ -138,6 +156,7 @@ typedef struct Drafting
 	bool auto_send;
 	TimestampTz last_inbound_at;
 	StringInfoData question;
+	bool not_text; /* a message among them is a picture, a place, ...: nobody read it */
 
 	LarasComposed composed;
 	LarasJudgement judgement;
@@ -170,12 +189,13 @@ read_batch(Drafting *list, LarasColumn *wanted, int *wanted_count)
 	for (uint64 row = 0; row < found; row++)
 	{
 		bool isnull;
+		bool no_text;
 		bool opted_out;
 		TimestampTz opt_out;
 		TimestampTz last_inbound;
 		Datum body;
-		char *text;
-		size_t length;
+		char *text = NULL;
+		size_t length = 0;
 		int64 workspace_id = laras_spi_int8(row, 1);
 		int64 id = laras_spi_int8(row, 2);
 		int64 conversation_id = laras_spi_int8(row, 3);
@@ -186,6 +206,7 @@ read_batch(Drafting *list, LarasColumn *wanted, int *wanted_count)
 
 		SPI_tuptable = rows;
 		wanted[0].values[*wanted_count] = Int64GetDatum(workspace_id);
+		wanted[2].values[*wanted_count] = Int64GetDatum(conversation_id);
 		wanted[1].values[(*wanted_count)++] = Int64GetDatum(id);
 		last_inbound = DatumGetTimestampTz(laras_spi_value(row, 9, &isnull));
 		if (isnull)
@@ -193,12 +214,14 @@ read_batch(Drafting *list, LarasColumn *wanted, int *wanted_count)
 		opt_out = DatumGetTimestampTz(laras_spi_value(row, 13, &isnull));
 		opted_out = !isnull && last_inbound <= opt_out;
 		body = laras_spi_value(row, 8, &isnull);
-		if (isnull || opted_out || laras_spi_bool(row, 14) || driver == NULL ||
-			driver->send == NULL || strcmp(laras_spi_cstring(row, 10), "connected") != 0 ||
+		no_text = isnull;
+		if (opted_out || laras_spi_bool(row, 14) || driver == NULL || driver->send == NULL ||
+			strcmp(laras_spi_cstring(row, 10), "connected") != 0 ||
 			strcmp(laras_spi_cstring(row, 12), "active") != 0 ||
 			laras_window(driver, last_inbound, laras_now()) != LARAS_WINDOW_OPEN ||
-			laras_open(DatumGetByteaPP(body), workspace_id, id, LARAS_FIELD_message_body, &text,
-					   &length) != LARAS_OPENED)
+			laras_slot_is_destroyed(slot) ||
+			(!no_text && laras_open(DatumGetByteaPP(body), workspace_id, id,
+									LARAS_FIELD_message_body, &text, &length) != LARAS_OPENED))
 			continue;
 		d = n > 0 ? &list[n - 1] : NULL;
 		if (d == NULL || d->workspace_id != workspace_id || d->conversation_id != conversation_id)
@@ -208,11 +231,14 @@ read_batch(Drafting *list, LarasColumn *wanted, int *wanted_count)
 			initStringInfo(&d->question);
 			initStringInfo(&d->reasons);
 		}
-		else if (d->question.len + length < QUESTION_BYTES)
-			appendStringInfoChar(&d->question, '\n');
-		else
+		else if (d->question.len + length >= QUESTION_BYTES)
 			resetStringInfo(&d->question);
-		appendBinaryStringInfo(&d->question, text, (int) length);
+		else if (!no_text && d->question.len > 0)
+			appendStringInfoChar(&d->question, '\n');
+		if (no_text)
+			d->not_text = true;
+		else
+			appendBinaryStringInfo(&d->question, text, (int) length);
 		d->workspace_id = workspace_id;
 		d->workspace_slot = laras_workspace_slot(workspace_id);
 		d->inbound_id = id;
@@ -296,9 +322,11 @@ decide(Drafting *d)
 		d->state = "held";
 		return;
 	}
+	if (d->not_text)
+		give_reason(d, "not_text");
 	if (!d->judged)
 	{
-		d->state = "withheld";
+		d->state = d->not_text ? "held" : "withheld";
 		give_reason(d, "no_ground");
 		return;
 	}
@@ -507,17 +535,73 @@ record(Drafting *list, int n)
 	laras_evidence_append_many(acts, count);
 }
 
+/*
+ * Locks the conversations that something is to be sent in. Those in which
+ * somebody else's transaction is writing are left for the next turn, so that it
+ * keeps nobody waiting: taken out of the list, and out of what is done with.
+ * Returns how many stay in the list.
+ */
+static int
+leave_busy(Drafting *list, int n, LarasColumn *wanted, int *wanted_count)
+{
+	LarasColumn c[2];
+	int sending = 0;
+	int kept = 0;
+	uint64 free_ones;
+
+	laras_columns_init(c, 2, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(list[i].state, "approved") != 0)
+			continue;
+		c[0].values[sending] = Int64GetDatum(list[i].workspace_id);
+		c[1].values[sending++] = Int64GetDatum(list[i].conversation_id);
+	}
+	if (sending == 0)
+		return n;
+	free_ones = laras_spi_run(&lock_conversations,
+							  (Datum[]){laras_column_array(&c[0], sending, INT8OID),
+										laras_column_array(&c[1], sending, INT8OID)},
+							  NULL);
+	for (int i = 0; i < n; i++)
+	{
+		bool stays = strcmp(list[i].state, "approved") != 0;
+		int w = 0;
+
+		for (uint64 row = 0; row < free_ones && !stays; row++)
+			stays = laras_spi_int8(row, 1) == list[i].workspace_id &&
+					laras_spi_int8(row, 2) == list[i].conversation_id;
+		if (stays)
+		{
+			list[kept++] = list[i];
+			continue;
+		}
+		for (int j = 0; j < *wanted_count; j++)
+		{
+			if (DatumGetInt64(wanted[0].values[j]) == list[i].workspace_id &&
+				DatumGetInt64(wanted[2].values[j]) == list[i].conversation_id)
+				continue;
+			for (int k = 0; k < 3; k++)
+				wanted[k].values[w] = wanted[k].values[j];
+			w++;
+		}
+		*wanted_count = w;
+	}
+	return kept;
+}
+
 LarasTurn
 laras_answer_duty(void)
 {
 	Drafting *list = palloc(sizeof(Drafting) * BATCH);
-	LarasColumn wanted[2];
+	LarasColumn wanted[3];
 	int wanted_count = 0;
+	bool full;
 	int n;
 
 	if (!laras_vault_is_open())
 		return LARAS_TURN_IDLE;
-	laras_columns_init(wanted, 2, BATCH);
+	laras_columns_init(wanted, 3, BATCH);
 	laras_worker_bind_all();
 	laras_spi_open();
 	n = read_batch(list, wanted, &wanted_count);
@@ -537,10 +621,13 @@ laras_answer_duty(void)
 		d->verdict_id = laras_new_id();
 		compose_contained(d);
 		decide(d);
-		laras_drafts_close(d->workspace_id, d->conversation_id, LARAS_DRAFT_SUPERSEDED, "worker");
 	}
+	full = wanted_count == BATCH;
+	n = leave_busy(list, n, wanted, &wanted_count);
 	if (n > 0)
 	{
+		for (int i = 0; i < n; i++)
+			laras_drafts_overtaken(list[i].workspace_id, list[i].conversation_id);
 		store_verdicts(list, n);
 		store_drafts(list, n);
 		store_sources(list, n);
@@ -554,26 +641,34 @@ laras_answer_duty(void)
 							laras_column_array(&wanted[1], wanted_count, INT8OID)},
 				  NULL);
 	laras_spi_close();
-	return wanted_count == BATCH ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	return full && wanted_count > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }
 
-LarasTurn
-laras_stale_duty(void)
+static bool
+close_found(LarasPlan *plan, LarasDraftEnd end)
 {
-	uint64 found;
-	int64 *ids;
+	uint64 found = laras_spi_run(plan, (Datum[]){Int32GetDatum(BATCH)}, NULL);
+	int64 *ids = palloc(sizeof(int64) * 2 * (found + 1));
 
-	laras_worker_bind_all();
-	laras_spi_open();
-	found = laras_spi_run(&find_stale, (Datum[]){Int32GetDatum(BATCH)}, NULL);
-	ids = palloc(sizeof(int64) * 2 * (found + 1));
 	for (uint64 i = 0; i < found; i++)
 	{
 		ids[2 * i] = laras_spi_int8(i, 1);
 		ids[2 * i + 1] = laras_spi_int8(i, 2);
 	}
 	for (uint64 i = 0; i < found; i++)
-		laras_draft_close(ids[2 * i], ids[2 * i + 1], LARAS_DRAFT_STALE, "worker");
+		laras_draft_close(ids[2 * i], ids[2 * i + 1], end, "worker");
+	return found == BATCH;
+}
+
+LarasTurn
+laras_stale_duty(void)
+{
+	bool more;
+
+	laras_worker_bind_all();
+	laras_spi_open();
+	more = close_found(&find_overtaken, LARAS_DRAFT_SUPERSEDED);
+	more |= close_found(&find_stale, LARAS_DRAFT_STALE);
 	laras_spi_close();
-	return found == BATCH ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	return more ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }

@@ -27,7 +27,7 @@ LARAS_PLAN(find_conversation,
 		   "JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) v.workspace_id "
 		   "AND c.id OPERATOR(pg_catalog.=) v.connection_id "
 		   "WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 AND v.id OPERATOR(pg_catalog.=) $2 "
-		   "FOR KEY SHARE OF p FOR SHARE OF c",
+		   "FOR SHARE OF c FOR KEY SHARE OF p",
 		   INT8OID, INT8OID);
 
 /*

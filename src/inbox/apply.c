@@ -296,7 +296,6 @@ follow_up(Inbound *messages, int n)
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n * 4);
 	int touched = 0;
-	int drafts = 0;
 	int acts = 0;
 
 	laras_columns_init(touch, 5, n);
@@ -313,15 +312,12 @@ follow_up(Inbound *messages, int n)
 		conversation->inbound++;
 		conversation->last_inbound_at = Max(conversation->last_inbound_at, m->time);
 		conversation->last_received_at = Max(conversation->last_received_at, m->event->received_at);
+		wanted[0].values[acts] = Int64GetDatum(m->event->workspace_id);
+		wanted[1].values[acts] = Int64GetDatum(m->id);
+		wanted[2].values[acts] = Int64GetDatum(m->sender->contact.id);
 		if (m->record->text.s != NULL)
-		{
-			wanted[0].values[drafts] = Int64GetDatum(m->event->workspace_id);
-			wanted[1].values[drafts] = Int64GetDatum(m->id);
-			wanted[2].values[drafts] = Int64GetDatum(m->sender->contact.id);
-			drafts++;
 			f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_BODY, m->sender->contact.slot,
 														   m->record->text.s, m->record->text.n);
-		}
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_CHANNEL, m->event->driver->channel);
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, m->record->message_kind);
 		f[nf++] =
@@ -367,15 +363,12 @@ follow_up(Inbound *messages, int n)
 							laras_column_array(&touch[3], touched, TIMESTAMPTZOID),
 							laras_column_array(&touch[4], touched, INT4OID)},
 				  NULL);
-	if (drafts > 0)
-	{
-		laras_spi_run(&want_drafts,
-					  (Datum[]){laras_column_array(&wanted[0], drafts, INT8OID),
-								laras_column_array(&wanted[1], drafts, INT8OID),
-								laras_column_array(&wanted[2], drafts, INT8OID)},
-					  NULL);
-		laras_work_queued(LARAS_WORK_KEEPER);
-	}
+	laras_spi_run(&want_drafts,
+				  (Datum[]){laras_column_array(&wanted[0], acts, INT8OID),
+							laras_column_array(&wanted[1], acts, INT8OID),
+							laras_column_array(&wanted[2], acts, INT8OID)},
+				  NULL);
+	laras_work_queued(LARAS_WORK_KEEPER);
 	laras_spi_close();
 	laras_evidence_append_many(entries, acts);
 }

@@ -81,7 +81,12 @@ FROM unnest(ARRAY[
   ]) WITH ORDINALITY AS q (question, n), laras.preview_reply(q.question) r ORDER BY q.n;
 
 -- What is said, and the rows it stands in.
-SELECT q.question, r.body, (SELECT string_agg(format('%s %s v%s', s ->> 'table', s ->> 'id', s ->> 'version'), ', ') FROM jsonb_array_elements(r.sources) s) AS cites
+SELECT q.question, r.body, (SELECT string_agg(format('%s %s%s', s ->> 'table', s ->> 'id',
+      CASE WHEN (s ->> 'version')::bigint IS DISTINCT FROM coalesce(c.version, p.version, f.version) THEN ' of another version' END), ', ')
+    FROM jsonb_array_elements(r.sources) s
+      LEFT JOIN laras.catalog_item c ON s ->> 'table' = 'catalog_item' AND c.id = (s ->> 'id')::bigint
+      LEFT JOIN laras.policy_text p ON s ->> 'table' = 'policy_text' AND p.id = (s ->> 'id')::bigint
+      LEFT JOIN laras.faq f ON s ->> 'table' = 'faq' AND f.id = (s ->> 'id')::bigint) AS cites
 FROM unnest(ARRAY[
     'Berapa harga payung lipat?', 'How much is the payung lipat?', 'Harga mug putih?', 'mug putih besar ada?', 'mug brp',
     'payung lipat dan mug putih besar berapa?', 'Berapa harga kain songket?', 'kain songket masih ada?', 'mug sablon ready?', 'mug sablon berapa?',

@@ -138,6 +138,52 @@ $_->quit for @session;
 is($stage->sql("SELECT count(*) FROM laras.outbox WHERE draft_id = $id"), 1, 'two approvals at once send once');
 is($stage->sql("SELECT count(*) FROM laras.draft_decision WHERE draft_id = $id"), 1, 'and are one decision');
 
+# ---- a person takes time over one while the customer writes on
+$id = draft_of('628124000020', 'toraja berapa harganya kak?');
+my $slow = $node->background_psql('postgres');
+$slow->query_safe("BEGIN; SELECT laras.act_as($workspace)");
+$message = $slow->query_safe("SELECT laras.approve_draft($id)");
+$stage->customer('628124000021', 'kopi toraja ada?');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.approval_queue WHERE question = 'kopi toraja ada?'"), 'others are drafted for meanwhile');
+$slow->query_safe('COMMIT');
+$slow->quit;
+ok(sent_as($message), 'and what was approved is sent');
+$id = draft_of('628124000022', 'toraja berapa harganya kakak?');
+my $waiting = $node->background_psql('postgres');
+$waiting->query_safe("BEGIN; SELECT laras.act_as($workspace)");
+$waiting->query_safe("SELECT laras.reject_draft($id)");
+my $contact = column($id, 'contact_id');
+$conversation = column($id, 'conversation_id');
+# as intake would write it, if it had not to wait for the conversation
+my $newer = $stage->sql("INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, direction, kind, status, author_kind) "
+	. "SELECT v.workspace_id, laras.new_id(), v.id, v.contact_id, v.connection_id, p.slot, v.channel, 'in', 'unsupported', 'received', 'contact' "
+	. "FROM laras.conversation v JOIN laras.contact p ON p.id = v.contact_id WHERE v.id = $conversation RETURNING id");
+$stage->sql("INSERT INTO laras.draft_wanted (workspace_id, message_id, contact_id) VALUES ($workspace, $newer, $contact)");
+$stage->sql('SELECT laras.drain()');
+is($stage->bound("SELECT state FROM laras.drafts WHERE inbound_message_id = $newer"), 'held', 'a draft is made beside one that a person holds');
+is(state_of($id), 'held', 'which is left to that person');
+$waiting->query_safe('ROLLBACK');
+$waiting->quit;
+$stage->sql('SELECT laras.drain()');
+is(state_of($id), 'superseded', 'and closed when it was not decided after all');
+
+# ---- what is not text
+sub picture
+{
+	my ($phone) = @_;
+	return $stage->sandbox->control(POST => 'customer/message', { number => $stage->shop->{number}, from => $phone,
+		wait => JSON::PP::true, message => { type => 'image', image => { id => '9001', mime_type => 'image/jpeg', sha256 => 'x' } } });
+}
+picture('628124000023');
+my $of_picture = "SELECT d.id FROM laras.drafts d JOIN laras.messages m ON m.id = d.inbound_message_id JOIN laras.contact_identities i ON i.contact_id = d.contact_id AND i.value = '628124000023' WHERE m.body IS NULL";
+ok($stage->wait_bound("SELECT count(*) = 1 FROM ($of_picture AND d.state = 'held' AND d.body IS NULL AND d.hold_reasons @> '{not_text}') d"), 'a picture waits for a person');
+$next = $stage->bound($of_picture);
+$id = draft_of('628124000023', 'harga kopi toraja ini kak?');
+is(state_of($next), 'superseded', 'a text after it closes it');
+picture('628124000023');
+ok($stage->wait_bound("SELECT state = 'superseded' FROM laras.drafts WHERE id = $id"), 'and a picture after a text closes that');
+like(attempt("SELECT laras.approve_draft($id)"), qr/LRA02/, 'for good');
+
 # ---- by itself
 like(attempt('SELECT laras.set_auto_send(1, true)'), qr/P0002/, 'no such connection');
 $stage->bound("SELECT laras.set_auto_send($connection, true)");
