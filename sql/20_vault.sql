@@ -67,6 +67,7 @@ CREATE POLICY platform ON laras.key_destruction TO laras_owner, laras_worker
 
 CREATE TABLE laras.keyring_mark (
   id int PRIMARY KEY CHECK (id = 1),
+  keyring uuid NOT NULL,
   timeline bigint NOT NULL,
   sweep_from bigint NOT NULL,
   reason text NOT NULL,
@@ -74,6 +75,7 @@ CREATE TABLE laras.keyring_mark (
 );
 COMMENT ON TABLE laras.keyring_mark IS 'how far this database and its keyring belong together: below sweep_from no slot is ever taken for an orphan';
 COMMENT ON COLUMN laras.keyring_mark.id IS 'always 1';
+COMMENT ON COLUMN laras.keyring_mark.keyring IS 'the keyring that the contents were sealed under: no other is taken for it';
 COMMENT ON COLUMN laras.keyring_mark.timeline IS 'timeline on which the vault worker last ran';
 COMMENT ON COLUMN laras.keyring_mark.sweep_from IS 'lease position from which unnamed slots of rolled-back transactions are destroyed after a crash';
 COMMENT ON COLUMN laras.keyring_mark.reason IS 'what moved sweep_from: start, adopted, older database, timeline, unknown order';
@@ -195,6 +197,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('key_destruction', 'verified_at', 'system', NULL, NULL, 'a time', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
   ('key_destruction', 'verified_mirrors', 'system', NULL, NULL, 'names of mirrors', 'keep', 'keep', 'keep', 'keep', 'keep', 'the order that a restored keyring must obey', 'keyring'),
   ('keyring_mark', 'id', 'system', NULL, NULL, 'always 1', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_mark', 'keyring', 'system', NULL, NULL, 'random number of the keyring', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_mark', 'timeline', 'system', NULL, NULL, 'number of a timeline', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_mark', 'sweep_from', 'system', NULL, NULL, 'a position of the lease', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_mark', 'reason', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),

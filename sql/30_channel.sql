@@ -90,7 +90,7 @@ CREATE TABLE laras.connection (
   connected_at timestamptz NOT NULL DEFAULT laras.now(),
   disconnected_at timestamptz,
   disconnect_trigger text
-    CHECK (disconnect_trigger IN ('owner', 'deauthorize', 'deletion_callback', 'lost_access', 'workspace_erasure', 'replaced')),
+    CHECK (disconnect_trigger IN ('owner', 'deauthorize', 'deletion_callback', 'lost_access', 'workspace_erasure', 'replaced', 'restore')),
   disconnect_reason laras.sealed,
   remote_revoke text
     CHECK (remote_revoke IN ('pending', 'done', 'failed', 'skipped', 'not_told')),

@@ -12,7 +12,7 @@ CREATE TABLE laras.erasure_request (
     CHECK (scope IN ('connection', 'contact', 'workspace', 'provider_user')),
   subject_id bigint,
   path text NOT NULL
-    CHECK (path IN ('sql', 'data_deletion', 'deauthorize')),
+    CHECK (path IN ('sql', 'data_deletion', 'deauthorize', 'restore')),
   channel text,
   state text NOT NULL
     CHECK (state IN ('received', 'unreadable', 'removed', 'final', 'refused', 'no_data_held')),
@@ -32,12 +32,12 @@ CREATE INDEX erasure_request_waiting ON laras.erasure_request (requested_at) WHE
 CREATE INDEX erasure_request_workspace ON laras.erasure_request (workspace_id, requested_at);
 COMMENT ON TABLE laras.erasure_request IS 'A request to erase, from its acceptance to its end. Held after completion without any identifier: proof that it was done.';
 COMMENT ON COLUMN laras.erasure_request.id IS 'Random id.';
-COMMENT ON COLUMN laras.erasure_request.code_hash IS 'SHA-256 of the confirmation code.';
+COMMENT ON COLUMN laras.erasure_request.code_hash IS 'SHA-256 of the confirmation code; after a restore its first 16 bytes, which the keyring keeps, and zeros.';
 COMMENT ON COLUMN laras.erasure_request.request_digest IS 'SHA-256 of the signed request of a provider: the same request gets the same code.';
 COMMENT ON COLUMN laras.erasure_request.workspace_id IS 'Workspace it concerns; null where a provider asked for nobody we hold.';
 COMMENT ON COLUMN laras.erasure_request.scope IS 'What is erased.';
 COMMENT ON COLUMN laras.erasure_request.subject_id IS 'Random id of the contact or connection.';
-COMMENT ON COLUMN laras.erasure_request.path IS 'How it was asked.';
+COMMENT ON COLUMN laras.erasure_request.path IS 'How it was asked; restore where resume() repeated what a dump had undone.';
 COMMENT ON COLUMN laras.erasure_request.channel IS 'Channel of a provider request.';
 COMMENT ON COLUMN laras.erasure_request.state IS 'How far it is.';
 COMMENT ON COLUMN laras.erasure_request.requested_by IS 'Principal (kind and random id) or provider.';

@@ -104,7 +104,8 @@ typedef enum LarasDisconnectTrigger
 	LARAS_CUT_DEAUTHORIZE,
 	LARAS_CUT_DELETION_CALLBACK,
 	LARAS_CUT_LOST_ACCESS,
-	LARAS_CUT_WORKSPACE_ERASURE
+	LARAS_CUT_WORKSPACE_ERASURE,
+	LARAS_CUT_RESTORE /* it had been cut when the dump that brought it back was older */
 } LarasDisconnectTrigger;
 
 typedef struct LarasDisconnectReceipt

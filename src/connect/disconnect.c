@@ -101,6 +101,8 @@ trigger_name(LarasDisconnectTrigger trigger)
 			return "lost_access";
 		case LARAS_CUT_WORKSPACE_ERASURE:
 			return "workspace_erasure";
+		case LARAS_CUT_RESTORE:
+			return "restore";
 	}
 	return "owner";
 }
@@ -239,7 +241,8 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 		laras_evidence_actor(&act);
 		if (trigger != LARAS_CUT_OWNER && trigger != LARAS_CUT_WORKSPACE_ERASURE)
 		{
-			act.actor_kind = LARAS_ACTOR_PROVIDER;
+			act.actor_kind =
+				trigger == LARAS_CUT_RESTORE ? LARAS_ACTOR_OPERATOR : LARAS_ACTOR_PROVIDER;
 			act.actor_id = 0;
 		}
 		laras_evidence_append(&act);

@@ -2,11 +2,13 @@
  * erasure.h
  *		Erasing: a request, its keys in the same transaction, its rows after.
  *
- * request.c	request_erasure, explain_erasure: the acceptance.
+ * request.c	request_erasure, explain_erasure, a provider's callback.
+ * accept.c		the acceptance: subjects unlinked, keys ordered destroyed.
  * plan.c		which rows of which tables, in which order; the one plan that is
  *				shown and executed.
  * remove.c		the keeper's batches, and the end: removed.
  * expire.c		what goes by itself when its term is over.
+ * replay.c		erasures that a restore has undone, done again.
  * resume.c		laras.resume(): a restored database is taken into use.
  * status.c		what the confirmation code shows, to anybody who holds it.
  *

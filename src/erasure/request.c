@@ -18,7 +18,7 @@
 #include "catalog/pg_type_d.h"
 #include "connect/connect.h"
 #include "courier/courier.h"
-#include "erasure/erasure.h"
+#include "erasure/accept.h"
 #include "erasure/plan.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
@@ -34,12 +34,6 @@
 
 PG_FUNCTION_INFO_V1(laras_request_erasure);
 PG_FUNCTION_INFO_V1(laras_explain_erasure);
-
-/* version of the policy that requests are pinned to until policies have tables of their own */
-#define POLICY_VERSION "laras-1"
-
-/* raw events live this long: laras.intake_key_horizon, in days and hours of the setting's default */
-#define RAW_EVENT_HOURS 73
 
 LARAS_PLAN(lock_contact,
 		   "SELECT c.state FROM laras.contact c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
@@ -59,59 +53,10 @@ LARAS_PLAN(
 	"AND k.kind OPERATOR(pg_catalog.=) $2 AND k.owner_id OPERATOR(pg_catalog.=) $3 ORDER BY k.slot",
 	INT8OID, TEXTOID, INT8OID);
 
-LARAS_PLAN(
-	read_identities,
-	"SELECT i.id, i.value FROM laras.contact_identity i WHERE i.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND i.contact_id OPERATOR(pg_catalog.=) $2",
-	INT8OID, INT8OID);
-
-LARAS_PLAN(unlink_identities,
-		   "DELETE FROM laras.contact_identity WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND contact_id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
-
-LARAS_PLAN(empty_contact,
-		   "UPDATE laras.contact SET state = 'erasing', name = NULL, profile = NULL "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
-
 LARAS_PLAN(find_connections,
 		   "SELECT c.id FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND c.state OPERATOR(pg_catalog.<>) 'disconnected' ORDER BY c.id",
 		   INT8OID);
-
-LARAS_PLAN(
-	close_workspace,
-	"UPDATE laras.workspace SET state = 'erased', name = NULL WHERE workspace_id OPERATOR(pg_catalog.=) $1",
-	INT8OID);
-
-LARAS_PLAN(
-	end_sessions,
-	"UPDATE laras.session SET revoked_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND revoked_at IS NULL",
-	INT8OID);
-
-LARAS_PLAN(
-	end_keys,
-	"UPDATE laras.api_key SET revoked_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND revoked_at IS NULL",
-	INT8OID);
-
-LARAS_PLAN(
-	forget_logins,
-	"UPDATE laras.member SET state = 'removed', removed_at = laras.now(), login_hash = NULL, password_hash = NULL "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'active'",
-	INT8OID);
-
-LARAS_PLAN(
-	add_request,
-	"INSERT INTO laras.erasure_request (id, code_hash, request_digest, workspace_id, scope, subject_id, path, channel, "
-	"state, requested_by, policy_version, subject, connections, slots, slot_digest, unreadable_at, removed_at, raw_events_until) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-	"CASE WHEN $9 OPERATOR(pg_catalog.=) 'no_data_held' THEN NULL ELSE laras.now() END, "
-	"CASE WHEN $9 OPERATOR(pg_catalog.=) 'removed' THEN laras.now() END, $16)",
-	INT8OID, BYTEAOID, BYTEAOID, INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	TEXTOID, LARAS_SEALED, INT4OID, INT4OID, BYTEAOID, TIMESTAMPTZOID);
 
 LARAS_PLAN(
 	find_request,
@@ -125,39 +70,6 @@ LARAS_PLAN(
 	"ORDER BY a.workspace_id, a.connection_id",
 	BYTEAOID, INT8OID);
 
-/* what is written about a request when it is accepted */
-typedef struct Acceptance
-{
-	int64 id;
-	char code[LARAS_CODE_LENGTH + 1];
-	bytea *request_digest;
-	int64 workspace_id; /* 0: none */
-	const char *scope;
-	int64 subject_id; /* 0: none */
-	const char *path;
-	const char *channel;
-	const char *state;
-	const char *requested_by;
-	bytea *subject;
-	int connections;
-	int slots;
-	bytea *slot_digest;
-	uint8 order[16];
-} Acceptance;
-
-static bytea *
-digest_of(const void *p, size_t n)
-{
-	LarasPiece piece = {p, n};
-	bytea *hash = palloc(VARHDRSZ + LARAS_HASH_LEN);
-
-	SET_VARSIZE(hash, VARHDRSZ + LARAS_HASH_LEN);
-	if (!laras_sha256(&piece, 1, (uint8_t *) VARDATA(hash)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("the crypto library could not hash")));
-	return hash;
-}
-
 static void
 random_code(char *code)
 {
@@ -167,81 +79,6 @@ random_code(char *code)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("the crypto library gave no random bytes")));
 	laras_hex_write(raw, sizeof(raw), code);
-}
-
-/* Order the keys of one owner destroyed; remembers their numbers for the certificate. */
-static void
-destroy_owned(Acceptance *a, const char *kind, int64 owner_id)
-{
-	uint64 n;
-	uint32 *slots;
-
-	n = laras_spi_read(&find_slots,
-					   (Datum[]){Int64GetDatum(a->workspace_id), CStringGetTextDatum(kind),
-								 Int64GetDatum(owner_id)},
-					   NULL);
-	slots = palloc(sizeof(uint32) * (n + 1));
-	for (uint64 i = 0; i < n; i++)
-		slots[i] = (uint32) laras_spi_int8(i, 1);
-	for (uint64 i = 0; i < n; i++)
-		laras_destroy_slot(a->workspace_id, slots[i], LARAS_REASON_ERASURE, a->order);
-	a->slots += (int) n;
-	a->slot_digest = digest_of(slots, sizeof(uint32) * n);
-}
-
-static void
-store(const Acceptance *a)
-{
-	char nulls[17] = "                ";
-	TimestampTz raw_until =
-		TimestampTzPlusMilliseconds(laras_now(), INT64CONST(3600000) * RAW_EVENT_HOURS);
-
-	nulls[2] = a->request_digest == NULL ? 'n' : ' ';
-	nulls[3] = a->workspace_id == 0 ? 'n' : ' ';
-	nulls[5] = a->subject_id == 0 ? 'n' : ' ';
-	nulls[7] = a->channel == NULL ? 'n' : ' ';
-	nulls[11] = a->subject == NULL ? 'n' : ' ';
-	nulls[14] = a->slot_digest == NULL ? 'n' : ' ';
-	nulls[15] = strcmp(a->scope, "contact") == 0 || strcmp(a->scope, "workspace") == 0 ? ' ' : 'n';
-	laras_spi_run_one(&add_request,
-					  (Datum[]){Int64GetDatum(a->id),
-								PointerGetDatum(digest_of(a->code, LARAS_CODE_LENGTH)),
-								PointerGetDatum(a->request_digest), Int64GetDatum(a->workspace_id),
-								CStringGetTextDatum(a->scope), Int64GetDatum(a->subject_id),
-								CStringGetTextDatum(a->path),
-								a->channel ? CStringGetTextDatum(a->channel) : (Datum) 0,
-								CStringGetTextDatum(a->state), CStringGetTextDatum(a->requested_by),
-								CStringGetTextDatum(POLICY_VERSION), PointerGetDatum(a->subject),
-								Int32GetDatum(a->connections), Int32GetDatum(a->slots),
-								PointerGetDatum(a->slot_digest), TimestampTzGetDatum(raw_until)},
-					  nulls);
-	laras_work_queued(LARAS_WORK_KEEPER);
-}
-
-static void
-write_evidence(const Acceptance *a, LarasAction action)
-{
-	LarasEvidenceField fields[] = {
-		LARAS_EV_CODE(LARAS_EVF_KIND, a->scope),
-		LARAS_EV_CODE(LARAS_EVF_PATH, a->path),
-		LARAS_EV_NUMBER(LARAS_EVF_COUNT, a->slots),
-	};
-	LarasEvidence act = {
-		.workspace_id = a->workspace_id,
-		.action = action,
-		.subject_kind = LARAS_SUBJECT_ERASURE,
-		.subject_id = a->id,
-		.nfields = lengthof(fields),
-		.fields = fields,
-	};
-
-	laras_evidence_actor(&act);
-	if (strcmp(a->path, "sql") != 0)
-	{
-		act.actor_kind = LARAS_ACTOR_PROVIDER;
-		act.actor_id = 0;
-	}
-	laras_evidence_append(&act);
 }
 
 /* ----------------------------------------------------------------- subjects */
@@ -322,58 +159,18 @@ contact_of(const json_t *subject)
 	return laras_spi_int8(0, 1);
 }
 
-/* The identities, sealed under the workspace, for the search of quarantined bodies. */
-static bytea *
-remember_identities(const Acceptance *a)
-{
-	json_t *list = laras_json_own(json_array());
-	uint64 n;
-	uint32 w = laras_workspace_slot(a->workspace_id);
-	char *text;
-	size_t length;
-
-	if (!laras_vault_is_open())
-		return NULL;
-	n = laras_spi_read(&read_identities,
-					   (Datum[]){Int64GetDatum(a->workspace_id), Int64GetDatum(a->subject_id)},
-					   NULL);
-	for (uint64 i = 0; i < n; i++)
-	{
-		bool isnull;
-		char *value;
-
-		if (laras_open(DatumGetByteaPP(laras_spi_value(i, 2, &isnull)), a->workspace_id,
-					   laras_spi_int8(i, 1), LARAS_FIELD_contact_identity_value, &value,
-					   &length) == LARAS_OPENED)
-			json_array_append_new(list, json_stringn(value, length));
-	}
-	text = laras_json_text_of(list, &length);
-	return laras_seal(w, w, LARAS_FIELD_erasure_request_subject, a->workspace_id, a->id, text,
-					  length);
-}
-
 /* ------------------------------------------------------------------- scopes */
 
 static void
-erase_contact(Acceptance *a, const json_t *subject)
+erase_contact(LarasAcceptance *a, const json_t *subject)
 {
-	Datum key[2];
-
 	a->subject_id = contact_of(subject);
-	key[0] = Int64GetDatum(a->workspace_id);
-	key[1] = Int64GetDatum(a->subject_id);
-	if (a->subject_id == 0 || laras_spi_run(&lock_contact, key, NULL) == 0)
+	if (!laras_erase_contact(a))
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such contact")));
-	a->subject = remember_identities(a);
-	laras_outbox_cancel_contact(a->workspace_id, a->subject_id, "erased");
-	destroy_owned(a, "contact", a->subject_id);
-	laras_spi_run(&unlink_identities, key, NULL);
-	laras_spi_run_one(&empty_contact, key, NULL);
-	a->state = "unreadable";
 }
 
 static void
-erase_connection(Acceptance *a, const json_t *subject)
+erase_connection(LarasAcceptance *a, const json_t *subject)
 {
 	LarasDisconnectReceipt receipt;
 
@@ -386,35 +183,6 @@ erase_connection(Acceptance *a, const json_t *subject)
 	a->state = "removed";
 }
 
-static void
-erase_workspace(Acceptance *a)
-{
-	Datum key[1] = {Int64GetDatum(a->workspace_id)};
-	uint64 n;
-	int64 *connections;
-
-	laras_require_role(LARAS_ROLE_OWNER);
-	n = laras_spi_run(&find_connections, key, NULL);
-	connections = palloc(sizeof(int64) * (n + 1));
-	for (uint64 i = 0; i < n; i++)
-		connections[i] = laras_spi_int8(i, 1);
-	for (uint64 i = 0; i < n; i++)
-	{
-		LarasDisconnectReceipt receipt;
-
-		laras_disconnect(a->workspace_id, connections[i], LARAS_CUT_WORKSPACE_ERASURE, NULL,
-						 a->order, &receipt);
-		a->connections++;
-		a->slots++;
-	}
-	laras_spi_run(&end_sessions, key, NULL);
-	laras_spi_run(&end_keys, key, NULL);
-	laras_spi_run(&forget_logins, key, NULL);
-	laras_spi_run_one(&close_workspace, key, NULL);
-	destroy_owned(a, "workspace", a->workspace_id);
-	a->state = "unreadable";
-}
-
 /*
  * laras.request_erasure(scope text, subject jsonb, options jsonb) returns text
  */
@@ -424,7 +192,8 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 	char *scope = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
 	json_t *subject;
-	Acceptance a = {.path = "sql"};
+	char code[LARAS_CODE_LENGTH + 1];
+	LarasAcceptance a = {.path = "sql"};
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -433,8 +202,9 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 	a.id = laras_new_id();
 	a.workspace_id = laras_bound_workspace();
 	a.requested_by = laras_principal_text(laras_principal());
-	laras_new_order(a.order);
-	random_code(a.code);
+	a.at = laras_now();
+	random_code(code);
+	laras_erasure_name(&a, code);
 	laras_spi_open();
 	if (strcmp(scope, "contact") == 0)
 	{
@@ -449,16 +219,17 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 	else if (strcmp(scope, "workspace") == 0)
 	{
 		a.scope = "workspace";
-		erase_workspace(&a);
+		laras_require_role(LARAS_ROLE_OWNER);
+		laras_erase_workspace(&a);
 	}
 	else
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("scope must be contact, connection or workspace")));
-	store(&a);
+	laras_erasure_store(&a);
 	laras_spi_close();
-	write_evidence(&a, LARAS_ACT_ERASURE_REQUESTED);
-	write_evidence(&a, LARAS_ACT_ERASURE_UNREADABLE);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(a.code, LARAS_CODE_LENGTH));
+	laras_erasure_evidence(&a, LARAS_ACT_ERASURE_REQUESTED);
+	laras_erasure_evidence(&a, LARAS_ACT_ERASURE_UNREADABLE);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(code, LARAS_CODE_LENGTH));
 }
 
 /* ---------------------------------------------------------------- callbacks */
@@ -500,8 +271,9 @@ laras_erasure_answered(const char *channel, bool deletion, LarasText request)
 	bool found;
 
 	laras_spi_open();
-	found = laras_spi_read(&find_request, (Datum[]){PointerGetDatum(digest_of(text.s, text.n))},
-						   NULL) > 0;
+	found =
+		laras_spi_read(&find_request,
+					   (Datum[]){PointerGetDatum(laras_erasure_digest(text.s, text.n))}, NULL) > 0;
 	laras_spi_close();
 	return found;
 }
@@ -510,21 +282,21 @@ void
 laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id, LarasText request,
 							bool deletion, char *code)
 {
-	Acceptance a = {.scope = "provider_user", .channel = channel, .requested_by = "provider"};
+	LarasAcceptance a = {.scope = "provider_user", .channel = channel, .requested_by = "provider"};
 	LarasPrincipal who = {.kind = LARAS_PRINCIPAL_SERVICE, .scopes = LARAS_SCOPE_ALL};
 	uint64 n;
 	int64 *pairs;
 
-	callback_code(channel, callback_text(channel, deletion, request), a.code);
-	memcpy(code, a.code, sizeof(a.code));
+	callback_code(channel, callback_text(channel, deletion, request), code);
+	laras_erasure_name(&a, code);
 	{
 		LarasText text = callback_text(channel, deletion, request);
 
-		a.request_digest = digest_of(text.s, text.n);
+		a.request_digest = laras_erasure_digest(text.s, text.n);
 	}
 	a.path = callback_path(deletion);
 	a.id = laras_new_id();
-	laras_new_order(a.order);
+	a.at = laras_now();
 	laras_spi_open();
 	if (laras_spi_read(&find_request, (Datum[]){PointerGetDatum(a.request_digest)}, NULL) > 0)
 	{
@@ -560,11 +332,11 @@ laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id
 		laras_bind_scope_end(level);
 	}
 	a.state = a.connections > 0 ? "removed" : "no_data_held";
-	store(&a);
+	laras_erasure_store(&a);
 	laras_spi_close();
 	a.workspace_id = 0;
-	write_evidence(&a, a.connections > 0 ? LARAS_ACT_ERASURE_UNREADABLE
-										 : LARAS_ACT_ERASURE_NO_DATA_HELD);
+	laras_erasure_evidence(&a, a.connections > 0 ? LARAS_ACT_ERASURE_UNREADABLE
+												 : LARAS_ACT_ERASURE_NO_DATA_HELD);
 }
 
 /* ------------------------------------------------------------------ explain */

@@ -4,8 +4,9 @@
  *
  * Invariant: laras.installation names this place only after every foreign key
  * was found whole, the vault is open (so the keyring accepts this database and
- * its destructions are applied) and the event cursor speaks of this cluster's
- * transactions. All of it commits together or not at all.
+ * its destructions are applied), what was erased since is erased again, and
+ * the event cursor speaks of this cluster's transactions. All of it commits
+ * together or not at all.
  *
  * Re-basing. Transaction numbers of another cluster mean nothing here, but the
  * restored cursor and the restored events come from one snapshot of the source
@@ -35,6 +36,7 @@
 
 #include "base/errors.h"
 #include "base/spi.h"
+#include "erasure/replay.h"
 #include "evidence/evidence.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
@@ -62,10 +64,11 @@ LARAS_PLAN(
 
 LARAS_PLAN(lock_installation, "LOCK TABLE laras.installation IN EXCLUSIVE MODE");
 
-LARAS_PLAN(unknown_destructions,
-		   "SELECT pg_catalog.count(*) FROM laras.key_owner k"
-		   " WHERE laras.key_state(k.slot) = 'destroyed'"
-		   " AND NOT EXISTS (SELECT FROM laras.key_destruction d WHERE d.slot = k.slot)");
+/* Keys that these contents have and this keyring never gave out; and those it cannot read. */
+LARAS_PLAN(strange_keys, "SELECT pg_catalog.count(*) FILTER (WHERE s.state = 'unused'),"
+						 " pg_catalog.count(*) FILTER (WHERE s.state IN ('damaged', 'absent'))"
+						 " FROM (SELECT laras.key_state(k.slot) FROM laras.key_owner k"
+						 " WHERE k.slot >= 65536) s (state)");
 
 LARAS_PLAN(read_cursor, "SELECT c.position::text, c.target::text, c.last_txid::text, c.last_id"
 						" FROM laras.event_cursor c WHERE c.name = 'intake' FOR UPDATE");
@@ -234,7 +237,8 @@ check_foreign_keys(ReturnSetInfo *result)
 static bool
 check_keyring(ReturnSetInfo *result)
 {
-	int64 unknown;
+	int64 never;
+	int64 lost;
 
 	if (!laras_vault_is_open())
 	{
@@ -244,20 +248,50 @@ check_keyring(ReturnSetInfo *result)
 				   : "the keyring is not this database's own; call laras.adopt_keyring() first");
 		return false;
 	}
-	report(result, "keyring", "ok", "it is this database's own and the vault is open");
 	laras_spi_open();
-	(void) laras_spi_read(&unknown_destructions, NULL, NULL);
-	unknown = laras_spi_int8(0, 1);
+	(void) laras_spi_read(&strange_keys, NULL, NULL);
+	never = laras_spi_int8(0, 1);
+	lost = laras_spi_int8(0, 2);
 	laras_spi_close();
-	if (unknown == 0)
-		report(result, "destroyed keys", "ok", "the database knows every order to destroy");
-	else
-		report(result, "destroyed keys", "warn",
-			   psprintf(INT64_FORMAT
-						" keys were destroyed after the dump was made: what they sealed is "
-						"unreadable, its rows have come back",
-						unknown));
+	if (never > 0)
+	{
+		report(result, "keyring", "fail",
+			   psprintf(INT64_FORMAT " keys of these contents were never given out by it: it is "
+									 "another keyring, or one older than the contents",
+						never));
+		return false;
+	}
+	report(result, "keyring", "ok", "it is this database's own and the vault is open");
+	if (lost > 0)
+		report(result, "keys", "warn",
+			   psprintf(INT64_FORMAT " keys are damaged or absent: what they sealed does not open "
+									 "until a mirror that holds them is back",
+						lost));
 	return true;
+}
+
+/* Erasures younger than the contents, done again. As laras_worker. */
+static void
+replay(ReturnSetInfo *result, const LarasRunAs *saved)
+{
+	LarasReplay done;
+
+	laras_replay_destructions(saved, &done);
+	if (done.keys == 0)
+	{
+		report(result, "destroyed keys", "ok", "the database knows every order to destroy");
+		return;
+	}
+	report(result, "destroyed keys", "ok",
+		   psprintf(INT64_FORMAT " keys were destroyed after these contents were written; erased "
+								 "again: " INT64_FORMAT " contacts, " INT64_FORMAT
+								 " connections, " INT64_FORMAT " workspaces; the keeper removes "
+								 "their rows, laras.erasure_request tells how far it is",
+					done.keys, done.contacts, done.connections, done.workspaces));
+	if (done.others > 0)
+		report(result, "keys of others", "warn",
+			   psprintf(INT64_FORMAT " of them belong to neither: their rows stay, unreadable",
+						done.others));
 }
 
 /* -------------------------------------------------------------- the cursor */
@@ -358,15 +392,19 @@ resume(ReturnSetInfo *result, const LarasRunAs *saved, bool send_waiting)
 	(void) laras_spi_run(&lock_installation, NULL, NULL);
 	laras_spi_close();
 	needed = laras_resume_needed();
-	report(result, "origin", "ok",
-		   needed ? "these contents came from another cluster or database"
-				  : "these contents are this database's own");
+	report(
+		result, "origin", "ok",
+		needed
+			? "these contents came from another cluster or database, or are older than the keyring"
+			: "these contents are this database's own");
 	good = check_keyring(result);
 
 	become("laras_backup", saved);
 	good &= check_foreign_keys(result);
 	become("laras_worker", saved);
 
+	if (good)
+		replay(result, saved);
 	if (!needed)
 		report(result, "event cursor", "ok", "it is left as it is");
 	else if (!good)

@@ -60,6 +60,11 @@ LARAS_PLAN(insert_order,
 		   " VALUES ($1, $2, $3, $4, laras.now()) ON CONFLICT DO NOTHING",
 		   INT8OID, BYTEAOID, INT8OID, INT2OID);
 
+LARAS_PLAN(insert_known,
+		   "INSERT INTO laras.key_destruction (workspace_id, order_id, slot, reason, ordered_at)"
+		   " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+		   INT8OID, BYTEAOID, INT8OID, INT2OID, TIMESTAMPTZOID);
+
 void
 laras_new_order(uint8 order[16])
 {
@@ -337,6 +342,16 @@ remember_order(uint32 slot, LarasDestroyReason reason, const uint8 *order)
 	norders++;
 }
 
+static bytea *
+order_bytea(const uint8 *order)
+{
+	bytea *id = palloc(VARHDRSZ + LARAS_ORDER_LEN);
+
+	SET_VARSIZE(id, VARHDRSZ + LARAS_ORDER_LEN);
+	memcpy(VARDATA(id), order, LARAS_ORDER_LEN);
+	return id;
+}
+
 void
 laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 				   const uint8 order[16])
@@ -369,9 +384,7 @@ laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 		order = fresh;
 	}
 
-	order_id = palloc(VARHDRSZ + LARAS_ORDER_LEN);
-	SET_VARSIZE(order_id, VARHDRSZ + LARAS_ORDER_LEN);
-	memcpy(VARDATA(order_id), order, LARAS_ORDER_LEN);
+	order_id = order_bytea(order);
 	laras_vault_run_as(&saved);
 	laras_spi_open();
 	(void) laras_spi_run(&insert_order,
@@ -382,6 +395,55 @@ laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 	laras_run_as_end(&saved);
 	pfree(order_id);
 
+	/* destroyed before: recorded, and nothing is left to do at the commit */
+	if (laras_bit_test(v->destroyed, slot))
+		return;
 	orders_vault = v;
 	remember_order(slot, reason, order);
+}
+
+void
+laras_slot_read_mark(uint32 slot, LarasSlotMark *mark)
+{
+	LarasVault *v = laras_vault_here();
+	LarasMirrors *m;
+	LarasMirrorMask usable;
+
+	if (v == NULL || pg_atomic_read_u32(&v->known) == 0)
+		laras_vault_raise_closed(v);
+	m = laras_vault_mirrors(v, &usable);
+	for (int i = 0; i < m->n; i++)
+	{
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+		uint8 raw[LARAS_SLOT_LEN];
+		LarasTomb tomb;
+
+		if ((usable & ((LarasMirrorMask) 1 << i)) == 0 ||
+			laras_mirrors_look(m, i, slot, raw, &tomb, &err) != LARAS_SLOT_DESTROYED)
+			continue;
+		mark->reason = tomb.reason;
+		mark->at = tomb.time - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+		memcpy(mark->order, tomb.order, LARAS_ORDER_LEN);
+		return;
+	}
+	mark->reason = LARAS_REASON_REPEATED;
+	mark->at = GetCurrentTimestamp();
+	laras_new_order(mark->order);
+}
+
+void
+laras_record_destruction(int64 workspace_id, uint32 slot, const LarasSlotMark *mark)
+{
+	LarasRunAs saved;
+
+	laras_vault_run_as(&saved);
+	laras_spi_open();
+	(void) laras_spi_run(&insert_known,
+						 (Datum[]){Int64GetDatum(workspace_id),
+								   PointerGetDatum(order_bytea(mark->order)),
+								   Int64GetDatum((int64) slot), Int16GetDatum((int16) mark->reason),
+								   TimestampTzGetDatum(mark->at)},
+						 NULL);
+	laras_spi_close();
+	laras_run_as_end(&saved);
 }

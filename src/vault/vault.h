@@ -293,6 +293,29 @@ extern void laras_evidence_salt(uint32 w, uint32 s, int64 entry_id, uint16 field
 extern void laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 							   const uint8 order[16]);
 
+/* what the mark of a destroyed slot says */
+typedef struct LarasSlotMark
+{
+	uint8 reason; /* LarasDestroyReason */
+	TimestampTz at;
+	uint8 order[16];
+} LarasSlotMark;
+
+/*
+ * Read the mark of a slot that is destroyed. Where no mirror shows one (its
+ * slab is lost, the journal alone knows) the mark says "repeated from journal",
+ * now, and a random order. Raises as laras_key_state.
+ */
+extern void laras_slot_read_mark(uint32 slot, LarasSlotMark *mark);
+
+/*
+ * Record in key_destruction a destruction that the keyring has carried out and
+ * this database does not know of: it was restored from before it. In the roles
+ * of laras_destroy_slot. Destroys nothing by itself; the vault worker reads the
+ * slot back from every mirror as it does for any order.
+ */
+extern void laras_record_destruction(int64 workspace_id, uint32 slot, const LarasSlotMark *mark);
+
 /* 16 random bytes for the order argument above */
 extern void laras_new_order(uint8 order[16]);
 

@@ -345,7 +345,7 @@ laras_settle_keyring_files(LarasVaultWork *w, const LarasKeyring *k, LarasMirror
 }
 
 LarasOpenFiles
-laras_vault_open_files(bool adopt, LarasKeyError *err)
+laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasKeyring k;
@@ -364,6 +364,12 @@ laras_vault_open_files(bool adopt, LarasKeyError *err)
 	if (found != LARAS_FILES_OPEN)
 		return found;
 	err->code = LARAS_KEYERR_NONE;
+	if (wanted != NULL && memcmp(wanted, k.uuid, LARAS_UUID_LEN) != 0)
+	{
+		laras_keyerror(err, LARAS_KEYERR_FOREIGN_OWNER, 0,
+					   "the contents of this database were sealed under another keyring");
+		return LARAS_FILES_FOREIGN;
+	}
 	foreign = !laras_vault_is_owner(&k);
 	if (foreign && !adopt)
 	{

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/uuid.h"
 
 #include "base/compat.h"
 #include "base/fault.h"
@@ -62,14 +63,24 @@ LARAS_PLAN(order_known,
 		   "SELECT 1 FROM laras.key_destruction d WHERE d.order_id = $1 AND d.slot = $2", BYTEAOID,
 		   INT8OID);
 
+LARAS_PLAN(any_unknown_owner,
+		   "SELECT 1 FROM laras.key_owner k WHERE laras.key_state(k.slot) = 'destroyed'"
+		   " AND NOT EXISTS (SELECT FROM laras.key_destruction d WHERE d.slot = k.slot) LIMIT 1");
+
+/* No row that names this place: the same as contents from elsewhere. */
+LARAS_PLAN(await_resume, "DELETE FROM laras.installation");
+
 LARAS_PLAN(read_mark, "SELECT k.timeline, k.sweep_from FROM laras.keyring_mark k WHERE k.id = 1");
 
-LARAS_PLAN(write_mark,
-		   "INSERT INTO laras.keyring_mark AS k (id, timeline, sweep_from, reason, marked_at)"
-		   " VALUES (1, $1, $2, $3, pg_catalog.clock_timestamp())"
-		   " ON CONFLICT (id) DO UPDATE SET timeline = $1, sweep_from = $2, reason = $3,"
-		   " marked_at = pg_catalog.clock_timestamp()",
-		   INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(
+	write_mark,
+	"INSERT INTO laras.keyring_mark AS k (id, keyring, timeline, sweep_from, reason, marked_at)"
+	" VALUES (1, $4, $1, $2, $3, pg_catalog.clock_timestamp())"
+	" ON CONFLICT (id) DO UPDATE SET timeline = $1, sweep_from = $2, reason = $3,"
+	" marked_at = pg_catalog.clock_timestamp()",
+	INT8OID, INT8OID, TEXTOID, UUIDOID);
+
+LARAS_PLAN(read_keyring, "SELECT k.keyring FROM laras.keyring_mark k WHERE k.id = 1");
 
 LARAS_PLAN(all_owners, "SELECT k.slot FROM laras.key_owner k");
 
@@ -93,6 +104,22 @@ laras_database_has_keys(void)
 	return any;
 }
 
+bool
+laras_database_keyring(uint8 uuid[LARAS_UUID_LEN])
+{
+	bool known;
+	bool isnull;
+
+	begin("looking for the keyring's mark");
+	laras_spi_open();
+	known = laras_spi_read(&read_keyring, NULL, NULL) > 0;
+	if (known)
+		memcpy(uuid, DatumGetUUIDP(laras_spi_value(0, 1, &isnull))->data, LARAS_UUID_LEN);
+	laras_spi_close();
+	laras_worker_commit();
+	return known;
+}
+
 static bytea *
 order_bytes(const uint8 *order)
 {
@@ -107,6 +134,37 @@ order_bytes(const uint8 *order)
  * Before the vault opens
  * ------------------------------------------------------------------------
  */
+
+static bool database_knows_journal(LarasVaultWork *w);
+
+/*
+ * A database that was set back (a base backup, a failover that lost commits)
+ * has rows again that were erased. Nothing opens to traffic before resume()
+ * has erased them once more. Looking at every owner is for the rare case that
+ * the journal has orders the database does not know.
+ */
+static void
+close_if_set_back(LarasVaultWork *w)
+{
+	bool set_back = false;
+
+	begin("comparing the database with the journal");
+	if (!database_knows_journal(w))
+	{
+		laras_spi_open();
+		set_back = laras_spi_read(&any_unknown_owner, NULL, NULL) > 0 &&
+				   laras_spi_run(&await_resume, NULL, NULL) > 0;
+		laras_spi_close();
+	}
+	laras_worker_commit();
+	if (set_back)
+		ereport(WARNING,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("this database is older than its keyring: what was erased since has its "
+						"rows again, unreadable"),
+				 errhint("Call laras.resume(), which erases them once more; until then laras stays "
+						 "closed to traffic.")));
+}
 
 /*
  * Every order the database knows, verified or not: the mirrors may have been
@@ -175,6 +233,7 @@ laras_vault_apply_database(void)
 		ereport(LOG, (errmsg("laras vault: " UINT64_FORMAT
 							 " orders of the database were carried out again",
 							 repeated)));
+	close_if_set_back(w);
 	w->database_applied = true;
 }
 
@@ -428,10 +487,14 @@ database_knows_journal(LarasVaultWork *w)
 static void
 write_sweep_mark(uint64 from, const char *reason)
 {
+	pg_uuid_t keyring;
+
+	memcpy(keyring.data, laras_vault_work.v->keyring.uuid, UUID_LEN);
 	laras_spi_open();
 	(void) laras_spi_run(&write_mark,
 						 (Datum[]){Int64GetDatum((int64) GetWALInsertionTimeLine()),
-								   Int64GetDatum((int64) from), CStringGetTextDatum(reason)},
+								   Int64GetDatum((int64) from), CStringGetTextDatum(reason),
+								   UUIDPGetDatum(&keyring)},
 						 NULL);
 	laras_spi_close();
 }

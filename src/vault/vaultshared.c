@@ -346,7 +346,7 @@ hint_of(LarasKeyErrorCode code)
 		case LARAS_KEYERR_FOREIGN_VALUE:
 			return "A sealed value opens only in the row, column and workspace that it was sealed for.";
 		case LARAS_KEYERR_FOREIGN_OWNER:
-			return "If this database took the keyring's owner's place, call laras.adopt_keyring().";
+			return "If this database took the keyring's owner's place, call laras.adopt_keyring(). If its contents were sealed under another keyring, bring that one.";
 		case LARAS_KEYERR_NO_SLOT:
 			return "Check that the vault worker runs and that the mirrors have room.";
 		case LARAS_KEYERR_DISAGREE:

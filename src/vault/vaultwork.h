@@ -37,10 +37,10 @@ typedef enum LarasOpenFiles
 /*
  * Open and lock the mirrors, bring them to one state, and fill shared memory:
  * identity, slabs, bits, journal tail, lease. adopt: take a foreign keyring
- * over, journalled. Needs no key. No transaction may be open; raises only on
- * lack of memory.
+ * over, journalled. wanted: the keyring it must be, or NULL. Needs no key. No
+ * transaction may be open; raises only on lack of memory.
  */
-extern LarasOpenFiles laras_vault_open_files(bool adopt, LarasKeyError *err);
+extern LarasOpenFiles laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err);
 
 /* after a restart of the worker alone: shared memory is as it should be */
 extern bool laras_vault_reopen_files(LarasKeyError *err);
@@ -137,6 +137,9 @@ extern void laras_vault_mark_adopted(void);
 
 /* has the database keys already? */
 extern bool laras_database_has_keys(void);
+
+/* the keyring that its contents were sealed under; false: none yet */
+extern bool laras_database_keyring(uint8 uuid[LARAS_UUID_LEN]);
 
 /* microseconds since 1970, real clock */
 extern int64 laras_unix_now(void);

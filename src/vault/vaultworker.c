@@ -197,6 +197,8 @@ open_files(bool adopt)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
+	uint8 wanted[LARAS_UUID_LEN];
+	bool known;
 
 	if (pg_atomic_read_u32(&w->v->known) != 0)
 	{
@@ -205,7 +207,8 @@ open_files(bool adopt)
 		shut(&err);
 		return false;
 	}
-	switch (laras_vault_open_files(adopt, &err))
+	known = laras_database_keyring(wanted);
+	switch (laras_vault_open_files(adopt, known ? wanted : NULL, &err))
 	{
 		case LARAS_FILES_OPEN:
 			return true;

@@ -6,7 +6,8 @@
  * database. A dump brings the source's row along, beside it; a copy of the
  * whole database keeps a row that names another one. So the contents are this
  * database's own if and only if there is exactly one row and it names this
- * place. Only resume() brings that about again.
+ * place. Only resume() brings that about again. The vault worker takes the row
+ * away when it finds the contents older than the keyring.
  *
  * A cursor that lies in the future of this cluster's transactions says the
  * same where the row cannot (transaction numbers set back by pg_resetwal).
@@ -78,7 +79,10 @@ laras_doctor_resume(LarasDoctorSink *sink)
 {
 	bool needed = laras_resume_needed();
 
-	laras_doctor_row(sink, "contents", needed ? "fail" : "ok",
-					 needed ? "these contents came from another cluster or database" : NULL,
-					 needed ? "Call laras.adopt_keyring() and then laras.resume()." : NULL);
+	laras_doctor_row(
+		sink, "contents", needed ? "fail" : "ok",
+		needed ? "these contents came from another cluster or database, or are older than the "
+				 "keyring"
+			   : NULL,
+		needed ? "Call laras.adopt_keyring() and then laras.resume()." : NULL);
 }
