@@ -4,13 +4,15 @@
  *
  * Everything is decided here and not when the message was queued: the window
  * by the provider's time of the person's last message, opt-out, the state of
- * the connection, the rows a draft cited, the keys. The connection is locked
+ * the connection, the rows a draft cited, the keys, and whether the text is
+ * still the one that was judged. The connection is locked
  * FOR SHARE and the contact FOR KEY SHARE until the row is marked `sending`, so
  * that a disconnect or an erasure comes wholly before or wholly after; and the
  * connection's destroyed bit is asked once more right before the request.
  */
 #include "postgres.h"
 
+#include "answer/answer.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/id.h"
@@ -88,7 +90,7 @@ LARAS_PLAN(
 	read_claimed,
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
 	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, c.channel, c.state, c.slot, c.account_ids, "
-	"t.token, a.options, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, p.state, o.kind "
+	"t.token, a.options, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, p.state, o.kind, o.text_digest "
 	"FROM laras.outbox o "
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
 	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND c.id OPERATOR(pg_catalog.=) o.connection_id "
@@ -204,8 +206,8 @@ token_of(Tokens *tokens, MemoryContext context, int64 workspace_id, int64 connec
 	t->connection_id = connection_id;
 	if (token == NULL || account_ids == NULL)
 		return NULL;
-	if (laras_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids,
-				   &opened, &n) != LARAS_OPENED)
+	if (laras_try_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids,
+					   &opened, &n) != LARAS_OPENED)
 		return NULL;
 	document = laras_json_own(laras_json_parse(opened, n, NULL));
 	t->account = laras_json_text_at(document, "phone_number_id");
@@ -225,8 +227,8 @@ token_of(Tokens *tokens, MemoryContext context, int64 workspace_id, int64 connec
 		if (version.s != NULL)
 			t->api_version = pstrdup(version.s);
 	}
-	if (laras_open_token(token, workspace_id, connection_id, LARAS_FIELD_channel_token_token,
-						 &opened, &n) != LARAS_OPENED)
+	if (laras_try_open_token(token, workspace_id, connection_id, LARAS_FIELD_channel_token_token,
+							 &opened, &n) != LARAS_OPENED)
 		return NULL;
 	/* nothing raises until the one copy that stays is where it will be wiped */
 	t->token = MemoryContextAllocExtended(context, n + 1, MCXT_ALLOC_NO_OOM);
@@ -293,6 +295,22 @@ find_stale_drafts(const Departure *list, int n, int *count)
 	return stale;
 }
 
+/*
+ * Is the text, byte for byte, the one that the row's verdict is about? Between
+ * the verdict and now somebody with rights on the tables may have been at work.
+ */
+static bool
+is_judged_text(uint64 row, const LarasFlight *f, const char *text, size_t n)
+{
+	uint8 digest[LARAS_TEXT_DIGEST];
+	bool isnull;
+	Datum judged = laras_spi_value(row, 24, &isnull);
+
+	laras_text_digest(f->workspace_slot, f->contact_slot, f->message_id, text, n, digest);
+	return !isnull && VARSIZE_ANY_EXHDR(DatumGetByteaPP(judged)) == sizeof(digest) &&
+		   memcmp(VARDATA_ANY(DatumGetByteaPP(judged)), digest, sizeof(digest)) == 0;
+}
+
 /* one row of read_claimed, judged; false: it stays, and *outcome says why */
 static bool
 judge(uint64 row, Departure *d, Tokens *tokens, MemoryContext context, LarasOutcome *outcome)
@@ -309,6 +327,7 @@ judge(uint64 row, Departure *d, Tokens *tokens, MemoryContext context, LarasOutc
 	TimestampTz opt_out;
 	TokenOf *token;
 	Datum value;
+	LarasOpen opened;
 	char *text;
 	char *address;
 	char callback[LARAS_CALLBACK_DATA];
@@ -354,17 +373,24 @@ judge(uint64 row, Departure *d, Tokens *tokens, MemoryContext context, LarasOutc
 		}
 	}
 	value = laras_spi_value(row, 9, &isnull);
-	if (isnull || laras_open(DatumGetByteaPP(value), f->workspace_id, f->message_id,
-							 LARAS_FIELD_message_body, &text, &send.text.n) != LARAS_OPENED)
+	opened = isnull ? LARAS_OPEN_DESTROYED
+					: laras_try_open(DatumGetByteaPP(value), f->workspace_id, f->message_id,
+									 LARAS_FIELD_message_body, &text, &send.text.n);
+	if (opened == LARAS_OPEN_DESTROYED)
 	{
 		*outcome = stays(d, "cancelled", "erased", "cancelled", NULL);
 		return false;
 	}
+	if (opened == LARAS_OPEN_DAMAGED || !is_judged_text(row, f, text, send.text.n))
+	{
+		*outcome = stays(d, "refused", "text_differs", "failed", "send_refused");
+		return false;
+	}
 	send.text.s = text;
 	value = laras_spi_value(row, 21, &isnull);
-	if (isnull ||
-		laras_open(DatumGetByteaPP(value), f->workspace_id, laras_spi_int8(row, 19),
-				   LARAS_FIELD_contact_identity_value, &address, &send.to.value.n) != LARAS_OPENED)
+	if (isnull || laras_try_open(DatumGetByteaPP(value), f->workspace_id, laras_spi_int8(row, 19),
+								 LARAS_FIELD_contact_identity_value, &address,
+								 &send.to.value.n) != LARAS_OPENED)
 	{
 		*outcome = stays(d, "refused", "no_address", "failed", "send_refused");
 		return false;

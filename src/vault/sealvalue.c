@@ -144,31 +144,29 @@ laras_seal_token(uint32 w, uint32 s, uint16 field, int64 workspace_id, int64 row
 
 /*
  * Hold a value's header against what the caller states, and both against what
- * is bound. Raises LRK05; never reads the ciphertext.
+ * is bound. NULL, or what is wrong with the value. Raises LRK05 where the
+ * caller has no business with that workspace; never reads the ciphertext.
  */
-static void
-check_place(LarasVault *v, const uint8 *data, size_t n, uint8 suite, int64 workspace_id,
-			uint16 field, LarasSealedHeader *h)
+static const char *
+misplacement(LarasVault *v, const uint8 *data, size_t n, uint8 suite, int64 workspace_id,
+			 uint16 field, LarasSealedHeader *h)
 {
 	if (!laras_sealed_parse(data, n, h))
-		raise_misplaced("not the form of a sealed value");
+		return "not the form of a sealed value";
 	if (h->suite != suite)
-		raise_misplaced(suite == LARAS_SUITE_VALUE ? "sealed for the courier alone"
-												   : "not sealed for the courier");
+		return suite == LARAS_SUITE_VALUE ? "sealed for the courier alone"
+										  : "not sealed for the courier";
 	if (h->field != field)
-		raise_misplaced("sealed for another column");
+		return "sealed for another column";
 	if (h->keyring != v->index)
-		raise_misplaced("sealed under another keyring");
+		return "sealed under another keyring";
 	if (workspace_id == 0)
-	{
-		if (h->w != LARAS_SLOT_PLATFORM)
-			raise_misplaced("sealed for a workspace");
-		return;
-	}
+		return h->w != LARAS_SLOT_PLATFORM ? "sealed for a workspace" : NULL;
 	if (workspace_id != laras_bound_workspace() && !laras_workspace_in_reach(workspace_id))
 		raise_misplaced("the workspace is not the bound one");
 	if (h->w != LARAS_SLOT_PLATFORM && h->w != laras_workspace_slot(workspace_id))
-		raise_misplaced("sealed for another workspace");
+		return "sealed for another workspace";
+	return NULL;
 }
 
 static void
@@ -187,9 +185,10 @@ refuse_maintenance(void)
 						errhint("Set laras.standby_reveal to allow it.")));
 }
 
-LarasOpen
-laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
-		   size_t *n)
+/* laras_open, with damage as an answer: what is wrong is in *err then. */
+static LarasOpen
+open_value(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+		   size_t *n, LarasKeyError *err)
 {
 	LarasVault *v;
 	struct varlena *flat = pg_detoast_datum_packed((struct varlena *) value);
@@ -197,15 +196,20 @@ laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, c
 	size_t len = VARSIZE_ANY_EXHDR(flat);
 	LarasSealedHeader h;
 	LarasSealedPlace place = {workspace_id, row_id, field};
-	LarasKeyError err = LARAS_KEYERROR_INIT;
 	const uint8 *key;
+	const char *wrong;
 	char *plain;
 
 	*out = NULL;
 	*n = 0;
 	refuse_maintenance();
 	v = open_vault();
-	check_place(v, data, len, LARAS_SUITE_VALUE, workspace_id, field, &h);
+	wrong = misplacement(v, data, len, LARAS_SUITE_VALUE, workspace_id, field, &h);
+	if (wrong != NULL)
+	{
+		laras_keyerror(err, LARAS_KEYERR_FOREIGN_VALUE, 0, wrong);
+		return LARAS_OPEN_DAMAGED;
+	}
 	key = laras_derived_key(v, LARAS_USE_SEAL, h.w, h.s);
 	if (key == NULL)
 	{
@@ -214,8 +218,11 @@ laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, c
 		return LARAS_OPEN_DESTROYED;
 	}
 	plain = palloc(laras_sealed_plain_bound(&h, len) + 1);
-	if (!laras_sealed_open(key, data, len, &place, (uint8 *) plain, n, &err))
-		laras_vault_raise(&err);
+	if (!laras_sealed_open(key, data, len, &place, (uint8 *) plain, n, err))
+	{
+		*n = 0;
+		return LARAS_OPEN_DAMAGED;
+	}
 	plain[*n] = '\0';
 	*out = plain;
 	if (flat != (const struct varlena *) value)
@@ -223,9 +230,40 @@ laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, c
 	return LARAS_OPENED;
 }
 
+/* Damage of the value is an answer where the caller asked for that; all else raises. */
+static LarasOpen
+answer_or_raise(LarasOpen answer, const LarasKeyError *err, bool damage_is_answer)
+{
+	if (answer == LARAS_OPEN_DAMAGED &&
+		!(damage_is_answer && err->code == LARAS_KEYERR_FOREIGN_VALUE))
+		laras_vault_raise(err);
+	return answer;
+}
+
 LarasOpen
-laras_open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
-				 size_t *n)
+laras_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+		   size_t *n)
+{
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+
+	return answer_or_raise(open_value(value, workspace_id, row_id, field, out, n, &err), &err,
+						   false);
+}
+
+LarasOpen
+laras_try_open(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+			   size_t *n)
+{
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+
+	return answer_or_raise(open_value(value, workspace_id, row_id, field, out, n, &err), &err,
+						   true);
+}
+
+/* laras_open_token, with damage as an answer: what is wrong is in *err then. */
+static LarasOpen
+open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+		   size_t *n, LarasKeyError *err)
 {
 	LarasVault *v = open_vault();
 	struct varlena *flat = pg_detoast_datum_packed((struct varlena *) value);
@@ -233,17 +271,22 @@ laras_open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 fi
 	size_t len = VARSIZE_ANY_EXHDR(flat);
 	LarasSealedHeader h;
 	LarasSealedPlace place = {workspace_id, row_id, field};
-	LarasKeyError err = LARAS_KEYERROR_INIT;
 	const uint8 *seed = laras_courier_seed(v);
 	uint8 first[LARAS_KEY_LEN];
 	uint8 second[LARAS_KEY_LEN];
 	uint8 prk[LARAS_KEY_LEN];
+	const char *wrong;
 	char *plain;
 	bool ok;
 
 	*out = NULL;
 	*n = 0;
-	check_place(v, data, len, LARAS_SUITE_BOX, workspace_id, field, &h);
+	wrong = misplacement(v, data, len, LARAS_SUITE_BOX, workspace_id, field, &h);
+	if (wrong != NULL)
+	{
+		laras_keyerror(err, LARAS_KEYERR_FOREIGN_VALUE, 0, wrong);
+		return LARAS_OPEN_DAMAGED;
+	}
 	if (!laras_slot_secret(v, h.w, first))
 		return LARAS_OPEN_DESTROYED;
 	if (!laras_slot_secret(v, h.s, second))
@@ -258,10 +301,13 @@ laras_open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 fi
 	if (!ok)
 		raise_crypto("opening a token");
 	ok = laras_box_open(prk, v->keyring.uuid, seed, v->keyring.courier_public, data, len, &place,
-						(uint8 *) plain, n, &err);
+						(uint8 *) plain, n, err);
 	laras_wipe(prk, sizeof(prk));
 	if (!ok)
-		laras_vault_raise(&err);
+	{
+		*n = 0;
+		return LARAS_OPEN_DAMAGED;
+	}
 
 	/* a client's own box lies within ours: open that layer too */
 	if (laras_is_transport_text(plain, *n))
@@ -272,18 +318,40 @@ laras_open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 fi
 
 		ok = laras_transport_decode(plain, *n, box, &boxlen) &&
 			 laras_transport_open(v->keyring.uuid, seed, v->keyring.courier_public, box, boxlen,
-								  (uint8 *) plain, &inner, &err);
+								  (uint8 *) plain, &inner, err);
 		pfree(box);
 		if (!ok)
 		{
 			laras_wipe(plain, *n);
-			raise_misplaced("the client's box does not open");
+			*n = 0;
+			laras_keyerror(err, LARAS_KEYERR_FOREIGN_VALUE, 0, "the client's box does not open");
+			return LARAS_OPEN_DAMAGED;
 		}
 		*n = inner;
 	}
 	plain[*n] = '\0';
 	*out = plain;
 	return LARAS_OPENED;
+}
+
+LarasOpen
+laras_open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+				 size_t *n)
+{
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+
+	return answer_or_raise(open_token(value, workspace_id, row_id, field, out, n, &err), &err,
+						   false);
+}
+
+LarasOpen
+laras_try_open_token(const bytea *value, int64 workspace_id, int64 row_id, uint16 field, char **out,
+					 size_t *n)
+{
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+
+	return answer_or_raise(open_token(value, workspace_id, row_id, field, out, n, &err), &err,
+						   true);
 }
 
 static LarasSealedHeader

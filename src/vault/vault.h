@@ -43,8 +43,9 @@
 /* what became of an attempt to open a value */
 typedef enum LarasOpen
 {
-	LARAS_OPENED,        /* *out and *n are set */
-	LARAS_OPEN_DESTROYED /* W or S is destroyed: *out NULL, *n 0 */
+	LARAS_OPENED,         /* *out and *n are set */
+	LARAS_OPEN_DESTROYED, /* W or S is destroyed: *out NULL, *n 0 */
+	LARAS_OPEN_DAMAGED    /* of the try functions: not what was sealed for this place; the same */
 } LarasOpen;
 
 /* what a slot is; the names of SQL's laras.key_state() in the same order */
@@ -178,6 +179,13 @@ extern bytea *laras_seal_cstring(uint32 w, uint32 s, uint16 field, int64 workspa
 extern LarasOpen
 laras_open(const bytea *v, int64 workspace_id, int64 row_id, uint16 field, char **out, size_t *n);
 
+/*
+ * The same for a batch of many workspaces, which one bad value must not stop:
+ * what laras_open refuses with LRK05 because of the value is an answer.
+ */
+extern LarasOpen laras_try_open(const bytea *v, int64 workspace_id, int64 row_id, uint16 field,
+								char **out, size_t *n);
+
 /* the subject slot that a value names, to find who owns it; raises LRK05 on a malformed value */
 extern uint32 laras_sealed_subject(const bytea *v);
 /* the W slot that a value names */
@@ -211,6 +219,10 @@ extern uint64 laras_vault_generation(void);
  */
 extern LarasOpen laras_open_token(const bytea *v, int64 workspace_id, int64 row_id, uint16 field,
 								  char **out, size_t *n);
+
+/* To laras_open_token what laras_try_open is to laras_open. */
+extern LarasOpen laras_try_open_token(const bytea *v, int64 workspace_id, int64 row_id,
+									  uint16 field, char **out, size_t *n);
 
 /*
  * The bytes of a live slot as they lie in the keyring, wrapped: what a
