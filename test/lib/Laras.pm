@@ -52,6 +52,20 @@ my %facts;
 # Programs still running, by pid; ended when the test ends, whatever way it ends.
 my %running;
 
+# A server that dies may take psql along before psql has read what it was given: IPC::Run then ends the whole
+# test. Where the test wants to know how psql ended, that is an end as any other of a lost connection.
+{
+	my $psql = \&PostgreSQL::Test::Cluster::psql;
+	no warnings 'redefine';
+	*PostgreSQL::Test::Cluster::psql = sub {
+		my ($node, $database, $query, %option) = @_;
+		my @result;
+		return wantarray ? @result : $result[0] if eval { @result = $psql->($node, $database, $query, %option); 1 };
+		die $@ if $@ !~ /Broken pipe/ || $option{on_error_die};
+		return wantarray ? (2, '', 'psql: error: connection lost') : 2;
+	};
+}
+
 =head1 CLUSTERS
 
 =head2 Laras->cluster($name, %options)
