@@ -31,7 +31,7 @@ INBOX = rows identity apply status message window
 # src/answer/
 ANSWER = digest ground classify reply draft duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/
-ERASURE = plan accept request remove expire status replay resume
+ERASURE = plan accept request remove writers expire status replay resume
 # src/gateway/
 GATEWAY = request limiter routes signin settings callback pages continue
 #

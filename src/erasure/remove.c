@@ -4,7 +4,8 @@
  *
  * Their content has been unreadable since the acceptance; this is housekeeping
  * that may be interrupted anywhere and goes on there. A request is `removed`
- * when every step of its plan finds nothing.
+ * when every step of its plan finds nothing and nobody is left who wrote when
+ * it was accepted.
  */
 #include "postgres.h"
 
@@ -14,6 +15,7 @@
 #include "catalog/pg_type_d.h"
 #include "erasure/erasure.h"
 #include "erasure/plan.h"
+#include "erasure/writers.h"
 #include "evidence/evidence.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -194,6 +196,7 @@ laras_erasure_duty(void)
 	uint64 removed = 0;
 	LarasEraseStep *steps;
 	bool workspace;
+	bool alone;
 	json_t *number;
 	const char *table;
 	int64 total = 0;
@@ -225,6 +228,8 @@ laras_erasure_duty(void)
 	if (subject != NULL && laras_json_get(counts, "quarantined_event") == NULL &&
 		laras_vault_is_open())
 		add_count(counts, "quarantined_event", search_quarantine(workspace_id, id, subject));
+	/* asked before looking: what ended by now is seen below */
+	alone = laras_writers_ended(id, steps);
 	for (LarasEraseStep *s = steps; s->table != NULL && removed < ROWS_A_TURN; s++)
 	{
 		uint64 n;
@@ -245,10 +250,10 @@ laras_erasure_duty(void)
 					  (Datum[]){Int64GetDatum(id),
 								DirectFunctionCall1(jsonb_in, CStringGetDatum(text))},
 					  NULL);
-	if (removed > 0)
+	if (removed > 0 || !alone)
 	{
 		laras_spi_close();
-		return LARAS_TURN_MORE;
+		return removed > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 	}
 	laras_spi_run_one(&finish, (Datum[]){Int64GetDatum(id)}, NULL);
 	laras_spi_close();

@@ -59,7 +59,7 @@ const LarasWorkerSpec laras_worker_specs[] = {
 const LarasKeeperDuty laras_keeper_duties[] = {{"evidence", 1000, false, laras_evidence_duty},
 											   {"drafts", 10 * 1000, true, laras_answer_duty},
 											   {"stale drafts", 60 * 1000, false, laras_stale_duty},
-											   {"erasure", 60 * 1000, true, laras_erasure_duty},
+											   {"erasure", 1000, true, laras_erasure_duty},
 											   {"expiry", 60 * 60 * 1000, false, laras_expiry_duty},
 											   {"raw events", 10 * 60 * 1000, false,
 												laras_intake_purge},

@@ -132,14 +132,26 @@ my $agent = $stage->bound("SELECT laras.add_member('agent\@shop.example', 'Agent
 (undef, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace, $agent); SELECT laras.request_erasure('workspace', '{}'); COMMIT");
 like($error, qr/permission denied|scope|right|role/i, 'an agent may not erase the workspace');
 my $owner = $stage->bound("SELECT id FROM laras.members WHERE role = 'owner'");
+# Somebody who began to write before the erasure, and commits after all else has gone.
+my $late = $node->background_psql('postgres', on_error_stop => 1);
+$late->query_safe("BEGIN; SELECT laras.act_as($workspace); INSERT INTO laras.catalog_item (workspace_id, id, name) VALUES ($workspace, 77, 'Late')");
 my $whole = $node->safe_psql('postgres', "BEGIN; SELECT laras.act_as($workspace, $owner); SELECT laras.request_erasure('workspace', '{}'); COMMIT");
 ($whole) = $whole =~ /([0-9a-f]{32})/;
 ok($whole, 'the owner erases it');
 $found = scan('after the workspace was erased', $node->data_dir, $node->backup_dir . '/before');
 unlike($found->{lines}, qr/^opens 1 17 /m, 'no message of it opens anywhere');
+ok(wait_for_sql($node, "SELECT count(*) = 0 FROM laras.member WHERE workspace_id = $workspace"), 'the rows go');
+my $turns = "SELECT turns FROM laras.worker_status WHERE worker = 'keeper'";
+my $seen = $stage->sql($turns);
+ok(wait_for_sql($node, "SELECT turns > $seen + 2 FROM laras.worker_status WHERE worker = 'keeper'"), 'the keeper looks again');
+(undef, my $state) = $stage->call(GET => "/data-deletion/status/$whole");
+is($state->{state}, 'unreadable', 'which is not called removed while somebody writes who began before it');
+$late->query_safe('COMMIT');
+$late->quit;
 ok(wait_for(sub { my (undef, $a) = $stage->call(GET => "/data-deletion/status/$whole"); return ref $a && $a->{state} eq 'removed' }, 60), 'its rows are removed')
   or diag $stage->sql('SELECT worker, last_error_code, last_error FROM laras.worker_status');
 is($stage->sql("SELECT count(*) FROM laras.message WHERE workspace_id = $workspace"), 0, 'no message is left');
+is($stage->sql("SELECT count(*) FROM laras.catalog_item WHERE workspace_id = $workspace"), 0, 'nor what came late');
 is($stage->sql("SELECT state FROM laras.workspace WHERE workspace_id = $workspace"), 'erased', 'a tombstone says so');
 is($stage->sql("SELECT count(*) FROM laras.member WHERE workspace_id = $other"), 1, 'the other workspace stands');
 
