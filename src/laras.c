@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/id.h"
+#include "base/json_owner.h"
 #include "base/logguard.h"
 #include "connect/connect.h"
 #include "courier/courier.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 	if (IsBinaryUpgrade)
 		return;
 
+	laras_json_init();
 	laras_log_guard_init();
 	laras_hooks_init();
 	laras_clock_init();

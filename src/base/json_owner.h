@@ -16,6 +16,18 @@
 extern json_t *laras_json_own(json_t *document);
 
 /*
+ * laras_json_parse for many documents that are only read: every value lies in
+ * CurrentMemoryContext, carved from large chunks, and goes with it; nothing is
+ * to be released. Others may hold references to its values as long as the
+ * context lives; what is set into the document itself would leak. Does not
+ * raise: NULL with *reason, as laras_json_parse.
+ */
+extern json_t *laras_json_read(const char *bytes, size_t n, const char **reason);
+
+/* once a process, before anything else uses jansson */
+extern void laras_json_init(void);
+
+/*
  * laras_json_dump into CurrentMemoryContext, with a terminating zero. Raises
  * 53200 when memory is short.
  */

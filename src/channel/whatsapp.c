@@ -189,7 +189,8 @@ split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int
 								 business.s != NULL ? business : absent);
 			else
 				piece = piece_of(found, &count, room, business, LARAS_ACCOUNT_BUSINESS, absent);
-			if (piece == NULL || !add_change(body, entry, change, piece))
+			/* a lone change needs no body made for it */
+			if (piece == NULL || (changes > 1 && !add_change(body, entry, change, piece)))
 			{
 				for (int p = 0; p < count; p++)
 					json_decref(found[p].document);

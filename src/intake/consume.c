@@ -233,7 +233,7 @@ apply(Event *events, int n)
 		in->connection_id = event->connection_id;
 		in->driver = event->driver;
 		in->received_at = event->received_at;
-		document = laras_json_own(laras_json_parse(text, length, &reason));
+		document = laras_json_read(text, length, &reason);
 		if (document != NULL && event->driver != NULL)
 		{
 			in->record_count = event->driver->parse(document, &allocator, &in->records, &reason);

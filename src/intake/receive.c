@@ -200,7 +200,7 @@ take_apart(Webhook *webhook, const LarasAllocator *allocator)
 	int nameless = 0;
 
 	webhook->status = 200;
-	webhook->document = laras_json_own(laras_json_parse(webhook->body, webhook->n, &reason));
+	webhook->document = laras_json_read(webhook->body, webhook->n, &reason);
 	if (webhook->document != NULL)
 	{
 		webhook->part_count = webhook->driver->split(webhook->document, allocator, &webhook->parts,

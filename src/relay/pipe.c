@@ -20,6 +20,8 @@
 #define MAX_FIELDS 100        /* of an answer */
 #define LARGE_BATCH (1 << 19) /* a connection of its own above this */
 #define REPORT_MS 60000
+#define GATHER_ITEMS 32 /* for each call under way, before another begins beside them */
+#define GATHER_MS 5     /* but nobody waits longer than this for company */
 
 static const char *const signature_fields[] = {"x-hub-signature-256",
 											   "x-telegram-bot-api-secret-token",
@@ -87,6 +89,8 @@ struct LarasPipe
 	Batch *halves; /* of failed batches: before anything new */
 	Queue tickets; /* soonest first: all wait equally long */
 	LarasHttpTimer ticket_timer;
+	LarasHttpTimer gather_timer;
+	bool gathering; /* the timer is set */
 	int batches_out;
 	int requests_out;
 	bool requests_first; /* whose turn a single connection is */
@@ -646,6 +650,36 @@ refuse_waiting(LarasPipe *pipe)
 }
 
 static void
+gathered(void *arg)
+{
+	((LarasPipe *) arg)->gathering = false;
+}
+
+/*
+ * Is another call worth its commit now? With none under way always. Beside
+ * others only when enough have gathered, or the first has waited: each call
+ * costs about as much as thirty webhooks do, and the end of those under way
+ * asks again.
+ */
+static bool
+worth_a_call(LarasPipe *pipe)
+{
+	int64_t waited;
+
+	if (pipe->batches_out == 0 || pipe->webhooks.items >= GATHER_ITEMS * pipe->batches_out)
+		return true;
+	waited = laras_http_now(pipe->server) - pipe->webhooks.first->since;
+	if (waited >= GATHER_MS)
+		return true;
+	if (!pipe->gathering)
+	{
+		pipe->gathering = true;
+		laras_http_timer_set(pipe->server, &pipe->gather_timer, (int) (GATHER_MS - waited));
+	}
+	return false;
+}
+
+static void
 send_webhooks(LarasPipe *pipe, int most)
 {
 	LarasDatabase *database = pipe->database;
@@ -666,7 +700,7 @@ send_webhooks(LarasPipe *pipe, int most)
 		(link = laras_database_free_link(database, true)) &&
 		(batch = batch_gather(pipe, &pipe->large, (size_t) pipe->config.batch_bytes)))
 		batch_send(link, batch);
-	while (pipe->webhooks.first && pipe->batches_out < most &&
+	while (pipe->webhooks.first && pipe->batches_out < most && worth_a_call(pipe) &&
 		   (link = laras_database_free_link(database, false)) &&
 		   (batch = batch_gather(pipe, &pipe->webhooks, LARGE_BATCH)))
 		batch_send(link, batch);
@@ -761,6 +795,8 @@ laras_pipe_create(const LarasPipeConfig *config)
 	pipe->config = *config;
 	pipe->ticket_timer.fire = tickets_due;
 	pipe->ticket_timer.arg = pipe;
+	pipe->gather_timer.fire = gathered;
+	pipe->gather_timer.arg = pipe;
 	pipe->report_timer.fire = report;
 	pipe->report_timer.arg = pipe;
 	return pipe;
