@@ -15,7 +15,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver whatsapp whatsapp_send
+CHANNEL = driver record whatsapp whatsapp_parse whatsapp_message whatsapp_send
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign tree verify
 # src/worker/
@@ -27,7 +27,7 @@ CONNECT = app connection attempt pair wa_connect wa_revoke disconnect
 # src/courier/
 COURIER = outbox egress fence carry prepare record reconcile http task task_kinds handoff
 # src/inbox/
-INBOX = rows identity apply status message window
+INBOX = rows identity apply part change person account again status message window
 # src/answer/
 ANSWER = digest ground classify reply draft duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/

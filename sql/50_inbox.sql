@@ -141,8 +141,13 @@ CREATE TABLE laras.message (
     CHECK (status IN ('received', 'queued', 'sent', 'delivered', 'read', 'played', 'failed', 'uncertain', 'cancelled')),
   error_code integer,
   author_kind text NOT NULL
-    CHECK (author_kind IN ('contact', 'member', 'draft', 'key', 'service')),
+    CHECK (author_kind IN ('contact', 'member', 'draft', 'key', 'service', 'app')),
   author_id bigint,
+  about_index bytea CHECK (octet_length(about_index) = 16),
+  historical boolean NOT NULL DEFAULT false,
+  edited_at timestamptz,
+  unsent_at timestamptz,
+  parsed_by smallint,
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, event_index),
   FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id),
@@ -151,6 +156,8 @@ CREATE TABLE laras.message (
 CREATE INDEX message_conversation ON laras.message (workspace_id, conversation_id, provider_timestamp, id);
 CREATE INDEX message_contact ON laras.message (workspace_id, contact_id);
 CREATE UNIQUE INDEX message_provider ON laras.message (workspace_id, provider_message_index) WHERE provider_message_index IS NOT NULL;
+CREATE INDEX message_about ON laras.message (workspace_id, about_index) WHERE about_index IS NOT NULL;
+CREATE INDEX message_unsupported ON laras.message (channel, parsed_by, workspace_id, id) WHERE kind = 'unsupported';
 COMMENT ON TABLE laras.message IS 'One message in either direction.';
 COMMENT ON COLUMN laras.message.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.message.id IS 'Random, time-ordered id (laras.new_id()).';
@@ -160,9 +167,9 @@ COMMENT ON COLUMN laras.message.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.message.slot IS 'Slot that seals body, element and provider id.';
 COMMENT ON COLUMN laras.message.channel IS 'Channel.';
 COMMENT ON COLUMN laras.message.direction IS 'Direction.';
-COMMENT ON COLUMN laras.message.kind IS 'text, template, unsupported, ... (issue order adds kinds).';
+COMMENT ON COLUMN laras.message.kind IS 'text, template, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, call_permission, order, reaction, system, welcome, call, edit, unsend, unsupported.';
 COMMENT ON COLUMN laras.message.body IS 'Text.';
-COMMENT ON COLUMN laras.message.element IS 'The JSON element of the provider, kept whole where laras does not parse it yet.';
+COMMENT ON COLUMN laras.message.element IS 'The JSON element of the provider, kept whole where laras does not read it yet.';
 COMMENT ON COLUMN laras.message.provider_message_id IS 'Id at the provider (a WhatsApp id contains the phone number).';
 COMMENT ON COLUMN laras.message.provider_message_index IS 'Blind index (kind 10) of that id.';
 COMMENT ON COLUMN laras.message.event_index IS 'Blind index (kind 11) of the event key: a repeated event changes nothing.';
@@ -170,8 +177,13 @@ COMMENT ON COLUMN laras.message.provider_timestamp IS 'Time by the provider (of 
 COMMENT ON COLUMN laras.message.created_at IS 'When laras stored it.';
 COMMENT ON COLUMN laras.message.status IS 'Status; only climbs.';
 COMMENT ON COLUMN laras.message.error_code IS 'Error code of the provider where it failed.';
-COMMENT ON COLUMN laras.message.author_kind IS 'Who wrote it.';
+COMMENT ON COLUMN laras.message.author_kind IS 'Who wrote it; app: the business, in the provider''s own app.';
 COMMENT ON COLUMN laras.message.author_id IS 'Random id of the member or key.';
+COMMENT ON COLUMN laras.message.about_index IS 'Blind index (kind 10) of the provider id of the message it answers, reacts to, edits or unsends.';
+COMMENT ON COLUMN laras.message.historical IS 'Imported with the past of the account: opens no window and asks for no answer.';
+COMMENT ON COLUMN laras.message.edited_at IS 'When it was edited last, by the provider.';
+COMMENT ON COLUMN laras.message.unsent_at IS 'When it was unsent; its content went then.';
+COMMENT ON COLUMN laras.message.parsed_by IS 'Version of the driver that found it unsupported; a later one reads it again.';
 ALTER TABLE laras.message ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.message FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.message TO laras_owner
@@ -182,6 +194,42 @@ CREATE POLICY worker ON laras.message TO laras_worker
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.message TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.message', '');
+
+-- What belongs to a message beside its text: a picture, a place, a card, a choice, the advertisement it came from.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.message_part (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  message_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  position smallint NOT NULL,
+  kind text NOT NULL,
+  content laras.sealed NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  FOREIGN KEY (workspace_id, message_id) REFERENCES laras.message (workspace_id, id)
+);
+CREATE INDEX message_part_message ON laras.message_part (workspace_id, message_id, position);
+CREATE INDEX message_part_contact ON laras.message_part (workspace_id, contact_id);
+COMMENT ON TABLE laras.message_part IS 'What belongs to a message beside its text: a picture, a place, a card, a choice, the advertisement it came from.';
+COMMENT ON COLUMN laras.message_part.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.message_part.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.message_part.message_id IS 'Message.';
+COMMENT ON COLUMN laras.message_part.contact_id IS 'The person it is from or to.';
+COMMENT ON COLUMN laras.message_part.position IS 'Order within the message, from 0.';
+COMMENT ON COLUMN laras.message_part.kind IS 'image, video, audio, voice, document, sticker, location, contact, choice, flow, order, call, call_permission, system; about the message: context, referral, identity, group, extra.';
+COMMENT ON COLUMN laras.message_part.content IS 'JSON in the provider''s own members.';
+COMMENT ON COLUMN laras.message_part.created_at IS 'When laras stored it.';
+ALTER TABLE laras.message_part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.message_part FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.message_part TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.message_part TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.message_part TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.message_part', '');
 
 -- Every status a provider reported of a message, in the order of arrival; contradictory ones too.
 SET LOCAL ROLE laras_owner;
@@ -197,6 +245,9 @@ CREATE TABLE laras.message_status (
   error_code integer,
   error_details laras.sealed,
   event_index bytea NOT NULL CHECK (octet_length(event_index) = 16),
+  billable boolean,
+  pricing_category text,
+  pricing_type text,
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, event_index),
   FOREIGN KEY (workspace_id, message_id) REFERENCES laras.message (workspace_id, id)
@@ -214,6 +265,9 @@ COMMENT ON COLUMN laras.message_status.received_at IS 'When laras heard of it.';
 COMMENT ON COLUMN laras.message_status.error_code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.message_status.error_details IS 'Words of the provider about the error.';
 COMMENT ON COLUMN laras.message_status.event_index IS 'Blind index (kind 11) of the event key.';
+COMMENT ON COLUMN laras.message_status.billable IS 'Does the provider charge for the message? Null where it does not say.';
+COMMENT ON COLUMN laras.message_status.pricing_category IS 'Category of the provider''s price list: marketing, utility, authentication, service, ...';
+COMMENT ON COLUMN laras.message_status.pricing_type IS 'regular, free_customer_service, free_entry_point.';
 ALTER TABLE laras.message_status ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.message_status FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.message_status TO laras_owner
@@ -238,6 +292,9 @@ CREATE TABLE laras.unmatched_status (
   provider_timestamp timestamptz,
   received_at timestamptz NOT NULL DEFAULT laras.now(),
   error_code integer,
+  billable boolean,
+  pricing_category text,
+  pricing_type text,
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, event_index)
 );
@@ -253,6 +310,9 @@ COMMENT ON COLUMN laras.unmatched_status.status IS 'Status as reported.';
 COMMENT ON COLUMN laras.unmatched_status.provider_timestamp IS 'Time by the provider.';
 COMMENT ON COLUMN laras.unmatched_status.received_at IS 'When laras heard of it.';
 COMMENT ON COLUMN laras.unmatched_status.error_code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.unmatched_status.billable IS 'Does the provider charge for the message?';
+COMMENT ON COLUMN laras.unmatched_status.pricing_category IS 'Category of the provider''s price list.';
+COMMENT ON COLUMN laras.unmatched_status.pricing_type IS 'Type of the provider''s price list.';
 ALTER TABLE laras.unmatched_status ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.unmatched_status FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.unmatched_status TO laras_owner
@@ -276,20 +336,25 @@ CREATE TABLE laras.notice (
   code integer,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   seen_at timestamptz,
-  PRIMARY KEY (workspace_id, id)
+  details laras.sealed,
+  event_index bytea CHECK (octet_length(event_index) = 16),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, event_index)
 );
 CREATE INDEX notice_message ON laras.notice (workspace_id, message_id);
 CREATE INDEX notice_conversation ON laras.notice (workspace_id, conversation_id);
 COMMENT ON TABLE laras.notice IS 'What the owner should see: a failed send, a refused send, an account problem.';
 COMMENT ON COLUMN laras.notice.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.notice.id IS 'Random, time-ordered id (laras.new_id()).';
-COMMENT ON COLUMN laras.notice.kind IS 'send_failed, window_closed, uncertain, needs_reauth, account_event, ...';
+COMMENT ON COLUMN laras.notice.kind IS 'send_failed, window_closed, uncertain, needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event.';
 COMMENT ON COLUMN laras.notice.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notice.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notice.message_id IS 'Message.';
 COMMENT ON COLUMN laras.notice.code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.notice.created_at IS 'When.';
 COMMENT ON COLUMN laras.notice.seen_at IS 'When somebody saw it.';
+COMMENT ON COLUMN laras.notice.details IS 'JSON of what the provider said about the account; no customer in it.';
+COMMENT ON COLUMN laras.notice.event_index IS 'Blind index (kind 11) of the event key: a repeated event is told once.';
 ALTER TABLE laras.notice ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.notice FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.notice TO laras_owner
@@ -350,6 +415,19 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('message', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'author_kind', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'author_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'null', 'none', 'delete', NULL, NULL),
+  ('message', 'about_index', 'message', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'historical', 'message', NULL, NULL, 'yes or no', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'edited_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'unsent_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'parsed_by', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'position', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'kind', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'content', 'message', 27, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_part', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_status', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('message_status', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_status', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -360,6 +438,9 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('message_status', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_status', 'error_details', 'message', 24, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_status', 'event_index', 'message', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'billable', 'message', NULL, NULL, 'yes or no', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'pricing_category', 'message', NULL, NULL, 'a word of the provider''s price list, letters and digits', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message_status', 'pricing_type', 'message', NULL, NULL, 'a word of the provider''s price list, letters and digits', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('unmatched_status', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('unmatched_status', 'id', 'message', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('unmatched_status', 'connection_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -369,6 +450,9 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('unmatched_status', 'provider_timestamp', 'message', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('unmatched_status', 'received_at', 'message', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('unmatched_status', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'billable', 'message', NULL, NULL, 'yes or no', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'pricing_category', 'message', NULL, NULL, 'a word of the provider''s price list, letters and digits', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('unmatched_status', 'pricing_type', 'message', NULL, NULL, 'a word of the provider''s price list, letters and digits', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'id', 'delivery_log', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'kind', 'delivery_log', NULL, NULL, 'a word from a fixed list', 'none', 'anonymise', 'none', 'none', 'delete', NULL, NULL),
@@ -377,7 +461,9 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('notice', 'message_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'null', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'code', 'delivery_log', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'created_at', 'delivery_log', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('notice', 'seen_at', 'delivery_log', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
+  ('notice', 'seen_at', 'delivery_log', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'details', 'delivery_log', 28, 'connection', NULL, 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'event_index', 'delivery_log', NULL, NULL, 'keyed hash of an event of the account', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
 
 -- What applications read: revealed, of the bound workspace only, for principals with scope inbox.
 SET LOCAL ROLE laras_owner;
@@ -452,7 +538,12 @@ CREATE VIEW laras.messages AS
     m.status,
     m.error_code,
     m.author_kind,
-    m.author_id
+    m.author_id,
+    (SELECT t.id FROM laras.message t WHERE t.workspace_id = m.workspace_id
+      AND t.provider_message_index = m.about_index) AS about_message_id,
+    m.historical,
+    m.edited_at,
+    m.unsent_at
   FROM laras.message m WHERE laras.may('inbox');
 COMMENT ON VIEW laras.messages IS 'Messages in both directions.';
 COMMENT ON COLUMN laras.messages.id IS 'Id.';
@@ -461,7 +552,7 @@ COMMENT ON COLUMN laras.messages.contact_id IS 'Contact.';
 COMMENT ON COLUMN laras.messages.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.messages.channel IS 'Channel.';
 COMMENT ON COLUMN laras.messages.direction IS 'in or out.';
-COMMENT ON COLUMN laras.messages.kind IS 'text, template, unsupported, ...';
+COMMENT ON COLUMN laras.messages.kind IS 'What it is: laras.message.kind has the list.';
 COMMENT ON COLUMN laras.messages.body IS 'Text; null once erased.';
 COMMENT ON COLUMN laras.messages.element IS 'JSON element of the provider, where laras does not read it yet.';
 COMMENT ON COLUMN laras.messages.provider_message_id IS 'Id at the provider; null once erased.';
@@ -471,7 +562,28 @@ COMMENT ON COLUMN laras.messages.status IS 'received; or queued, uncertain, sent
 COMMENT ON COLUMN laras.messages.error_code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.messages.author_kind IS 'Who wrote it: contact, member, draft, key or service.';
 COMMENT ON COLUMN laras.messages.author_id IS 'Id of the member or key.';
+COMMENT ON COLUMN laras.messages.about_message_id IS 'The message it answers, reacts to, edits or unsends, where laras has it.';
+COMMENT ON COLUMN laras.messages.historical IS 'Imported with the past of the account.';
+COMMENT ON COLUMN laras.messages.edited_at IS 'When it was edited last; body and parts are as they read now.';
+COMMENT ON COLUMN laras.messages.unsent_at IS 'When it was unsent; body and parts are gone.';
 GRANT SELECT ON laras.messages TO laras_app, laras_service;
+
+CREATE VIEW laras.message_parts AS
+  SELECT p.id,
+    p.message_id,
+    p.position,
+    p.kind,
+    laras.reveal(p.content, p.id, 27::smallint) AS content,
+    p.created_at
+  FROM laras.message_part p WHERE laras.may('inbox');
+COMMENT ON VIEW laras.message_parts IS 'What belongs to messages beside their text.';
+COMMENT ON COLUMN laras.message_parts.id IS 'Id.';
+COMMENT ON COLUMN laras.message_parts.message_id IS 'Message.';
+COMMENT ON COLUMN laras.message_parts.position IS 'Order within the message, from 0.';
+COMMENT ON COLUMN laras.message_parts.kind IS 'What it is: laras.message_part.kind has the list.';
+COMMENT ON COLUMN laras.message_parts.content IS 'JSON in the provider''s own members; null once erased.';
+COMMENT ON COLUMN laras.message_parts.created_at IS 'When laras stored it.';
+GRANT SELECT ON laras.message_parts TO laras_app, laras_service;
 
 CREATE VIEW laras.message_statuses AS
   SELECT s.message_id,
@@ -479,7 +591,10 @@ CREATE VIEW laras.message_statuses AS
     s.provider_timestamp,
     s.received_at,
     s.error_code,
-    laras.reveal(s.error_details, s.id, 24::smallint) AS error_details
+    laras.reveal(s.error_details, s.id, 24::smallint) AS error_details,
+    s.billable,
+    s.pricing_category,
+    s.pricing_type
   FROM laras.message_status s WHERE laras.may('inbox');
 COMMENT ON VIEW laras.message_statuses IS 'Every status reported of a message, contradictory ones too.';
 COMMENT ON COLUMN laras.message_statuses.message_id IS 'Message.';
@@ -488,6 +603,9 @@ COMMENT ON COLUMN laras.message_statuses.provider_timestamp IS 'Time by the prov
 COMMENT ON COLUMN laras.message_statuses.received_at IS 'When laras heard of it.';
 COMMENT ON COLUMN laras.message_statuses.error_code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.message_statuses.error_details IS 'Words of the provider; null once erased.';
+COMMENT ON COLUMN laras.message_statuses.billable IS 'Does the provider charge for the message? Null where it does not say.';
+COMMENT ON COLUMN laras.message_statuses.pricing_category IS 'Category of the provider''s price list.';
+COMMENT ON COLUMN laras.message_statuses.pricing_type IS 'Type of the provider''s price list.';
 GRANT SELECT ON laras.message_statuses TO laras_app, laras_service;
 
 CREATE VIEW laras.inbox AS
@@ -521,17 +639,19 @@ CREATE VIEW laras.notices AS
     n.message_id,
     n.code,
     n.created_at,
-    n.seen_at
+    n.seen_at,
+    laras.reveal(n.details, n.id, 28::smallint) AS details
   FROM laras.notice n WHERE laras.may('inbox');
 COMMENT ON VIEW laras.notices IS 'What the owner should see.';
 COMMENT ON COLUMN laras.notices.id IS 'Id.';
-COMMENT ON COLUMN laras.notices.kind IS 'send_failed, window_closed, uncertain, needs_reauth, ...';
+COMMENT ON COLUMN laras.notices.kind IS 'What happened: laras.notice.kind has the list.';
 COMMENT ON COLUMN laras.notices.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notices.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notices.message_id IS 'Message.';
 COMMENT ON COLUMN laras.notices.code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.notices.created_at IS 'When.';
 COMMENT ON COLUMN laras.notices.seen_at IS 'When somebody saw it.';
+COMMENT ON COLUMN laras.notices.details IS 'JSON of what the provider said about the account: field, event, value; null once the account is disconnected.';
 GRANT SELECT ON laras.notices TO laras_app, laras_service;
 
 RESET ROLE;

@@ -56,6 +56,8 @@ LARAS_PLAN(
 	"ON q.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND q.id OPERATOR(pg_catalog.=) d.inbound_message_id "
 	"WHERE i.workspace_id OPERATOR(pg_catalog.=) d.workspace_id "
 	"AND i.conversation_id OPERATOR(pg_catalog.=) d.conversation_id AND i.direction OPERATOR(pg_catalog.=) 'in' "
+	"AND NOT i.historical "
+	"AND i.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend}'::pg_catalog.text[]) "
 	"AND (i.created_at, i.id) OPERATOR(pg_catalog.>) (q.created_at, q.id)), "
 	"EXISTS (SELECT 1 FROM laras.draft_source s "
 	"LEFT JOIN laras.catalog_item k ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "

@@ -45,7 +45,9 @@ LARAS_PLAN(
 	"SELECT m.workspace_id, m.id, m.conversation_id, m.contact_id, m.connection_id, m.slot, m.channel, m.body, "
 	"v.last_inbound_at, c.state, c.auto_send, p.state, p.opt_out_at, "
 	"EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) m.workspace_id "
-	"AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id) "
+	"AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id), "
+	/* a caption says something, but not what the picture shows */
+	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list}'::pg_catalog.text[]) "
 	"FROM head h "
 	"JOIN laras.draft_wanted w ON w.workspace_id OPERATOR(pg_catalog.=) h.workspace_id AND w.message_id OPERATOR(pg_catalog.=) h.message_id "
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) h.workspace_id AND m.id OPERATOR(pg_catalog.=) h.message_id "
@@ -235,15 +237,14 @@ read_batch(Drafting *list, LarasColumn *wanted, int *wanted_count)
 			resetStringInfo(&d->question);
 		else if (!no_text && d->question.len > 0)
 			appendStringInfoChar(&d->question, '\n');
-		if (no_text)
-			d->not_text = true;
-		else
+		if (!no_text)
 			appendBinaryStringInfo(&d->question, text, (int) length);
 		d->workspace_id = workspace_id;
 		d->workspace_slot = laras_workspace_slot(workspace_id);
 		d->inbound_id = id;
 		d->conversation_id = conversation_id;
 		SPI_tuptable = rows;
+		d->not_text |= !laras_spi_bool(row, 15);
 		d->contact_id = laras_spi_int8(row, 4);
 		d->connection_id = laras_spi_int8(row, 5);
 		d->slot = slot;

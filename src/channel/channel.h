@@ -55,8 +55,10 @@ typedef struct LarasBodyPart
 
 typedef enum LarasRecordKind
 {
-	LARAS_RECORD_MESSAGE, /* a message of a person to the business */
+	LARAS_RECORD_MESSAGE, /* something said, by a person or by the business elsewhere */
 	LARAS_RECORD_STATUS,  /* what became of a message of ours */
+	LARAS_RECORD_PERSON,  /* something new about a person who may be known */
+	LARAS_RECORD_ACCOUNT, /* something new about the connected account */
 	LARAS_RECORD_OTHER,   /* understood as an event, not parsed yet */
 	LARAS_RECORD_FAULT    /* an element that cannot be read */
 } LarasRecordKind;
@@ -66,9 +68,47 @@ typedef struct LarasRecordIdentity
 {
 	uint8_t kind;
 	LarasText value; /* normalised */
+	bool retired;    /* no longer theirs: somebody else may get it */
 } LarasRecordIdentity;
 
-#define LARAS_MAX_IDENTITIES 4
+#define LARAS_MAX_IDENTITIES 6
+
+/*
+ * What belongs to a message beside its text: a picture, a place, a card, the
+ * choice that was tapped, the advertisement it came from. content is JSON text
+ * in the provider's own members (so members laras does not know are kept).
+ */
+typedef struct LarasRecordPart
+{
+	const char *kind;
+	LarasText content;
+} LarasRecordPart;
+
+/* what a message is in the conversation; LARAS_LIVE is what a person says */
+enum
+{
+	LARAS_OPENS_WINDOW = 1, /* the person may be answered freely from now */
+	LARAS_COUNTS = 2,       /* as unread */
+	LARAS_WANTS_ANSWER = 4, /* somebody, or the drafter, should answer it */
+	LARAS_OUTBOUND = 8,     /* written by the business, elsewhere */
+	LARAS_HISTORICAL = 16,  /* imported: it was said before laras listened */
+	LARAS_LIVE = LARAS_OPENS_WINDOW | LARAS_COUNTS | LARAS_WANTS_ANSWER
+};
+
+/* what a message does to the one it is about */
+typedef enum LarasRecordEffect
+{
+	LARAS_EFFECT_NONE,
+	LARAS_EFFECT_EDIT, /* text and parts are replaced by those of this one */
+	LARAS_EFFECT_UNSEND
+} LarasRecordEffect;
+
+typedef enum LarasPreference
+{
+	LARAS_PREFERENCE_NONE,
+	LARAS_PREFERENCE_STOP,
+	LARAS_PREFERENCE_RESUME
+} LarasPreference;
 
 typedef struct LarasRecord
 {
@@ -76,24 +116,40 @@ typedef struct LarasRecord
 	const char *reason;    /* OTHER, FAULT: a word for quarantine */
 	const json_t *element; /* the element itself */
 
-	/* MESSAGE and STATUS */
+	/* all but OTHER and FAULT */
 	LarasText provider_id; /* id of the message at the provider */
 	LarasText event_key;   /* the same event again has the same key */
 	int64_t provider_time; /* seconds since 1970, 0: absent or absurd */
-	int identity_count;
+	int identity_count;    /* MESSAGE, STATUS, PERSON */
 	LarasRecordIdentity identities[LARAS_MAX_IDENTITIES];
+	LarasText name; /* the person's, where given */
 
 	/* MESSAGE */
-	const char *message_kind; /* "text", "unsupported" */
-	LarasText name;           /* the person's, where given */
+	const char *message_kind; /* "text", "image", ... "unsupported": column message.kind */
 	LarasText text;
+	LarasText about; /* provider id of the message it answers, changes or comments on */
+	unsigned flags;
+	LarasRecordEffect effect;
+	int part_count;
+	LarasRecordPart *parts;
+	bool unnamed;      /* provider_id names more than this message: it is not found by it */
 	bool keep_element; /* the element must be stored whole */
 
-	/* STATUS */
+	/* STATUS; a MESSAGE of the past that was ours has a status too */
 	const char *status;      /* sent, delivered, read, played, failed, deleted */
 	LarasText callback_data; /* what we had asked to be echoed */
-	int error_code;          /* 0: none */
+	int error_code;          /* 0: none; ACCOUNT too */
 	LarasText error_details;
+	int billable; /* 1, 0, or -1 where nothing is said */
+	LarasText pricing_category;
+	LarasText pricing_type;
+
+	/* PERSON */
+	LarasPreference preference;
+
+	/* ACCOUNT */
+	const char *topic; /* column notice.kind */
+	LarasText details; /* JSON text, no customer in it */
 } LarasRecord;
 
 /* ------------------------------------------------------------- the driver */
@@ -121,6 +177,15 @@ typedef struct LarasChannelDriver
 	 */
 	int (*parse)(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
 				 const char **reason);
+
+	/*
+	 * Read an element that an older driver kept whole: one MESSAGE record or
+	 * more, or -1 with *reason. version grows whenever a driver learns to read
+	 * what it kept before.
+	 */
+	int (*parse_element)(const json_t *element, const LarasAllocator *allocator,
+						 LarasRecord **records, const char **reason);
+	int version;
 
 	/* how an access token begins, and how many letters and digits follow at least */
 	const char *token_prefix;

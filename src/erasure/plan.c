@@ -126,6 +126,19 @@ LarasEraseStep laras_contact_steps[] = {
 	  "OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
 	  2,
 	  {INT8OID, INT8OID}}},
+	{"message_part",
+	 "delete",
+	 {"count_message_part",
+	  "SELECT pg_catalog.count(*) FROM laras.message_part t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1 AND t.contact_id OPERATOR(pg_catalog.=) $2",
+	  2,
+	  {INT8OID, INT8OID}},
+	 {"erase_message_part",
+	  "DELETE FROM laras.message_part WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.message_part t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND "
+	  "t.contact_id OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
+	  2,
+	  {INT8OID, INT8OID}}},
 	{"message_status",
 	 "delete",
 	 {"count_message_status",
@@ -331,6 +344,19 @@ LarasEraseStep laras_workspace_steps[] = {
 	 {"erase_review_rule",
 	  "DELETE FROM laras.review_rule WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
 	  "FROM laras.review_rule t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
+	  1,
+	  {INT8OID}}},
+	{"message_part",
+	 "delete",
+	 {"count_message_part",
+	  "SELECT pg_catalog.count(*) FROM laras.message_part t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_message_part",
+	  "DELETE FROM laras.message_part WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.message_part t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
+	  "1000))",
 	  1,
 	  {INT8OID}}},
 	{"message_status",

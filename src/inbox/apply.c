@@ -8,14 +8,19 @@
  */
 #include "postgres.h"
 
+#include "answer/draft.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "evidence/evidence.h"
+#include "inbox/account.h"
+#include "inbox/change.h"
 #include "inbox/identity.h"
 #include "inbox/inbox.h"
+#include "inbox/part.h"
+#include "inbox/person.h"
 #include "inbox/rows.h"
 #include "inbox/status.h"
 #include "utils/builtins.h"
@@ -42,23 +47,27 @@ LARAS_PLAN(
 	add_messages,
 	"INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
 	"direction, kind, body, element, provider_message_id, provider_message_index, event_index, "
-	"provider_timestamp, created_at, status, author_kind) "
-	"SELECT u.w, u.i, u.cv, u.ct, u.cn, u.s, u.ch, 'in', u.k, u.b, u.e, u.p, u.px, u.ex, u.t, laras.now(), 'received', 'contact' "
-	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
-	"AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t) "
+	"provider_timestamp, created_at, status, author_kind, about_index, historical, parsed_by) "
+	"SELECT u.w, u.i, u.cv, u.ct, u.cn, u.s, u.ch, CASE WHEN u.o THEN 'out' ELSE 'in' END, u.k, u.b, u.e, u.p, u.px, u.ex, "
+	"u.t, laras.now(), u.st, CASE WHEN u.o THEN 'app' ELSE 'contact' END, u.ax, u.h, u.v "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
+	"AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t, st, ax, o, h, v) "
 	"ON CONFLICT DO NOTHING RETURNING id",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY,
-	BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID);
+	BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BOOLARRAYOID,
+	BOOLARRAYOID, INT2ARRAYOID);
 
 /* The window opens from the provider's time, never from the future. */
 LARAS_PLAN(touch_conversations,
 		   "UPDATE laras.conversation c SET last_inbound_at = greatest(c.last_inbound_at, u.t), "
 		   "last_message_at = greatest(c.last_message_at, u.t, u.r), "
-		   "unread = c.unread OPERATOR(pg_catalog.+) u.n, state = 'open' "
-		   "FROM unnest($1, $2, $3, $4, $5) AS u (w, i, t, r, n) "
+		   "unread = CASE WHEN u.a THEN 0 ELSE c.unread END OPERATOR(pg_catalog.+) u.n, "
+		   "state = CASE WHEN u.n OPERATOR(pg_catalog.>) 0 THEN 'open' ELSE c.state END "
+		   "FROM unnest($1, $2, $3, $4, $5, $6) AS u (w, i, t, r, n, a) "
 		   "WHERE c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i",
-		   INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID);
+		   INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID,
+		   BOOLARRAYOID);
 
 LARAS_PLAN(want_drafts,
 		   "INSERT INTO laras.draft_wanted (workspace_id, message_id, contact_id) "
@@ -78,11 +87,13 @@ typedef struct Conversation
 	const char *channel;
 	int64 id; /* 0: not stored yet */
 	TimestampTz last_inbound_at;
-	TimestampTz last_received_at;
-	int inbound;
+	TimestampTz last_message_at;
+	int unread;    /* since it was answered, where it was */
+	bool answered; /* by the business, in its own app */
+	bool touched;
 } Conversation;
 
-/* one inbound message on its way to a row */
+/* one message on its way to a row */
 typedef struct Inbound
 {
 	LarasInboxEvent *event;
@@ -91,6 +102,7 @@ typedef struct Inbound
 	Conversation *conversation;
 	int64 id;
 	TimestampTz time; /* 0: the provider gave none */
+	Datum index;      /* of the provider's id; 0 where that names more than this message */
 	bool stored;
 } Inbound;
 
@@ -183,8 +195,10 @@ find_conversations_of(Inbound *messages, int n)
 			conversation->channel = messages[i].event->driver->channel;
 			conversation->id = 0;
 			conversation->last_inbound_at = 0;
-			conversation->last_received_at = 0;
-			conversation->inbound = 0;
+			conversation->last_message_at = 0;
+			conversation->unread = 0;
+			conversation->answered = false;
+			conversation->touched = false;
 			list[count++] = conversation;
 		}
 		messages[i].conversation = conversation;
@@ -205,15 +219,20 @@ compare_stored(const void *a, const void *b)
 static void
 store_messages(Inbound *messages, int n)
 {
-	LarasColumn c[14];
+	LarasColumn c[19];
 	bool *no_body = palloc0(sizeof(bool) * n);
 	bool *no_element = palloc0(sizeof(bool) * n);
+	bool *no_index = palloc0(sizeof(bool) * n);
 	bool *no_time = palloc0(sizeof(bool) * n);
+	bool *no_about = palloc0(sizeof(bool) * n);
+	bool *no_version = palloc0(sizeof(bool) * n);
+	Datum received = CStringGetTextDatum("received");
+	Datum sent = CStringGetTextDatum("sent");
 	Stored *order = palloc(sizeof(Stored) * n);
 	Oid sealed = laras_sealed_type();
 	uint64 stored;
 
-	laras_columns_init(c, 14, n);
+	laras_columns_init(c, 19, n);
 	for (int i = 0; i < n; i++)
 	{
 		Inbound *m = &messages[i];
@@ -252,17 +271,33 @@ store_messages(Inbound *messages, int n)
 		c[10].values[i] =
 			PointerGetDatum(laras_seal(w, s, LARAS_FIELD_message_provider_message_id, ws, m->id,
 									   r->provider_id.s, r->provider_id.n));
-		c[11].values[i] =
-			PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE, channel,
-											  r->provider_id.s, r->provider_id.n));
+		no_index[i] = r->unnamed;
+		if (!no_index[i])
+			m->index = PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE, channel,
+														 r->provider_id.s, r->provider_id.n));
+		c[11].values[i] = m->index;
 		c[12].values[i] = PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_EVENT, channel,
 															r->event_key.s, r->event_key.n));
 		no_time[i] = m->time == 0;
 		c[13].values[i] = TimestampTzGetDatum(m->time);
+		c[14].values[i] = r->status != NULL             ? CStringGetTextDatum(r->status)
+						  : (r->flags & LARAS_OUTBOUND) ? sent
+														: received;
+		no_about[i] = r->about.s == NULL;
+		if (!no_about[i])
+			c[15].values[i] = PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE,
+																channel, r->about.s, r->about.n));
+		c[16].values[i] = BoolGetDatum((r->flags & LARAS_OUTBOUND) != 0);
+		c[17].values[i] = BoolGetDatum((r->flags & LARAS_HISTORICAL) != 0);
+		no_version[i] = !r->keep_element;
+		c[18].values[i] = Int16GetDatum((int16) m->event->driver->version);
 	}
 	c[8].nulls = no_body;
 	c[9].nulls = no_element;
+	c[11].nulls = no_index;
 	c[13].nulls = no_time;
+	c[15].nulls = no_about;
+	c[18].nulls = no_version;
 	laras_spi_open();
 	stored = laras_spi_run(
 		&add_messages,
@@ -273,7 +308,10 @@ store_messages(Inbound *messages, int n)
 				  laras_column_array(&c[8], n, sealed), laras_column_array(&c[9], n, sealed),
 				  laras_column_array(&c[10], n, sealed), laras_column_array(&c[11], n, BYTEAOID),
 				  laras_column_array(&c[12], n, BYTEAOID),
-				  laras_column_array(&c[13], n, TIMESTAMPTZOID)},
+				  laras_column_array(&c[13], n, TIMESTAMPTZOID),
+				  laras_column_array(&c[14], n, TEXTOID), laras_column_array(&c[15], n, BYTEAOID),
+				  laras_column_array(&c[16], n, BOOLOID), laras_column_array(&c[17], n, BOOLOID),
+				  laras_column_array(&c[18], n, INT2OID)},
 		NULL);
 	qsort(order, n, sizeof(Stored), compare_stored);
 	for (uint64 i = 0; i < stored; i++)
@@ -286,50 +324,112 @@ store_messages(Inbound *messages, int n)
 	laras_spi_close();
 }
 
+/* What a message does to its conversation, as the batch goes on. */
+static void
+note_message(Inbound *m)
+{
+	Conversation *conversation = m->conversation;
+	unsigned flags = m->record->flags;
+
+	if (flags & LARAS_OPENS_WINDOW)
+		conversation->last_inbound_at = Max(conversation->last_inbound_at, m->time);
+	/* of the past nothing is known but the provider's time */
+	conversation->last_message_at =
+		Max(conversation->last_message_at,
+			(flags & LARAS_HISTORICAL) ? m->time : m->event->received_at);
+	if ((flags & LARAS_OUTBOUND) && !(flags & LARAS_HISTORICAL) &&
+		m->record->effect == LARAS_EFFECT_NONE)
+	{
+		conversation->answered = true;
+		conversation->unread = 0;
+	}
+	conversation->unread += (flags & LARAS_COUNTS) != 0;
+	conversation->touched = true;
+}
+
+/* Of each conversation once. Inside SPI. */
+static void
+store_touched(Inbound *messages, int n)
+{
+	LarasColumn touch[6];
+	bool *no_time = palloc0(sizeof(bool) * n);
+	bool *no_message = palloc0(sizeof(bool) * n);
+	int touched = 0;
+
+	laras_columns_init(touch, 6, n);
+	for (int i = 0; i < n; i++)
+	{
+		Conversation *conversation = messages[i].conversation;
+
+		if (!conversation->touched)
+			continue;
+		conversation->touched = false;
+		touch[0].values[touched] = Int64GetDatum(conversation->key.workspace_id);
+		touch[1].values[touched] = Int64GetDatum(conversation->id);
+		no_time[touched] = conversation->last_inbound_at == 0;
+		touch[2].values[touched] = TimestampTzGetDatum(conversation->last_inbound_at);
+		no_message[touched] = conversation->last_message_at == 0;
+		touch[3].values[touched] = TimestampTzGetDatum(conversation->last_message_at);
+		touch[4].values[touched] = Int32GetDatum(conversation->unread);
+		touch[5].values[touched] = BoolGetDatum(conversation->answered);
+		touched++;
+	}
+	touch[2].nulls = no_time;
+	touch[3].nulls = no_message;
+	laras_spi_run(&touch_conversations,
+				  (Datum[]){laras_column_array(&touch[0], touched, INT8OID),
+							laras_column_array(&touch[1], touched, INT8OID),
+							laras_column_array(&touch[2], touched, TIMESTAMPTZOID),
+							laras_column_array(&touch[3], touched, TIMESTAMPTZOID),
+							laras_column_array(&touch[4], touched, INT4OID),
+							laras_column_array(&touch[5], touched, BOOLOID)},
+				  NULL);
+}
+
 /* What new messages do to their conversations, to drafting and to the log. */
 static void
 follow_up(Inbound *messages, int n)
 {
-	LarasColumn touch[5];
 	LarasColumn wanted[3];
-	bool *no_time = palloc0(sizeof(bool) * n);
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n * 4);
-	int touched = 0;
+	int drafts = 0;
 	int acts = 0;
 
-	laras_columns_init(touch, 5, n);
 	laras_columns_init(wanted, 3, n);
 	for (int i = 0; i < n; i++)
 	{
 		Inbound *m = &messages[i];
-		Conversation *conversation = m->conversation;
+		const LarasRecord *r = m->record;
+		bool outbound = (r->flags & LARAS_OUTBOUND) != 0;
 		LarasEvidenceField *f = &fields[acts * 4];
 		int nf = 0;
 
 		if (!m->stored)
 			continue;
-		conversation->inbound++;
-		conversation->last_inbound_at = Max(conversation->last_inbound_at, m->time);
-		conversation->last_received_at = Max(conversation->last_received_at, m->event->received_at);
-		wanted[0].values[acts] = Int64GetDatum(m->event->workspace_id);
-		wanted[1].values[acts] = Int64GetDatum(m->id);
-		wanted[2].values[acts] = Int64GetDatum(m->sender->contact.id);
-		if (m->record->text.s != NULL)
+		note_message(m);
+		if (r->flags & LARAS_WANTS_ANSWER)
+		{
+			wanted[0].values[drafts] = Int64GetDatum(m->event->workspace_id);
+			wanted[1].values[drafts] = Int64GetDatum(m->id);
+			wanted[2].values[drafts++] = Int64GetDatum(m->sender->contact.id);
+		}
+		if (r->text.s != NULL)
 			f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_BODY, m->sender->contact.slot,
-														   m->record->text.s, m->record->text.n);
+														   r->text.s, r->text.n);
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_CHANNEL, m->event->driver->channel);
-		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, m->record->message_kind);
-		f[nf++] =
-			(LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID,
-												 m->sender->contact.slot, m->record->provider_id.s,
-												 m->record->provider_id.n);
+		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, r->message_kind);
+		f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID,
+													   m->sender->contact.slot, r->provider_id.s,
+													   r->provider_id.n);
 		entries[acts] = (LarasEvidence){
 			.workspace_id = m->event->workspace_id,
 			.workspace_slot = m->event->workspace_slot,
-			.action = LARAS_ACT_MESSAGE_RECEIVED,
-			.actor_kind = LARAS_ACTOR_CUSTOMER,
-			.actor_id = m->sender->contact.id,
+			.action = (r->flags & LARAS_HISTORICAL) ? LARAS_ACT_MESSAGE_IMPORTED
+					  : outbound                    ? LARAS_ACT_MESSAGE_ECHOED
+													: LARAS_ACT_MESSAGE_RECEIVED,
+			.actor_kind = outbound ? LARAS_ACTOR_PROVIDER : LARAS_ACTOR_CUSTOMER,
+			.actor_id = outbound ? m->event->connection_id : m->sender->contact.id,
 			.subject_kind = LARAS_SUBJECT_MESSAGE,
 			.subject_id = m->id,
 			.nfields = nf,
@@ -337,40 +437,55 @@ follow_up(Inbound *messages, int n)
 		};
 		acts++;
 	}
-	for (int i = 0; i < n; i++)
-	{
-		Conversation *conversation = messages[i].conversation;
-
-		if (conversation->inbound == 0)
-			continue;
-		touch[0].values[touched] = Int64GetDatum(conversation->key.workspace_id);
-		touch[1].values[touched] = Int64GetDatum(conversation->id);
-		no_time[touched] = conversation->last_inbound_at == 0;
-		touch[2].values[touched] = TimestampTzGetDatum(conversation->last_inbound_at);
-		touch[3].values[touched] = TimestampTzGetDatum(conversation->last_received_at);
-		touch[4].values[touched] = Int32GetDatum(conversation->inbound);
-		touched++;
-		conversation->inbound = 0;
-	}
-	touch[2].nulls = no_time;
 	if (acts == 0)
 		return;
 	laras_spi_open();
-	laras_spi_run(&touch_conversations,
-				  (Datum[]){laras_column_array(&touch[0], touched, INT8OID),
-							laras_column_array(&touch[1], touched, INT8OID),
-							laras_column_array(&touch[2], touched, TIMESTAMPTZOID),
-							laras_column_array(&touch[3], touched, TIMESTAMPTZOID),
-							laras_column_array(&touch[4], touched, INT4OID)},
-				  NULL);
-	laras_spi_run(&want_drafts,
-				  (Datum[]){laras_column_array(&wanted[0], acts, INT8OID),
-							laras_column_array(&wanted[1], acts, INT8OID),
-							laras_column_array(&wanted[2], acts, INT8OID)},
-				  NULL);
-	laras_work_queued(LARAS_WORK_KEEPER);
+	store_touched(messages, n);
+	if (drafts > 0)
+	{
+		laras_spi_run(&want_drafts,
+					  (Datum[]){laras_column_array(&wanted[0], drafts, INT8OID),
+								laras_column_array(&wanted[1], drafts, INT8OID),
+								laras_column_array(&wanted[2], drafts, INT8OID)},
+					  NULL);
+		laras_work_queued(LARAS_WORK_KEEPER);
+	}
+	for (int i = 0; i < n; i++)
+		if (messages[i].conversation->answered)
+		{
+			/* who has been answered needs no draft of ours */
+			laras_drafts_overtaken(messages[i].event->workspace_id, messages[i].conversation->id);
+			messages[i].conversation->answered = false;
+		}
 	laras_spi_close();
 	laras_evidence_append_many(entries, acts);
+}
+
+/* Parts, and what the messages do to those they are about. */
+static void
+store_around(Inbound *messages, int n)
+{
+	LarasStoredMessage *stored = palloc(sizeof(LarasStoredMessage) * n);
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (messages[i].stored)
+			stored[count++] = (LarasStoredMessage){
+				.workspace_id = messages[i].event->workspace_id,
+				.workspace_slot = messages[i].event->workspace_slot,
+				.connection_id = messages[i].event->connection_id,
+				.conversation_id = messages[i].conversation->id,
+				.channel = messages[i].event->driver->channel,
+				.record = messages[i].record,
+				.id = messages[i].id,
+				.contact = messages[i].sender->contact,
+				.time = messages[i].time != 0 ? messages[i].time : messages[i].event->received_at,
+				.index = messages[i].index,
+			};
+	if (count == 0)
+		return;
+	laras_store_parts(stored, count);
+	laras_apply_changes(stored, count);
 }
 
 /* One entry for every contact met for the first time. */
@@ -403,62 +518,81 @@ record_contacts(const LarasSender *senders, int n)
 		laras_evidence_append_many(entries, acts);
 }
 
+/* Is this a record of a person, said or not? */
+static bool
+has_person(const LarasRecord *record)
+{
+	return record->kind == LARAS_RECORD_MESSAGE || record->kind == LARAS_RECORD_PERSON;
+}
+
 void
 laras_inbox_apply(LarasInboxEvent *events, int n)
 {
-	int messages = 0;
-	int statuses = 0;
+	int persons = 0;
+	int others = 0;
+	int p = 0;
 	int m = 0;
 	int s = 0;
+	int a = 0;
 	LarasSender *senders;
 	Inbound *inbound;
 	LarasStatusEvent *status;
+	LarasStatusEvent *account;
 
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < events[i].record_count; k++)
 		{
-			messages += events[i].records[k].kind == LARAS_RECORD_MESSAGE;
-			statuses += events[i].records[k].kind == LARAS_RECORD_STATUS;
+			persons += has_person(&events[i].records[k]);
+			others += !has_person(&events[i].records[k]);
 		}
-	senders = palloc0(sizeof(LarasSender) * (messages + 1));
-	inbound = palloc0(sizeof(Inbound) * (messages + 1));
-	status = palloc0(sizeof(LarasStatusEvent) * (statuses + 1));
+	senders = palloc0(sizeof(LarasSender) * (persons + 1));
+	inbound = palloc0(sizeof(Inbound) * (persons + 1));
+	status = palloc0(sizeof(LarasStatusEvent) * (others + 1));
+	account = palloc0(sizeof(LarasStatusEvent) * (others + 1));
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < events[i].record_count; k++)
 		{
 			LarasInboxEvent *event = &events[i];
 			LarasRecord *record = &event->records[k];
+			LarasStatusEvent other = {event->workspace_id,  event->workspace_slot,
+									  event->connection_id, event->driver->channel,
+									  event->received_at,   record};
 
-			if (record->kind == LARAS_RECORD_MESSAGE)
+			if (has_person(record))
 			{
-				senders[m].workspace_id = event->workspace_id;
-				senders[m].workspace_slot = event->workspace_slot;
-				senders[m].channel = event->driver->channel;
-				senders[m].record = record;
-				inbound[m].event = event;
-				inbound[m].record = record;
-				inbound[m].sender = &senders[m];
-				m++;
+				senders[p].workspace_id = event->workspace_id;
+				senders[p].workspace_slot = event->workspace_slot;
+				senders[p].channel = event->driver->channel;
+				senders[p].record = record;
+				if (record->kind == LARAS_RECORD_MESSAGE)
+				{
+					inbound[m].event = event;
+					inbound[m].record = record;
+					inbound[m++].sender = &senders[p];
+				}
+				p++;
 			}
 			else if (record->kind == LARAS_RECORD_STATUS)
-			{
-				status[s].workspace_id = event->workspace_id;
-				status[s].workspace_slot = event->workspace_slot;
-				status[s].connection_id = event->connection_id;
-				status[s].channel = event->driver->channel;
-				status[s].received_at = event->received_at;
-				status[s].record = record;
-				s++;
-			}
+				status[s++] = other;
+			else if (record->kind == LARAS_RECORD_ACCOUNT)
+				account[a++] = other;
 		}
-	if (messages > 0)
+	if (p > 0)
 	{
-		laras_find_contacts(senders, messages);
-		record_contacts(senders, messages);
-		find_conversations_of(inbound, messages);
-		store_messages(inbound, messages);
-		follow_up(inbound, messages);
+		laras_find_contacts(senders, p);
+		record_contacts(senders, p);
 	}
-	if (statuses > 0)
-		laras_apply_statuses(status, statuses);
+	if (m > 0)
+	{
+		find_conversations_of(inbound, m);
+		store_messages(inbound, m);
+		follow_up(inbound, m);
+		store_around(inbound, m);
+	}
+	if (p > 0)
+		laras_follow_persons(senders, p);
+	if (s > 0)
+		laras_apply_statuses(status, s);
+	if (a > 0)
+		laras_apply_account_events(account, a);
 }

@@ -53,7 +53,7 @@ typedef struct Identity
 	uint32 workspace_slot;
 	LarasText value;
 	LarasContactRef contact; /* id 0: nobody yet */
-	bool stored;
+	bool stored;             /* or not to be stored */
 } Identity;
 
 /* Ask for all identities of the batch in one statement. */
@@ -140,7 +140,7 @@ store_identities(Identity **list, int n)
 		Identity *identity = list[i];
 		int64 id;
 
-		if (identity->stored)
+		if (identity->stored || identity->contact.id == 0)
 			continue;
 		id = laras_new_id();
 		columns[0].values[count] = Int64GetDatum(identity->key.workspace_id);
@@ -168,6 +168,13 @@ store_identities(Identity **list, int n)
 							laras_column_array(&columns[6], count, BYTEAOID)},
 				  NULL);
 	laras_spi_close();
+}
+
+/* Is somebody unknown made a contact by this record? */
+static bool
+makes_contact(const LarasRecord *record)
+{
+	return record->kind == LARAS_RECORD_MESSAGE || record->preference == LARAS_PREFERENCE_STOP;
 }
 
 void
@@ -206,9 +213,11 @@ laras_find_contacts(LarasSender *senders, int n)
 				identity->value = given->value;
 				identity->contact.id = 0;
 				identity->contact.slot = 0;
-				identity->stored = false;
+				identity->stored = given->retired;
 				list[count++] = identity;
 			}
+			else if (!given->retired)
+				identity->stored = false;
 			own[i * LARAS_MAX_IDENTITIES + k] = identity;
 		}
 	}
@@ -224,14 +233,14 @@ laras_find_contacts(LarasSender *senders, int n)
 
 		for (int k = 0; k < identities && contact->id == 0; k++)
 			*contact = ids[k]->contact;
-		if (contact->id == 0 && identities > 0)
+		if (contact->id == 0 && identities > 0 && makes_contact(senders[i].record))
 		{
 			contact->id = laras_new_id();
 			contact->slot = laras_slot_lease();
 			senders[i].created_contact = contact->id;
 			created[created_count++] = &senders[i];
 		}
-		for (int k = 0; k < identities; k++)
+		for (int k = 0; k < identities && contact->id != 0; k++)
 			if (ids[k]->contact.id == 0)
 				ids[k]->contact = *contact;
 	}

@@ -14,21 +14,22 @@ typedef struct LarasContactRef
 	uint32 slot;
 } LarasContactRef;
 
-/* one message record of the batch, with what it needs to find its person */
+/* one record of the batch that speaks of a person, with what it needs to find them */
 typedef struct LarasSender
 {
 	int64 workspace_id;
 	uint32 workspace_slot;
 	const char *channel;
 	const LarasRecord *record;
-	LarasContactRef contact; /* out */
+	LarasContactRef contact; /* out; id 0 for a PERSON record of somebody unknown */
 	int64 created_contact;   /* out: the id, where it was made here */
 } LarasSender;
 
 /*
  * Find the contact of every sender by blind index, locking it FOR KEY SHARE
  * against an erasure; make contacts for those who are new, and add identities
- * that a known contact showed for the first time. As laras_worker. Where the
+ * that a known contact showed for the first time. A PERSON record makes a
+ * contact only where it forbids something: that must be kept. As laras_worker. Where the
  * ids of one record belong to two contacts, the first id's contact is taken:
  * drivers put the id they trust most first.
  */

@@ -5,6 +5,11 @@
  *
  * apply.c		a batch of events of many workspaces, set-based.
  * identity.c	who a person is: blind indexes to contacts.
+ * person.c		what is new about a person: ids, name, wishes.
+ * part.c		pictures, places, cards, choices: what belongs to a message.
+ * change.c		edits and unsends.
+ * account.c	what the provider says about the account.
+ * again.c		reads again what an older driver could not.
  * status.c		statuses that only climb, with their history.
  * message.c	outbound messages.
  * window.c		may a free-form message be sent now?
@@ -14,6 +19,7 @@
 
 #include "channel/channel.h"
 #include "datatype/timestamp.h"
+#include "worker/worker.h"
 
 /* the records of one event, to be applied to one connection */
 typedef struct LarasInboxEvent
@@ -35,6 +41,12 @@ typedef struct LarasInboxEvent
  * back; what is in the events is never quoted.
  */
 extern void laras_inbox_apply(LarasInboxEvent *events, int n);
+
+/*
+ * Keeper duty: unsupported messages that a newer driver may understand are read
+ * again, in bounded batches.
+ */
+extern LarasTurn laras_again_duty(void);
 
 /* ---------------------------------------------------------------- window */
 

@@ -30,6 +30,11 @@ laras_column_array(const LarasColumn *column, int rows, Oid type)
 
 	switch (type)
 	{
+		case BOOLOID:
+			length = 1;
+			by_value = true;
+			align = TYPALIGN_CHAR;
+			break;
 		case INT2OID:
 			length = 2;
 			by_value = true;

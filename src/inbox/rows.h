@@ -17,7 +17,7 @@ typedef struct LarasColumn
 /* n columns with room for rows values each, in CurrentMemoryContext */
 extern void laras_columns_init(LarasColumn *columns, int n, int rows);
 
-/* the first rows values as an array; type is int2/4/8, float8, timestamptz, text, bytea or sealed */
+/* the first rows values as an array; type is boolean, int2/4/8, float8, timestamptz, text, bytea or sealed */
 extern Datum laras_column_array(const LarasColumn *column, int rows, Oid type);
 
 /* bytes as a bytea, text as a text; a null s gives datum 0 */

@@ -40,12 +40,14 @@ LARAS_PLAN(find_message,
 LARAS_PLAN(
 	add_statuses,
 	"INSERT INTO laras.message_status (workspace_id, id, message_id, contact_id, status, provider_timestamp, "
-	"received_at, error_code, error_details, event_index) "
-	"SELECT u.w, u.i, u.m, u.c, u.s, u.t, u.r, u.e, u.d, u.x "
-	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS u (w, i, m, c, s, t, r, e, d, x) "
+	"received_at, error_code, error_details, event_index, billable, pricing_category, pricing_type) "
+	"SELECT u.w, u.i, u.m, u.c, u.s, u.t, u.r, u.e, u.d, u.x, u.b, u.pc, u.pt "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+	"AS u (w, i, m, c, s, t, r, e, d, x, b, pc, pt) "
 	"ON CONFLICT DO NOTHING RETURNING id",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID);
+	TIMESTAMPTZARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID, BOOLARRAYOID,
+	TEXTARRAYOID, TEXTARRAYOID);
 
 /* rank of a status word; failed ends what was not delivered */
 #define RANK(expression)                                                                                                         \
@@ -68,18 +70,55 @@ LARAS_PLAN(
 LARAS_PLAN(
 	keep_unmatched,
 	"INSERT INTO laras.unmatched_status (workspace_id, id, connection_id, provider_message_index, event_index, "
-	"status, provider_timestamp, received_at, error_code) "
-	"SELECT u.w, u.i, u.c, u.px, u.ex, u.s, u.t, u.r, u.e "
-	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS u (w, i, c, px, ex, s, t, r, e) "
+	"status, provider_timestamp, received_at, error_code, billable, pricing_category, pricing_type) "
+	"SELECT u.w, u.i, u.c, u.px, u.ex, u.s, u.t, u.r, u.e, u.b, u.pc, u.pt "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+	"AS u (w, i, c, px, ex, s, t, r, e, b, pc, pt) "
 	"ON CONFLICT DO NOTHING",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID,
-	TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID);
+	TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID, BOOLARRAYOID, TEXTARRAYOID,
+	TEXTARRAYOID);
 
 LARAS_PLAN(take_unmatched,
 		   "DELETE FROM laras.unmatched_status s WHERE s.workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND s.provider_message_index OPERATOR(pg_catalog.=) $2 "
-		   "RETURNING s.status, s.provider_timestamp, s.received_at, s.error_code, s.event_index",
+		   "RETURNING s.status, s.provider_timestamp, s.received_at, s.error_code, s.event_index, "
+		   "s.billable, s.pricing_category, s.pricing_type",
 		   INT8OID, BYTEAOID);
+
+/* what the provider says of the price */
+typedef struct LarasPrice
+{
+	int billable; /* -1: nothing */
+	LarasText category;
+	LarasText type;
+} LarasPrice;
+
+/* three columns of a statement */
+typedef struct PriceColumns
+{
+	LarasColumn c[3];
+	bool *null[3];
+} PriceColumns;
+
+static void
+init_prices(PriceColumns *columns, int n)
+{
+	laras_columns_init(columns->c, 3, n);
+	for (int k = 0; k < 3; k++)
+		columns->c[k].nulls = columns->null[k] = palloc0(sizeof(bool) * (n + 1));
+}
+
+static void
+set_price(PriceColumns *columns, int i, const LarasPrice *price)
+{
+	columns->null[0][i] = price->billable < 0;
+	columns->c[0].values[i] = BoolGetDatum(price->billable > 0);
+	columns->null[1][i] = price->category.s == NULL;
+	columns->c[1].values[i] = laras_text_datum(price->category.s, price->category.n);
+	columns->null[2][i] = price->type.s == NULL;
+	columns->c[2].values[i] = laras_text_datum(price->type.s, price->type.n);
+}
 
 /* a status whose message is known */
 typedef struct Matched
@@ -99,6 +138,7 @@ typedef struct Matched
 	LarasText error_details;
 	Datum event_index;
 	LarasText provider_id; /* for evidence, where at hand */
+	LarasPrice price;
 } Matched;
 
 static LarasAction
@@ -134,6 +174,7 @@ static void
 store_matched(Matched *list, int n)
 {
 	LarasColumn c[10];
+	PriceColumns prices;
 	LarasColumn up[4];
 	bool *no_time = palloc0(sizeof(bool) * n);
 	bool *no_code = palloc0(sizeof(bool) * n);
@@ -146,6 +187,7 @@ store_matched(Matched *list, int n)
 	int acts = 0;
 
 	laras_columns_init(c, 10, n);
+	init_prices(&prices, n);
 	laras_columns_init(up, 4, n);
 	for (int i = 0; i < n; i++)
 	{
@@ -168,6 +210,7 @@ store_matched(Matched *list, int n)
 				laras_seal(m->workspace_slot, m->slot, LARAS_FIELD_message_status_error_details,
 						   m->workspace_id, m->id, m->error_details.s, m->error_details.n));
 		c[9].values[i] = m->event_index;
+		set_price(&prices, i, &m->price);
 	}
 	c[5].nulls = no_time;
 	c[7].nulls = no_code;
@@ -183,7 +226,10 @@ store_matched(Matched *list, int n)
 										   laras_column_array(&c[6], n, TIMESTAMPTZOID),
 										   laras_column_array(&c[7], n, INT4OID),
 										   laras_column_array(&c[8], n, laras_sealed_type()),
-										   laras_column_array(&c[9], n, BYTEAOID)},
+										   laras_column_array(&c[9], n, BYTEAOID),
+										   laras_column_array(&prices.c[0], n, BOOLOID),
+										   laras_column_array(&prices.c[1], n, TEXTOID),
+										   laras_column_array(&prices.c[2], n, TEXTOID)},
 								 NULL);
 	stored = palloc(sizeof(int64) * (stored_count + 1));
 	for (uint64 i = 0; i < stored_count; i++)
@@ -247,10 +293,12 @@ store_unmatched(LarasStatusEvent **list, const Datum *provider_index, const Datu
 				int n)
 {
 	LarasColumn c[9];
+	PriceColumns prices;
 	bool *no_time = palloc0(sizeof(bool) * n);
 	bool *no_code = palloc0(sizeof(bool) * n);
 
 	laras_columns_init(c, 9, n);
+	init_prices(&prices, n);
 	for (int i = 0; i < n; i++)
 	{
 		const LarasRecord *r = list[i]->record;
@@ -266,6 +314,7 @@ store_unmatched(LarasStatusEvent **list, const Datum *provider_index, const Datu
 		c[7].values[i] = TimestampTzGetDatum(list[i]->received_at);
 		no_code[i] = r->error_code == 0;
 		c[8].values[i] = Int32GetDatum(r->error_code);
+		set_price(&prices, i, &(LarasPrice){r->billable, r->pricing_category, r->pricing_type});
 	}
 	c[6].nulls = no_time;
 	c[8].nulls = no_code;
@@ -277,7 +326,10 @@ store_unmatched(LarasStatusEvent **list, const Datum *provider_index, const Datu
 				  laras_column_array(&c[4], n, BYTEAOID), laras_column_array(&c[5], n, TEXTOID),
 				  laras_column_array(&c[6], n, TIMESTAMPTZOID),
 				  laras_column_array(&c[7], n, TIMESTAMPTZOID),
-				  laras_column_array(&c[8], n, INT4OID)},
+				  laras_column_array(&c[8], n, INT4OID),
+				  laras_column_array(&prices.c[0], n, BOOLOID),
+				  laras_column_array(&prices.c[1], n, TEXTOID),
+				  laras_column_array(&prices.c[2], n, TEXTOID)},
 		NULL);
 	laras_spi_close();
 }
@@ -355,12 +407,27 @@ laras_apply_statuses(LarasStatusEvent *events, int n)
 		m->error_details = r->error_details;
 		m->event_index = event_index[i];
 		m->provider_id = r->provider_id;
+		m->price = (LarasPrice){r->billable, r->pricing_category, r->pricing_type};
 		matched_count++;
 	}
 	if (matched_count > 0)
 		store_matched(matched, matched_count);
 	if (unmatched_count > 0)
 		store_unmatched(unmatched, provider_index, event_index, unmatched_count);
+}
+
+/* A text of the last result, copied. */
+static LarasText
+text_of(Datum value, bool isnull)
+{
+	LarasText t = {NULL, 0};
+
+	if (!isnull)
+	{
+		t.s = TextDatumGetCString(value);
+		t.n = strlen(t.s);
+	}
+	return t;
 }
 
 void
@@ -370,6 +437,7 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 	Matched *list;
 	uint64 found;
 	bool isnull;
+	Datum value;
 	int64 contact_id;
 	int64 conversation_id;
 	uint32 slot;
@@ -394,6 +462,13 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 		if (isnull)
 			list[i].error_code = 0;
 		list[i].event_index = PointerGetDatum(DatumGetByteaPCopy(laras_spi_value(i, 5, &isnull)));
+		list[i].price.billable = DatumGetBool(laras_spi_value(i, 6, &isnull));
+		if (isnull)
+			list[i].price.billable = -1;
+		value = laras_spi_value(i, 7, &isnull);
+		list[i].price.category = text_of(value, isnull);
+		value = laras_spi_value(i, 8, &isnull);
+		list[i].price.type = text_of(value, isnull);
 	}
 	if (laras_spi_read(&find_message,
 					   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id)},

@@ -16,6 +16,7 @@
 #include "erasure/erasure.h"
 #include "evidence/duty.h"
 #include "gateway/gateway.h"
+#include "inbox/inbox.h"
 #include "intake/intake.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
@@ -60,6 +61,8 @@ const LarasKeeperDuty laras_keeper_duties[] = {{"evidence", 1000, false, laras_e
 											   {"drafts", 10 * 1000, true, laras_answer_duty},
 											   {"stale drafts", 60 * 1000, false, laras_stale_duty},
 											   {"erasure", 1000, true, laras_erasure_duty},
+											   {"unsupported messages", 60 * 60 * 1000, false,
+												laras_again_duty},
 											   {"expiry", 60 * 60 * 1000, false, laras_expiry_duty},
 											   {"raw events", 10 * 60 * 1000, false,
 												laras_intake_purge},

@@ -47,6 +47,10 @@ is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, $json->encode({ objec
 	changes => [ { field => 'messages', value => { messaging_product => 'whatsapp', metadata => { display_phone_number => '1', phone_number_id => $stage->shop->{number} },
 	statuses => [ { id => 'wamid.NOBODYS', status => 'delivered', timestamp => '' . time, recipient_id => $person{sari} } ] } } ] } ] }))->{status}, 200, 'a status of nothing that is known');
 ok(wait_for_sql($source, 'SELECT count(*) = 1 FROM laras.unmatched_status'), 'is kept for a while');
+is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, $json->encode({ object => 'whatsapp_business_account', entry => [ { id => $stage->shop->{waba},
+	changes => [ { field => 'messages', value => { messaging_product => 'whatsapp', metadata => { display_phone_number => '1', phone_number_id => $stage->shop->{number} },
+	messages => [ { id => 'wamid.PLACE', from => $person{sari}, timestamp => '' . time, type => 'location', location => { latitude => -6.2, longitude => 106.8 } } ] } } ] } ] }))->{status}, 200, 'somebody says where she is');
+ok(wait_for_sql($source, 'SELECT count(*) = 1 FROM laras.message_part'), 'which is a part of her message');
 my $sent = reply('selamat datang');
 ok($stage->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $sent"), 'a reply was delivered');
 is($stage->webhook('', 'x', id => undef)->{status}, 200, 'a message that is none is taken');
@@ -233,7 +237,7 @@ sub restore
 	is(webhook($node, $stage->body($person{sari}, "terakhir $how")), 200, "$how: long after");
 	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body = 'terakhir $how'") eq '1' }), "$how: webhooks are applied");
 	is($node->safe_psql('postgres', "SELECT laras.drain('30 s')"), 't', "$how: nothing is left to do");
-	is(bound($node, 'SELECT body FROM laras.messages ORDER BY body COLLATE "C"'),
+	is(bound($node, q{SELECT body FROM laras.messages WHERE kind = 'text' ORDER BY body COLLATE "C"}),
 		join("\n", 'balasan yang menunggu', 'belum dijawab', 'buka jam berapa kak?', 'halo dari sari', 'halo dari tono', 'menunggu 1', 'menunggu 2', 'selamat datang',
 			"sesudah $how", "terakhir $how", 'tidak sampai'),
 		"$how: nothing came twice, and of Budi nothing");

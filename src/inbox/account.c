@@ -1,0 +1,89 @@
+/*
+ * account.c
+ *		What a provider says about the connected account, as notices: templates
+ *		judged, quality fallen, names decided, limits raised, errors of no message.
+ *
+ * Details concern the business and name no customer; they are sealed under the
+ * connection's slot, and so end with it.
+ */
+#include "postgres.h"
+
+#include "base/id.h"
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "inbox/account.h"
+#include "inbox/rows.h"
+#include "utils/builtins.h"
+#include "vault/numbers.h"
+#include "vault/vault.h"
+
+LARAS_PLAN(find_slots,
+		   "SELECT u.n, c.slot FROM unnest($1, $2, $3) AS u (n, w, i) "
+		   "JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) u.w "
+		   "AND c.id OPERATOR(pg_catalog.=) u.i",
+		   INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+
+LARAS_PLAN(
+	add_notices,
+	"INSERT INTO laras.notice (workspace_id, id, kind, connection_id, code, details, event_index) "
+	"SELECT u.w, u.i, u.k, u.c, nullif(u.e, 0), u.d, u.x FROM unnest($1, $2, $3, $4, $5, $6, $7) "
+	"AS u (w, i, k, c, e, d, x) ON CONFLICT DO NOTHING",
+	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY,
+	BYTEAARRAYOID);
+
+void
+laras_apply_account_events(const LarasStatusEvent *events, int n)
+{
+	LarasColumn c[7];
+	uint32 *slots = palloc0(sizeof(uint32) * n);
+	uint64 found;
+	int count = 0;
+
+	laras_columns_init(c, 7, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = Int32GetDatum(i);
+		c[1].values[i] = Int64GetDatum(events[i].workspace_id);
+		c[2].values[i] = Int64GetDatum(events[i].connection_id);
+	}
+	laras_spi_open();
+	found = laras_spi_run(&find_slots,
+						  (Datum[]){laras_column_array(&c[0], n, INT4OID),
+									laras_column_array(&c[1], n, INT8OID),
+									laras_column_array(&c[2], n, INT8OID)},
+						  NULL);
+	for (uint64 i = 0; i < found; i++)
+		slots[laras_spi_int4(i, 1)] = (uint32) laras_spi_int8(i, 2);
+	for (int i = 0; i < n; i++)
+	{
+		const LarasStatusEvent *e = &events[i];
+		int64 id;
+
+		/* disconnected meanwhile: there is nobody to tell */
+		if (slots[i] == 0 || laras_slot_is_destroyed(slots[i]))
+			continue;
+		id = laras_new_id();
+		c[0].values[count] = Int64GetDatum(e->workspace_id);
+		c[1].values[count] = Int64GetDatum(id);
+		c[2].values[count] = CStringGetTextDatum(e->record->topic);
+		c[3].values[count] = Int64GetDatum(e->connection_id);
+		c[4].values[count] = Int32GetDatum(e->record->error_code);
+		c[5].values[count] = PointerGetDatum(
+			laras_seal(e->workspace_slot, slots[i], LARAS_FIELD_notice_details, e->workspace_id, id,
+					   e->record->details.s, e->record->details.n));
+		c[6].values[count++] = PointerGetDatum(
+			laras_index_bytea(e->workspace_slot, LARAS_INDEX_PROVIDER_EVENT, e->channel,
+							  e->record->event_key.s, e->record->event_key.n));
+	}
+	if (count > 0)
+		laras_spi_run(&add_notices,
+					  (Datum[]){laras_column_array(&c[0], count, INT8OID),
+								laras_column_array(&c[1], count, INT8OID),
+								laras_column_array(&c[2], count, TEXTOID),
+								laras_column_array(&c[3], count, INT8OID),
+								laras_column_array(&c[4], count, INT4OID),
+								laras_column_array(&c[5], count, laras_sealed_type()),
+								laras_column_array(&c[6], count, BYTEAOID)},
+					  NULL);
+	laras_spi_close();
+}

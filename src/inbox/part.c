@@ -1,0 +1,68 @@
+/*
+ * part.c
+ *		What belongs to messages beside their text, sealed under the person's
+ *		slot like the text.
+ */
+#include "postgres.h"
+
+#include "base/id.h"
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "inbox/part.h"
+#include "inbox/rows.h"
+#include "utils/builtins.h"
+#include "vault/numbers.h"
+#include "vault/vault.h"
+
+LARAS_PLAN(
+	add_parts,
+	"INSERT INTO laras.message_part (workspace_id, id, message_id, contact_id, position, kind, content) "
+	"SELECT u.w, u.i, u.m, u.c, u.n, u.k, u.p FROM unnest($1, $2, $3, $4, $5, $6, $7) "
+	"AS u (w, i, m, c, n, k, p)",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, TEXTARRAYOID,
+	LARAS_SEALED_ARRAY);
+
+void
+laras_store_parts(const LarasStoredMessage *messages, int n)
+{
+	LarasColumn c[7];
+	int room = 0;
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		room += messages[i].record->part_count;
+	if (room == 0)
+		return;
+	laras_columns_init(c, 7, room);
+	for (int i = 0; i < n; i++)
+	{
+		const LarasStoredMessage *m = &messages[i];
+
+		for (int k = 0; k < m->record->part_count; k++)
+		{
+			const LarasRecordPart *part = &m->record->parts[k];
+			int64 id = laras_new_id();
+
+			c[0].values[count] = Int64GetDatum(m->workspace_id);
+			c[1].values[count] = Int64GetDatum(id);
+			c[2].values[count] = Int64GetDatum(m->id);
+			c[3].values[count] = Int64GetDatum(m->contact.id);
+			c[4].values[count] = Int16GetDatum((int16) Min(k, PG_INT16_MAX));
+			c[5].values[count] = CStringGetTextDatum(part->kind);
+			c[6].values[count++] = PointerGetDatum(
+				laras_seal(m->workspace_slot, m->contact.slot, LARAS_FIELD_message_part_content,
+						   m->workspace_id, id, part->content.s, part->content.n));
+		}
+	}
+	laras_spi_open();
+	laras_spi_run(&add_parts,
+				  (Datum[]){laras_column_array(&c[0], count, INT8OID),
+							laras_column_array(&c[1], count, INT8OID),
+							laras_column_array(&c[2], count, INT8OID),
+							laras_column_array(&c[3], count, INT8OID),
+							laras_column_array(&c[4], count, INT2OID),
+							laras_column_array(&c[5], count, TEXTOID),
+							laras_column_array(&c[6], count, laras_sealed_type())},
+				  NULL);
+	laras_spi_close();
+}

@@ -1,0 +1,28 @@
+/*
+ * part.h
+ *		What belongs to messages beside their text.
+ */
+#ifndef LARAS_PART_H
+#define LARAS_PART_H
+
+#include "inbox/identity.h"
+
+/* a message that has just become a row, or is one and is read again */
+typedef struct LarasStoredMessage
+{
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 connection_id;
+	int64 conversation_id;
+	const char *channel;
+	const LarasRecord *record;
+	int64 id;
+	LarasContactRef contact;
+	TimestampTz time; /* the provider's, else when it was received */
+	Datum index;      /* blind index of its provider id; 0 where it is not found by that */
+} LarasStoredMessage;
+
+/* Seal and store the parts of these messages. As laras_worker. */
+extern void laras_store_parts(const LarasStoredMessage *messages, int n);
+
+#endif /* LARAS_PART_H */

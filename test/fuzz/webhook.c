@@ -1,0 +1,159 @@
+/*
+ * webhook.c
+ *		Fuzz target for the drivers' parsers: any bytes are split and read without
+ *		harm, also where memory runs short, and what comes out is whole. For
+ *		libFuzzer; with -DSTANDALONE it replays the files named.
+ *
+ *		clang -fsanitize=fuzzer,address,undefined -Isrc -DCHANNEL='"whatsapp"' \
+ *			test/fuzz/webhook.c src/channel/[a-z]*.c src/base/json.c -ljansson
+ */
+#include "channel/channel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+/* everything allocated in one run, freed together; budget: how much before it is short */
+typedef struct Arena
+{
+	void **blocks;
+	size_t count;
+	size_t room;
+	long budget;
+} Arena;
+
+static void *
+allocate(void *context, size_t n)
+{
+	Arena *arena = context;
+	void *block;
+
+	if (arena->budget-- <= 0)
+		return NULL;
+	if (arena->count == arena->room)
+	{
+		arena->room = arena->room * 2 + 64;
+		arena->blocks = realloc(arena->blocks, sizeof(void *) * arena->room);
+	}
+	block = calloc(1, n);
+	arena->blocks[arena->count++] = block;
+	return block;
+}
+
+static void
+must(int condition, const char *what)
+{
+	if (!condition)
+	{
+		fprintf(stderr, "%s\n", what);
+		abort();
+	}
+}
+
+static void
+check_json(LarasText text)
+{
+	json_t *parsed = json_loadb(text.s, text.n, JSON_DECODE_ANY, NULL);
+
+	must(parsed != NULL, "a part that is no JSON");
+	json_decref(parsed);
+}
+
+static void
+check_record(const LarasRecord *r)
+{
+	switch (r->kind)
+	{
+		case LARAS_RECORD_MESSAGE:
+			must(r->message_kind != NULL, "a message without a kind");
+			must(r->provider_id.s != NULL && r->provider_id.n > 0, "a message without an id");
+			must(r->identity_count > 0, "a message without a sender");
+			must(r->element != NULL, "a message without its element");
+			must(r->effect == LARAS_EFFECT_NONE || r->about.s != NULL, "an effect on nothing");
+			/* fall through */
+		case LARAS_RECORD_STATUS:
+			must(r->kind != LARAS_RECORD_STATUS || r->status != NULL, "a status without a word");
+			must(r->event_key.s != NULL, "an event without a key");
+			break;
+		case LARAS_RECORD_PERSON:
+			must(r->identity_count > 0, "a person without an id");
+			break;
+		case LARAS_RECORD_ACCOUNT:
+			must(r->topic != NULL && r->event_key.s != NULL, "an account event without a topic");
+			check_json(r->details);
+			break;
+		case LARAS_RECORD_OTHER:
+		case LARAS_RECORD_FAULT:
+			must(r->reason != NULL, "set aside without a reason");
+			break;
+	}
+	must(r->provider_time >= 0 && r->provider_time <= INT64_C(4102444800), "an absurd time");
+	for (int i = 0; i < r->identity_count; i++)
+		must(r->identities[i].kind != 0 && r->identities[i].value.n > 0, "an empty identity");
+	for (int i = 0; i < r->part_count; i++)
+		check_json(r->parts[i].content);
+}
+
+static void
+read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long budget)
+{
+	Arena arena = {.budget = budget};
+	LarasAllocator allocator = {allocate, &arena};
+	const char *reason = NULL;
+	json_t *body = laras_json_parse(bytes, size, &reason);
+	LarasBodyPart *parts = NULL;
+	int nameless = 0;
+	int count = -1;
+
+	if (body != NULL)
+		count = driver->split(body, &allocator, &parts, &nameless, &reason);
+	must(count >= 0 || reason != NULL, "refused without a reason");
+	for (int i = 0; i < count; i++)
+	{
+		LarasRecord *records = NULL;
+		int found = driver->parse(parts[i].document, &allocator, &records, &reason);
+
+		must(found >= 0 || reason != NULL, "not parsed without a reason");
+		for (int k = 0; k < found; k++)
+			check_record(&records[k]);
+		if (!parts[i].whole)
+			json_decref(parts[i].document);
+	}
+	json_decref(body);
+	for (size_t i = 0; i < arena.count; i++)
+		free(arena.blocks[i]);
+	free(arena.blocks);
+}
+
+int
+LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	const LarasChannelDriver *driver = laras_channel_driver(CHANNEL);
+
+	must(driver != NULL, "no such driver");
+	read_all(driver, (const char *) data, size, 1000 * 1000);
+	read_all(driver, (const char *) data, size, (long) (size * 7 % 61));
+	return 0;
+}
+
+#ifdef STANDALONE
+int
+main(int argc, char **argv)
+{
+	static unsigned char data[4 << 20];
+
+	for (int i = 1; i < argc; i++)
+	{
+		FILE *file = fopen(argv[i], "rb");
+		size_t size = file ? fread(data, 1, sizeof(data), file) : 0;
+
+		if (file == NULL)
+			return 2;
+		fclose(file);
+		LLVMFuzzerTestOneInput(data, size);
+	}
+	return 0;
+}
+#endif
