@@ -25,7 +25,7 @@ INTAKE = signature receive consume quarantine ring
 # src/connect/
 CONNECT = app connection attempt pair wa_connect wa_revoke disconnect
 # src/courier/
-COURIER = outbox egress fence carry prepare record reconcile http task task_kinds handoff
+COURIER = outbox egress fence carry claim prepare record reconcile http task task_kinds handoff
 # src/inbox/
 INBOX = rows identity apply part change person account again status message window
 # src/answer/

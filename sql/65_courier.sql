@@ -18,12 +18,11 @@ CREATE TABLE laras.outbox (
   kind text NOT NULL DEFAULT 'text'
     CHECK (kind IN ('text', 'template')),
   state text NOT NULL DEFAULT 'queued'
-    CHECK (state IN ('queued', 'claimed', 'sending', 'sent', 'refused', 'uncertain', 'parked', 'cancelled')),
+    CHECK (state IN ('queued', 'sending', 'sent', 'refused', 'uncertain', 'parked', 'cancelled')),
   priority smallint NOT NULL DEFAULT 0,
   not_before timestamptz NOT NULL DEFAULT laras.now(),
   attempt_id bigint,
   attempts integer NOT NULL DEFAULT 0,
-  lease_until timestamptz,
   incarnation bigint,
   reason text,
   error_code integer,
@@ -37,11 +36,9 @@ CREATE TABLE laras.outbox (
   FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
 );
 CREATE INDEX outbox_ready ON laras.outbox (priority, not_before, workspace_id, id) WHERE state = 'queued';
-CREATE INDEX outbox_lease ON laras.outbox (lease_until) WHERE state IN ('claimed', 'sending');
-CREATE INDEX outbox_under_way ON laras.outbox (workspace_id, conversation_id) WHERE state IN ('claimed', 'sending');
-CREATE INDEX outbox_connection ON laras.outbox (workspace_id, connection_id, state);
+CREATE INDEX outbox_sending ON laras.outbox (incarnation) WHERE state = 'sending';
+CREATE INDEX outbox_connection ON laras.outbox (workspace_id, connection_id) WHERE state IN ('queued', 'parked');
 CREATE INDEX outbox_contact ON laras.outbox (workspace_id, contact_id);
-CREATE INDEX outbox_attempt ON laras.outbox (workspace_id, attempt_id) WHERE attempt_id IS NOT NULL;
 COMMENT ON TABLE laras.outbox IS 'Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text.';
 COMMENT ON COLUMN laras.outbox.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.outbox.id IS 'Random, time-ordered id (laras.new_id()).';
@@ -55,13 +52,12 @@ COMMENT ON COLUMN laras.outbox.text_digest IS 'Digest the verdict is bound to.';
 COMMENT ON COLUMN laras.outbox.verdict_outcome IS 'Always pass: the foreign key below demands it.';
 COMMENT ON COLUMN laras.outbox.approved_by IS 'auto, or principal (kind and random id).';
 COMMENT ON COLUMN laras.outbox.kind IS 'What is sent.';
-COMMENT ON COLUMN laras.outbox.state IS 'State.';
+COMMENT ON COLUMN laras.outbox.state IS 'queued; sending from the commit before its request to its record; parked until its connection works again; the others are ends.';
 COMMENT ON COLUMN laras.outbox.priority IS 'Lower first: replies before bulk.';
 COMMENT ON COLUMN laras.outbox.not_before IS 'Earliest hand-off.';
 COMMENT ON COLUMN laras.outbox.attempt_id IS 'Current or last attempt.';
 COMMENT ON COLUMN laras.outbox.attempts IS 'Attempts so far.';
-COMMENT ON COLUMN laras.outbox.lease_until IS 'A claim is void after this.';
-COMMENT ON COLUMN laras.outbox.incarnation IS 'Run of the courier that claimed it.';
+COMMENT ON COLUMN laras.outbox.incarnation IS 'Run of the courier that took it; what an earlier run left sending is uncertain.';
 COMMENT ON COLUMN laras.outbox.reason IS 'Why it was refused, parked or cancelled (window_closed, opted_out, no_verdict, disconnected, provider_<code>).';
 COMMENT ON COLUMN laras.outbox.error_code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.outbox.created_at IS 'When it was queued.';
@@ -96,7 +92,7 @@ CREATE TABLE laras.send_attempt (
     CHECK (resolved_by IN ('answer', 'status', 'member', 'timeout', 'restart')),
   PRIMARY KEY (workspace_id, id),
   FOREIGN KEY (workspace_id, outbox_id) REFERENCES laras.outbox (workspace_id, id)
-);
+) WITH (fillfactor = 50); -- each row is written twice; its end fits beside its beginning
 CREATE INDEX send_attempt_outbox ON laras.send_attempt (workspace_id, outbox_id);
 CREATE INDEX send_attempt_contact ON laras.send_attempt (workspace_id, contact_id);
 COMMENT ON TABLE laras.send_attempt IS 'One try to hand a message to a provider, with its one end.';
@@ -235,7 +231,6 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('outbox', 'not_before', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'attempt_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'attempts', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
-  ('outbox', 'lease_until', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'incarnation', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'reason', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -295,21 +290,19 @@ SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.stat_courier AS
   SELECT o.connection_id,
     pg_catalog.count(*) FILTER (WHERE o.state = 'queued') AS queued,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'claimed') AS claimed,
     pg_catalog.count(*) FILTER (WHERE o.state = 'sending') AS sending,
     pg_catalog.count(*) FILTER (WHERE o.state = 'uncertain') AS uncertain,
     pg_catalog.count(*) FILTER (WHERE o.state = 'parked') AS parked,
     pg_catalog.count(*) FILTER (WHERE o.state = 'sent') AS sent,
     pg_catalog.count(*) FILTER (WHERE o.state = 'refused') AS refused,
     pg_catalog.count(*) FILTER (WHERE o.state = 'cancelled') AS cancelled,
-    laras.now() - pg_catalog.min(o.created_at) FILTER (WHERE o.state IN ('queued', 'claimed', 'sending')) AS oldest_age,
+    laras.now() - pg_catalog.min(o.created_at) FILTER (WHERE o.state IN ('queued', 'sending')) AS oldest_age,
     pg_catalog.max(o.finished_at) FILTER (WHERE o.state = 'sent') AS last_sent_at
     FROM laras.outbox o WHERE laras.may('inbox') GROUP BY o.connection_id;
 COMMENT ON VIEW laras.stat_courier IS 'What leaves through each connection of the bound workspace: how much waits, since when, and what became of the rest.';
 COMMENT ON COLUMN laras.stat_courier.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.stat_courier.queued IS 'Messages that wait for the courier or for their time.';
-COMMENT ON COLUMN laras.stat_courier.claimed IS 'Taken by the courier, not yet judged.';
-COMMENT ON COLUMN laras.stat_courier.sending IS 'Whose request is under way.';
+COMMENT ON COLUMN laras.stat_courier.sending IS 'Claimed by the courier: their requests are under way or about to begin.';
 COMMENT ON COLUMN laras.stat_courier.uncertain IS 'Whose answer was lost; settled by the provider''s status.';
 COMMENT ON COLUMN laras.stat_courier.parked IS 'That wait for the connection to be made good again.';
 COMMENT ON COLUMN laras.stat_courier.sent IS 'Taken by the provider.';

@@ -3,9 +3,9 @@
  *		The courier's turn: let requests go on, record those that ended, begin
  *		new ones.
  *
- * No transaction is open while a request is: a turn claims and commits, marks
- * and commits, starts requests, returns to the loop to wait on the epoll
- * descriptor, and records what ended in a transaction of its own.
+ * No transaction is open while a request is: a turn records what has ended in
+ * a transaction of its own, claims and marks others and commits, begins their
+ * requests, and returns to the loop to wait on the epoll descriptor.
  */
 #include "postgres.h"
 
@@ -64,9 +64,25 @@ laras_courier_init(void)
 	laras_fence_init();
 }
 
+/*
+ * All statements of the courier look rows up by key. What the statistics say of
+ * a queue, which is empty at one moment and long at the next, must not lead the
+ * planner to read all of it instead.
+ */
+static void
+plan_by_keys(void)
+{
+	static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin",
+									  "enable_memoize"};
+
+	for (int i = 0; i < lengthof(off); i++)
+		SetConfigOption(off[i], "off", PGC_USERSET, PGC_S_SESSION);
+}
+
 void
 laras_courier_start(void)
 {
+	plan_by_keys();
 	laras_courier_run = laras_new_id();
 	if (!laras_http_open())
 		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("libcurl could not be started")));
@@ -118,25 +134,35 @@ is_closed(void)
 	return closed;
 }
 
+/* Sends that have ended and are not recorded. */
+static LarasFlight *ended[LARAS_COURIER_FLIGHTS];
+static int ended_count = 0;
+
+void
+laras_courier_ended(LarasFlight **flights, int n)
+{
+	Assert(ended_count + n <= LARAS_COURIER_FLIGHTS);
+	memcpy(ended + ended_count, flights, sizeof(LarasFlight *) * n);
+	ended_count += n;
+}
+
 /* Give every ended call to its owner. Returns how many there were. */
 static int
 take_ended(void)
 {
-	LarasFlight *flights[LARAS_COURIER_FLIGHTS];
 	int n = 0;
-	int ended = 0;
 	LarasHttpCall *call;
 
-	while (n < LARAS_COURIER_FLIGHTS && (call = laras_http_next()) != NULL)
+	while (ended_count < LARAS_COURIER_FLIGHTS && (call = laras_http_next()) != NULL)
 	{
 		LarasFlight *flight = call->owner;
 
-		ended++;
+		n++;
 		switch (flight->kind)
 		{
 			case LARAS_FLIGHT_SEND:
 				flight->call = call;
-				flights[n++] = flight;
+				laras_courier_ended(&flight, 1);
 				break;
 			case LARAS_FLIGHT_TASK:
 				laras_task_answered((struct LarasTaskFlight *) flight, call);
@@ -146,16 +172,46 @@ take_ended(void)
 				break;
 		}
 	}
-	if (n > 0)
-		laras_courier_record(flights, n);
-	return ended;
+	return n;
+}
+
+/*
+ * Record what has ended, all in one transaction. Where that fails, what is
+ * known of these sends is kept and tried again, one by one, so that none keeps
+ * the others from being known; what cannot be recorded twice ends uncertain.
+ */
+static void
+record_ended(void)
+{
+	static int apart = 0;
+	int n = ended_count;
+
+	if (n == 0)
+		return;
+	if (apart > 0)
+	{
+		LarasFlight *first = ended[0];
+
+		apart--;
+		memmove(ended, ended + 1, sizeof(LarasFlight *) * (n - 1));
+		ended[n - 1] = first;
+		first->records++;
+		laras_courier_record(&ended[n - 1], 1);
+		ended_count--;
+		return;
+	}
+	apart = n;
+	laras_courier_record(ended, n);
+	apart = 0;
+	ended_count = 0;
 }
 
 LarasTurn
 laras_courier_turn(void)
 {
-	int ended;
+	int answered;
 	int begun = 0;
+	int room;
 	int timeout;
 
 	if (!unlock() || is_closed())
@@ -172,19 +228,23 @@ laras_courier_turn(void)
 	}
 	laras_http_set_timeout(request_timeout);
 	laras_http_drive();
-	ended = take_ended();
+	answered = take_ended();
+	record_ended();
+	laras_http_drive();
 	if (!laras_worker_should_yield())
 	{
 		begun += laras_revoke_dispatch();
 		begun += laras_task_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());
-		if (laras_http_in_flight() < LARAS_COURIER_FLIGHTS)
-			begun += laras_courier_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());
+		room = LARAS_COURIER_FLIGHTS - laras_http_in_flight() - ended_count;
+		if (room > 0)
+			begun += laras_courier_dispatch(room);
 		laras_http_drive();
 	}
-	laras_worker_set_pending(laras_http_in_flight());
+	laras_worker_set_pending(laras_http_in_flight() + ended_count);
 	timeout = laras_http_timeout();
 	if (timeout >= 0)
 		laras_worker_wake_in(timeout);
 	/* what ended in the last drive has been read from its socket: nothing would wake us for it */
-	return ended > 0 || begun > 0 || laras_http_has_ended() ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	return answered > 0 || begun > 0 || ended_count > 0 || laras_http_has_ended() ? LARAS_TURN_MORE
+																				  : LARAS_TURN_IDLE;
 }

@@ -9,8 +9,12 @@
 #include "courier/http.h"
 #include "datatype/timestamp.h"
 
-/* requests in flight at once */
-#define LARAS_COURIER_FLIGHTS 256
+/*
+ * Requests begun at once. More than there are connections (http.h), so that one
+ * which has brought an answer takes its next request at once, and does not wait
+ * for a claim to commit.
+ */
+#define LARAS_COURIER_FLIGHTS (LARAS_HTTP_CONNECTIONS + 128)
 
 typedef enum LarasFlightKind
 {
@@ -38,6 +42,7 @@ typedef struct LarasFlight
 	uint32_t contact_slot;
 	uint32_t connection_slot;
 	int attempts;
+	int records; /* how often its end was to be recorded by itself, and could not be */
 	const LarasChannelDriver *driver;
 	LarasHttpCall *call;
 } LarasFlight;
@@ -49,22 +54,25 @@ extern bool laras_flight_is_cut(const LarasFlight *flight);
 extern int64_t laras_courier_run;
 
 /*
- * Claim up to n rows, decide which may leave, mark those `sending` and begin
- * their requests. Opens its own transactions. Returns how many rows it took
- * (0: nothing is due).
+ * Claim up to n rows, decide which may leave, mark those `sending`, commit, and
+ * begin their requests. Opens its own transaction. Returns how many rows it
+ * looked at (0: nothing is due).
  */
 extern int laras_courier_dispatch(int n);
 
+/* These sends have ended, or never began: they are recorded in the next turn. */
+extern void laras_courier_ended(LarasFlight **flights, int n);
+
 /*
  * Record the ends of sends in one transaction; frees the flights and calls.
- * An error leaves them recorded as uncertain by the next sweep.
+ * After an error nothing is freed.
  */
 extern void laras_courier_record(LarasFlight **flights, int n);
 
-/*
- * Rows that an earlier run left behind: claimed ones are queued again, sending
- * ones become uncertain. Once at the start.
- */
+/* Nothing of that conversation is under way any more. */
+extern void laras_conversation_free(int64_t workspace_id, int64_t conversation_id);
+
+/* Rows that an earlier run left sending become uncertain. Once at the start. */
 extern void laras_courier_sweep(void);
 
 /* Callback data of an attempt: base64url of id and the first 8 bytes of its MAC; 23 bytes with the zero. */
@@ -93,9 +101,9 @@ typedef struct LarasOutcome
 } LarasOutcome;
 
 /*
- * Write outcomes down: rows, attempts, messages, notices, evidence. In a
- * transaction as laras_worker. A row that was settled meanwhile (by a status
- * webhook) stays as it is.
+ * Write outcomes down: rows, attempts, messages, notices, evidence; sorts them.
+ * In a transaction as laras_worker. A row that was settled meanwhile (by a
+ * status webhook) stays as it is.
  */
 extern void laras_courier_settle(LarasOutcome *outcomes, int n);
 

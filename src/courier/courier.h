@@ -4,7 +4,8 @@
  *		that carries them.
  *
  * outbox.c		rows of the outbox: queued, cancelled.
- * carry.c		the worker: claim and commit, mark and commit, HTTP, record.
+ * carry.c		the worker: claim and commit, HTTP, record and commit.
+ * claim.c		takes what is due, marks what leaves, begins the requests.
  * prepare.c	decides at hand-off whether a message may leave, and builds it.
  * record.c		writes down what became of it.
  * reconcile.c	what a status webhook tells about a send whose answer was lost.
@@ -44,8 +45,8 @@ typedef struct LarasOutboxRow
 extern int64 laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row);
 
 /*
- * Cancel what waits for a connection (or a contact): rows queued, claimed or
- * parked become cancelled with that reason, their messages too. A row already
+ * Cancel what waits for a connection (or a contact): rows queued or parked
+ * become cancelled with that reason, their messages too. A row already
  * `sending` is left to its end. Returns how many. Needs no key. As laras_owner
  * with the workspace bound, or laras_worker.
  */

@@ -34,6 +34,7 @@
 struct LarasHttpState
 {
 	CURL *easy;
+	bool pooled; /* configured as all POSTs are: may be used again */
 	struct curl_slist *headers;
 	char *request;
 	size_t request_n;
@@ -46,10 +47,22 @@ struct LarasHttpState
 static CURLM *multi = NULL;
 static int epoll_fd = -1;
 static int64_t deadline_ms = -1; /* when libcurl wants to be called */
-static int in_flight = 0;
+static int in_flight = 0;        /* begun and not given back */
+static int running = 0;          /* of these, given to libcurl */
+static LarasHttpCall *waiting_first = NULL;
+static LarasHttpCall *waiting_last = NULL;
 static LarasHttpCall *ended_first = NULL;
 static LarasHttpCall *ended_last = NULL;
 static long total_ms = 30000;
+
+/* a peer that keeps answering at once does not keep us here for ever */
+#define DRIVE_ROUNDS 32
+
+/* handles that wait for their next POST */
+#define POOL LARAS_HTTP_CONNECTIONS
+
+static CURL *pool[POOL];
+static int pool_count = 0;
 
 static int64_t
 now_ms(void)
@@ -210,8 +223,8 @@ laras_http_open(void)
 		return false;
 	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 256L);
-	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 256L);
+	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long) LARAS_HTTP_CONNECTIONS);
+	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long) LARAS_HTTP_CONNECTIONS);
 	return true;
 }
 
@@ -271,6 +284,19 @@ wipe_headers(struct LarasHttpState *state)
 	state->headers = NULL;
 }
 
+/* Only after a whole answer: what else a handle remembers of a failure is unknown. */
+static void
+give_back_easy(const LarasHttpCall *call, struct LarasHttpState *state)
+{
+	if (state->pooled && call->end == LARAS_HTTP_ANSWERED && pool_count < POOL)
+	{
+		curl_easy_setopt(state->easy, CURLOPT_HTTPHEADER, NULL);
+		pool[pool_count++] = state->easy;
+	}
+	else
+		curl_easy_cleanup(state->easy);
+}
+
 void
 laras_http_free(LarasHttpCall *call)
 {
@@ -282,7 +308,7 @@ laras_http_free(LarasHttpCall *call)
 	if (state != NULL)
 	{
 		if (state->easy != NULL)
-			curl_easy_cleanup(state->easy);
+			give_back_easy(call, state);
 		wipe_headers(state);
 		if (state->request != NULL)
 			OPENSSL_cleanse(state->request, state->request_n);
@@ -295,8 +321,50 @@ laras_http_free(LarasHttpCall *call)
 	free(call);
 }
 
+/* What holds for every request. */
+static void
+configure_all(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+}
+
+/* A handle for this request: one that has made such a request before, or a new one. */
 static bool
-configure(LarasHttpCall *call, const char *method, const char *url, const char *content_type)
+take_easy(struct LarasHttpState *state, const char *method)
+{
+	bool post = state->request != NULL && strcmp(method, "POST") == 0;
+
+	if (post && pool_count > 0)
+		state->easy = pool[--pool_count];
+	else
+	{
+		state->easy = curl_easy_init();
+		if (state->easy == NULL)
+			return false;
+		configure_all(state->easy);
+		if (state->request != NULL)
+			curl_easy_setopt(state->easy, CURLOPT_POST, 1L);
+		else
+			/* nothing to rewind, so libcurl could repeat it: use a connection of its own */
+			curl_easy_setopt(state->easy, CURLOPT_FRESH_CONNECT, 1L);
+		if (strcmp(method, state->request != NULL ? "POST" : "GET") != 0)
+			curl_easy_setopt(state->easy, CURLOPT_CUSTOMREQUEST, method);
+	}
+	state->pooled = post;
+	return true;
+}
+
+static bool
+configure(LarasHttpCall *call, const char *url, const char *content_type)
 {
 	struct LarasHttpState *state = call->state;
 	CURL *easy = state->easy;
@@ -308,36 +376,37 @@ configure(LarasHttpCall *call, const char *method, const char *url, const char *
 		return false;
 	if (state->request != NULL)
 	{
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) state->request_n);
-		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 		curl_easy_setopt(easy, CURLOPT_READDATA, call);
-		if (strcmp(method, "POST") != 0)
-			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
-	}
-	else
-	{
-		/* nothing to rewind, so libcurl could repeat it: use a connection of its own */
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-		if (strcmp(method, "GET") != 0)
-			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 	}
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, state->headers);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, strncmp(url, "http:", 5) == 0 ? "http" : "https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
+}
+
+/* Hand the call to libcurl, which begins it at the next drive. */
+static bool
+run(LarasHttpCall *call)
+{
+	if (curl_multi_add_handle(multi, call->state->easy) != CURLM_OK)
+		return false;
+	running++;
+	return true;
+}
+
+static bool
+wait_for_connection(LarasHttpCall *call)
+{
+	if (waiting_last != NULL)
+		waiting_last->state->next = call;
+	else
+		waiting_first = call;
+	waiting_last = call;
+	return true;
 }
 
 LarasHttpCall *
@@ -359,8 +428,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 	address[url_n] = '\0';
 	call->owner = owner;
 	block_signals(&saved);
-	call->state->easy = curl_easy_init();
-	if (call->state->easy != NULL && laras_egress_allowed(url, url_n))
+	if (laras_egress_allowed(url, url_n))
 	{
 		ok = true;
 		if (body != NULL)
@@ -371,6 +439,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 				memcpy(call->state->request, body, body_n);
 			call->state->request_n = body_n;
 		}
+		ok = ok && take_easy(call->state, method);
 		if (ok && token != NULL)
 		{
 			size_t room = token_n + sizeof("Authorization: Bearer ");
@@ -385,8 +454,8 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 			}
 			free(header);
 		}
-		ok = ok && configure(call, method, address, content_type);
-		ok = ok && curl_multi_add_handle(multi, call->state->easy) == CURLM_OK;
+		ok = ok && configure(call, address, content_type);
+		ok = ok && (running >= LARAS_HTTP_CONNECTIONS ? wait_for_connection(call) : run(call));
 	}
 	restore_signals(&saved);
 	free(address);
@@ -428,6 +497,38 @@ laras_http_give_back(void *p, size_t n)
 /* ------------------------------------------------------------------- drive */
 
 static void
+append_ended(LarasHttpCall *call)
+{
+	call->state->next = NULL;
+	if (ended_last != NULL)
+		ended_last->state->next = call;
+	else
+		ended_first = call;
+	ended_last = call;
+}
+
+/* A connection is free: the next request may have it. */
+static void
+run_next(void)
+{
+	while (waiting_first != NULL && running < LARAS_HTTP_CONNECTIONS)
+	{
+		LarasHttpCall *call = waiting_first;
+
+		waiting_first = call->state->next;
+		if (waiting_first == NULL)
+			waiting_last = NULL;
+		call->state->next = NULL;
+		if (!run(call))
+		{
+			call->end = LARAS_HTTP_NOT_SENT;
+			call->curl_code = (int) CURLE_OUT_OF_MEMORY;
+			append_ended(call);
+		}
+	}
+}
+
+static void
 settle(LarasHttpCall *call, CURLcode code)
 {
 	long status = 0;
@@ -451,42 +552,35 @@ settle(LarasHttpCall *call, CURLcode code)
 	else
 		call->end = LARAS_HTTP_UNKNOWN;
 	curl_multi_remove_handle(multi, call->state->easy);
-	if (ended_last != NULL)
-		ended_last->state->next = call;
-	else
-		ended_first = call;
-	ended_last = call;
+	running--;
+	append_ended(call);
 }
 
-void
-laras_http_drive(void)
+/* One look at timers, sockets and ends. False when there was nothing. */
+static bool
+drive_once(void)
 {
 	struct epoll_event events[64];
-	sigset_t saved;
+	bool due = deadline_ms >= 0 && now_ms() >= deadline_ms;
+	bool ended = false;
 	int n;
 	int left;
 	CURLMsg *message;
 
-	if (multi == NULL)
-		return;
-	block_signals(&saved);
-	if (deadline_ms >= 0 && now_ms() >= deadline_ms)
+	if (due)
 	{
 		deadline_ms = -1;
 		act(CURL_SOCKET_TIMEOUT, 0);
 	}
-	do
+	n = epoll_wait(epoll_fd, events, (int) (sizeof(events) / sizeof(events[0])), 0);
+	for (int i = 0; i < n; i++)
 	{
-		n = epoll_wait(epoll_fd, events, 64, 0);
-		for (int i = 0; i < n; i++)
-		{
-			int mask = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-					   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-					   (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+		int mask = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+				   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+				   (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
 
-			act(events[i].data.fd, mask);
-		}
-	} while (n == 64);
+		act(events[i].data.fd, mask);
+	}
 	while ((message = curl_multi_info_read(multi, &left)) != NULL)
 	{
 		char *call = NULL;
@@ -496,7 +590,23 @@ laras_http_drive(void)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
 		settle((LarasHttpCall *) call, code);
+		ended = true;
 	}
+	run_next();
+	return due || n > 0 || ended;
+}
+
+void
+laras_http_drive(void)
+{
+	sigset_t saved;
+	int rounds = DRIVE_ROUNDS;
+
+	if (multi == NULL)
+		return;
+	block_signals(&saved);
+	while (drive_once() && --rounds > 0)
+		;
 	restore_signals(&saved);
 }
 

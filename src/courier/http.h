@@ -12,6 +12,9 @@
 #include <stdint.h>
 
 /* how far a request got */
+/* connections at once; requests beyond wait here for one that is free, and their time has not begun */
+#define LARAS_HTTP_CONNECTIONS 256
+
 typedef enum LarasHttpEnd
 {
 	LARAS_HTTP_ANSWERED, /* an answer arrived whole */

@@ -23,14 +23,14 @@ LARAS_PLAN(
 	cancel_connection,
 	"UPDATE laras.outbox SET state = 'cancelled', reason = $3, finished_at = laras.now() "
 	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
-	"AND state OPERATOR(pg_catalog.=) ANY ('{queued,claimed,parked}'::pg_catalog.text[]) "
+	"AND state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) "
 	"RETURNING message_id",
 	INT8OID, INT8OID, TEXTOID);
 
 LARAS_PLAN(cancel_contact,
 		   "UPDATE laras.outbox SET state = 'cancelled', reason = $3, finished_at = laras.now() "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND contact_id OPERATOR(pg_catalog.=) $2 "
-		   "AND state OPERATOR(pg_catalog.=) ANY ('{queued,claimed,parked}'::pg_catalog.text[]) "
+		   "AND state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) "
 		   "RETURNING message_id",
 		   INT8OID, INT8OID, TEXTOID);
 

@@ -30,19 +30,20 @@
 #define FIRST_DELAY_MS 1000
 #define LONGEST_DELAY_MS (10 * 60 * 1000)
 
+/* CASE, because plain conditions on the state would offer the partial indexes of the queue */
 LARAS_PLAN(
 	settle_rows,
-	"UPDATE laras.outbox o SET state = u.s, reason = u.r, error_code = u.e, lease_until = NULL, "
+	"UPDATE laras.outbox o SET state = u.s, reason = u.r, error_code = u.e, "
 	"not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' THEN laras.now() OPERATOR(pg_catalog.+) "
 	"(u.d OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) ELSE o.not_before END, "
 	"finished_at = CASE WHEN u.s OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) THEN NULL ELSE laras.now() END "
-	"FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, a, s, r, e, d) "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (n, w, i, a, s, r, e, d) "
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
-	"AND (o.state OPERATOR(pg_catalog.=) 'sending' AND o.attempt_id OPERATOR(pg_catalog.=) u.a "
-	"OR o.state OPERATOR(pg_catalog.=) 'claimed' AND u.a OPERATOR(pg_catalog.=) 0) "
-	"RETURNING o.workspace_id, o.id",
-	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
-	FLOAT8ARRAYOID);
+	"AND CASE WHEN o.state OPERATOR(pg_catalog.=) 'sending' THEN o.attempt_id OPERATOR(pg_catalog.=) u.a "
+	"ELSE o.state OPERATOR(pg_catalog.=) 'queued' AND u.a OPERATOR(pg_catalog.=) 0 END "
+	"RETURNING u.n",
+	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	INT4ARRAYOID, FLOAT8ARRAYOID);
 
 LARAS_PLAN(
 	settle_attempts,
@@ -78,11 +79,6 @@ LARAS_PLAN(sent_drafts,
 		   "AND d.state OPERATOR(pg_catalog.=) 'approved'",
 		   INT8ARRAYOID, INT8ARRAYOID);
 
-LARAS_PLAN(requeue_claimed,
-		   "UPDATE laras.outbox SET state = 'queued', lease_until = NULL, incarnation = NULL "
-		   "WHERE state OPERATOR(pg_catalog.=) 'claimed' AND incarnation IS DISTINCT FROM $1",
-		   INT8OID);
-
 LARAS_PLAN(
 	find_abandoned,
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
@@ -102,15 +98,6 @@ backoff(int attempts)
 	if (bound > LONGEST_DELAY_MS)
 		bound = LONGEST_DELAY_MS;
 	return (int) (pg_prng_double(&pg_global_prng_state) * bound) + 1;
-}
-
-static bool
-row_changed(const int64 *changed, uint64 n, const LarasFlight *f)
-{
-	for (uint64 i = 0; i < n; i++)
-		if (changed[2 * i] == f->workspace_id && changed[2 * i + 1] == f->outbox_id)
-			return true;
-	return false;
 }
 
 static void
@@ -233,62 +220,103 @@ settle_drafts(LarasPlan *plan, LarasOutcome *outcomes, int n, const bool *change
 					  NULL);
 }
 
+/* The rows of the outbox; sets changed[] for those that were still the attempt's. */
+static void
+settle_outbox_rows(const LarasOutcome *outcomes, int n, bool *changed)
+{
+	LarasColumn c[8];
+	bool *no_reason = palloc0(sizeof(bool) * n);
+	bool *no_code = palloc0(sizeof(bool) * n);
+	uint64 count;
+
+	laras_columns_init(c, 8, n);
+	for (int i = 0; i < n; i++)
+	{
+		const LarasOutcome *o = &outcomes[i];
+
+		c[0].values[i] = Int32GetDatum(i);
+		c[1].values[i] = Int64GetDatum(o->flight->workspace_id);
+		c[2].values[i] = Int64GetDatum(o->flight->outbox_id);
+		c[3].values[i] = Int64GetDatum(o->attempt_outcome == NULL ? 0 : o->flight->attempt_id);
+		c[4].values[i] = CStringGetTextDatum(o->outbox_state);
+		no_reason[i] = o->reason == NULL;
+		c[5].values[i] = o->reason == NULL ? (Datum) 0 : CStringGetTextDatum(o->reason);
+		no_code[i] = o->error_code == 0;
+		c[6].values[i] = Int32GetDatum(o->error_code);
+		c[7].values[i] = Float8GetDatum((double) o->delay_ms);
+	}
+	c[5].nulls = no_reason;
+	c[6].nulls = no_code;
+	count = laras_spi_run(
+		&settle_rows,
+		(Datum[]){laras_column_array(&c[0], n, INT4OID), laras_column_array(&c[1], n, INT8OID),
+				  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, INT8OID),
+				  laras_column_array(&c[4], n, TEXTOID), laras_column_array(&c[5], n, TEXTOID),
+				  laras_column_array(&c[6], n, INT4OID), laras_column_array(&c[7], n, FLOAT8OID)},
+		NULL);
+	for (uint64 i = 0; i < count; i++)
+		changed[laras_spi_int4(i, 1)] = true;
+}
+
+/* Messages that were sent, also those that a status webhook had settled before. */
+static void
+settle_sent_messages(const LarasOutcome *outcomes, int n)
+{
+	LarasSentMessage *sent = palloc(sizeof(LarasSentMessage) * n);
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const LarasFlight *f = outcomes[i].flight;
+
+		if (strcmp(outcomes[i].outbox_state, "sent") == 0)
+			sent[count++] = (LarasSentMessage){
+				.workspace_id = f->workspace_id,
+				.workspace_slot = f->workspace_slot,
+				.message_id = f->message_id,
+				.contact_slot = f->contact_slot,
+				.connection_id = f->connection_id,
+				.channel = f->driver->channel,
+				.provider_id = outcomes[i].provider_id,
+			};
+	}
+	if (count > 0)
+		laras_messages_sent(sent, count, laras_now());
+}
+
+/* By workspace and message: the order in which everybody locks several messages. */
+static int
+compare_outcome(const void *a, const void *b)
+{
+	const LarasFlight *x = ((const LarasOutcome *) a)->flight;
+	const LarasFlight *y = ((const LarasOutcome *) b)->flight;
+
+	if (x->workspace_id != y->workspace_id)
+		return x->workspace_id < y->workspace_id ? -1 : 1;
+	return x->message_id < y->message_id ? -1 : x->message_id > y->message_id;
+}
+
 void
 laras_courier_settle(LarasOutcome *outcomes, int n)
 {
-	LarasColumn c[7];
-	bool *no_reason = palloc0(sizeof(bool) * n);
-	bool *no_code = palloc0(sizeof(bool) * n);
 	bool *changed = palloc0(sizeof(bool) * n);
-	int64 *rows;
-	uint64 row_count;
 
-	laras_columns_init(c, 7, n);
-	for (int i = 0; i < n; i++)
-	{
-		LarasOutcome *o = &outcomes[i];
-
-		c[0].values[i] = Int64GetDatum(o->flight->workspace_id);
-		c[1].values[i] = Int64GetDatum(o->flight->outbox_id);
-		c[2].values[i] = Int64GetDatum(o->attempt_outcome == NULL ? 0 : o->flight->attempt_id);
-		c[3].values[i] = CStringGetTextDatum(o->outbox_state);
-		no_reason[i] = o->reason == NULL;
-		c[4].values[i] = o->reason == NULL ? (Datum) 0 : CStringGetTextDatum(o->reason);
-		no_code[i] = o->error_code == 0;
-		c[5].values[i] = Int32GetDatum(o->error_code);
-		c[6].values[i] = Float8GetDatum((double) o->delay_ms);
-	}
-	c[4].nulls = no_reason;
-	c[5].nulls = no_code;
+	qsort(outcomes, n, sizeof(LarasOutcome), compare_outcome);
 	laras_spi_open();
-	row_count = laras_spi_run(
-		&settle_rows,
-		(Datum[]){laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
-				  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, TEXTOID),
-				  laras_column_array(&c[4], n, TEXTOID), laras_column_array(&c[5], n, INT4OID),
-				  laras_column_array(&c[6], n, FLOAT8OID)},
-		NULL);
-	rows = palloc(sizeof(int64) * 2 * (row_count + 1));
-	for (uint64 i = 0; i < row_count; i++)
-	{
-		rows[2 * i] = laras_spi_int8(i, 1);
-		rows[2 * i + 1] = laras_spi_int8(i, 2);
-	}
-	for (int i = 0; i < n; i++)
-		changed[i] = row_changed(rows, row_count, outcomes[i].flight);
+	settle_outbox_rows(outcomes, n, changed);
 	settle_attempt_rows(outcomes, n);
+	settle_sent_messages(outcomes, n);
 	for (int i = 0; i < n; i++)
 	{
 		LarasOutcome *o = &outcomes[i];
 		LarasFlight *f = o->flight;
 
-		if (strcmp(o->outbox_state, "sent") == 0)
-			laras_message_sent(f->workspace_id, f->message_id, f->driver->channel, o->provider_id.s,
-							   o->provider_id.n, laras_now());
-		else if (changed[i] && o->message_status != NULL)
+		if (!changed[i])
+			continue;
+		if (o->message_status != NULL)
 			laras_message_set_status(f->workspace_id, f->message_id, o->message_status,
 									 o->error_code);
-		if (changed[i] && o->notice != NULL)
+		if (o->notice != NULL)
 			laras_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id,
 						 f->message_id, o->error_code);
 	}
@@ -342,7 +370,10 @@ outcome_of(LarasFlight *f)
 	LarasOutcome o = {.flight = f};
 	LarasSendAnswer answer = {.answer = LARAS_ANSWER_UNCERTAIN};
 
-	if (f->call == NULL || f->call->end == LARAS_HTTP_NOT_SENT)
+	/* an end that could not be written down is known no better than one that was never seen */
+	if (f->records > 1)
+		answer.answer = LARAS_ANSWER_UNCERTAIN;
+	else if (f->call == NULL || f->call->end == LARAS_HTTP_NOT_SENT)
 		answer.answer = LARAS_ANSWER_RETRY;
 	else if (f->call->end == LARAS_HTTP_ANSWERED)
 		f->driver->send->read_answer(f->call->http_status, f->call->body ? f->call->body : "",
@@ -428,12 +459,13 @@ laras_courier_record(LarasFlight **flights, int n)
 	laras_courier_settle(outcomes, n);
 	for (int i = 0; i < n; i++)
 		if (strcmp(outcomes[i].outbox_state, "parked") == 0)
-			stop_connection(flights[i], outcomes[i].error_code);
+			stop_connection(outcomes[i].flight, outcomes[i].error_code);
 	LARAS_FAULT("courier_before_record_commit");
 	laras_worker_commit();
 	LARAS_FAULT("courier_after_record_commit");
 	for (int i = 0; i < n; i++)
 	{
+		laras_conversation_free(flights[i]->workspace_id, flights[i]->conversation_id);
 		laras_http_free(flights[i]->call);
 		laras_http_give_back(flights[i], sizeof(LarasFlight));
 	}
@@ -452,7 +484,6 @@ laras_courier_sweep(void)
 		laras_worker_begin("settling what an earlier run left");
 		laras_worker_bind_all();
 		laras_spi_open();
-		laras_spi_run(&requeue_claimed, (Datum[]){Int64GetDatum(laras_courier_run)}, NULL);
 		found = laras_spi_run(&find_abandoned, (Datum[]){Int64GetDatum(laras_courier_run)}, NULL);
 		outcomes = palloc0(sizeof(LarasOutcome) * (found + 1));
 		flights = palloc0(sizeof(LarasFlight) * (found + 1));

@@ -102,10 +102,9 @@ LARAS_PLAN(sweep_evidence,
 LARAS_PLAN(forget_places, "DELETE FROM laras.installation");
 
 /* What the dump's source may have sent after the dump was made. */
-LARAS_PLAN(
-	park_sends,
-	"UPDATE laras.outbox SET state = 'parked', reason = 'restored', lease_until = NULL, incarnation = NULL"
-	" WHERE state OPERATOR(pg_catalog.=) ANY ('{queued,claimed}'::pg_catalog.text[])");
+LARAS_PLAN(park_sends,
+		   "UPDATE laras.outbox SET state = 'parked', reason = 'restored', incarnation = NULL"
+		   " WHERE state OPERATOR(pg_catalog.=) 'queued'");
 
 LARAS_PLAN(
 	release_sends,

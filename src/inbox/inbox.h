@@ -88,6 +88,20 @@ laras_outbound_message(int64 workspace_id, int64 id, int64 conversation_id, cons
  */
 extern void laras_message_sent(int64 workspace_id, int64 message_id, const char *channel,
 							   const char *provider_id, size_t n, TimestampTz at);
+
+/* The same for many at once, of which the caller knows more. */
+typedef struct LarasSentMessage
+{
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 message_id;
+	uint32 contact_slot;
+	int64 connection_id;
+	const char *channel;
+	LarasText provider_id; /* s NULL: absent */
+} LarasSentMessage;
+
+extern void laras_messages_sent(const LarasSentMessage *list, int n, TimestampTz at);
 extern void
 laras_message_set_status(int64 workspace_id, int64 message_id, const char *status, int error_code);
 

@@ -48,13 +48,20 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	mark_sent,
-	"UPDATE laras.message SET provider_message_id = coalesce(provider_message_id, $3), "
-	"provider_message_index = coalesce(provider_message_index, $4), "
-	"provider_timestamp = coalesce(provider_timestamp, $5), "
-	"status = CASE WHEN status OPERATOR(pg_catalog.=) ANY ('{queued,uncertain,cancelled}'::pg_catalog.text[]) "
-	"THEN 'sent' ELSE status END "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-	INT8OID, INT8OID, LARAS_SEALED, BYTEAOID, TIMESTAMPTZOID);
+	"UPDATE laras.message m SET provider_message_id = coalesce(m.provider_message_id, u.p), "
+	"provider_message_index = coalesce(m.provider_message_index, u.x), "
+	"provider_timestamp = coalesce(m.provider_timestamp, $5), "
+	"status = CASE WHEN m.status OPERATOR(pg_catalog.=) ANY ('{queued,uncertain,cancelled}'::pg_catalog.text[]) "
+	"THEN 'sent' ELSE m.status END FROM unnest($1, $2, $3, $4) AS u (w, i, p, x) "
+	"WHERE m.workspace_id OPERATOR(pg_catalog.=) u.w AND m.id OPERATOR(pg_catalog.=) u.i",
+	INT8ARRAYOID, INT8ARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID, TIMESTAMPTZOID);
+
+/* which of these ids statuses wait for */
+LARAS_PLAN(find_waiting,
+		   "SELECT u.n FROM unnest($1, $2, $3) AS u (n, w, x) CROSS JOIN LATERAL (SELECT 1 "
+		   "FROM laras.unmatched_status s WHERE s.workspace_id OPERATOR(pg_catalog.=) u.w "
+		   "AND s.provider_message_index OPERATOR(pg_catalog.=) u.x LIMIT 1) AS s",
+		   INT4ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID);
 
 LARAS_PLAN(set_status,
 		   "UPDATE laras.message SET status = $3, error_code = coalesce($4, error_code) "
@@ -106,35 +113,90 @@ void
 laras_message_sent(int64 workspace_id, int64 message_id, const char *channel,
 				   const char *provider_id, size_t n, TimestampTz at)
 {
-	uint32 w = laras_workspace_slot(workspace_id);
-	uint32 slot;
-	int64 connection_id;
-	bytea *sealed = NULL;
-	bytea *index = NULL;
+	LarasSentMessage message = {
+		.workspace_id = workspace_id,
+		.workspace_slot = laras_workspace_slot(workspace_id),
+		.message_id = message_id,
+		.channel = channel,
+		.provider_id = {provider_id, n},
+	};
+	uint64 found;
 
 	laras_spi_open();
-	if (laras_spi_run(&find_sent, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id)},
-					  NULL) == 0)
+	found = laras_spi_run(&find_sent,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id)}, NULL);
+	if (found > 0)
 	{
-		/* erased meanwhile: there is nothing to write to */
+		message.contact_slot = (uint32) laras_spi_int8(0, 1);
+		message.connection_id = laras_spi_int8(0, 2);
+	}
+	laras_spi_close();
+	/* else erased meanwhile: there is nothing to write to */
+	if (found > 0)
+		laras_messages_sent(&message, 1, at);
+}
+
+void
+laras_messages_sent(const LarasSentMessage *list, int n, TimestampTz at)
+{
+	LarasColumn c[4];
+	LarasColumn known[3];
+	bool *none = palloc0(sizeof(bool) * n);
+	int indexed = 0;
+	uint64 waiting;
+	int *joined;
+
+	laras_columns_init(c, 4, n);
+	laras_columns_init(known, 3, n);
+	laras_spi_open();
+	for (int i = 0; i < n; i++)
+	{
+		const LarasSentMessage *m = &list[i];
+
+		c[0].values[i] = Int64GetDatum(m->workspace_id);
+		c[1].values[i] = Int64GetDatum(m->message_id);
+		none[i] = m->provider_id.s == NULL || laras_slot_is_destroyed(m->contact_slot) ||
+				  laras_slot_is_destroyed(m->workspace_slot);
+		if (none[i])
+			continue;
+		c[2].values[i] = PointerGetDatum(
+			laras_seal(m->workspace_slot, m->contact_slot, LARAS_FIELD_message_provider_message_id,
+					   m->workspace_id, m->message_id, m->provider_id.s, m->provider_id.n));
+		c[3].values[i] =
+			PointerGetDatum(laras_index_bytea(m->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE,
+											  m->channel, m->provider_id.s, m->provider_id.n));
+		known[0].values[indexed] = Int32GetDatum(i);
+		known[1].values[indexed] = c[0].values[i];
+		known[2].values[indexed++] = c[3].values[i];
+	}
+	c[2].nulls = none;
+	c[3].nulls = none;
+	laras_spi_run(&mark_sent,
+				  (Datum[]){laras_column_array(&c[0], n, INT8OID),
+							laras_column_array(&c[1], n, INT8OID),
+							laras_column_array(&c[2], n, laras_sealed_type()),
+							laras_column_array(&c[3], n, BYTEAOID), TimestampTzGetDatum(at)},
+				  NULL);
+	if (indexed == 0)
+	{
 		laras_spi_close();
 		return;
 	}
-	slot = (uint32) laras_spi_int8(0, 1);
-	connection_id = laras_spi_int8(0, 2);
-	if (provider_id != NULL && !laras_slot_is_destroyed(slot) && !laras_slot_is_destroyed(w))
+	waiting = laras_spi_run(&find_waiting,
+							(Datum[]){laras_column_array(&known[0], indexed, INT4OID),
+									  laras_column_array(&known[1], indexed, INT8OID),
+									  laras_column_array(&known[2], indexed, BYTEAOID)},
+							NULL);
+	joined = palloc(sizeof(int) * (waiting + 1));
+	for (uint64 i = 0; i < waiting; i++)
+		joined[i] = laras_spi_int4(i, 1);
+	for (uint64 i = 0; i < waiting; i++)
 	{
-		sealed = laras_seal(w, slot, LARAS_FIELD_message_provider_message_id, workspace_id,
-							message_id, provider_id, n);
-		index = laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE, channel, provider_id, n);
+		const LarasSentMessage *m = &list[joined[i]];
+
+		laras_join_unmatched(m->workspace_id, m->workspace_slot, m->connection_id, m->message_id,
+							 c[3].values[joined[i]]);
 	}
-	laras_spi_run_one(&mark_sent,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id),
-								PointerGetDatum(sealed), PointerGetDatum(index),
-								TimestampTzGetDatum(at)},
-					  sealed == NULL ? "  nn " : NULL);
-	if (index != NULL)
-		laras_join_unmatched(workspace_id, w, connection_id, message_id, PointerGetDatum(index));
 	laras_spi_close();
 }
 

@@ -1,0 +1,479 @@
+/*
+ * claim.c
+ *		Takes messages that are due, decides which may leave, marks those
+ *		`sending` in one committed transaction, and begins their requests.
+ *
+ * One message of a conversation is under way at a time, so that what a person
+ * reads comes in the order it was written; which those are is known to this
+ * process alone, since no other sends for this database.
+ *
+ * Locks: connections FOR SHARE and contacts FOR KEY SHARE come before the rows
+ * of the outbox, as whoever cuts a connection or erases a contact takes them;
+ * the other way round each would wait for the other. Held until the commit
+ * that marks, they make a disconnect or an erasure come wholly before or
+ * wholly after; and the destroyed bits of the keys are asked once more right
+ * before the request.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/fault.h"
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "courier/courier.h"
+#include "courier/egress.h"
+#include "courier/prepare.h"
+#include "inbox/rows.h"
+#include "miscadmin.h"
+#include "tenancy/tenancy.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+/* rows of the queue looked at for one batch, a page at a time */
+#define LONGEST_LOOK 10000
+#define PAGE 256
+
+/* a message that could not be judged for an error stands back this long */
+#define STAND_BACK_MS (5 * 60 * 1000)
+
+/* The queue from a row on. Ordered as the index outbox_ready is, and joined with nothing. */
+LARAS_PLAN(
+	read_due,
+	"SELECT o.workspace_id, o.id, o.conversation_id, o.connection_id, o.contact_id, o.priority, o.not_before "
+	"FROM laras.outbox o WHERE o.state OPERATOR(pg_catalog.=) 'queued' "
+	"AND o.not_before OPERATOR(pg_catalog.<=) laras.now() "
+	"AND ROW(o.priority, o.not_before, o.workspace_id, o.id) OPERATOR(pg_catalog.>) ROW($1, $2, $3, $4) "
+	"ORDER BY o.priority, o.not_before, o.workspace_id, o.id LIMIT $5",
+	INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT4OID);
+
+LARAS_PLAN(lock_contacts,
+		   "SELECT 1 FROM unnest($1, $2) AS u (w, p) CROSS JOIN LATERAL (SELECT 1 FROM "
+		   "laras.contact x WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w "
+		   "AND x.id OPERATOR(pg_catalog.=) u.p FOR KEY SHARE OF x) AS p",
+		   INT8ARRAYOID, INT8ARRAYOID);
+
+/* drafts of which a cited row changed, or went, since they were made */
+LARAS_PLAN(
+	find_stale,
+	"SELECT DISTINCT s.workspace_id, s.draft_id FROM unnest($1, $2) AS u (w, d) "
+	"JOIN laras.draft_source s ON s.workspace_id OPERATOR(pg_catalog.=) u.w AND s.draft_id OPERATOR(pg_catalog.=) u.d "
+	"LEFT JOIN laras.catalog_item c ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
+	"AND c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND c.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
+	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
+	"AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
+	"WHERE coalesce(c.version, t.version, f.version) IS DISTINCT FROM s.source_version",
+	INT8ARRAYOID, INT8ARRAYOID);
+
+LARAS_PLAN(mark_sending,
+		   "UPDATE laras.outbox o SET state = 'sending', attempt_id = u.a, incarnation = $4, "
+		   "attempts = o.attempts OPERATOR(pg_catalog.+) 1 FROM unnest($1, $2, $3) AS u (w, i, a) "
+		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i",
+		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8OID);
+
+LARAS_PLAN(add_attempts,
+		   "INSERT INTO laras.send_attempt (workspace_id, id, outbox_id, contact_id) "
+		   "SELECT u.w, u.a, u.o, u.c FROM unnest($1, $2, $3, $4) AS u (w, a, o, c)",
+		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+
+/* ------------------------------------------------------ conversations under way */
+
+typedef struct Conversation
+{
+	int64 workspace_id;
+	int64 conversation_id;
+} Conversation;
+
+static HTAB *under_way = NULL;
+
+static bool
+take_conversation(int64 workspace_id, int64 conversation_id)
+{
+	Conversation key = {workspace_id, conversation_id};
+	bool found;
+
+	if (under_way == NULL)
+	{
+		HASHCTL control = {.keysize = sizeof(Conversation),
+						   .entrysize = sizeof(Conversation),
+						   .hcxt = TopMemoryContext};
+
+		under_way = hash_create("laras conversations under way", LARAS_COURIER_FLIGHTS * 2,
+								&control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	(void) hash_search(under_way, &key, HASH_ENTER, &found);
+	return !found;
+}
+
+void
+laras_conversation_free(int64_t workspace_id, int64_t conversation_id)
+{
+	Conversation key = {workspace_id, conversation_id};
+
+	if (under_way != NULL)
+		(void) hash_search(under_way, &key, HASH_REMOVE, NULL);
+}
+
+/* ------------------------------------------------------------------- choosing */
+
+typedef struct Choice
+{
+	int count;
+	Datum *workspace;
+	Datum *row;
+	Datum *conversation;
+	Datum *connection;
+	Datum *contact;
+} Choice;
+
+static Choice *
+choice_new(int n)
+{
+	Choice *c = palloc0(sizeof(Choice));
+
+	c->workspace = palloc(sizeof(Datum) * n);
+	c->row = palloc(sizeof(Datum) * n);
+	c->conversation = palloc(sizeof(Datum) * n);
+	c->connection = palloc(sizeof(Datum) * n);
+	c->contact = palloc(sizeof(Datum) * n);
+	return c;
+}
+
+/* Up to n rows that are due, one a conversation, of conversations that are not under way. */
+static void
+choose(Choice *c, int n)
+{
+	int16 priority = PG_INT16_MIN;
+	TimestampTz not_before = DT_NOBEGIN;
+	int64 workspace_id = 0;
+	int64 id = 0;
+	int page = Max(n, PAGE);
+	uint64 found;
+	int looked = 0;
+
+	do
+	{
+		found = laras_spi_read(&read_due,
+							   (Datum[]){Int16GetDatum(priority), TimestampTzGetDatum(not_before),
+										 Int64GetDatum(workspace_id), Int64GetDatum(id),
+										 Int32GetDatum(page)},
+							   NULL);
+		for (uint64 i = 0; i < found && c->count < n; i++)
+		{
+			int64 w = laras_spi_int8(i, 1);
+			int64 conversation_id = laras_spi_int8(i, 3);
+
+			if (!take_conversation(w, conversation_id))
+				continue;
+			c->workspace[c->count] = Int64GetDatum(w);
+			c->row[c->count] = Int64GetDatum(laras_spi_int8(i, 2));
+			c->conversation[c->count] = Int64GetDatum(conversation_id);
+			c->connection[c->count] = Int64GetDatum(laras_spi_int8(i, 4));
+			c->contact[c->count++] = Int64GetDatum(laras_spi_int8(i, 5));
+		}
+		if (found > 0)
+		{
+			bool isnull;
+
+			workspace_id = laras_spi_int8(found - 1, 1);
+			id = laras_spi_int8(found - 1, 2);
+			priority = DatumGetInt16(laras_spi_value(found - 1, 6, &isnull));
+			not_before = DatumGetTimestampTz(laras_spi_value(found - 1, 7, &isnull));
+		}
+		looked += (int) found;
+	} while (c->count < n && (int) found == page && looked < LONGEST_LOOK);
+}
+
+static int
+compare_pair(const void *a, const void *b)
+{
+	const int64 *x = a;
+	const int64 *y = b;
+
+	if (x[0] != y[0])
+		return x[0] < y[0] ? -1 : 1;
+	return x[1] < y[1] ? -1 : x[1] > y[1];
+}
+
+/* In the order of their ids, as everybody who locks several. */
+static void
+lock_all_contacts(const Choice *c)
+{
+	int64 *pair = palloc(sizeof(int64) * 2 * c->count);
+	LarasColumn column[2];
+
+	for (int i = 0; i < c->count; i++)
+	{
+		pair[2 * i] = DatumGetInt64(c->workspace[i]);
+		pair[2 * i + 1] = DatumGetInt64(c->contact[i]);
+	}
+	qsort(pair, c->count, sizeof(int64) * 2, compare_pair);
+	laras_columns_init(column, 2, c->count);
+	for (int i = 0; i < c->count; i++)
+	{
+		column[0].values[i] = Int64GetDatum(pair[2 * i]);
+		column[1].values[i] = Int64GetDatum(pair[2 * i + 1]);
+	}
+	laras_spi_run(&lock_contacts,
+				  (Datum[]){laras_column_array(&column[0], c->count, INT8OID),
+							laras_column_array(&column[1], c->count, INT8OID)},
+				  NULL);
+}
+
+/* ------------------------------------------------------------------- judging */
+
+/* pairs of workspace and draft, sorted */
+static int64 *
+find_stale_drafts(const LarasDeparture *list, int n, int *count)
+{
+	LarasColumn c[2];
+	int drafts = 0;
+	int64 *stale;
+
+	laras_columns_init(c, 2, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (list[i].flight.draft_id == 0)
+			continue;
+		c[0].values[drafts] = Int64GetDatum(list[i].flight.workspace_id);
+		c[1].values[drafts++] = Int64GetDatum(list[i].flight.draft_id);
+	}
+	*count = 0;
+	if (drafts == 0)
+		return NULL;
+	*count = (int) laras_spi_run(&find_stale,
+								 (Datum[]){laras_column_array(&c[0], drafts, INT8OID),
+										   laras_column_array(&c[1], drafts, INT8OID)},
+								 NULL);
+	stale = palloc(sizeof(int64) * 2 * (*count + 1));
+	for (int i = 0; i < *count; i++)
+	{
+		stale[2 * i] = laras_spi_int8(i, 1);
+		stale[2 * i + 1] = laras_spi_int8(i, 2);
+	}
+	qsort(stale, *count, sizeof(int64) * 2, compare_pair);
+	return stale;
+}
+
+/*
+ * The same where a batch has failed before: a message that cannot be judged
+ * stands back, and the others do not wait for it.
+ */
+static bool
+judge_apart(uint64 row, LarasDeparture *d, LarasRoutes *routes, MemoryContext context,
+			LarasOutcome *outcome)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	SPITupleTable *rows = SPI_tuptable;
+	volatile bool leaves = false;
+
+	BeginInternalSubTransaction("judging");
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		leaves = laras_departure_judge(row, d, routes, context, outcome);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		int code;
+
+		MemoryContextSwitchTo(caller);
+		code = geterrcode();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		ereport(LOG, (errcode(code), errmsg("a message could not be judged and stands back"),
+					  errdetail("The error was SQLSTATE %s.", unpack_sql_state(code))));
+		d->flight.attempt_id = 0;
+		*outcome = laras_departure_stays(&d->flight, "queued", "error", NULL, NULL);
+		outcome->delay_ms = STAND_BACK_MS;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	SPI_tuptable = rows;
+	return leaves;
+}
+
+static void
+mark(const LarasDeparture *list, int n)
+{
+	LarasColumn c[4];
+	Datum workspaces;
+	Datum rows;
+	Datum attempts;
+
+	laras_columns_init(c, 4, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = Int64GetDatum(list[i].flight.workspace_id);
+		c[1].values[i] = Int64GetDatum(list[i].flight.outbox_id);
+		c[2].values[i] = Int64GetDatum(list[i].flight.attempt_id);
+		c[3].values[i] = Int64GetDatum(list[i].flight.contact_id);
+	}
+	workspaces = laras_column_array(&c[0], n, INT8OID);
+	rows = laras_column_array(&c[1], n, INT8OID);
+	attempts = laras_column_array(&c[2], n, INT8OID);
+	laras_spi_run(&mark_sending,
+				  (Datum[]){workspaces, rows, attempts, Int64GetDatum(laras_courier_run)}, NULL);
+	laras_spi_run(&add_attempts,
+				  (Datum[]){workspaces, attempts, rows, laras_column_array(&c[3], n, INT8OID)},
+				  NULL);
+}
+
+/*
+ * Judge the chosen rows that are still there and mark those that leave.
+ * Returns how many leave: the first of *list.
+ */
+static int
+judge_all(const Choice *c, LarasDeparture *list, MemoryContext context, bool apart)
+{
+	LarasRoutes *routes = laras_routes_read(context, c->workspace, c->connection, c->count);
+	LarasOutcome *outcomes = palloc(sizeof(LarasOutcome) * c->count);
+	LarasFlight *stayers = palloc(sizeof(LarasFlight) * c->count);
+	int leaving = 0;
+	int staying = 0;
+	int found;
+	int64 *stale;
+	int stale_count;
+	SPITupleTable *rows;
+
+	lock_all_contacts(c);
+	found = laras_departures_read(list, c->workspace, c->row, c->count);
+	LARAS_FAULT("courier_after_claim");
+	rows = SPI_tuptable;
+	stale = find_stale_drafts(list, found, &stale_count);
+	SPI_tuptable = rows;
+	for (int i = 0; i < found; i++)
+	{
+		LarasDeparture d = list[i];
+		int64 key[2] = {d.flight.workspace_id, d.flight.draft_id};
+		LarasOutcome *outcome = &outcomes[staying];
+		bool leaves = false;
+
+		if (stale_count > 0 &&
+			bsearch(key, stale, stale_count, sizeof(int64) * 2, compare_pair) != NULL)
+		{
+			d.flight.workspace_slot = laras_workspace_slot(d.flight.workspace_id);
+			*outcome = laras_departure_stays(&d.flight, "cancelled", "draft_stale", "cancelled",
+											 "draft_stale");
+		}
+		else
+			leaves = apart ? judge_apart(i, &d, routes, context, outcome)
+						   : laras_departure_judge(i, &d, routes, context, outcome);
+		if (leaves)
+			list[leaving++] = d;
+		else
+		{
+			stayers[staying] = d.flight;
+			outcome->flight = &stayers[staying++];
+		}
+	}
+	if (leaving > 0)
+		mark(list, leaving);
+	if (staying > 0)
+		laras_courier_settle(outcomes, staying);
+	return leaving;
+}
+
+/* ------------------------------------------------------------------- departing */
+
+/*
+ * Begin the requests. A connection cut since the commit is noticed by its
+ * destroyed bit, which is set before a disconnect returns to its caller.
+ */
+static void
+depart(LarasDeparture *list, int n)
+{
+	LarasFlight **failed = palloc(sizeof(LarasFlight *) * (n + 1));
+	int failures = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		LarasDeparture *d = &list[i];
+		LarasFlight *flight = laras_http_memory(sizeof(LarasFlight));
+
+		if (flight == NULL)
+			continue; /* the next run finds the row */
+		*flight = d->flight;
+		if (!laras_flight_is_cut(flight))
+			flight->call = laras_http_start(d->request.method, d->request.url.s, d->request.url.n,
+											NULL, d->request.body.s, d->request.body.n, d->token,
+											d->token_n, flight);
+		if (flight->call == NULL)
+			failed[failures++] = flight;
+		LARAS_FAULT("courier_after_start");
+	}
+	/* never begun: the record says so, and the row is queued again or cancelled */
+	if (failures > 0)
+		laras_courier_ended(failed, failures);
+}
+
+/* Conversations of what was chosen and does not leave are free again. */
+static void
+free_stayers(const Choice *c, const LarasDeparture *list, int leaving)
+{
+	for (int i = 0; i < c->count; i++)
+	{
+		bool leaves = false;
+
+		for (int k = 0; k < leaving && !leaves; k++)
+			leaves = list[k].flight.outbox_id == DatumGetInt64(c->row[i]);
+		if (!leaves)
+			laras_conversation_free(DatumGetInt64(c->workspace[i]),
+									DatumGetInt64(c->conversation[i]));
+	}
+}
+
+int
+laras_courier_dispatch(int n)
+{
+	static bool failed_before = false;
+	bool apart = failed_before;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context =
+		AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
+	LarasDeparture *list;
+	Choice *chosen;
+	int leaving = 0;
+	int found;
+	volatile int left = 0;
+
+	MemoryContextSwitchTo(context);
+	chosen = choice_new(n);
+	list = palloc(sizeof(LarasDeparture) * (n + 1));
+	failed_before = true;
+	PG_TRY();
+	{
+		laras_worker_begin("handing off messages");
+		laras_worker_bind_all();
+		laras_spi_open();
+		choose(chosen, n);
+		if (chosen->count > 0)
+		{
+			laras_egress_refresh();
+			leaving = judge_all(chosen, list, context, apart);
+		}
+		laras_spi_close();
+		LARAS_FAULT("courier_before_mark_commit");
+		laras_worker_commit();
+		LARAS_FAULT("courier_after_mark_commit");
+		failed_before = false;
+		left = leaving;
+		MemoryContextSwitchTo(context);
+		depart(list, leaving);
+	}
+	PG_FINALLY();
+	{
+		free_stayers(chosen, list, left);
+		found = chosen->count;
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(context);
+	}
+	PG_END_TRY();
+	return found;
+}

@@ -1,0 +1,93 @@
+# What is wrong with one message hurts that one alone: a message that cannot be
+# judged stands back while the others leave; an answer that cannot be written
+# down (the id of another message) ends uncertain and keeps no other from being
+# known; and a queue of thousands to one person keeps nobody waiting.
+#
+# proves R087
+
+use strict;
+use warnings;
+
+use Laras;
+use Stage;
+use Test::More;
+
+my $stage = Stage->new('trouble', sandbox => { sent_after_ms => -1, delivered_after_ms => -1, read_after_ms => -1, enforce_limits => JSON::PP::false() });
+$stage->connect;
+my $serial = 0;
+
+# ----------------------------------------------------------- cannot be judged
+{
+	my ($bad, @good) = map { person() } 1 .. 4;
+	pause();
+	my $id = say($bad, 'rusak');
+	my @id = map { say($_, 'utuh') } @good;
+	my $slot = $stage->sql("SELECT slot FROM laras.message WHERE id = $id");
+	$stage->sql("UPDATE laras.message SET slot = 4000000000 WHERE id = $id");    # a key that the keyring does not have
+	resume();
+	ok(reaches($_, 'sent'), 'a message beside one that cannot be judged is sent') for @id;
+	ok($stage->wait_bound("SELECT state = 'queued' AND reason = 'error' AND attempts = 0 AND not_before > laras.now() FROM laras.outbox WHERE message_id = $id"),
+		'which stands back');
+	is(requests($bad), 0, 'unsent');
+	$stage->sql("UPDATE laras.message SET slot = $slot WHERE id = $id");
+	$stage->sql("SELECT laras.advance_clock(interval '6 minutes')");
+	ok(reaches($id, 'sent'), 'and leaves once it can be judged');
+}
+
+# ----------------------------------------------------- cannot be written down
+{
+	my @to = map { person() } 1 .. 5;
+	ok(reaches(say($to[0], 'yang pertama'), 'sent'), 'a message is sent');
+	pause();
+	$stage->sandbox->fault(action => 'same_id', match => { route => 'messages', to => $to[1]{phone} });
+	my $ids = join ', ', map { say($_, 'yang lain') } @to[1 .. 4];
+	resume();
+	ok(wait_for_sql($stage->node, "SELECT count(*) = 0 FROM laras.outbox WHERE message_id IN ($ids) AND state IN ('queued', 'sending')", 60),
+		'of four messages of which one gets the id of another, each ends');
+	is($stage->sql("SELECT string_agg(state, ' ' ORDER BY state) FROM laras.outbox WHERE message_id IN ($ids)"), 'sent sent sent uncertain',
+		'three are known to be sent, one is uncertain');
+	is($stage->sandbox->totals->{messages}{repeated}, 0, 'nobody got anything twice');
+}
+
+# ------------------------------------------------------- a long queue for one
+{
+	my ($many, $one) = (person(), person());
+	$stage->sandbox->fault(action => 'none', delay_ms => 3000, times => 0, match => { route => 'messages', to => $many->{phone} });
+	pause();
+	$stage->bound("SELECT count(laras.reply($many->{conversation}, 'pesan ' || g)) FROM generate_series(1, 1500) AS g");
+	my $id = say($one, 'satu saja');
+	resume();
+	ok(reaches($id, 'sent'), 'a message behind fifteen hundred to another person is sent');
+	cmp_ok($stage->sql("SELECT count(*) FROM laras.outbox WHERE state = 'queued'"), '>', 1000, 'while those still wait, one after the other');
+}
+$stage->stop;
+done_testing();
+
+sub pause { return $stage->sql("SELECT laras.pause_workers('courier')"); }
+sub resume { return $stage->sql("SELECT laras.resume_workers('courier')"); }
+
+sub person
+{
+	my $phone = sprintf('62812347%05d', ++$serial);
+	$stage->customer($phone, "halo $serial");
+	$stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo $serial'") or die "no message\n";
+	return { phone => $phone, conversation => $stage->bound("SELECT conversation_id FROM laras.messages WHERE body = 'halo $serial'") };
+}
+
+sub say
+{
+	my ($to, $text) = @_;
+	return $stage->bound("SELECT laras.reply($to->{conversation}, '$text')");
+}
+
+sub reaches
+{
+	my ($message, $state, $seconds) = @_;
+	return wait_for_sql($stage->node, "SELECT state = '$state' FROM laras.outbox WHERE message_id = $message", $seconds // 30);
+}
+
+sub requests
+{
+	my ($to) = @_;
+	return scalar grep { $_->{path} =~ m{/messages$} } $stage->sandbox->ledger(method => 'POST', to => $to->{phone});
+}
