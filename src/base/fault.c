@@ -21,16 +21,17 @@ typedef struct Fault
 {
 	char name[FAULT_NAME];
 	char action[16];
-	long amount; /* ms of sleep */
-	long hit;    /* acts on this hit, from 1 */
-	long hits;   /* so far, in this process */
+	char part[FAULT_NAME]; /* of a path: calls that fail */
+	long amount;           /* ms of sleep */
+	long hit;              /* acts on this hit, from 1 */
+	long hits;             /* so far, in this process */
 } Fault;
 
 static char *setting = NULL;
 static Fault faults[FAULT_MAX];
 static int nfaults = 0;
 
-/* name:action[:k], or name:sleep:N[:k] */
+/* name:action[:k], name:sleep:N[:k], or name:enospc[:part of a path] */
 static bool
 parse_one(char *text, Fault *f)
 {
@@ -66,6 +67,13 @@ parse_one(char *text, Fault *f)
 		if (n == 3)
 			f->hit = strtol(parts[2], NULL, 10);
 	}
+	else if (strcmp(f->action, "enospc") == 0 || strcmp(f->action, "eio") == 0)
+	{
+		if (n == 4 || (n == 3 && strlen(parts[2]) >= sizeof(f->part)))
+			return false;
+		if (n == 3)
+			strlcpy(f->part, parts[2], sizeof(f->part));
+	}
 	else
 		return false;
 	return f->hit > 0 && f->amount >= 0;
@@ -98,7 +106,7 @@ check_fault(char **newval, void **extra, GucSource source)
 	if (parse_all(*newval, parsed) >= 0)
 		return true;
 	GUC_check_errdetail(
-		"The form is name:action[:k]; actions are kill9, error, exit1, sleep:N and hang.");
+		"The form is name:action[:k]; actions are kill9, error, exit1, sleep:N, hang, enospc and eio.");
 	return false;
 }
 
@@ -138,6 +146,34 @@ laras_fault_hit(const char *name)
 		else
 			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("fault \"%s\"", name)));
 	}
+}
+
+bool
+laras_fault_fails(const char *name, int fd)
+{
+	for (int i = 0; i < nfaults; i++)
+	{
+		const Fault *f = &faults[i];
+		char link[64];
+		char path[MAXPGPATH];
+		ssize_t n;
+
+		if (strcmp(f->name, name) != 0)
+			continue;
+		if (f->part[0] != '\0')
+		{
+			snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+			n = readlink(link, path, sizeof(path) - 1);
+			if (n < 0)
+				continue;
+			path[n] = '\0';
+			if (strstr(path, f->part) == NULL)
+				continue;
+		}
+		errno = strcmp(f->action, "enospc") == 0 ? ENOSPC : EIO;
+		return true;
+	}
+	return false;
 }
 
 #endif /* LARAS_FAULTS */

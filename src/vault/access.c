@@ -82,7 +82,16 @@ laras_vault_mirrors_noraise(LarasVault *v, LarasMirrorMask *usable, LarasKeyErro
 	*usable = mirrors_opened & laras_vault_in_sync(v);
 	if (*usable == 0)
 	{
-		laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "no mirror is in sync and readable");
+		for (int i = 0; i < v->nmirrors; i++)
+		{
+			if (pg_atomic_read_u32(&v->mirror[i].was_in_sync) != 0 &&
+				pg_atomic_read_u32(&v->mirror[i].state) == LARAS_MIRROR_BEHIND)
+				*usable |= mirrors_opened & ((LarasMirrorMask) 1 << i);
+		}
+	}
+	if (*usable == 0)
+	{
+		laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "no mirror can be read");
 		return NULL;
 	}
 	return &mirrors;

@@ -123,6 +123,7 @@ prepare_destruction(void)
 	}
 
 	m = laras_vault_mirrors(v, &usable);
+	usable &= laras_vault_in_sync(v);
 	for (int i = 0; i < m->n && !ready; i++)
 	{
 		LarasKeyError one = LARAS_KEYERROR_INIT;
@@ -215,7 +216,7 @@ carry_out(void)
 {
 	LarasVault *v = orders_vault;
 	LarasMirrors *m;
-	LarasMirrorMask usable;
+	LarasMirrorMask usable = 0;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	uint64 seq;
 	bool written = false;
@@ -234,6 +235,7 @@ carry_out(void)
 		LARAS_FAULT("destroy.appended");
 		laras_work_now(LARAS_WORK_VAULT);
 		m = laras_vault_mirrors_noraise(v, &usable, &err);
+		usable &= laras_vault_in_sync(v);
 		/* the vault worker has nobody to leave the other mirrors to */
 		alone = laras_in_worker() && laras_worker_spec()->kind == LARAS_WORK_VAULT;
 		for (int i = 0; m != NULL && i < m->n && (alone || !written); i++)

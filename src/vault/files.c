@@ -11,11 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+
 bool
 laras_pread_all(int fd, void *p, size_t n, off_t at)
 {
 	char *to = p;
 
+	if (LARAS_FAULT_FAILS("keyring.read", fd))
+		return false;
 	while (n > 0)
 	{
 		ssize_t got = pread(fd, to, n, at);
@@ -38,6 +42,8 @@ laras_pwrite_all(int fd, const void *p, size_t n, off_t at)
 {
 	const char *from = p;
 
+	if (LARAS_FAULT_FAILS("keyring.write", fd))
+		return false;
 	while (n > 0)
 	{
 		ssize_t put = pwrite(fd, from, n, at);
@@ -53,6 +59,12 @@ laras_pwrite_all(int fd, const void *p, size_t n, off_t at)
 		n -= (size_t) put;
 	}
 	return true;
+}
+
+bool
+laras_sync_data(int fd)
+{
+	return !LARAS_FAULT_FAILS("keyring.sync", fd) && fdatasync(fd) == 0;
 }
 
 bool
@@ -84,7 +96,7 @@ laras_file_install(int dirfd, const char *name, const void *p, size_t n, LarasKe
 	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "creating a keyring file");
-	if (!laras_pwrite_all(fd, p, n, 0) || fsync(fd) != 0)
+	if (!laras_pwrite_all(fd, p, n, 0) || LARAS_FAULT_FAILS("keyring.sync", fd) || fsync(fd) != 0)
 	{
 		saved = errno;
 		close(fd);

@@ -14,6 +14,9 @@
 extern bool laras_pread_all(int fd, void *p, size_t n, off_t at);
 extern bool laras_pwrite_all(int fd, const void *p, size_t n, off_t at);
 
+/* fdatasync; false with errno set. Whoever fails here rewrites before it syncs again. */
+extern bool laras_sync_data(int fd);
+
 /* Does name exist in dirfd? */
 extern bool laras_file_exists(int dirfd, const char *name);
 

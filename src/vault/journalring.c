@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "base/fault.h"
+#include "vault/files.h"
 #include "vault/journalring.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
@@ -182,8 +183,12 @@ laras_ring_open(LarasVault *v, LarasMirrors *m, int mirror, LarasKeyError *err)
 	/* a flush also writes what earlier committers appended */
 	uint32 first = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&v->mirror[mirror].applied) + 1);
 
+	/* others may commit before us; a full disk may have kept the next file from being made */
+	uint64 furthest = pg_atomic_read_u64(&v->journal_last) + v->ring_reserved + LARAS_VAULT_ORDERS;
+	bool next = LARAS_JOURNAL_FILE_OF(furthest) > number && number == first;
+
 	return journal_fd(m, mirror, first, err) >= 0 && journal_fd(m, mirror, number, err) >= 0 &&
-		   (number > first || journal_fd(m, mirror, number + 1, err) >= 0);
+		   (!next || journal_fd(m, mirror, number + 1, err) >= 0);
 }
 
 bool
@@ -236,7 +241,7 @@ write_journal(LarasVault *v, LarasMirrors *m, int mirror, uint64 first, uint64 l
 		if (seq > last || LARAS_JOURNAL_FILE_OF(seq) != number)
 		{
 			LARAS_FAULT("destroy.journal_written");
-			if (fdatasync(fd) != 0)
+			if (!laras_sync_data(fd))
 				return laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "syncing the journal");
 		}
 	}

@@ -125,7 +125,7 @@ laras_lease_write(int dirfd, LarasLease *lease, LarasKeyError *err)
 			laras_keyerror(err, LARAS_KEYERR_DISAGREE, 0, "lease would go back");
 		else if (!laras_lease_encode(&next, raw))
 			laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
-		else if (!laras_pwrite_all(fd, raw, sizeof(raw), at) || fdatasync(fd) != 0)
+		else if (!laras_pwrite_all(fd, raw, sizeof(raw), at) || !laras_sync_data(fd))
 			laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "writing the lease");
 		else
 		{
@@ -148,6 +148,28 @@ laras_lease_create(int dirfd, const LarasLease *lease, LarasKeyError *err)
 	if (!laras_lease_encode(&first, buf))
 		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
 	return laras_file_install(dirfd, LARAS_LEASE_FILE, buf, sizeof(buf), err);
+}
+
+bool
+laras_lease_bytes(int dirfd, uint8_t out[LARAS_LEASE_LEN], LarasKeyError *err)
+{
+	int fd = open_lease(dirfd, O_RDONLY, err);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = laras_pread_all(fd, out, LARAS_LEASE_LEN, 0);
+	if (!ok)
+		laras_keyerror(err, errno == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR, errno,
+					   "reading the lease");
+	close(fd);
+	return ok;
+}
+
+bool
+laras_lease_copy(int dirfd, const uint8_t bytes[LARAS_LEASE_LEN], LarasKeyError *err)
+{
+	return laras_file_install(dirfd, LARAS_LEASE_FILE, bytes, LARAS_LEASE_LEN, err);
 }
 
 LarasLease

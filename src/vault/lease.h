@@ -46,6 +46,10 @@ extern bool laras_lease_write(int dirfd, LarasLease *lease, LarasKeyError *err);
  */
 extern bool laras_lease_create(int dirfd, const LarasLease *lease, LarasKeyError *err);
 
+/* The whole file as it is, to compare and to copy between mirrors; ABSENT or MIRROR. */
+extern bool laras_lease_bytes(int dirfd, uint8_t out[LARAS_LEASE_LEN], LarasKeyError *err);
+extern bool laras_lease_copy(int dirfd, const uint8_t bytes[LARAS_LEASE_LEN], LarasKeyError *err);
+
 /* Merge: the larger position, the larger generation, the larger WAL position. */
 extern LarasLease laras_lease_merge(const LarasLease *a, const LarasLease *b);
 

@@ -307,6 +307,10 @@ laras_mirrors_lease(const LarasMirrors *m, LarasMirrorMask mask, LarasLease *lea
 	LarasMirrorMask done = 0;
 	LarasLease stored;
 	LarasLease next;
+	uint8_t bytes[LARAS_MAX_MIRRORS][LARAS_LEASE_LEN];
+	uint8_t wanted[LARAS_LEASE_LEN];
+	bool same[LARAS_MAX_MIRRORS]; /* bytes were read */
+	int model = -1;
 
 	if (!laras_mirrors_read_lease(m, mask, &stored, err))
 		return 0;
@@ -320,20 +324,45 @@ laras_mirrors_lease(const LarasMirrors *m, LarasMirrorMask mask, LarasLease *lea
 	next = *lease;
 	next.generation++;
 	for (int i = 0; i < m->n; i++)
+		same[i] = (mask & (LarasMirrorMask) 1 << i) != 0 && m->mirror[i].dirfd >= 0 &&
+				  laras_lease_bytes(m->mirror[i].dirfd, bytes[i], NULL);
+
+	/* one that is up to date is written in its turn and shows the others what to be */
+	for (int i = 0; i < m->n && model < 0; i++)
 	{
 		LarasLease own;
 		LarasKeyError why = LARAS_KEYERROR_INIT;
-		bool ok;
 
-		if ((mask & (LarasMirrorMask) 1 << i) == 0 || m->mirror[i].dirfd < 0)
+		if (!same[i] || !laras_lease_read(m->mirror[i].dirfd, &own, &why) ||
+			own.generation != lease->generation)
 			continue;
-		if (laras_lease_read(m->mirror[i].dirfd, &own, &why) && own.generation == lease->generation)
+		own = *lease;
+		if (laras_lease_write(m->mirror[i].dirfd, &own, &why) &&
+			laras_lease_bytes(m->mirror[i].dirfd, wanted, &why))
 		{
-			own = *lease;
-			ok = laras_lease_write(m->mirror[i].dirfd, &own, &why);
+			model = i;
+			done |= (LarasMirrorMask) 1 << i;
 		}
 		else
+		{
+			note(err, &why, i, LARAS_KEYERR_NO_SLOT_ID);
+			mask &= ~((LarasMirrorMask) 1 << i);
+		}
+	}
+	for (int i = 0; i < m->n; i++)
+	{
+		LarasLease own = *lease;
+		LarasKeyError why = LARAS_KEYERROR_INIT;
+		bool ok;
+
+		if (i == model || (mask & (LarasMirrorMask) 1 << i) == 0 || m->mirror[i].dirfd < 0)
+			continue;
+		if (model < 0)
 			ok = laras_lease_create(m->mirror[i].dirfd, &next, &why);
+		else if (same[i] && memcmp(bytes[i], bytes[model], LARAS_LEASE_LEN) == 0)
+			ok = laras_lease_write(m->mirror[i].dirfd, &own, &why);
+		else
+			ok = laras_lease_copy(m->mirror[i].dirfd, wanted, &why);
 		if (ok)
 			done |= (LarasMirrorMask) 1 << i;
 		else

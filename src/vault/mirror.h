@@ -80,8 +80,8 @@ laras_mirrors_look(LarasMirrors *m, int mirror, uint32_t slot, uint8_t raw[LARAS
 /*
  * Read the lease of every mirror of mask and merge them (false: none could be
  * read); write the next generation, the same bytes, to every mirror of mask
- * and sync.  A mirror whose lease differs from the merged one gets the whole
- * file anew.  Returns the mask where it stands; only if that mask is what the
+ * and sync.  A mirror whose file differs from that of one that is up to date
+ * gets a copy of it, so that they are identical afterwards.  Returns the mask where it stands; only if that mask is what the
  * caller demands may positions below next_position be handed out.
  */
 extern bool laras_mirrors_read_lease(const LarasMirrors *m, LarasMirrorMask mask, LarasLease *lease,

@@ -103,7 +103,7 @@ write_records(int dirfd, uint64 first, uint32 n, const uint8 *raw, LarasKeyError
 	if (fd < 0)
 		return false;
 	ok = laras_journal_write(fd, first, raw, n, err);
-	if (ok && fdatasync(fd) != 0)
+	if (ok && !laras_sync_data(fd))
 		ok = laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "syncing the journal");
 	close(fd);
 	return ok;
@@ -312,13 +312,19 @@ laras_settle_slabs(LarasVaultWork *w, LarasMirrorMask *mask, int first)
 	SlabSet *set = palloc0(sizeof(SlabSet));
 	uint32 end = LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB;
 	uint32 limit = w->v->max_slots / LARAS_SLOTS_PER_SLAB;
+	LarasLease lease;
 
+	/* a slab that every mirror lost is absent: nothing may be made in its place */
 	for (int i = 0; i < w->m.n; i++)
 	{
 		set->image[i] = palloc(LARAS_SLAB_LEN);
 		if (*mask & ((LarasMirrorMask) 1 << i))
-			end = Max(end, laras_keyring_next_slab(w->m.mirror[i].dirfd));
+			end = Max(end, laras_keyring_slab_end(w->m.mirror[i].dirfd));
 	}
+	if (laras_mirrors_read_lease(&w->m, *mask, &lease, NULL) && lease.next_position > 0)
+		end = Max(end, (uint32) Min(((lease.next_position - 1) / LARAS_SLOT_FIRST_LEASED + 2) *
+										(LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB),
+									limit));
 	end = Min(end, limit);
 	settle_slab(w, mask, first, 0, set);
 	for (uint32 number = LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB; number < end; number++)
@@ -456,6 +462,52 @@ laras_settle_journals(LarasVaultWork *w, LarasMirrorMask *mask, LarasJournalTail
 	return first;
 }
 
+/* a slot to be overwritten again */
+typedef struct Reburial
+{
+	uint32 slot;
+	LarasTomb tomb;
+} Reburial;
+
+static int
+by_slot(const void *a, const void *b)
+{
+	uint32 x = ((const Reburial *) a)->slot;
+	uint32 y = ((const Reburial *) b)->slot;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Slab by slab, one sync each; a slab that the mirror lacks is copied whole later. */
+static bool
+bury_sorted(LarasVaultWork *w, int mirror, const Reburial *all, uint32 n, LarasKeyError *err)
+{
+	uint32 i = 0;
+
+	while (i < n)
+	{
+		uint32 number = LARAS_SLAB_OF(all[i].slot);
+		LarasGrave grave;
+		bool there = laras_mirrors_prepare(&w->m, mirror, number, &grave, err);
+		bool ok = there || err->code == LARAS_KEYERR_ABSENT;
+
+		for (; ok && i < n && LARAS_SLAB_OF(all[i].slot) == number; i++)
+		{
+			if (there)
+				ok = laras_mirrors_bury(&w->m, &grave, all[i].slot, &all[i].tomb, err);
+		}
+		if (there)
+		{
+			ok = ok && laras_mirrors_sync(&grave, err);
+			laras_mirrors_release(&grave);
+		}
+		if (!ok)
+			return false;
+		laras_vault_flush_mirrors();
+	}
+	return true;
+}
+
 /*
  * Write the marks of records first..last again, whatever stands there: after a
  * failed sync the cache may show what the medium does not hold.
@@ -463,39 +515,51 @@ laras_settle_journals(LarasVaultWork *w, LarasMirrorMask *mask, LarasJournalTail
 static bool
 bury_again(LarasVaultWork *w, int from, int mirror, uint64 first, uint64 last, LarasKeyError *err)
 {
-	for (uint64 seq = first; seq <= last; seq++)
+	uint8 *raw = palloc(LARAS_JOURNAL_FILE_LEN);
+	Reburial *all = NULL;
+	bool ok = true;
+
+	while (ok && first <= last)
 	{
-		uint8 raw[LARAS_JOURNAL_RECORD_LEN];
-		LarasJournalRecord rec;
-		LarasTomb tomb;
+		uint32 records = records_in_file(first, last);
+		uint32 n = 0;
+		uint32 size = 0;
 
-		if (!read_records(w->m.mirror[from].dirfd, seq, 1, raw, err))
-			return false;
-		if (!laras_journal_decode(raw, &rec) ||
-			(rec.kind != LARAS_JOURNAL_DESTROY && rec.kind != LARAS_JOURNAL_RANGE))
-			continue;
-		tomb.reason = rec.reason;
-		tomb.time = rec.time;
-		memcpy(tomb.order, rec.order, LARAS_ORDER_LEN);
-		for (uint32 i = 0; i < Max(rec.count, 1); i++)
+		ok = read_records(w->m.mirror[from].dirfd, first, records, raw, err);
+		for (uint32 i = 0; ok && i < records; i++)
 		{
-			LarasGrave grave;
-			bool ok;
+			LarasJournalRecord rec;
 
-			if (!laras_mirrors_prepare(&w->m, mirror, LARAS_SLAB_OF(rec.first + i), &grave, err))
+			if (!laras_journal_decode(raw + (size_t) i * LARAS_JOURNAL_RECORD_LEN, &rec) ||
+				(rec.kind != LARAS_JOURNAL_DESTROY && rec.kind != LARAS_JOURNAL_RANGE))
+				continue;
+			for (uint32 k = 0; k < Max(rec.count, 1); k++)
 			{
-				if (err->code == LARAS_KEYERR_ABSENT)
-					continue; /* copied whole below */
-				return false;
+				if (n == size)
+				{
+					size = Max(1024, size * 2);
+					all = all == NULL ? palloc(sizeof(*all) * size)
+									  : repalloc(all, sizeof(*all) * size);
+				}
+				all[n].slot = rec.first + k;
+				all[n].tomb.reason = rec.reason;
+				all[n].tomb.time = rec.time;
+				memcpy(all[n].tomb.order, rec.order, LARAS_ORDER_LEN);
+				n++;
 			}
-			ok = laras_mirrors_bury(&w->m, &grave, rec.first + i, &tomb, err) &&
-				 laras_mirrors_sync(&grave, err);
-			laras_mirrors_release(&grave);
-			if (!ok)
-				return false;
 		}
+		if (ok && n > 0)
+		{
+			qsort(all, n, sizeof(*all), by_slot);
+			ok = bury_sorted(w, mirror, all, n, err);
+		}
+		if (all != NULL)
+			pfree(all);
+		all = NULL;
+		first += records;
 	}
-	return true;
+	pfree(raw);
+	return ok;
 }
 
 bool
@@ -535,9 +599,16 @@ laras_vault_join(int mirror, LarasKeyError *err)
 	}
 	if (first < 0)
 	{
-		/* the only mirror there is: what the ring holds is written again */
+		/*
+		 * The only mirror there is: what the ring holds is written again, once
+		 * it shows that it can be written.
+		 */
+		both = (LarasMirrorMask) 1 << mirror;
+		if (laras_mirrors_lease(&w->m, both, &w->lease, err) != both)
+			return false;
 		LWLockAcquire(v->lock, LW_EXCLUSIVE);
 		pg_atomic_write_u32(&info->state, LARAS_MIRROR_IN_SYNC);
+		pg_atomic_write_u32(&info->was_in_sync, 1);
 		pg_atomic_fetch_add_u64(&v->page->generation, 1);
 		LWLockRelease(v->lock);
 		return true;
@@ -590,6 +661,7 @@ laras_vault_join(int mirror, LarasKeyError *err)
 	LWLockAcquire(v->lock, LW_EXCLUSIVE);
 	pg_atomic_write_u64(&info->applied, applied);
 	pg_atomic_write_u32(&info->state, LARAS_MIRROR_IN_SYNC);
+	pg_atomic_write_u32(&info->was_in_sync, 1);
 	pg_atomic_fetch_add_u64(&v->page->generation, 1);
 	LWLockRelease(v->lock);
 	ereport(LOG, (errmsg("keyring mirror \"%s\" is in sync again", info->name)));

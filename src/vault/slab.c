@@ -224,7 +224,7 @@ laras_slab_write(const LarasSlab *slab, uint32_t slot, const uint8_t raw[LARAS_S
 bool
 laras_slab_sync(const LarasSlab *slab, LarasKeyError *err)
 {
-	if (fdatasync(slab->fd) != 0)
+	if (!laras_sync_data(slab->fd))
 		return laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "sync of a slab");
 	return true;
 }
@@ -280,7 +280,7 @@ laras_slab_read_back(int dirfd, const LarasSlab *slab, uint32_t slot, uint8_t ra
 		}
 	}
 	/* No direct reading here: drop the pages, then read them in again. */
-	if (fdatasync(slab->fd) != 0)
+	if (!laras_sync_data(slab->fd))
 		return laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "sync of a slab");
 	(void) posix_fadvise(slab->fd, at - at % BLOCK, BLOCK, POSIX_FADV_DONTNEED);
 	return laras_slab_read(slab, slot, raw, err);

@@ -22,6 +22,8 @@
 #define SLOTS_OF_WINDOW 65536
 #define LEASES_IN_STOCK (2 * LARAS_LEASE_STEP)
 #define ORPHANS_AT_ONCE 1024
+#define MAKE_AGAIN_US (5 * USECS_PER_SEC) /* after a file could not be made */
+#define SAY_AGAIN_US (600 * USECS_PER_SEC)
 
 void
 laras_vault_flush_mirrors(void)
@@ -45,6 +47,7 @@ laras_vault_flush_mirrors(void)
 	m = laras_vault_mirrors_noraise(v, &usable, &err);
 	if (m == NULL)
 		return;
+	usable &= laras_vault_in_sync(v);
 	/* the last first: whoever commits writes the first mirror meanwhile */
 	for (int i = m->n - 1; i >= 0; i--)
 	{
@@ -111,6 +114,36 @@ laras_vault_lease_ahead(LarasKeyError *err)
 	return true;
 }
 
+/* Is another mirror in sync beside this one? */
+static bool
+others_in_sync(LarasVaultWork *w, int mirror)
+{
+	return (laras_vault_in_sync(w->v) & w->opened & ~((LarasMirrorMask) 1 << mirror)) != 0;
+}
+
+/*
+ * A file could not be made ahead: its mirror is full, say. It holds everything
+ * that it must until the file is needed, so it is put aside only then, and
+ * never as the last one.
+ */
+static void
+not_made(LarasVaultWork *w, int mirror, bool needed, const LarasKeyError *err, const char *doing)
+{
+	static TimestampTz said = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (needed && mirror >= 0 && others_in_sync(w, mirror))
+	{
+		laras_mirror_failed(w->v, mirror, err);
+		return;
+	}
+	if (said == 0 || now - said > SAY_AGAIN_US || now < said)
+	{
+		laras_vault_log(WARNING, err, doing);
+		said = now;
+	}
+}
+
 /*
  * One more slab, when fewer than wanted are unused. A slab takes a few
  * milliseconds, so that a destruction never waits long for this worker.
@@ -133,11 +166,16 @@ laras_vault_slabs_ahead(LarasKeyError *err)
 	int places[LARAS_MAX_MIRRORS];
 	int n = 0;
 	uint32 number = LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB + made;
+	static TimestampTz failed_at = 0;
 	bool ok;
 
 	wanted = Min((wanted + SLABS_OF_WINDOW - 1) / SLABS_OF_WINDOW * SLABS_OF_WINDOW, limit);
 	if (made >= wanted || laras_vault_phase(v) == LARAS_VAULT_CLOSED)
 		return false;
+	if (failed_at != 0 && GetCurrentTimestamp() >= failed_at &&
+		GetCurrentTimestamp() < failed_at + MAKE_AGAIN_US)
+		return false;
+	failed_at = 0;
 	for (int i = 0; i < w->m.n; i++)
 	{
 		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
@@ -163,10 +201,11 @@ laras_vault_slabs_ahead(LarasKeyError *err)
 	laras_wipe(&wraps, sizeof(wraps));
 	if (!ok)
 	{
-		if (err->mirror >= 0 && err->mirror < n)
-			laras_mirror_failed(v, places[err->mirror], err);
-		else
-			laras_vault_log(WARNING, err, "making a slab");
+		uint64 capacity = (uint64) (made / SLABS_OF_WINDOW) * SLOTS_OF_WINDOW;
+
+		not_made(w, err->mirror >= 0 && err->mirror < n ? places[err->mirror] : -1,
+				 w->lease.next_position + LEASES_IN_STOCK > capacity, err, "making a slab");
+		failed_at = GetCurrentTimestamp();
 		return false;
 	}
 	for (int i = 0; i < n; i++)
@@ -191,7 +230,13 @@ laras_vault_journal_ahead(LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	uint32 number = LARAS_JOURNAL_FILE_OF(pg_atomic_read_u64(&w->v->journal_last) + 1);
+	static TimestampTz failed_at = 0;
 	bool ok = true;
+
+	if (failed_at != 0 && GetCurrentTimestamp() >= failed_at &&
+		GetCurrentTimestamp() < failed_at + MAKE_AGAIN_US)
+		return true;
+	failed_at = 0;
 
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -205,8 +250,10 @@ laras_vault_journal_ahead(LarasKeyError *err)
 			if (!laras_file_exists(w->m.mirror[i].dirfd, name) &&
 				!laras_journal_make(w->m.mirror[i].dirfd, n, err))
 			{
-				laras_mirror_failed(w->v, i, err);
+				not_made(w, i, n == number, err, "making a journal file");
+				failed_at = GetCurrentTimestamp();
 				ok = false;
+				break;
 			}
 		}
 	}
@@ -248,6 +295,8 @@ laras_vault_destroy_now(const uint32 *slots, const uint8 (*orders)[LARAS_ORDER_L
 		return true;
 	}
 	m = laras_vault_mirrors_noraise(v, &usable, err);
+	if (m != NULL)
+		usable &= laras_vault_in_sync(v);
 	if (m == NULL || !laras_ring_reserve(v, todo))
 	{
 		pfree(recs);

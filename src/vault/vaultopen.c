@@ -275,6 +275,7 @@ publish(LarasVaultWork *w, const LarasKeyring *k, LarasMirrorMask in_sync,
 		strlcpy(v->mirror[i].name, w->m.mirror[i].name, sizeof(v->mirror[i].name));
 		pg_atomic_write_u64(&v->mirror[i].applied, good ? tail->seq : 0);
 		pg_atomic_write_u32(&v->mirror[i].state, good ? LARAS_MIRROR_IN_SYNC : LARAS_MIRROR_BEHIND);
+		pg_atomic_write_u32(&v->mirror[i].was_in_sync, good ? 1 : 0);
 	}
 	SpinLockAcquire(&v->lease_lock);
 	v->lease_next = v->lease_until = w->lease.next_position;

@@ -158,6 +158,7 @@ init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 
 		pg_atomic_init_u32(&m->state, LARAS_MIRROR_NONE);
 		pg_atomic_init_u64(&m->applied, 0);
+		pg_atomic_init_u32(&m->was_in_sync, 0);
 		pg_atomic_init_u32(&m->failures, 0);
 		pg_atomic_init_u32(&m->direct, 0);
 		ConditionVariableInit(&m->moved);

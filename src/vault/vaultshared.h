@@ -65,12 +65,14 @@ typedef struct LarasSlabInfo
 typedef struct LarasMirrorInfo
 {
 	char name[LARAS_MIRROR_NAME];
-	pg_atomic_uint32 state;    /* LarasMirrorState */
-	pg_atomic_uint64 applied;  /* journal records 1..applied are synced here,
+	pg_atomic_uint32 state;       /* LarasMirrorState */
+	pg_atomic_uint64 applied;     /* journal records 1..applied are synced here,
 								 * their slots overwritten */
-	pg_atomic_uint32 failures; /* writes that failed since it last was in sync */
-	pg_atomic_uint32 direct;   /* read-back by O_DIRECT works: 1, refused: 2 */
-	ConditionVariable moved;   /* broadcast when applied or state moved */
+	pg_atomic_uint32 was_in_sync; /* since the server started: fit to be read
+									 * where no mirror is in sync */
+	pg_atomic_uint32 failures;    /* writes that failed since it last was in sync */
+	pg_atomic_uint32 direct;      /* read-back by O_DIRECT works: 1, refused: 2 */
+	ConditionVariable moved;      /* broadcast when applied or state moved */
 } LarasMirrorInfo;
 
 typedef struct LarasVault
@@ -171,8 +173,11 @@ extern LarasVault *laras_vault_at(int index);
 
 /*
  * This process's descriptors on the keyring of v, opened at first use and
- * again when the generation moved; *usable is the mask of mirrors that are in
- * sync and could be opened. Raises LRK13 and its kin where none could.
+ * again when the generation moved; *usable is the mask of mirrors that may be
+ * read and could be opened: those in sync, or, where none is, those that were
+ * since the server started (a mirror that cannot be written any more holds no
+ * key too many, since the destroyed bits are asked before it). Who writes takes
+ * laras_vault_in_sync() of it. Raises LRK13 and its kin where none could.
  */
 extern LarasMirrors *laras_vault_mirrors(LarasVault *v, LarasMirrorMask *usable);
 /* the same, answering NULL and filling err instead of raising */
