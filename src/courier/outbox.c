@@ -10,6 +10,7 @@
 #include "catalog/pg_type_d.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
+#include "inbox/rows.h"
 #include "utils/builtins.h"
 
 LARAS_PLAN(
@@ -34,11 +35,11 @@ LARAS_PLAN(cancel_contact,
 		   "RETURNING message_id",
 		   INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(cancel_message,
-		   "UPDATE laras.message SET status = 'cancelled' "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
-		   "AND status OPERATOR(pg_catalog.=) 'queued'",
-		   INT8OID, INT8OID);
+LARAS_PLAN(cancel_messages,
+		   "UPDATE laras.message m SET status = 'cancelled' FROM unnest($2) AS u (i) "
+		   "WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) u.i "
+		   "AND m.status OPERATOR(pg_catalog.=) 'queued'",
+		   INT8OID, INT8ARRAYOID);
 
 int64
 laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
@@ -80,20 +81,22 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 static uint64
 cancel(LarasPlan *plan, int64 workspace_id, int64 subject, const char *reason)
 {
+	LarasColumn messages;
 	uint64 n;
-	int64 *messages;
 
 	laras_spi_open();
 	n = laras_spi_run(plan,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(subject),
 								CStringGetTextDatum(reason)},
 					  NULL);
-	messages = palloc(sizeof(int64) * (n + 1));
+	laras_columns_init(&messages, 1, (int) n);
 	for (uint64 i = 0; i < n; i++)
-		messages[i] = laras_spi_int8(i, 1);
-	for (uint64 i = 0; i < n; i++)
-		laras_spi_run(&cancel_message,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(messages[i])}, NULL);
+		messages.values[i] = Int64GetDatum(laras_spi_int8(i, 1));
+	if (n > 0)
+		laras_spi_run(&cancel_messages,
+					  (Datum[]){Int64GetDatum(workspace_id),
+								laras_column_array(&messages, (int) n, INT8OID)},
+					  NULL);
 	laras_spi_close();
 	return n;
 }
