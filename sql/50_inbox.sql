@@ -1,4 +1,6 @@
 -- 50_inbox: contacts, conversations, messages and their statuses.
+-- A foreign key is a look-up for each row stored, and here every message pays it: so a table refers to laras.workspace only where no other
+-- key leads there, and the channel of a conversation and of its messages is its connection's.
 
 
 -- A person who wrote to the business. Everything about them is sealed under the contacts slot.
@@ -39,7 +41,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.contact', '');
 -- The ids under which a person is known on a channel; looked up by blind index.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.contact_identity (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   contact_id bigint NOT NULL,
   channel text NOT NULL REFERENCES laras.provider,
@@ -77,11 +79,11 @@ SELECT pg_catalog.pg_extension_config_dump('laras.contact_identity', '');
 -- The exchange between one contact and one connection.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.conversation (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   connection_id bigint NOT NULL,
   contact_id bigint NOT NULL,
-  channel text NOT NULL REFERENCES laras.provider,
+  channel text NOT NULL,
   state text NOT NULL DEFAULT 'open'
     CHECK (state IN ('open', 'waiting', 'closed')),
   last_inbound_at timestamptz,
@@ -120,13 +122,13 @@ SELECT pg_catalog.pg_extension_config_dump('laras.conversation', '');
 -- One message in either direction.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.message (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   conversation_id bigint NOT NULL,
   contact_id bigint NOT NULL,
   connection_id bigint NOT NULL,
   slot bigint NOT NULL,
-  channel text NOT NULL REFERENCES laras.provider,
+  channel text NOT NULL,
   direction text NOT NULL
     CHECK (direction IN ('in', 'out')),
   kind text NOT NULL,
@@ -198,7 +200,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.message', '');
 -- What belongs to a message beside its text: a picture, a place, a card, a choice, the advertisement it came from.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.message_part (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   message_id bigint NOT NULL,
   contact_id bigint NOT NULL,
@@ -234,7 +236,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.message_part', '');
 -- Every status a provider reported of a message, in the order of arrival; contradictory ones too.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.message_status (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   message_id bigint NOT NULL,
   contact_id bigint NOT NULL,

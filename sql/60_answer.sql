@@ -185,7 +185,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.verdict', '');
 -- A reply proposed by laras, waiting for its verdict, a person or the courier.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.draft (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   conversation_id bigint NOT NULL,
   contact_id bigint NOT NULL,
@@ -242,7 +242,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.draft', '');
 -- The rows, with their versions, that a draft relied on.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.draft_source (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   draft_id bigint NOT NULL,
   ordinal smallint NOT NULL,
   source_table text NOT NULL
@@ -274,7 +274,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.draft_source', '');
 -- Who approved, edited or rejected a draft, and when.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.draft_decision (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   draft_id bigint NOT NULL,
   act text NOT NULL

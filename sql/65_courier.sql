@@ -4,7 +4,7 @@
 -- Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.outbox (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   connection_id bigint NOT NULL,
   conversation_id bigint NOT NULL,
@@ -76,7 +76,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.outbox', '');
 -- One try to hand a message to a provider, with its one end.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.send_attempt (
-  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  workspace_id bigint NOT NULL,
   id bigint NOT NULL,
   outbox_id bigint NOT NULL,
   contact_id bigint NOT NULL,

@@ -97,6 +97,7 @@ store_contacts(LarasSender **created, int n)
 {
 	LarasColumn columns[4];
 	bool *no_name = palloc0(sizeof(bool) * n);
+	LarasKeyOwner *owners = palloc(sizeof(LarasKeyOwner) * n);
 
 	laras_columns_init(columns, 4, n);
 	for (int i = 0; i < n; i++)
@@ -114,9 +115,9 @@ store_contacts(LarasSender **created, int n)
 				: PointerGetDatum(laras_seal(sender->workspace_slot, sender->contact.slot,
 											 LARAS_FIELD_contact_name, sender->workspace_id,
 											 sender->contact.id, name.s, name.n));
-		laras_key_owner_add(sender->workspace_id, sender->contact.slot, "contact",
-							sender->contact.id);
+		owners[i] = (LarasKeyOwner){sender->workspace_id, sender->contact.id, sender->contact.slot};
 	}
+	laras_key_owners_add("contact", owners, n);
 	columns[3].nulls = no_name;
 	laras_spi_open();
 	laras_spi_run(&add_contacts,

@@ -8,7 +8,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type_d.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -29,10 +31,10 @@
 bool (*laras_hour_in_use)(int64 hour) = NULL;
 void (*laras_keys_destroyed)(void) = NULL;
 
-LARAS_PLAN(insert_owner,
+LARAS_PLAN(insert_owners,
 		   "INSERT INTO laras.key_owner (workspace_id, slot, kind, owner_id)"
-		   " VALUES ($1, $2, $3, $4)",
-		   INT8OID, INT8OID, TEXTOID, INT8OID);
+		   " SELECT u.w, u.s, $3, u.o FROM unnest($1, $2, $4) AS u (w, s, o)",
+		   INT8ARRAYOID, INT8ARRAYOID, TEXTOID, INT8ARRAYOID);
 
 LARAS_PLAN(find_time_slot,
 		   "SELECT k.slot FROM laras.key_owner k"
@@ -67,21 +69,47 @@ laras_vault_run_as(LarasRunAs *saved)
 	saved->guc_level = NewGUCNestLevel();
 }
 
+static Datum
+int8_array(Datum *values, int n)
+{
+	return PointerGetDatum(
+		construct_array(values, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+void
+laras_key_owners_add(const char *kind, const LarasKeyOwner *owners, int n)
+{
+	LarasRunAs saved;
+	Datum *columns[3];
+
+	if (n == 0)
+		return;
+	for (int k = 0; k < 3; k++)
+		columns[k] = palloc(sizeof(Datum) * n);
+	for (int i = 0; i < n; i++)
+	{
+		columns[0][i] = Int64GetDatum(owners[i].workspace_id);
+		columns[1][i] = Int64GetDatum((int64) owners[i].slot);
+		columns[2][i] = Int64GetDatum(owners[i].owner_id);
+	}
+	laras_vault_run_as(&saved);
+	laras_spi_open();
+	laras_spi_run(&insert_owners,
+				  (Datum[]){int8_array(columns[0], n), int8_array(columns[1], n),
+							CStringGetTextDatum(kind), int8_array(columns[2], n)},
+				  NULL);
+	laras_spi_close();
+	laras_run_as_end(&saved);
+	for (int k = 0; k < 3; k++)
+		pfree(columns[k]);
+}
+
 void
 laras_key_owner_add(int64 workspace_id, uint32 slot, const char *kind, int64 owner_id)
 {
-	LarasRunAs saved;
-	text *kind_text = cstring_to_text(kind);
+	LarasKeyOwner owner = {.workspace_id = workspace_id, .owner_id = owner_id, .slot = slot};
 
-	laras_vault_run_as(&saved);
-	laras_spi_open();
-	laras_spi_run_one(&insert_owner,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum((int64) slot),
-								PointerGetDatum(kind_text), Int64GetDatum(owner_id)},
-					  NULL);
-	laras_spi_close();
-	laras_run_as_end(&saved);
-	pfree(kind_text);
+	laras_key_owners_add(kind, &owner, 1);
 }
 
 /* ------------------------------------------------------------------------

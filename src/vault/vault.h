@@ -125,6 +125,16 @@ extern uint32 laras_slot_lease(void);
  */
 extern void laras_key_owner_add(int64 workspace_id, uint32 slot, const char *kind, int64 owner_id);
 
+/* the same for many slots of one kind by one statement */
+typedef struct LarasKeyOwner
+{
+	int64 workspace_id;
+	int64 owner_id;
+	uint32 slot;
+} LarasKeyOwner;
+
+extern void laras_key_owners_add(const char *kind, const LarasKeyOwner *owners, int n);
+
 /*
  * The hour or week slot of that moment (by the product's clock, usually
  * laras_now()), made if there is none. Its key_owner row has workspace_id 0
