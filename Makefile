@@ -29,7 +29,7 @@ COURIER = outbox egress fence carry claim prepare record reconcile http task tas
 # src/inbox/
 INBOX = rows identity apply part change person account again status message window
 # src/answer/
-ANSWER = digest ground classify reply draft duty decide lexicon question intent retrieve wording compose preview
+ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume
 # src/gateway/

@@ -209,6 +209,7 @@ CREATE TABLE laras.draft (
 CREATE INDEX draft_conversation ON laras.draft (workspace_id, conversation_id);
 CREATE INDEX draft_contact ON laras.draft (workspace_id, contact_id);
 CREATE INDEX draft_waiting ON laras.draft (workspace_id, created_at) WHERE state IN ('pending', 'held');
+CREATE INDEX draft_open ON laras.draft (workspace_id, conversation_id) WHERE state IN ('pending', 'held');
 CREATE UNIQUE INDEX draft_inbound ON laras.draft (workspace_id, inbound_message_id);
 COMMENT ON TABLE laras.draft IS 'A reply proposed by laras, waiting for its verdict, a person or the courier.';
 COMMENT ON COLUMN laras.draft.workspace_id IS 'Owning workspace.';

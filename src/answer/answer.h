@@ -6,7 +6,9 @@
  * ground.c		does a text state only what the cited rows state?
  * classify.c	the safety classifier.
  * reply.c		a person's own reply: judged, stored, queued.
- * duty.c		drafts for messages that came; what closes them.
+ * duty.c		drafts for messages that came.
+ * store.c		their rows.
+ * draft.c		the end of drafts that wait.
  * decide.c		a person approves or rejects; auto-send is switched.
  */
 #ifndef LARAS_ANSWER_H

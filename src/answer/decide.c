@@ -331,8 +331,7 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 			   lengthof(fields));
 	}
 	/* whatever else waited in this conversation has been answered */
-	laras_drafts_close(d.workspace_id, d.row.conversation_id, LARAS_DRAFT_SUPERSEDED,
-					   d.row.approved_by);
+	laras_drafts_answered(d.workspace_id, d.row.conversation_id, d.row.approved_by);
 	laras_spi_close();
 	PG_RETURN_INT64(d.row.message_id);
 }

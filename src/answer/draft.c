@@ -1,6 +1,9 @@
 /*
  * draft.c
- *		The end of a draft that waits: a newer message, a reply, a changed row.
+ *		The end of drafts that wait: a newer message, a reply, a changed row.
+ *
+ * The duties' statements pass over rows that others hold: whoever holds a draft
+ * is deciding on it, and a draft that is left over is found by the next turn.
  */
 #include "postgres.h"
 
@@ -9,90 +12,165 @@
 #include "base/id.h"
 #include "base/spi.h"
 #include "evidence/evidence.h"
+#include "inbox/rows.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 
-LARAS_PLAN(
-	close_of_conversation,
-	"UPDATE laras.draft SET state = $3, decided_at = laras.now(), decided_by = $4 "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND conversation_id OPERATOR(pg_catalog.=) $2 "
-	"AND state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) RETURNING id",
-	INT8OID, INT8OID, TEXTOID, TEXTOID);
+#define WAITS "state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[])"
+
+/* the drafts that f names get this end */
+#define CLOSE(end, by)                                                                  \
+	"UPDATE laras.draft d SET state = " end ", decided_at = laras.now(), decided_by = " \
+	"" by " FROM f WHERE d.workspace_id OPERATOR(pg_catalog.=) f.workspace_id "         \
+	"AND d.id OPERATOR(pg_catalog.=) f.id RETURNING d.workspace_id, d.id"
 
 LARAS_PLAN(
-	close_free,
-	"UPDATE laras.draft SET state = $3, decided_at = laras.now(), decided_by = $4 "
-	"WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT d.ctid FROM laras.draft d "
-	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.conversation_id OPERATOR(pg_catalog.=) $2 "
-	"AND d.state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) FOR UPDATE SKIP LOCKED)) RETURNING id",
-	INT8OID, INT8OID, TEXTOID, TEXTOID);
+	close_answered,
+	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.conversation_id OPERATOR(pg_catalog.=) $2 "
+	"AND o." WAITS " ORDER BY o.id FOR UPDATE) " CLOSE("'superseded'", "$3"),
+	INT8OID, INT8OID, TEXTOID);
 
 LARAS_PLAN(
-	close_one,
-	"UPDATE laras.draft SET state = $3, decided_at = laras.now(), decided_by = $4 "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
-	"AND state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) RETURNING id",
-	INT8OID, INT8OID, TEXTOID, TEXTOID);
+	close_overtaken,
+	"WITH f AS (SELECT o.workspace_id, o.id FROM unnest($1, $2) AS u (w, c) JOIN laras.draft o "
+	"ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.conversation_id OPERATOR(pg_catalog.=) u.c "
+	"WHERE o." WAITS " FOR UPDATE OF o SKIP LOCKED) " CLOSE("'superseded'", "'worker'"),
+	INT8ARRAYOID, INT8ARRAYOID);
 
-LARAS_PLAN(add_decision,
+LARAS_PLAN(
+	close_left,
+	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o WHERE o." WAITS " "
+	"AND EXISTS (SELECT 1 FROM laras.draft n WHERE n.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
+	"AND n.conversation_id OPERATOR(pg_catalog.=) o.conversation_id "
+	"AND (n.created_at, n.id) OPERATOR(pg_catalog.>) (o.created_at, o.id)) "
+	"LIMIT $1 FOR UPDATE OF o SKIP LOCKED) " CLOSE("'superseded'", "'worker'"),
+	INT4OID);
+
+LARAS_PLAN(
+	close_stale,
+	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o WHERE o." WAITS " "
+	"AND EXISTS (SELECT 1 FROM laras.draft_source s "
+	"LEFT JOIN laras.catalog_item c ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
+	"AND c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND c.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
+	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
+	"LEFT JOIN laras.faq q ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
+	"AND q.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND q.id OPERATOR(pg_catalog.=) s.source_id "
+	"WHERE s.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) o.id "
+	"AND coalesce(c.version, t.version, q.version) IS DISTINCT FROM s.source_version) "
+	"LIMIT $1 FOR UPDATE OF o SKIP LOCKED) " CLOSE("'stale'", "'worker'"),
+	INT4OID);
+
+LARAS_PLAN(add_decisions,
 		   "INSERT INTO laras.draft_decision (workspace_id, id, draft_id, act, actor) "
-		   "VALUES ($1, $2, $3, $4, $5)",
-		   INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID);
+		   "SELECT u.w, u.i, u.d, $4, $5 FROM unnest($1, $2, $3) AS u (w, i, d)",
+		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTOID, TEXTOID);
 
-static void
-close_by(LarasPlan *plan, int64 workspace_id, int64 subject, LarasDraftEnd end, const char *by)
+void
+laras_decisions_add(const int64 *workspace_ids, const int64 *draft_ids, int n, const char *act,
+					const char *by)
 {
-	const char *state = end == LARAS_DRAFT_STALE ? "stale" : "superseded";
-	uint64 n = laras_spi_run(plan,
-							 (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(subject),
-									   CStringGetTextDatum(state), CStringGetTextDatum(by)},
-							 NULL);
-	int64 *ids = palloc(sizeof(int64) * (n + 1));
+	LarasColumn c[3];
 
-	for (uint64 i = 0; i < n; i++)
-		ids[i] = laras_spi_int8(i, 1);
+	if (n == 0)
+		return;
+	laras_columns_init(c, 3, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = Int64GetDatum(workspace_ids[i]);
+		c[1].values[i] = Int64GetDatum(laras_new_id());
+		c[2].values[i] = Int64GetDatum(draft_ids[i]);
+	}
+	laras_spi_run(&add_decisions,
+				  (Datum[]){laras_column_array(&c[0], n, INT8OID),
+							laras_column_array(&c[1], n, INT8OID),
+							laras_column_array(&c[2], n, INT8OID), CStringGetTextDatum(act),
+							CStringGetTextDatum(by)},
+				  NULL);
+}
+
+/* Decisions and evidence for the n drafts that the last statement closed. */
+static void
+write_down(uint64 n, LarasAction action, const char *end, const char *by)
+{
+	int64 *workspaces;
+	int64 *drafts;
+	LarasEvidence *acts;
+
+	if (n == 0)
+		return;
+	workspaces = palloc(sizeof(int64) * n);
+	drafts = palloc(sizeof(int64) * n);
+	acts = palloc0(sizeof(LarasEvidence) * n);
 	for (uint64 i = 0; i < n; i++)
 	{
-		LarasEvidence act = {
-			.workspace_id = workspace_id,
-			.action = end == LARAS_DRAFT_STALE ? LARAS_ACT_DRAFT_STALE : LARAS_ACT_DRAFT_SUPERSEDED,
-			.subject_kind = LARAS_SUBJECT_DRAFT,
-			.subject_id = ids[i],
-		};
-
-		laras_spi_run_one(&add_decision,
-						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(laras_new_id()),
-									Int64GetDatum(ids[i]), CStringGetTextDatum(state),
-									CStringGetTextDatum(by)},
-						  NULL);
-		laras_evidence_actor(&act);
-		laras_evidence_append(&act);
+		workspaces[i] = laras_spi_int8(i, 1);
+		drafts[i] = laras_spi_int8(i, 2);
+		acts[i].workspace_id = workspaces[i];
+		acts[i].action = action;
+		acts[i].subject_kind = LARAS_SUBJECT_DRAFT;
+		acts[i].subject_id = drafts[i];
+		laras_evidence_actor(&acts[i]);
 	}
+	laras_decisions_add(workspaces, drafts, (int) n, end, by);
+	laras_evidence_append_many(acts, (int) n);
 }
 
 void
-laras_drafts_close(int64 workspace_id, int64 conversation_id, LarasDraftEnd end, const char *by)
+laras_drafts_answered(int64 workspace_id, int64 conversation_id, const char *by)
 {
-	close_by(&close_of_conversation, workspace_id, conversation_id, end, by);
+	uint64 n = laras_spi_run(&close_answered,
+							 (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(conversation_id),
+									   CStringGetTextDatum(by)},
+							 NULL);
+
+	write_down(n, LARAS_ACT_DRAFT_SUPERSEDED, "superseded", by);
 }
 
 void
-laras_drafts_overtaken(int64 workspace_id, int64 conversation_id)
+laras_drafts_overtaken(const int64 *workspace_ids, const int64 *conversation_ids, int n)
 {
-	close_by(&close_free, workspace_id, conversation_id, LARAS_DRAFT_SUPERSEDED, "worker");
+	LarasColumn c[2];
+	uint64 closed;
+
+	if (n == 0)
+		return;
+	laras_columns_init(c, 2, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = Int64GetDatum(workspace_ids[i]);
+		c[1].values[i] = Int64GetDatum(conversation_ids[i]);
+	}
+	closed = laras_spi_run(&close_overtaken,
+						   (Datum[]){laras_column_array(&c[0], n, INT8OID),
+									 laras_column_array(&c[1], n, INT8OID)},
+						   NULL);
+	write_down(closed, LARAS_ACT_DRAFT_SUPERSEDED, "superseded", "worker");
 }
 
-void
-laras_draft_close(int64 workspace_id, int64 draft_id, LarasDraftEnd end, const char *by)
+uint64
+laras_drafts_close_overtaken(int limit)
 {
-	close_by(&close_one, workspace_id, draft_id, end, by);
+	uint64 n = laras_spi_run(&close_left, (Datum[]){Int32GetDatum(limit)}, NULL);
+
+	write_down(n, LARAS_ACT_DRAFT_SUPERSEDED, "superseded", "worker");
+	return n;
+}
+
+uint64
+laras_drafts_close_stale(int limit)
+{
+	uint64 n = laras_spi_run(&close_stale, (Datum[]){Int32GetDatum(limit)}, NULL);
+
+	write_down(n, LARAS_ACT_DRAFT_STALE, "stale", "worker");
+	return n;
 }
 
 void
 laras_drafts_superseded(int64 workspace_id, int64 conversation_id)
 {
 	laras_spi_open();
-	laras_drafts_close(workspace_id, conversation_id, LARAS_DRAFT_SUPERSEDED,
-					   laras_principal_text(laras_principal()));
+	laras_drafts_answered(workspace_id, conversation_id, laras_principal_text(laras_principal()));
 	laras_spi_close();
 }

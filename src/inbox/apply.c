@@ -393,6 +393,9 @@ follow_up(Inbound *messages, int n)
 	LarasColumn wanted[3];
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
 	LarasEvidenceField *fields = palloc0(sizeof(LarasEvidenceField) * n * 4);
+	int64 *workspaces = palloc(sizeof(int64) * n);
+	int64 *answered = palloc(sizeof(int64) * n);
+	int count = 0;
 	int drafts = 0;
 	int acts = 0;
 
@@ -450,13 +453,16 @@ follow_up(Inbound *messages, int n)
 					  NULL);
 		laras_work_queued(LARAS_WORK_KEEPER);
 	}
+	/* who has been answered needs no draft of ours */
 	for (int i = 0; i < n; i++)
-		if (messages[i].conversation->answered)
-		{
-			/* who has been answered needs no draft of ours */
-			laras_drafts_overtaken(messages[i].event->workspace_id, messages[i].conversation->id);
-			messages[i].conversation->answered = false;
-		}
+	{
+		if (!messages[i].conversation->answered)
+			continue;
+		messages[i].conversation->answered = false;
+		answered[count] = messages[i].conversation->id;
+		workspaces[count++] = messages[i].event->workspace_id;
+	}
+	laras_drafts_overtaken(workspaces, answered, count);
 	laras_spi_close();
 	laras_evidence_append_many(entries, acts);
 }

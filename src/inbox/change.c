@@ -181,7 +181,7 @@ unsend_target(const Pair *p)
 	laras_spi_run(&drop_parts, target, NULL);
 	laras_spi_run(&drop_wanted, target, NULL);
 	if (!p->outbound)
-		laras_drafts_overtaken(p->workspace_id, p->conversation_id);
+		laras_drafts_overtaken(&p->workspace_id, &p->conversation_id, 1);
 	record_change(p, LARAS_ACT_MESSAGE_DELETED, NULL, 0);
 }
 

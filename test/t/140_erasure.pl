@@ -1,6 +1,7 @@
-# Erasing a contact and a workspace: unreadable by one commit wherever a copy
-# lies (live files, WAL, an earlier base backup), rows removed in batches, a
-# neighbour untouched, the raw event dead with its hour.
+# Erasing a contact and a workspace: messages, drafts and what was said in deciding
+# on them are unreadable by one commit wherever a copy lies (live files, WAL, an
+# earlier base backup), rows removed in batches, a neighbour untouched, the raw
+# event dead with its hour.
 #
 # proves R014 R121 R214 R234
 
@@ -21,6 +22,9 @@ my $connection = $stage->connect;
 
 my %person = (budi => '6281230001111', sari => '6281230002222');
 my %text = (budi => 'kopi gayo satu kilo untuk budi', sari => 'teh melati dua kotak untuk sari');
+# what the drafts will say, in no message
+my %said = (budi => 'sangrai khas kelinci', sari => 'kuncup dari lembah');
+$stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, description, price) VALUES ($workspace, 1, 'Kopi Gayo', '$said{budi}', 123000), ($workspace, 2, 'Teh Melati', '$said{sari}', 45000)");
 for my $name (sort keys %person)
 {
 	is($stage->webhook($person{$name}, $text{$name}, name => ucfirst $name)->{status}, 200, "$name writes");
@@ -28,6 +32,13 @@ for my $name (sort keys %person)
 ok($stage->wait_bound('SELECT count(*) = 2 FROM laras.messages'), 'both are in the inbox');
 my %contact = map { $_ => $stage->bound("SELECT contact_id FROM laras.messages WHERE body = '$text{$_}'") } keys %person;
 my %message = map { $_ => $stage->bound("SELECT id FROM laras.messages WHERE body = '$text{$_}'") } keys %person;
+my %draft;
+for my $name (sort keys %person)
+{
+	ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE inbound_message_id = $message{$name} AND body LIKE '%$said{$name}%'"), "a draft for $name") or diag $stage->bound('SELECT * FROM laras.drafts');
+	$draft{$name} = $stage->bound("SELECT id FROM laras.drafts WHERE inbound_message_id = $message{$name}");
+}
+is($stage->bound("SELECT laras.reject_draft($draft{budi}, 'budi minta diskon besar')"), 't', 'one is rejected, with a reason that tells of its customer');
 my $event = $stage->sql("SELECT workspace_id || ' ' || id FROM laras.webhook_event ORDER BY received_at LIMIT 1");
 
 # what will be looked for: place of each value, and the words in clear
@@ -37,6 +48,8 @@ my @wanted = split /\n/, $stage->sql(<<'SQL');
 SELECT workspace_id || ' ' || id FROM laras.message
 UNION SELECT workspace_id || ' ' || id FROM laras.contact
 UNION SELECT workspace_id || ' ' || id FROM laras.contact_identity
+UNION SELECT workspace_id || ' ' || id FROM laras.draft
+UNION SELECT workspace_id || ' ' || id FROM laras.draft_decision
 UNION SELECT workspace_id || ' ' || id FROM laras.webhook_event
 UNION SELECT workspace_id || ' ' || connection_id FROM laras.channel_token
 UNION SELECT workspace_id || ' ' || id FROM laras.connection
@@ -54,7 +67,9 @@ my $found = scan('before anything is erased', $node->data_dir, $node->backup_dir
 for my $name (sort keys %person)
 {
 	ok($found->{text} =~ /\Q$text{$name}\E/, "the scan finds what $name wrote");
+	ok($found->{lines} =~ /^opens 1 12 .*\Q$said{$name}\E/m, 'and the draft of the answer');
 }
+ok($found->{lines} =~ /^opens 1 25 .*minta diskon/m, 'and the reason of the rejection');
 ok($found->{text} =~ /\Q$stage->{shop}{token}\E|EAA/, 'and the token') or diag substr $found->{text}, 0, 500;
 
 # nothing of it lies there in clear
@@ -62,7 +77,7 @@ my $clear = '';
 File::Find::find({ no_chdir => 1, wanted => sub {
 	return unless -f;
 	my $bytes = slurp_file($_);
-	$clear .= "$_ " if grep { index($bytes, $_) >= 0 } values %text, values %person;
+	$clear .= "$_ " if grep { index($bytes, $_) >= 0 } values %text, values %person, 'minta diskon besar';
 	$clear .= "$_ " if $bytes =~ /EAAG[A-Za-z0-9]{24}/;
 } }, $node->data_dir . '/base', $node->data_dir . '/pg_wal');
 is($clear, '', 'no text, number or token lies in a table, an index or WAL in clear');
@@ -93,6 +108,10 @@ is($stage->sql("SELECT DISTINCT laras.key_state(slot) FROM laras.key_destruction
 
 $found = scan('after the commit, before any row is removed', $node->data_dir, $node->backup_dir . '/before');
 is(scalar(() = $found->{lines} =~ /^opens 1 (?!8 )\d+ .*\Q$text{budi}\E/mg), 0, 'no sealed value of the erased person opens anywhere');
+is(scalar(() = $found->{lines} =~ /^opens 1 12 .*\Q$said{budi}\E/mg), 0, 'neither does the draft of an answer to that person');
+unlike($found->{lines}, qr/^opens 1 25 /m, 'nor what was said in rejecting it');
+ok($found->{lines} =~ /^opens 1 12 .*\Q$said{sari}\E/m, "the neighbour's draft opens");
+is($stage->bound("SELECT count(*) || ' ' || count(body) FROM laras.drafts WHERE id = $draft{budi}"), '1 0', 'the row of the draft is there, and says nothing');
 ok($found->{lines} =~ /^opens 1 8 .*\Q$text{budi}\E/m, 'but the raw event that brought it, until its hour is over') or diag substr $found->{lines}, 0, 2000;
 ok($found->{lines} =~ /^opens 1 17 .*\Q$text{sari}\E/m, "the neighbour's message opens");
 
@@ -101,6 +120,10 @@ ok(wait_for(sub { my (undef, $a) = $stage->call(GET => "/data-deletion/status/$c
 is($stage->sql("SELECT (SELECT count(*) FROM laras.contact WHERE id = $contact{budi}) + (SELECT count(*) FROM laras.message WHERE contact_id = $contact{budi}) "
 	  . "+ (SELECT count(*) FROM laras.conversation WHERE contact_id = $contact{budi}) + (SELECT count(*) FROM laras.contact_identity WHERE contact_id = $contact{budi})"),
 	0, 'no row of the person is left');
+is($stage->sql("SELECT (SELECT count(*) FROM laras.draft WHERE id = $draft{budi}) + (SELECT count(*) FROM laras.draft_source WHERE draft_id = $draft{budi}) "
+	  . "+ (SELECT count(*) FROM laras.draft_decision WHERE draft_id = $draft{budi}) + (SELECT count(*) FROM laras.verdict WHERE contact_id = $contact{budi})"),
+	0, 'nor of drafts, citations, decisions and verdicts');
+is($stage->bound("SELECT state || ' ' || (body LIKE '%$said{sari}%') FROM laras.drafts"), 'held true', "the neighbour's draft still waits");
 is($stage->bound('SELECT count(*) FROM laras.messages'), 1, 'one message stays');
 is($stage->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence still verifies');
 my $removed = $stage->bound("SELECT string_agg(key || '=' || value, ' ' ORDER BY key) FROM laras.progress_erasure, jsonb_each_text(removed_rows) WHERE scope = 'contact'");
