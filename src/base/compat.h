@@ -15,6 +15,11 @@
 #error "laras needs PostgreSQL 15 or later"
 #endif
 
+/* What reads values of variable length moved out of postgres.h in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* The local transaction id moved into a struct in 17. */
 #if PG_VERSION_NUM >= 170000
 #define LARAS_MY_LXID (MyProc->vxid.lxid)

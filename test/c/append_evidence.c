@@ -8,6 +8,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "evidence/evidence.h"
 #include "tenancy/tenancy.h"
 

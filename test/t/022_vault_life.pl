@@ -35,7 +35,7 @@ sub write_key
 sub restarted
 {
 	my ($message) = @_;
-	$node->restart('fast');
+	$node->restart;
 	ok($vault->wait_open, $message);
 	return;
 }
@@ -54,7 +54,7 @@ is($vault->mirrors_differ, '', 'both mirrors hold the same bytes');
 
 $vault->destroy($budi);
 unlink $key_file or die;
-$node->restart('fast');
+$node->restart;
 ok(wait_for_sql($node, q{SELECT bool_and(phase = 'closed' AND reason IS NOT NULL) AND count(*) = 2 FROM laras.keyring_status}),
 	'without its master key the vault stays closed, and says why');
 is($vault->reveal($ani), 'LRK12', 'revealing raises an error that names the missing file');
@@ -105,7 +105,7 @@ for my $case (
 {
 	my ($what, $command, $expected) = @$case;
 	$node->append_conf('postgresql.conf', "laras.master_key_command = '$command'");
-	$node->restart('fast');
+	$node->restart;
 	ok(wait_for(sub { $vault->reveal($ani) eq $expected }, 20), "a key command $what: $expected") or diag($vault->reveal($ani));
 }
 $node->append_conf('postgresql.conf', "laras.master_key_command = 'test %p = content && cat $key_file'");
@@ -251,7 +251,7 @@ ok(wait_for(sub { $vault->mirrors_differ eq '' }), 'is filled') or diag($vault->
 # --- one mirror only
 
 $node->append_conf('postgresql.conf', "laras.keyring_directory = 'a=" . Laras->mirror($node, 'a') . "'");
-$node->restart('fast');
+$node->restart;
 ok(wait_for(sub { $vault->reveal($live) eq 'LRK01' }), 'one mirror is not enough') or diag($vault->reveal($live));
 $node->append_conf('postgresql.conf', 'laras.single_mirror = on');
 restarted('unless laras.single_mirror says so');
@@ -297,7 +297,7 @@ is($other->safe_psql('postgres', 'SELECT laras.adopt_keyring()'), 't', 'it can w
 ok(wait_for_sql($other, q{SELECT bool_and(phase = 'open' AND adoptions = 1) FROM laras.keyring_status}), 'the vault opens there');
 is($other->safe_psql('postgres', 'SELECT laras.adopt_keyring()'), 'f', 'a second call changes nothing');
 is($other->safe_psql('postgres', 'SELECT DISTINCT swept FROM laras.keyring_status'), '0', 'no key of the old owner is taken for an orphan');
-$other->restart('fast');
+$other->restart;
 ok(wait_for_sql($other, q{SELECT bool_and(phase = 'open' AND swept <= 512) FROM laras.keyring_status}), 'nor after a restart');
 $other->stop('fast');
 $node->start;
