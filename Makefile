@@ -79,7 +79,7 @@ PROGRAMS = laras-relay laras-sandbox laras-keytool
 
 # The HTTP server that the programs share.
 HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
-laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o database.o arrays.o)
+laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS): override CPPFLAGS += -I$(libpq_srcdir)
 laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o objects.o graph.o oauth.o assets.o \

@@ -1,8 +1,9 @@
 /*
  * pipe.h
  *		What the relay does with a request: webhooks in batches, all else one by
- *		one, to the three functions it knows. The whole of its knowledge is in
- *		pipe.c: one path prefix, three names of signature headers, the status 102.
+ *		one, to the three functions it knows. The whole of its knowledge: one path
+ *		prefix and three names of signature headers (webhooks.c), the status 102
+ *		(requests.c).
  */
 #ifndef LARAS_RELAY_PIPE_H
 #define LARAS_RELAY_PIPE_H
