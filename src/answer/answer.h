@@ -53,6 +53,9 @@ extern void
 laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, int64 message_id,
 				 int64 contact_id, const char *text, size_t n, LarasTextVerdict *verdict);
 
+/* Raises LRA03 while the classifier is off: nothing new is sent then, judged before or not. */
+extern void laras_classifier_require(void);
+
 #define LARAS_MAX_REASONS 8
 
 /* What the classifier says of a text that no person wrote. */

@@ -43,20 +43,27 @@ LARAS_PLAN(
 	"reasons, classifier) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 	INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTOID);
 
+/* of a row, more than a draft may quote of it */
+#define QUOTABLE "10000"
+
 /* the cited rows that can be quoted now, by their place in the list */
 LARAS_PLAN(
 	read_cited,
-	"SELECT s.n::pg_catalog.int4, c.version, c.name OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) c.description "
-	"OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) c.attributes::pg_catalog.text, "
+	"SELECT s.n::pg_catalog.int4, c.version, c.name OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) "
+	"pg_catalog.substr(c.description, 1, " QUOTABLE ") "
+	"OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(c.attributes::pg_catalog.text, 1, " QUOTABLE
+	"), "
 	"c.price::pg_catalog.text, c.currency::pg_catalog.text, c.stock::pg_catalog.text "
 	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.catalog_item c "
 	"ON s.t OPERATOR(pg_catalog.=) 'catalog_item' AND c.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND c.id OPERATOR(pg_catalog.=) s.i AND c.state OPERATOR(pg_catalog.=) 'active' "
-	"UNION ALL SELECT s.n::pg_catalog.int4, p.version, p.topic OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) p.body, NULL, NULL, NULL "
+	"UNION ALL SELECT s.n::pg_catalog.int4, p.version, p.topic OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(p.body, 1, " QUOTABLE
+	"), NULL, NULL, NULL "
 	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.policy_text p "
 	"ON s.t OPERATOR(pg_catalog.=) 'policy_text' AND p.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND p.id OPERATOR(pg_catalog.=) s.i "
-	"UNION ALL SELECT s.n::pg_catalog.int4, f.version, f.question OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) f.answer, NULL, NULL, NULL "
+	"UNION ALL SELECT s.n::pg_catalog.int4, f.version, f.question OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(f.answer, 1, " QUOTABLE
+	"), NULL, NULL, NULL "
 	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.faq f "
 	"ON s.t OPERATOR(pg_catalog.=) 'faq' AND f.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND f.id OPERATOR(pg_catalog.=) s.i",
@@ -71,23 +78,54 @@ laras_answer_init(void)
 		true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
+/* blanks beyond ASCII, and signs that nobody sees: between words, and within them */
+static bool
+is_blank(pg_wchar c)
+{
+	return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
+		   (c >= 0x2028 && c <= 0x2029) || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static bool
+is_invisible(pg_wchar c)
+{
+	return c == 0xAD || c == 0x034F || c == 0x061C || (c >= 0x200B && c <= 0x200F) ||
+		   (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+		   (c >= 0xFE00 && c <= 0xFE0F) || c == 0xFEFF;
+}
+
 /*
- * Lower case by the rules of the default collation, and white space of any
- * length as one space: a comparison that neither case nor line breaks escape.
+ * Lower case by the rules of the default collation, blanks of any kind and
+ * length as one space and none at the ends, nothing that is not seen: a
+ * comparison that neither case nor line breaks nor hidden signs escape.
  */
 static char *
 folded(const char *text, size_t n)
 {
 	char *low = str_tolower(text, n, DEFAULT_COLLATION_OID);
+	bool utf8 = GetDatabaseEncoding() == PG_UTF8;
 	char *to = low;
+	int length;
 
-	for (const char *from = low; *from != '\0'; from++)
+	for (const char *from = low; *from != '\0'; from += length)
 	{
-		if (!isspace((unsigned char) *from))
-			*to++ = *from;
-		else if (to == low || to[-1] != ' ')
-			*to++ = ' ';
+		pg_wchar c;
+
+		length = pg_mblen(from);
+		c = length == 1 || !utf8 ? 0 : utf8_to_unicode((const unsigned char *) from);
+		if (is_invisible(c))
+			continue;
+		if (length == 1 ? isspace((unsigned char) *from) : is_blank(c))
+		{
+			if (to > low && to[-1] != ' ')
+				*to++ = ' ';
+			continue;
+		}
+		memmove(to, from, length);
+		to += length;
 	}
+	if (to > low && to[-1] == ' ')
+		to--;
 	*to = '\0';
 	return low;
 }
@@ -103,7 +141,8 @@ holds_forbidden(int64 workspace_id, const char *text, size_t n)
 	{
 		char *phrase = laras_spi_cstring(i, 1);
 
-		if (strstr(low, folded(phrase, strlen(phrase))) != NULL)
+		phrase = folded(phrase, strlen(phrase));
+		if (phrase[0] != '\0' && strstr(low, phrase) != NULL)
 			return true;
 	}
 	return false;
@@ -203,16 +242,22 @@ laras_judge_draft(int64 workspace_id, const char *channel, const char *text, siz
 }
 
 void
+laras_classifier_require(void)
+{
+	if (!classifier)
+		ereport(ERROR, (errcode(LARAS_ERRCODE_CLASSIFIER_OFF),
+						errmsg("the safety classifier is off, so nothing can be sent"),
+						errhint("It is switched by laras.classifier.")));
+}
+
+void
 laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, int64 message_id,
 				 int64 contact_id, const char *text, size_t n, LarasTextVerdict *verdict)
 {
 	Datum reason;
 	bytea *digest = palloc(VARHDRSZ + LARAS_TEXT_DIGEST);
 
-	if (!classifier)
-		ereport(ERROR, (errcode(LARAS_ERRCODE_CLASSIFIER_OFF),
-						errmsg("the safety classifier is off, so nothing can be sent"),
-						errhint("It is switched by laras.classifier.")));
+	laras_classifier_require();
 	verdict->id = laras_new_id();
 	verdict->outcome = LARAS_VERDICT_PASS;
 	laras_text_digest(laras_workspace_slot(workspace_id), contact_slot, message_id, text, n,

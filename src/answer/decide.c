@@ -277,6 +277,7 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 		PG_RETURN_INT64(d.row.message_id);
 	}
 	require_approvable(&d);
+	laras_classifier_require();
 	if (edited)
 	{
 		text *body = PG_GETARG_TEXT_PP(1);

@@ -2,8 +2,10 @@
  * draft.c
  *		The end of drafts that wait: a newer message, a reply, a changed row.
  *
- * The duties' statements pass over rows that others hold: whoever holds a draft
- * is deciding on it, and a draft that is left over is found by the next turn.
+ * Whoever decides on a draft holds its conversation first, and so does whoever
+ * closes the drafts of a conversation: they are put in line there. The workers'
+ * statements pass over a draft that is held all the same; approve_draft refuses
+ * it, because of what overtook it.
  */
 #include "postgres.h"
 
@@ -37,15 +39,6 @@ LARAS_PLAN(
 	"ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.conversation_id OPERATOR(pg_catalog.=) u.c "
 	"WHERE o." WAITS " FOR UPDATE OF o SKIP LOCKED) " CLOSE("'superseded'", "'worker'"),
 	INT8ARRAYOID, INT8ARRAYOID);
-
-LARAS_PLAN(
-	close_left,
-	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o WHERE o." WAITS " "
-	"AND EXISTS (SELECT 1 FROM laras.draft n WHERE n.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
-	"AND n.conversation_id OPERATOR(pg_catalog.=) o.conversation_id "
-	"AND (n.created_at, n.id) OPERATOR(pg_catalog.>) (o.created_at, o.id)) "
-	"LIMIT $1 FOR UPDATE OF o SKIP LOCKED) " CLOSE("'superseded'", "'worker'"),
-	INT4OID);
 
 LARAS_PLAN(
 	close_stale,
@@ -147,15 +140,6 @@ laras_drafts_overtaken(const int64 *workspace_ids, const int64 *conversation_ids
 									 laras_column_array(&c[1], n, INT8OID)},
 						   NULL);
 	write_down(closed, LARAS_ACT_DRAFT_SUPERSEDED, "superseded", "worker");
-}
-
-uint64
-laras_drafts_close_overtaken(int limit)
-{
-	uint64 n = laras_spi_run(&close_left, (Datum[]){Int32GetDatum(limit)}, NULL);
-
-	write_down(n, LARAS_ACT_DRAFT_SUPERSEDED, "superseded", "worker");
-	return n;
 }
 
 uint64

@@ -17,16 +17,11 @@
 extern void laras_drafts_answered(int64 workspace_id, int64 conversation_id, const char *by);
 
 /*
- * Close the drafts of n conversations that have newer messages or were answered
- * elsewhere. A draft that
- * another transaction holds is passed over; laras_drafts_close_overtaken takes
- * it up.
+ * Close the drafts of n conversations, which the caller has locked, because of
+ * newer messages or an answer given elsewhere.
  */
 extern void
 laras_drafts_overtaken(const int64 *workspace_ids, const int64 *conversation_ids, int n);
-
-/* Close drafts beside which there is a newer one; at most limit. Returns how many. */
-extern uint64 laras_drafts_close_overtaken(int limit);
 
 /* Close drafts of which a cited row changed or went; at most limit. Returns how many. */
 extern uint64 laras_drafts_close_stale(int limit);

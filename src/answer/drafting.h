@@ -39,7 +39,7 @@ typedef struct LarasDrafting
 /*
  * Store n of them, and queue what is approved; of the same conversations, the
  * drafts that wait are closed.  Inside SPI, as laras_worker, every workspace
- * in reach, the conversations of approved ones locked.
+ * in reach, the conversations locked.
  */
 extern void laras_drafting_store(LarasDrafting *list, int n);
 

@@ -89,12 +89,23 @@ LARAS_PLAN(find_rule,
 		   "ORDER BY r.priority DESC, r.act DESC, r.id LIMIT 1",
 		   INT8OID, TEXTOID, TEXTOID, FLOAT4OID);
 
-/* of those that are to be written to, the ones that nobody else is writing to */
+/* of those that get a draft, the ones that nobody else is writing to */
 LARAS_PLAN(lock_conversations,
 		   "SELECT v.workspace_id, v.id FROM unnest($1, $2) AS u (w, i) "
 		   "JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) u.w "
 		   "AND v.id OPERATOR(pg_catalog.=) u.i FOR NO KEY UPDATE OF v SKIP LOCKED",
 		   INT8ARRAYOID, INT8ARRAYOID);
+
+/* the last message of which a person has answered already; asked when they are locked */
+LARAS_PLAN(
+	find_answered,
+	"SELECT q.workspace_id, q.id FROM unnest($1, $2) AS u (w, i) "
+	"JOIN laras.message q ON q.workspace_id OPERATOR(pg_catalog.=) u.w AND q.id OPERATOR(pg_catalog.=) u.i "
+	"WHERE EXISTS (SELECT 1 FROM laras.message o WHERE o.workspace_id OPERATOR(pg_catalog.=) q.workspace_id "
+	"AND o.conversation_id OPERATOR(pg_catalog.=) q.conversation_id AND o.direction OPERATOR(pg_catalog.=) 'out' "
+	"AND o.author_kind OPERATOR(pg_catalog.<>) 'draft' AND NOT o.historical "
+	"AND (o.created_at, o.id) OPERATOR(pg_catalog.>) (q.created_at, q.id))",
+	INT8ARRAYOID, INT8ARRAYOID);
 
 static void
 give_reason(LarasDrafting *d, const char *reason)
@@ -361,66 +372,81 @@ decide(LarasDrafting *d)
 	d->state = d->reasons.len > 0 ? "held" : "approved";
 }
 
-/* Is the conversation among the n rows of the last result? */
+/* Is the pair among the n rows of the last result? */
 static bool
-is_among(uint64 n, int64 workspace_id, int64 conversation_id)
+is_among(uint64 n, int64 workspace_id, int64 id)
 {
 	for (uint64 row = 0; row < n; row++)
-		if (laras_spi_int8(row, 1) == workspace_id && laras_spi_int8(row, 2) == conversation_id)
+		if (laras_spi_int8(row, 1) == workspace_id && laras_spi_int8(row, 2) == id)
 			return true;
 	return false;
 }
 
+/* Takes a conversation's messages out of what is done with. Returns how many are left. */
+static int
+leave_waiting(LarasColumn *wanted, int count, const LarasDrafting *d)
+{
+	int kept = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (DatumGetInt64(wanted[WANTED_WORKSPACE].values[i]) == d->workspace_id &&
+			DatumGetInt64(wanted[WANTED_CONVERSATION].values[i]) == d->conversation_id)
+			continue;
+		for (int k = 0; k < WANTED_COLUMNS; k++)
+			wanted[k].values[kept] = wanted[k].values[i];
+		kept++;
+	}
+	return kept;
+}
+
 /*
- * Locks the conversations that something is to be sent in. Those in which
- * somebody else's transaction is writing are left for a later turn, so that it
- * keeps nobody waiting: taken out of the list, and out of what is done with.
- * Returns how many stay in the list.
+ * Locks the conversations. Those in which somebody else's transaction is at work
+ * are left for a later turn, so that it keeps nobody waiting; those that
+ * a person has answered meanwhile are done with. Returns how many stay in the list.
  */
 static int
-leave_busy(LarasDrafting *list, int n, LarasColumn *wanted, int *wanted_count)
+lock_conversations_of(LarasDrafting *list, int n, LarasColumn *wanted, int *wanted_count)
 {
 	LarasColumn c[2];
-	int sending = 0;
+	uint64 found;
 	int kept = 0;
-	uint64 free_ones;
+	int open = 0;
 
+	if (n == 0)
+		return 0;
 	laras_columns_init(c, 2, n);
 	for (int i = 0; i < n; i++)
 	{
-		if (strcmp(list[i].state, "approved") != 0)
-			continue;
-		c[0].values[sending] = Int64GetDatum(list[i].workspace_id);
-		c[1].values[sending++] = Int64GetDatum(list[i].conversation_id);
+		c[0].values[i] = Int64GetDatum(list[i].workspace_id);
+		c[1].values[i] = Int64GetDatum(list[i].conversation_id);
 	}
-	if (sending == 0)
-		return n;
-	free_ones = laras_spi_run(&lock_conversations,
-							  (Datum[]){laras_column_array(&c[0], sending, INT8OID),
-										laras_column_array(&c[1], sending, INT8OID)},
-							  NULL);
+	found = laras_spi_run(&lock_conversations,
+						  (Datum[]){laras_column_array(&c[0], n, INT8OID),
+									laras_column_array(&c[1], n, INT8OID)},
+						  NULL);
 	for (int i = 0; i < n; i++)
 	{
-		int w = 0;
-
-		if (strcmp(list[i].state, "approved") != 0 ||
-			is_among(free_ones, list[i].workspace_id, list[i].conversation_id))
-		{
+		if (is_among(found, list[i].workspace_id, list[i].conversation_id))
 			list[kept++] = list[i];
-			continue;
-		}
-		for (int j = 0; j < *wanted_count; j++)
-		{
-			if (DatumGetInt64(wanted[WANTED_WORKSPACE].values[j]) == list[i].workspace_id &&
-				DatumGetInt64(wanted[WANTED_CONVERSATION].values[j]) == list[i].conversation_id)
-				continue;
-			for (int k = 0; k < WANTED_COLUMNS; k++)
-				wanted[k].values[w] = wanted[k].values[j];
-			w++;
-		}
-		*wanted_count = w;
+		else
+			*wanted_count = leave_waiting(wanted, *wanted_count, &list[i]);
 	}
-	return kept;
+	if (kept == 0)
+		return 0;
+	for (int i = 0; i < kept; i++)
+	{
+		c[0].values[i] = Int64GetDatum(list[i].workspace_id);
+		c[1].values[i] = Int64GetDatum(list[i].inbound_id);
+	}
+	found = laras_spi_run(&find_answered,
+						  (Datum[]){laras_column_array(&c[0], kept, INT8OID),
+									laras_column_array(&c[1], kept, INT8OID)},
+						  NULL);
+	for (int i = 0; i < kept; i++)
+		if (!is_among(found, list[i].workspace_id, list[i].inbound_id))
+			list[open++] = list[i];
+	return open;
 }
 
 LarasTurn
@@ -461,7 +487,7 @@ laras_answer_duty(void)
 		compose_contained(d);
 		decide(d);
 	}
-	n = leave_busy(list, n, wanted, &wanted_count);
+	n = lock_conversations_of(list, n, wanted, &wanted_count);
 	laras_drafting_store(list, n);
 	if (wanted_count > 0)
 		done += (int) run_on(&drop_wanted, wanted, wanted_count);
@@ -477,12 +503,11 @@ laras_answer_duty(void)
 LarasTurn
 laras_stale_duty(void)
 {
-	bool more;
+	uint64 closed;
 
 	laras_worker_bind_all();
 	laras_spi_open();
-	more = laras_drafts_close_overtaken(BATCH) == BATCH;
-	more |= laras_drafts_close_stale(BATCH) == BATCH;
+	closed = laras_drafts_close_stale(BATCH);
 	laras_spi_close();
-	return more ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	return closed == BATCH ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }

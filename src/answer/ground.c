@@ -19,6 +19,7 @@
 #include "catalog/pg_collation_d.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/formatting.h"
 
 /* digits of a number that is compared by value; longer ones by their spelling */
@@ -358,6 +359,30 @@ read_claims(Claims *claims, const char *text, size_t length)
 	}
 }
 
+/* A link without what may be left out before it. */
+static const char *
+bare_link(const char *link)
+{
+	const char *scheme = strstr(link, "://");
+
+	if (scheme != NULL)
+		link = scheme + 3;
+	return strncmp(link, "www.", 4) == 0 ? link + 4 : link;
+}
+
+/* Is the link the fact's, or the beginning of its path? A part of a name is another name. */
+static bool
+link_leads_to(const char *said, const char *known)
+{
+	size_t n;
+
+	said = bare_link(said);
+	known = bare_link(known);
+	n = strlen(said);
+	return strncmp(known, said, n) == 0 && (known[n] == '\0' || strchr("/?#", known[n]) != NULL);
+}
+
+/* What is called a price must be one; a number without a currency may be any. */
 static bool
 stands_in(const Claim *claim, const Claims *facts)
 {
@@ -367,13 +392,15 @@ stands_in(const Claim *claim, const Claims *facts)
 
 		if (fact->kind != claim->kind)
 			continue;
-		if (claim->kind == CLAIM_LINK ? strstr(fact->value, claim->value) != NULL
-									  : strcmp(fact->value, claim->value) == 0)
+		if (claim->kind == CLAIM_LINK)
 		{
-			if (claim->currency == NULL || fact->currency == NULL ||
-				strcmp(claim->currency, fact->currency) == 0)
+			if (link_leads_to(claim->value, fact->value))
 				return true;
 		}
+		else if (strcmp(fact->value, claim->value) == 0 &&
+				 (claim->currency == NULL ||
+				  (fact->currency != NULL && strcmp(claim->currency, fact->currency) == 0)))
+			return true;
 	}
 	return false;
 }
@@ -396,7 +423,7 @@ laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
 			add_claim(&known, CLAIM_NUMBER, number_value(facts[i].price, strlen(facts[i].price)),
 					  facts[i].currency);
 		if (facts[i].stock != NULL)
-			add_claim(&known, CLAIM_NUMBER, facts[i].stock, "");
+			add_claim(&known, CLAIM_NUMBER, facts[i].stock, NULL);
 	}
 	for (int i = 0; i < stated.n; i++)
 	{
@@ -404,6 +431,7 @@ laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
 		const char *reason;
 		bool told = false;
 
+		CHECK_FOR_INTERRUPTS();
 		if (stands_in(claim, &known))
 			continue;
 		reason = claim->kind == CLAIM_LINK    ? "ungrounded_link"

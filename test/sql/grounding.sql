@@ -27,7 +27,9 @@ INSERT INTO said (text, facts, price, currency, stock) VALUES
   ('toko.com/a', 'Lihat TOKO.com/a', NULL, NULL, NULL),
   ('tulis ke cs@toko.example', 'Surel cs@toko.example', NULL, NULL, NULL),
   ('halo kak, terima kasih', NULL, NULL, NULL, NULL),
-  ('ongkir 9rb', 'Ongkir Rp 9.000', NULL, NULL, NULL);
+  ('ongkir 9rb', 'Ongkir Rp 9.000', NULL, NULL, NULL),
+  ('toko.com', 'https://www.toko.com/katalog?a=1', NULL, NULL, NULL),
+  ('http://toko.com/katalog', 'www.toko.com/katalog?a=1', NULL, NULL, NULL);
 SELECT n, laras_test.ground(text, facts, price, currency, stock) AS reasons, text FROM said WHERE laras_test.ground(text, facts, price, currency, stock) <> '' ORDER BY n;
 SELECT count(*) FROM said WHERE laras_test.ground(text, facts, price, currency, stock) = '';
 TRUNCATE said;
@@ -58,6 +60,11 @@ INSERT INTO said (text, facts, price, currency, stock) VALUES
   ('²', NULL, NULL, NULL, '2'),
   ('hanya 7 hari', 'Garansi tujuh hari', NULL, NULL, NULL),
   ('Rp 1', NULL, NULL, NULL, NULL),
+  ('oko.com', 'toko.com', NULL, NULL, NULL),
+  ('toko.co', 'toko.com', NULL, NULL, NULL),
+  ('toko.com/kat', 'toko.com/katalog', NULL, NULL, NULL),
+  ('s@toko.com', 'cs@toko.com', NULL, NULL, NULL),
+  ('Rp 250', 'Kopi Gayo 250 gr', '95000', 'IDR', '250'),
   ('Rp 25.000 atau 3 hari, https://x.com, 081234567890', NULL, '26000', 'IDR', NULL);
 SELECT n, laras_test.ground(text, facts, price, currency, stock) AS reasons FROM said ORDER BY n;
 -- hostile: nothing of any size or kind breaks it

@@ -116,8 +116,9 @@ ok((grep { $_ eq 'Rp 100.000 khusus hari ini, kak.' } texts()), 'and are what is
 is($stage->sql("SELECT count(DISTINCT v.text_digest) FROM laras.verdict v JOIN laras.draft d ON d.message_id = v.message_id WHERE d.id = $id"), 2, 'under a verdict of their own');
 is($stage->sql("SELECT act FROM laras.draft_decision WHERE draft_id = $id"), 'edited', 'recorded as an edit');
 $id = draft_of('628124000008', 'toraja berapa?');
-$stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, 'pasti  untung')");
+$stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, E' pasti  untung\\n'), ($workspace, 2, ' ')");
 like(attempt("SELECT laras.approve_draft($id, E'PASTI\\n untung')"), qr/22023.*not let through/s, 'a forbidden phrase is blocked in any dress');
+like(attempt("SELECT laras.approve_draft($id, U&'p\\00ADasti\\00A0\\2009un\\200Btung')"), qr/22023.*not let through/s, 'whatever blanks and hidden signs it wears');
 like(attempt("SELECT laras.approve_draft($id, '')"), qr/22023/, 'nothing is not a reply');
 is($stage->bound("SELECT laras.reject_draft($id, 'salah harga')"), 't', 'a draft is rejected');
 is($stage->bound("SELECT laras.reject_draft($id)"), 'f', 'once');
@@ -160,12 +161,23 @@ my $newer = $stage->sql("INSERT INTO laras.message (workspace_id, id, conversati
 	. "FROM laras.conversation v JOIN laras.contact p ON p.id = v.contact_id WHERE v.id = $conversation RETURNING id");
 $stage->sql("INSERT INTO laras.draft_wanted (workspace_id, message_id, contact_id) VALUES ($workspace, $newer, $contact)");
 $stage->sql('SELECT laras.drain()');
-is($stage->bound("SELECT state FROM laras.drafts WHERE inbound_message_id = $newer"), 'held', 'a draft is made beside one that a person holds');
-is(state_of($id), 'held', 'which is left to that person');
+is($stage->bound("SELECT count(*) FROM laras.drafts WHERE inbound_message_id = $newer"), 0, 'while a person is at work in a conversation no draft is made there');
+is($stage->sql('SELECT count(*) FROM laras.draft_wanted'), 1, 'the message goes on waiting');
 $waiting->query_safe('ROLLBACK');
 $waiting->quit;
 $stage->sql('SELECT laras.drain()');
-is(state_of($id), 'superseded', 'and closed when it was not decided after all');
+is($stage->bound("SELECT state FROM laras.drafts WHERE inbound_message_id = $newer"), 'held', 'and gets one when the person is done');
+is(state_of($id), 'superseded', 'which closes the older one');
+
+# ---- a person is quicker
+$stage->sql("SELECT laras.pause_workers('keeper')");
+$stage->customer('628124000024', 'toraja ada kak? cepat ya');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'toraja ada kak? cepat ya'"), 'a message that the keeper has not seen yet');
+$conversation = $stage->bound("SELECT conversation_id FROM laras.messages WHERE body = 'toraja ada kak? cepat ya'");
+$stage->bound("SELECT laras.reply($conversation, 'Ada, kak.')");
+$stage->sql("SELECT laras.resume_workers('keeper')");
+$stage->sql('SELECT laras.drain()');
+is($stage->bound("SELECT count(*) FROM laras.drafts WHERE conversation_id = $conversation") . $stage->sql('SELECT count(*) FROM laras.draft_wanted'), '00', 'and that is answered already gets no draft');
 
 # ---- what is not text
 sub picture
@@ -202,6 +214,8 @@ $id = draft_of('628124000013', 'harga kopi gayo 250 gr brp?');
 ok($stage->wait_bound("SELECT state = 'sent' FROM laras.drafts WHERE id = $id"), 'one of higher priority allows it');
 
 # ---- the classifier away
+my $judged = do { $stage->bound("SELECT laras.set_auto_send($connection, false)"); draft_of('628124000025', 'berapa harga kopi gayo 250 gr ya kak?') };
+is(column($judged, 'verdict'), 'pass', 'a draft that passed waits');
 $node->safe_psql('postgres', 'ALTER SYSTEM SET laras.classifier = off');
 $node->reload;
 ok(wait_for_sql($node, q{SELECT current_setting('laras.classifier') = 'off'}), 'the classifier is switched off');
@@ -209,6 +223,7 @@ my $before = scalar(() = texts());
 $id = draft_of('628124000014', 'harga kopi gayo?');
 like(state_of($id) . column($id, 'hold_reasons'), qr/held.*classifier_unavailable/, 'every draft is held');
 like(attempt("SELECT laras.approve_draft($id)"), qr/LRA03/, 'and none can be approved');
+like(attempt("SELECT laras.approve_draft($judged)"), qr/LRA03/, 'not even one that was judged before');
 like(attempt("SELECT laras.reply(" . column($id, 'conversation_id') . ", 'halo')"), qr/LRA03/, 'nor a reply be sent');
 is(scalar(() = texts()), $before, 'nothing left');
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET laras.classifier');
