@@ -128,6 +128,14 @@ typedef struct Place
 static const Place beginning = {DT_NOBEGIN, PG_INT64_MIN, PG_INT64_MIN};
 static Place behind = {DT_NOBEGIN, PG_INT64_MIN, PG_INT64_MIN};
 
+/*
+ * After a turn that raised, as many messages as it had are taken alone, each
+ * passed over if it raises again: what nobody foresaw in one message does not
+ * keep all others waiting.
+ */
+static bool unfinished = false;
+static int alone = 0;
+
 /* messages of a turn: of which workspace and conversation */
 typedef enum WantedColumn
 {
@@ -139,10 +147,10 @@ typedef enum WantedColumn
 
 /* The next messages that wait, and the place behind them. Returns how many. */
 static int
-read_next(LarasColumn *head, Place *last)
+read_next(LarasColumn *head, int limit, Place *last)
 {
 	uint64 n = laras_spi_run(&read_head,
-							 (Datum[]){Int32GetDatum(BATCH), TimestampTzGetDatum(behind.created_at),
+							 (Datum[]){Int32GetDatum(limit), TimestampTzGetDatum(behind.created_at),
 									   Int64GetDatum(behind.workspace_id),
 									   Int64GetDatum(behind.message_id)},
 							 NULL);
@@ -456,6 +464,7 @@ laras_answer_duty(void)
 	LarasColumn head[WANTED_COLUMNS];
 	LarasColumn wanted[WANTED_COLUMNS];
 	Place last;
+	int limit;
 	int waiting;
 	int wanted_count = 0;
 	int done;
@@ -463,16 +472,26 @@ laras_answer_duty(void)
 
 	if (!laras_vault_is_open())
 		return LARAS_TURN_IDLE;
+	if (unfinished)
+		alone = BATCH;
+	unfinished = true;
+	limit = alone > 0 ? 1 : BATCH;
 	laras_columns_init(head, WANTED_COLUMNS, BATCH);
 	laras_columns_init(wanted, WANTED_COLUMNS, BATCH);
 	laras_worker_bind_all();
 	laras_spi_open();
-	waiting = read_next(head, &last);
+	waiting = read_next(head, limit, &last);
 	if (waiting == 0)
 	{
 		laras_spi_close();
 		behind = beginning;
+		unfinished = false;
 		return LARAS_TURN_IDLE;
+	}
+	if (alone > 0)
+	{
+		alone--;
+		behind = last;
 	}
 	n = read_batch(head, waiting, list, wanted, &wanted_count);
 	done = wanted_count < waiting ? (int) run_on(&drop_orphans, head, waiting) : 0;
@@ -493,11 +512,12 @@ laras_answer_duty(void)
 		done += (int) run_on(&drop_wanted, wanted, wanted_count);
 	laras_spi_close();
 	/* what was passed over is asked for again when the end has been reached */
-	if (waiting < BATCH)
+	if (waiting < limit)
 		behind = beginning;
 	else if (done < waiting)
 		behind = last;
-	return waiting == BATCH ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	unfinished = false;
+	return waiting == limit ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }
 
 LarasTurn

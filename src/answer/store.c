@@ -7,6 +7,7 @@
 #include "answer/answer.h"
 #include "answer/draft.h"
 #include "answer/drafting.h"
+#include "base/fault.h"
 #include "base/spi.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
@@ -250,6 +251,7 @@ laras_drafting_store(LarasDrafting *list, int n)
 		conversations[i] = list[i].conversation_id;
 	}
 	laras_drafts_overtaken(workspaces, conversations, n);
+	LARAS_FAULT("answer_store");
 	store_verdicts(list, n);
 	store_drafts(list, n);
 	store_sources(list, n);
