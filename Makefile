@@ -15,7 +15,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record whatsapp whatsapp_parse whatsapp_message whatsapp_send
+CHANNEL = driver record meta meta_message instagram messenger threads whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign tree verify
 # src/worker/
@@ -23,7 +23,7 @@ WORKER = hooks shared crash database loop keeper launcher control rooms installa
 # src/intake/
 INTAKE = signature receive consume quarantine ring
 # src/connect/
-CONNECT = app connection attempt pair wa_connect wa_revoke disconnect
+CONNECT = app connection attempt pair wa_connect revoke disconnect
 # src/courier/
 COURIER = outbox egress fence carry claim prepare record reconcile http task task_kinds handoff
 # src/inbox/

@@ -359,4 +359,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('consent_grant', 'actor', 'audit', NULL, NULL, 'random id of a member', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('consent_grant', 'granted_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
 
-INSERT INTO laras.provider (channel, display_name, driver, builtin) VALUES ('whatsapp', 'WhatsApp Business', 'whatsapp', true);
+INSERT INTO laras.provider (channel, display_name, driver, builtin) VALUES
+  ('whatsapp', 'WhatsApp Business', 'whatsapp', true),
+  ('instagram', 'Instagram', 'instagram', true),
+  ('messenger', 'Messenger', 'messenger', true),
+  ('threads', 'Threads', 'threads', true);

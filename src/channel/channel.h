@@ -55,12 +55,14 @@ typedef struct LarasBodyPart
 
 typedef enum LarasRecordKind
 {
-	LARAS_RECORD_MESSAGE, /* something said, by a person or by the business elsewhere */
-	LARAS_RECORD_STATUS,  /* what became of a message of ours */
-	LARAS_RECORD_PERSON,  /* something new about a person who may be known */
-	LARAS_RECORD_ACCOUNT, /* something new about the connected account */
-	LARAS_RECORD_OTHER,   /* understood as an event, not parsed yet */
-	LARAS_RECORD_FAULT    /* an element that cannot be read */
+	LARAS_RECORD_MESSAGE,   /* something said, by a person or by the business elsewhere */
+	LARAS_RECORD_STATUS,    /* what became of a message of ours */
+	LARAS_RECORD_PERSON,    /* something new about a person who may be known */
+	LARAS_RECORD_ACCOUNT,   /* something new about the connected account */
+	LARAS_RECORD_COMMENT,   /* said in public, below something of ours */
+	LARAS_RECORD_WATERMARK, /* all messages of ours to a person up to a moment */
+	LARAS_RECORD_OTHER,     /* understood as an event, not parsed yet */
+	LARAS_RECORD_FAULT      /* an element that cannot be read */
 } LarasRecordKind;
 
 /* how a person is known; kind is an index kind of vault/numbers.def */
@@ -120,14 +122,15 @@ typedef struct LarasRecord
 	LarasText provider_id; /* id of the message at the provider */
 	LarasText event_key;   /* the same event again has the same key */
 	int64_t provider_time; /* seconds since 1970, 0: absent or absurd */
-	int identity_count;    /* MESSAGE, STATUS, PERSON */
+	int identity_count;    /* not ACCOUNT */
 	LarasRecordIdentity identities[LARAS_MAX_IDENTITIES];
 	LarasText name; /* the person's, where given */
 
-	/* MESSAGE */
+	/* MESSAGE and COMMENT */
 	const char *message_kind; /* "text", "image", ... "unsupported": column message.kind */
 	LarasText text;
-	LarasText about; /* provider id of the message it answers, changes or comments on */
+	LarasText about; /* provider id of the message it answers, changes or reacts to */
+	LarasText post;  /* COMMENT: what it stands below */
 	unsigned flags;
 	LarasRecordEffect effect;
 	int part_count;
@@ -135,7 +138,7 @@ typedef struct LarasRecord
 	bool unnamed;      /* provider_id names more than this message: it is not found by it */
 	bool keep_element; /* the element must be stored whole */
 
-	/* STATUS; a MESSAGE of the past that was ours has a status too */
+	/* STATUS, WATERMARK; a MESSAGE of the past that was ours has a status too, a COMMENT hidden or shown */
 	const char *status;      /* sent, delivered, read, played, failed, deleted */
 	LarasText callback_data; /* what we had asked to be echoed */
 	int error_code;          /* 0: none; ACCOUNT too */
@@ -154,7 +157,8 @@ typedef struct LarasRecord
 
 /* ------------------------------------------------------------- the driver */
 
-struct LarasSendDriver; /* channel/send.h: how it is spoken to */
+struct LarasSendDriver;    /* channel/send.h: how it is spoken to */
+struct LarasConnectDriver; /* channel/connect.h: how accounts come and go */
 
 typedef struct LarasChannelDriver
 {
@@ -191,10 +195,15 @@ typedef struct LarasChannelDriver
 	const char *token_prefix;
 	size_t token_least;
 
-	/* seconds a free-form answer is allowed after the person's last message */
+	/* seconds a free-form answer is allowed after the person's last message; 0: always */
 	int window_seconds;
 
-	const struct LarasSendDriver *send;
+	/* callbacks of the provider about persons who connected: paths of POSTs, or NULL */
+	const char *deauthorize_path;
+	const char *deletion_path;
+
+	const struct LarasSendDriver *send;       /* NULL: nothing can be sent yet */
+	const struct LarasConnectDriver *connect; /* never NULL */
 } LarasChannelDriver;
 
 /* by name, or by what follows /api/webhooks/; NULL when there is none */
@@ -203,13 +212,6 @@ extern const LarasChannelDriver *laras_channel_by_path(const char *path, size_t 
 /* all of them in turn; NULL after the last */
 extern const LarasChannelDriver *laras_channel_nth(size_t i);
 
-/*
- * Channels without a driver whose apps can be registered already: a provider
- * asks for the addresses of its callbacks when the app is made, and what it
- * sends there is verified and answered, though no account is connected yet.
- */
-extern bool laras_channel_announced(const char *channel);
-
 /* for drivers: zero-filled memory, or NULL */
 extern void *laras_allocate(const LarasAllocator *allocator, size_t n);
 /* for drivers: printf into allocated memory; absent when memory is short */
@@ -217,5 +219,8 @@ extern LarasText laras_text_print(const LarasAllocator *allocator, const char *f
 	__attribute__((format(printf, 2, 3)));
 
 extern const LarasChannelDriver laras_whatsapp_driver;
+extern const LarasChannelDriver laras_instagram_driver;
+extern const LarasChannelDriver laras_messenger_driver;
+extern const LarasChannelDriver laras_threads_driver;
 
 #endif /* LARAS_CHANNEL_H */

@@ -2,7 +2,7 @@
  * driver.c
  *		The table of drivers, and the little they share.
  */
-#include "channel/channel.h"
+#include "channel/connect.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +10,9 @@
 
 static const LarasChannelDriver *const drivers[] = {
 	&laras_whatsapp_driver,
+	&laras_instagram_driver,
+	&laras_messenger_driver,
+	&laras_threads_driver,
 };
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(drivers[0]))
@@ -33,15 +36,31 @@ laras_channel_by_path(const char *path, size_t n)
 }
 
 const LarasChannelDriver *
+laras_channel_by_segment(const char *segment, size_t n)
+{
+	for (size_t i = 0; i < DRIVER_COUNT; i++)
+	{
+		const char *own = drivers[i]->connect->segment;
+
+		if (own != NULL && strlen(own) == n && memcmp(own, segment, n) == 0)
+			return drivers[i];
+	}
+	return NULL;
+}
+
+const char *
+laras_account_member(const LarasChannelDriver *driver, LarasAccountRole role)
+{
+	for (const LarasAccountName *name = driver->connect->accounts; name->member != NULL; name++)
+		if (name->role == role)
+			return name->member;
+	return NULL;
+}
+
+const LarasChannelDriver *
 laras_channel_nth(size_t i)
 {
 	return i < DRIVER_COUNT ? drivers[i] : NULL;
-}
-
-bool
-laras_channel_announced(const char *channel)
-{
-	return strcmp(channel, "instagram") == 0;
 }
 
 void *

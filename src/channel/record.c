@@ -260,6 +260,83 @@ laras_record_milliseconds(const json_t *j)
 	return laras_json_integer(j, &t) ? within_reason(t / 1000) : 0;
 }
 
+/* Reads digits of exactly that number; -1 where there are others. */
+static int
+digits_at(const char *s, int n)
+{
+	int value = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (s[i] < '0' || s[i] > '9')
+			return -1;
+		value = value * 10 + (s[i] - '0');
+	}
+	return value;
+}
+
+/* Days from 1970-01-01 of a date of the Gregorian calendar. */
+static int64_t
+days_of(int year, int month, int day)
+{
+	/* years from March, eras of 400 years: H. Hinnant, "chrono-compatible low-level date algorithms" */
+	int y = month <= 2 ? year - 1 : year;
+	int era = y / 400;
+	int of_era = y - era * 400;
+	int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	return (int64_t) era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* "2021-09-08T06:34:04+0000": with Z, +hhmm or +hh:mm, and with a fraction. */
+static int64_t
+iso_seconds(LarasText t)
+{
+	int year, month, day, hour, minute, second;
+	int offset = 0;
+	size_t at = 19;
+
+	if (t.n < 20 || t.n > 40 || t.s[4] != '-' || t.s[7] != '-' ||
+		(t.s[10] != 'T' && t.s[10] != ' ') || t.s[13] != ':' || t.s[16] != ':')
+		return 0;
+	year = digits_at(t.s, 4);
+	month = digits_at(t.s + 5, 2);
+	day = digits_at(t.s + 8, 2);
+	hour = digits_at(t.s + 11, 2);
+	minute = digits_at(t.s + 14, 2);
+	second = digits_at(t.s + 17, 2);
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 ||
+		minute < 0 || minute > 59 || second < 0 || second > 60)
+		return 0;
+	if (t.s[at] == '.')
+		for (at++; at < t.n && t.s[at] >= '0' && t.s[at] <= '9';)
+			at++;
+	if (at < t.n && (t.s[at] == '+' || t.s[at] == '-'))
+	{
+		size_t colon = at + 3 < t.n && t.s[at + 3] == ':';
+		int hours = at + 3 <= t.n ? digits_at(t.s + at + 1, 2) : -1;
+		int minutes = at + 5 + colon <= t.n ? digits_at(t.s + at + 3 + colon, 2) : -1;
+
+		if (hours < 0 || hours > 14 || minutes < 0 || minutes > 59 || at + 5 + colon != t.n)
+			return 0;
+		offset = (hours * 60 + minutes) * (t.s[at] == '-' ? -60 : 60);
+	}
+	else if (at + 1 != t.n || t.s[at] != 'Z')
+		return 0;
+	return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+}
+
+int64_t
+laras_record_moment(const json_t *j)
+{
+	int64_t t;
+
+	if (laras_json_integer(j, &t))
+		/* twelve digits and more are milliseconds: seconds of the year 5138 */
+		return within_reason(t >= INT64_C(100000000000) ? t / 1000 : t);
+	return within_reason(iso_seconds(laras_json_text(j)));
+}
+
 bool
 laras_text_given(LarasText t)
 {

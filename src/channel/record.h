@@ -64,6 +64,11 @@ extern json_t *laras_json_without(const json_t *object, const char *member);
 extern int64_t laras_record_seconds(const json_t *j);
 /* The same of milliseconds. */
 extern int64_t laras_record_milliseconds(const json_t *j);
+/*
+ * The same of whatever a provider may mean by a moment: seconds, milliseconds,
+ * or the text form of ISO 8601 with an offset.
+ */
+extern int64_t laras_record_moment(const json_t *j);
 
 /* Present and not empty. */
 extern bool laras_text_given(LarasText t);

@@ -189,5 +189,8 @@ const LarasChannelDriver laras_whatsapp_driver = {
 	.token_prefix = "EAA",
 	.token_least = 24,
 	.window_seconds = 24 * 60 * 60,
+	.deauthorize_path = "/api/meta/deauthorize",
+	.deletion_path = "/api/meta/data-deletion",
 	.send = &laras_whatsapp_send,
+	.connect = &laras_whatsapp_connect,
 };

@@ -2,7 +2,7 @@
  * whatsapp.h
  *		Joins the parts of the WhatsApp driver: whatsapp.c splits webhooks,
  *		whatsapp_parse.c and whatsapp_message.c read them, whatsapp_send.c speaks
- *		to the Graph API.
+ *		to the Graph API, whatsapp_connect.c says what an account is.
  */
 #ifndef LARAS_WHATSAPP_H
 #define LARAS_WHATSAPP_H
@@ -10,8 +10,10 @@
 #include "channel/record.h"
 
 struct LarasSendDriver;
+struct LarasConnectDriver;
 
 extern const struct LarasSendDriver laras_whatsapp_send;
+extern const struct LarasConnectDriver laras_whatsapp_connect;
 
 extern int laras_whatsapp_parse(const json_t *piece, const LarasAllocator *allocator,
 								LarasRecord **records, const char **reason);

@@ -68,7 +68,7 @@ LARAS_PLAN(
 	"ORDER BY a.created_at DESC, a.id DESC LIMIT 1",
 	TEXTOID, INT8OID);
 
-/* Every channel named must have a driver, or be one whose callbacks are answered before it has. */
+/* Every channel named must have a driver. */
 static void
 check_channels(ArrayType *channels)
 {
@@ -85,8 +85,7 @@ check_channels(ArrayType *channels)
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("a channel must not be null")));
-		if (laras_channel_driver(TextDatumGetCString(values[i])) == NULL &&
-			!laras_channel_announced(TextDatumGetCString(values[i])))
+		if (laras_channel_driver(TextDatumGetCString(values[i])) == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
 					 errhint(

@@ -18,6 +18,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "channel/channel.h"
+#include "channel/connect.h"
 #include "connect/connect.h"
 #include "courier/task.h"
 #include "evidence/evidence.h"
@@ -33,12 +34,6 @@
 #include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(laras_begin_connect);
-
-/* what an app asks for where its options name no scopes */
-static const char *const default_scopes[] = {
-	"whatsapp_business_management",
-	"whatsapp_business_messaging",
-};
 
 #define NONCE_BYTES 32
 
@@ -87,7 +82,7 @@ laras_connect_init(void)
 
 /* The scopes an app asks for: its options, or the channel's usual ones. */
 static json_t *
-scopes_of(const LarasProviderApp *app)
+scopes_of(const LarasChannelDriver *driver, const LarasProviderApp *app)
 {
 	json_t *scopes = laras_json_get(app->options, "scopes");
 	json_t *list;
@@ -95,8 +90,9 @@ scopes_of(const LarasProviderApp *app)
 	if (json_array_size(scopes) > 0)
 		return json_incref(scopes);
 	list = json_array();
-	for (int i = 0; i < (int) lengthof(default_scopes); i++)
-		json_array_append_new(list, json_string(default_scopes[i]));
+	for (const char *const *scope = driver->connect->scopes; scope != NULL && *scope != NULL;
+		 scope++)
+		json_array_append_new(list, json_string(*scope));
 	return list;
 }
 
@@ -114,8 +110,9 @@ nonce_hash(const char *p, size_t n)
 }
 
 json_t *
-laras_attempt_begin(const char *channel)
+laras_attempt_begin(const LarasChannelDriver *driver)
 {
+	const char *channel = driver->channel;
 	int64 workspace_id = laras_bound_workspace();
 	char *actor = laras_principal_text(laras_principal());
 	LarasProviderApp app;
@@ -130,6 +127,10 @@ laras_attempt_begin(const char *channel)
 	TimestampTz expires;
 	bool isnull;
 
+	if (driver->connect->task == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("accounts of this channel cannot be connected by log-in"),
+						errhint("A member of laras_dba pairs one with verify => false.")));
 	if (!laras_provider_app(channel, 0, false, &app))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("no provider app serves this channel"),
@@ -138,7 +139,7 @@ laras_attempt_begin(const char *channel)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("the crypto library gave no random bytes")));
 	laras_hex_write(raw, NONCE_BYTES, nonce);
-	scopes = laras_json_own(scopes_of(&app));
+	scopes = laras_json_own(scopes_of(driver, &app));
 	words = palloc(sizeof(Datum) * (json_array_size(scopes) + 1));
 	json_array_foreach(scopes, i, scope)
 		words[i] = CStringGetTextDatum(json_is_string(scope) ? json_string_value(scope) : "");
@@ -183,7 +184,7 @@ laras_attempt_begin(const char *channel)
 					   "response_type", "code", "override_default_response_type", 1);
 	if (result != NULL && public_url != NULL && public_url[0] != '\0')
 		json_object_set_new(result, "callback",
-							json_sprintf("%s/api/wa/embedded-signup-callback", public_url));
+							json_sprintf("%s%s", public_url, driver->connect->finish_path));
 	return result;
 }
 
@@ -194,6 +195,7 @@ Datum
 laras_begin_connect(PG_FUNCTION_ARGS)
 {
 	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const LarasChannelDriver *driver;
 	json_t *launch;
 	char *text;
 
@@ -201,11 +203,12 @@ laras_begin_connect(PG_FUNCTION_ARGS)
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	laras_vault_require_open();
-	if (laras_channel_driver(channel) == NULL)
+	driver = laras_channel_driver(channel);
+	if (driver == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
 				 errhint("See laras.provider for the channels this installation can connect.")));
-	launch = laras_json_own(laras_attempt_begin(channel));
+	launch = laras_json_own(laras_attempt_begin(driver));
 	text = laras_json_text_of(launch, NULL);
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
@@ -233,8 +236,8 @@ look_up(const char *channel, LarasText nonce, int64 *id, int64 *app)
 }
 
 LarasAttemptState
-laras_attempt_finish(const char *channel, LarasText nonce, LarasText code, LarasText waba_id,
-					 LarasText phone_number_id, uint8 ticket[32])
+laras_attempt_finish(const LarasChannelDriver *driver, LarasText nonce, LarasText code,
+					 const json_t *accounts, uint8 ticket[32])
 {
 	int64 workspace_id = laras_bound_workspace();
 	int64 id = 0;
@@ -243,53 +246,52 @@ laras_attempt_finish(const char *channel, LarasText nonce, LarasText code, Laras
 	json_t *request;
 
 	laras_spi_open();
-	state = look_up(channel, nonce, &id, &app);
+	state = look_up(driver->channel, nonce, &id, &app);
 	if (state == LARAS_ATTEMPT_OPEN)
 	{
 		laras_spi_run_one(&set_attempt,
 						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
 									CStringGetTextDatum("exchanging")},
 						  NULL);
-		request = laras_json_own(
-			json_pack("{s:I, s:I, s:s%, s:s%, s:s%}", "app", (json_int_t) app, "connection_id",
-					  (json_int_t) laras_new_id(), "code", code.s, code.n, "waba_id", waba_id.s,
-					  waba_id.n, "phone_number_id", phone_number_id.s, phone_number_id.n));
-		if (request == NULL)
+		request =
+			laras_json_own(json_pack("{s:I, s:I, s:s%}", "app", (json_int_t) app, "connection_id",
+									 (json_int_t) laras_new_id(), "code", code.s, code.n));
+		if (request == NULL || json_object_update(request, (json_t *) accounts) != 0)
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-		laras_task_add(workspace_id, "wa_connect", 0, id, request, ticket);
+		laras_task_add(workspace_id, driver->connect->task, 0, id, request, ticket);
 	}
 	laras_spi_close();
 	return state;
 }
 
 void
-laras_attempt_pair(const char *channel, LarasText nonce, json_t *request)
+laras_attempt_pair(const LarasChannelDriver *driver, LarasText nonce, json_t *request)
 {
 	int64 workspace_id = laras_bound_workspace();
 	int64 id = 0;
 	int64 app = 0;
 
 	laras_spi_open();
-	if (look_up(channel, nonce, &id, &app) == LARAS_ATTEMPT_OPEN)
+	if (look_up(driver->channel, nonce, &id, &app) == LARAS_ATTEMPT_OPEN)
 	{
 		laras_spi_run_one(&set_attempt,
 						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
 									CStringGetTextDatum("exchanging")},
 						  NULL);
-		laras_task_add(workspace_id, "wa_connect", 0, id, request, NULL);
+		laras_task_add(workspace_id, driver->connect->task, 0, id, request, NULL);
 	}
 	laras_spi_close();
 }
 
 LarasAttemptState
-laras_attempt_cancel(const char *channel, LarasText nonce)
+laras_attempt_cancel(const LarasChannelDriver *driver, LarasText nonce)
 {
 	int64 id = 0;
 	int64 app = 0;
 	LarasAttemptState state;
 
 	laras_spi_open();
-	state = look_up(channel, nonce, &id, &app);
+	state = look_up(driver->channel, nonce, &id, &app);
 	if (state == LARAS_ATTEMPT_OPEN)
 		laras_spi_run_one(&set_attempt,
 						  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id),

@@ -7,13 +7,14 @@
  * attempt.c		single-use attempts: begin, finish, cancel.
  * pair.c			pairing by ids.
  * wa_connect.c		the courier's steps at the Graph API for WhatsApp.
- * wa_revoke.c		telling WhatsApp that a connection was cut.
+ * revoke.c			telling the provider that a connection was cut.
  * disconnect.c		cutting: one transaction, one key.
  */
 #ifndef LARAS_CONNECT_H
 #define LARAS_CONNECT_H
 
 #include "base/json.h"
+#include "channel/channel.h"
 #include "datatype/timestamp.h"
 
 /* an app of the operator, with what a call to the provider needs */
@@ -78,23 +79,24 @@ typedef enum LarasAttemptState
 } LarasAttemptState;
 
 /*
- * Finish an Embedded Signup: hand the code to the courier. nonce is what
- * begin_connect returned as state. In a bound transaction as laras_owner. On
+ * Finish a log-in: hand the code to the courier, with the accounts that the
+ * browser named (the driver's members). nonce is what begin_connect returned as
+ * state. In a bound transaction as laras_owner. On
  * OPEN the attempt is used up and ticket names the courier's task; nothing
  * changes otherwise.
  */
 extern LarasAttemptState
-laras_attempt_finish(const char *channel, LarasText nonce, LarasText code, LarasText waba_id,
-					 LarasText phone_number_id, uint8 ticket[32]);
+laras_attempt_finish(const LarasChannelDriver *driver, LarasText nonce, LarasText code,
+					 const json_t *accounts, uint8 ticket[32]);
 
 /* Cancel an open attempt; no row is written, none is removed. */
-extern LarasAttemptState laras_attempt_cancel(const char *channel, LarasText nonce);
+extern LarasAttemptState laras_attempt_cancel(const LarasChannelDriver *driver, LarasText nonce);
 
 /* Use an attempt up for pairing with that request for the courier; nobody waits for it. */
-extern void laras_attempt_pair(const char *channel, LarasText nonce, json_t *request);
+extern void laras_attempt_pair(const LarasChannelDriver *driver, LarasText nonce, json_t *request);
 
 /* The owner asked for a launch: the JSON that begin_connect returns. */
-extern json_t *laras_attempt_begin(const char *channel);
+extern json_t *laras_attempt_begin(const LarasChannelDriver *driver);
 
 /* -------------------------------------------------------------- disconnect */
 

@@ -15,6 +15,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/connect.h"
 #include "connect/connect.h"
 #include "courier/courier.h"
 #include "courier/handoff.h"
@@ -120,10 +121,11 @@ hand_off(int64 workspace_id, int64 connection_id, const char *channel, uint32 sl
 	bytea *token;
 	char *opened;
 	size_t n;
-	LarasText business;
+	LarasText subscribed;
+	const LarasChannelDriver *driver = laras_channel_driver(channel);
 	bool put = false;
 
-	if (!laras_vault_is_open() || account_ids == NULL || app_id == 0)
+	if (!laras_vault_is_open() || account_ids == NULL || app_id == 0 || driver == NULL)
 		return false;
 	if (laras_spi_read(&read_token,
 					   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
@@ -135,8 +137,9 @@ hand_off(int64 workspace_id, int64 connection_id, const char *channel, uint32 sl
 		laras_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids,
 				   &opened, &n) != LARAS_OPENED)
 		return false;
-	business = laras_json_text_at(laras_json_own(laras_json_parse(opened, n, NULL)), "waba_id");
-	if (business.s != NULL && business.n < sizeof(handoff.account) &&
+	subscribed = laras_json_text_at(laras_json_own(laras_json_parse(opened, n, NULL)),
+									laras_account_member(driver, driver->connect->subscribed));
+	if (subscribed.s != NULL && subscribed.n < sizeof(handoff.account) &&
 		laras_slot_copy(slot, handoff.slot_copy))
 	{
 		handoff.workspace_id = workspace_id;
@@ -145,8 +148,8 @@ hand_off(int64 workspace_id, int64 connection_id, const char *channel, uint32 sl
 		strlcpy(handoff.channel, channel, sizeof(handoff.channel));
 		handoff.token_n = VARSIZE_ANY_EXHDR(token);
 		memcpy(handoff.token, VARDATA_ANY(token), handoff.token_n);
-		handoff.account_n = (uint32) business.n;
-		memcpy(handoff.account, business.s, business.n);
+		handoff.account_n = (uint32) subscribed.n;
+		memcpy(handoff.account, subscribed.s, subscribed.n);
 		put = laras_handoff_put(&handoff);
 	}
 	laras_wipe(&handoff, sizeof(handoff));

@@ -14,6 +14,7 @@
 #include "base/logguard.h"
 #include "base/spi.h"
 #include "channel/channel.h"
+#include "channel/connect.h"
 #include "connect/connect.h"
 #include "courier/task.h"
 #include "catalog/pg_authid.h"
@@ -32,18 +33,16 @@
 
 PG_FUNCTION_INFO_V1(laras_pair_connection);
 
+/* An id of the account; every channel's are short and plain. */
 static LarasText
-required(const json_t *account, const char *key)
+required(const LarasChannelDriver *driver, const json_t *account, const char *key)
 {
 	LarasText t = laras_json_text_at(account, key);
 
 	if (t.s == NULL || t.n == 0 || t.n > 64 || strspn(t.s, "0123456789") != t.n)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the account lacks an id"),
-			 errdetail("Key \"%s\" must be a string of digits.", key),
-			 errhint(
-				 "For WhatsApp give {\"phone_number_id\": \"...\", \"waba_id\": \"...\"} from the WhatsApp Manager.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the account lacks an id"),
+						errdetail("Key \"%s\" must be a string of digits.", key),
+						errhint("Give %s.", driver->connect->example)));
 	return t;
 }
 
@@ -61,8 +60,9 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	int64 workspace_id;
 	int64 id;
 	json_t *account;
-	LarasText number;
-	LarasText business;
+	const LarasChannelDriver *driver;
+	json_t *named;
+	LarasText ids[2] = {{NULL, 0}, {NULL, 0}}; /* by role */
 	LarasProviderApp app;
 
 	laras_require_preload();
@@ -77,13 +77,18 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 				 errmsg("only a member of laras_dba may pair without verification"),
 				 errhint(
 					 "Leave verify at its default; the token is then proven at the provider.")));
-	if (laras_channel_driver(channel) == NULL)
+	driver = laras_channel_driver(channel);
+	if (driver == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
 				 errhint("See laras.provider for the channels this installation can connect.")));
 	account = laras_json_own(laras_json_parse(account_text, strlen(account_text), NULL));
-	number = required(account, "phone_number_id");
-	business = required(account, "waba_id");
+	named = laras_json_own(laras_json_object());
+	for (const LarasAccountName *name = driver->connect->accounts; name->member != NULL; name++)
+	{
+		ids[name->role] = required(driver, account, name->member);
+		json_object_set(named, name->member, laras_json_get(account, name->member));
+	}
 	if (VARSIZE_ANY_EXHDR(token) == 0 || VARSIZE_ANY_EXHDR(token) > LONGEST_TOKEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the access token must have 1 to %d bytes", LONGEST_TOKEN)));
@@ -91,7 +96,7 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("no provider app serves this channel"),
 						errhint("The operator registers one with laras.register_provider_app().")));
-	if (laras_account_in_use(channel, number))
+	if (laras_account_in_use(channel, ids[LARAS_ACCOUNT_NUMBER]))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("the account is connected already"),
 				 errhint("Disconnect it where it is connected, then connect it here.")));
@@ -102,8 +107,8 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 			.id = id,
 			.channel = channel,
 			.app_id = app.id,
-			.account = number,
-			.above = business,
+			.account = ids[LARAS_ACCOUNT_NUMBER],
+			.above = ids[LARAS_ACCOUNT_BUSINESS],
 			.account_ids = account,
 			.display_name = laras_json_text_at(account, "display_phone_number"),
 			.token = {VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)},
@@ -114,18 +119,17 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		json_t *launch = laras_json_own(laras_attempt_begin(channel));
+		json_t *launch = laras_json_own(laras_attempt_begin(driver));
 		LarasText nonce = laras_json_text_at(launch, "state");
 		json_t *request =
-			laras_json_own(json_pack("{s:I, s:I, s:s%, s:s%, s:s%}", "app", (json_int_t) app.id,
+			laras_json_own(json_pack("{s:I, s:I, s:s%}", "app", (json_int_t) app.id,
 									 "connection_id", (json_int_t) id, "token", VARDATA_ANY(token),
-									 (size_t) VARSIZE_ANY_EXHDR(token), "waba_id", business.s,
-									 business.n, "phone_number_id", number.s, number.n));
+									 (size_t) VARSIZE_ANY_EXHDR(token)));
 
-		if (request == NULL)
+		if (request == NULL || json_object_update(request, named) != 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("the access token is not valid text")));
-		laras_attempt_pair("whatsapp", nonce, request);
+		laras_attempt_pair(driver, nonce, request);
 	}
 	PG_RETURN_INT64(id);
 }

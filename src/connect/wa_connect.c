@@ -22,6 +22,8 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/connect.h"
+#include "channel/whatsapp.h"
 #include "connect/connect.h"
 #include "connect/wa_tasks.h"
 #include "evidence/evidence.h"
@@ -206,6 +208,39 @@ ask_with_token(LarasTask *task, int step, const char *purpose, const char *metho
 		request->body = "{}";
 		request->body_n = 2;
 	}
+	request->token = m->token;
+	request->token_n = m->token_n;
+	return LARAS_TASK_REQUEST;
+}
+
+static void *
+allocate(void *context, size_t n)
+{
+	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
+}
+
+/* Our app is to hear of the business account. */
+static LarasTaskNext
+ask_to_subscribe(LarasTask *task, LarasTaskRequest *request)
+{
+	Memory *m = task->memory;
+	LarasProviderApp app;
+	LarasProviderRequest built = {NULL};
+	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasAccountRequest about = {.account = laras_json_text_at(task->request, "waba_id")};
+
+	app_of(task, &app);
+	laras_wipe(app.secret, app.secret_n);
+	about.base_url = app.graph_url;
+	about.api_version = app.api_version;
+	if (!laras_whatsapp_connect.build_subscribe(&about, &allocator, &built))
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	task->step = STEP_SUBSCRIBE;
+	request->purpose = "subscribe";
+	request->method = built.method;
+	request->url = built.url.s;
+	request->body = built.body.s;
+	request->body_n = built.body.n;
 	request->token = m->token;
 	request->token_n = m->token_n;
 	return LARAS_TASK_REQUEST;
@@ -474,8 +509,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 			if (laras_account_in_use("whatsapp",
 									 laras_json_text_at(task->request, "phone_number_id")))
 				return fail(task, 409, "account_in_use", request, result);
-			return ask_with_token(task, STEP_SUBSCRIBE, "subscribe", "POST", "subscribed_apps",
-								  request);
+			return ask_to_subscribe(task, request);
 		case STEP_SUBSCRIBE:
 			if (!ok || !laras_json_true(laras_json_get(answer->document, "success")))
 				return fail(task, 502, "subscribe_refused", request, result);

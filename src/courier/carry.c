@@ -11,7 +11,7 @@
 
 #include "base/fault.h"
 #include "base/id.h"
-#include "connect/wa_revoke.h"
+#include "connect/revoke.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/fence.h"

@@ -32,7 +32,7 @@ typedef struct LarasHandoff
 	uint32 token_n;
 	uint32 account_n;
 	uint8 token[LARAS_HANDOFF_VALUE]; /* sealed, suite 2 */
-	char account[256];                /* business account to unsubscribe, in clear */
+	char account[256];                /* account whose subscription ends, in clear */
 } LarasHandoff;
 
 /*

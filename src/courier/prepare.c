@@ -14,6 +14,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/connect.h"
 #include "courier/prepare.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
@@ -202,7 +203,10 @@ open_route(Route *r, MemoryContext context)
 					   LARAS_FIELD_connection_account_ids, &opened, &n) != LARAS_OPENED)
 		return false;
 	document = laras_json_own(laras_json_parse(opened, n, NULL));
-	r->account = laras_json_text_at(document, "phone_number_id");
+	if (r->driver == NULL)
+		return false;
+	r->account =
+		laras_json_text_at(document, laras_account_member(r->driver, LARAS_ACCOUNT_NUMBER));
 	if (r->account.s == NULL)
 		return false;
 	r->base_url = DEFAULT_GRAPH_URL;

@@ -14,6 +14,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/channel.h"
 #include "erasure/erasure.h"
 #include "gateway/gateway.h"
 #include "utils/builtins.h"
@@ -73,7 +74,16 @@ decode(const char *s, size_t n, uint8 *out, size_t room)
 	return (int) at;
 }
 
-/* The app whose secret signs the payload text; 0: none. Every secret is tried. */
+/* Which of its callbacks a request came to. */
+static bool
+has_path(const LarasChannelDriver *driver, const LarasHttp *h, bool deletion)
+{
+	const char *path = deletion ? driver->deletion_path : driver->deauthorize_path;
+
+	return path != NULL && laras_text_is(h->path, path);
+}
+
+/* The app of a channel whose secret signs the payload text; 0: none. Every secret is tried. */
 static int64
 signer(const char *channel, const uint8 mac[32], const char *payload, size_t n)
 {
@@ -114,8 +124,8 @@ signer(const char *channel, const uint8 mac[32], const char *payload, size_t n)
  * request that was answered before.
  */
 static bool
-verified(LarasHttp *h, const char *channel, int64 *app, LarasText *user, LarasText *request,
-		 bool *stale)
+verified(LarasHttp *h, bool deletion, const char **channel, int64 *app, LarasText *user,
+		 LarasText *request, bool *stale)
 {
 	LarasText form = laras_http_parameter(h->body, "signed_request");
 	const char *dot;
@@ -137,7 +147,13 @@ verified(LarasHttp *h, const char *channel, int64 *app, LarasText *user, LarasTe
 		return false;
 	}
 	laras_vault_require_open();
-	*app = signer(channel, mac, dot + 1, form.n - (dot + 1 - form.s));
+	*app = 0;
+	for (size_t i = 0; laras_channel_nth(i) != NULL && *app == 0; i++)
+		if (has_path(laras_channel_nth(i), h, deletion))
+		{
+			*channel = laras_channel_nth(i)->channel;
+			*app = signer(*channel, mac, dot + 1, form.n - (dot + 1 - form.s));
+		}
 	if (*app == 0)
 	{
 		laras_http_error(h, 403, "bad_signature", "the signature does not hold");
@@ -172,16 +188,21 @@ refuse_stale(LarasHttp *h)
 	laras_http_error(h, 400, "stale", "the request is too old, expired, or from the future");
 }
 
-static void
-deauthorize(LarasHttp *h, const char *channel)
+/*
+ * Each path verifies with the secrets of its own channels and reaches the
+ * connections of that channel.
+ */
+void
+laras_http_deauthorize(LarasHttp *h)
 {
 	int64 app;
+	const char *channel;
 	LarasText user;
 	LarasText request;
 	bool stale;
 	char code[LARAS_CODE_LENGTH + 1];
 
-	if (!verified(h, channel, &app, &user, &request, &stale))
+	if (!verified(h, false, &channel, &app, &user, &request, &stale))
 		return;
 	if (stale && !laras_erasure_answered(channel, false, request))
 	{
@@ -192,17 +213,18 @@ deauthorize(LarasHttp *h, const char *channel)
 	laras_http_json(h, 200, json_pack("{s:b}", "success", 1));
 }
 
-static void
-data_deletion(LarasHttp *h, const char *channel)
+void
+laras_http_data_deletion(LarasHttp *h)
 {
 	int64 app;
+	const char *channel;
 	LarasText user;
 	LarasText request;
 	bool stale;
 	char code[LARAS_CODE_LENGTH + 1];
 	const char *base = GetConfigOption("laras.public_url", true, false);
 
-	if (!verified(h, channel, &app, &user, &request, &stale))
+	if (!verified(h, true, &channel, &app, &user, &request, &stale))
 		return;
 	if (stale && !laras_erasure_answered(channel, true, request))
 	{
@@ -214,29 +236,4 @@ data_deletion(LarasHttp *h, const char *channel)
 					json_pack("{s:o, s:s}", "url",
 							  json_sprintf("%s/data-deletion/status/%s", base ? base : "", code),
 							  "confirmation_code", code));
-}
-
-/* Each path verifies with the secrets of its own channel and reaches the connections of that channel. */
-void
-laras_http_deauthorize(LarasHttp *h)
-{
-	deauthorize(h, "whatsapp");
-}
-
-void
-laras_http_data_deletion(LarasHttp *h)
-{
-	data_deletion(h, "whatsapp");
-}
-
-void
-laras_http_instagram_deauthorize(LarasHttp *h)
-{
-	deauthorize(h, "instagram");
-}
-
-void
-laras_http_instagram_data_deletion(LarasHttp *h)
-{
-	data_deletion(h, "instagram");
 }

@@ -7,6 +7,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/connect.h"
 #include "connect/connect.h"
 #include "gateway/gateway.h"
 #include "tenancy/tenancy.h"
@@ -112,8 +113,11 @@ laras_http_integrations(LarasHttp *h)
 
 		if (last == NULL || strcmp(last, channel) != 0)
 		{
-			tile = json_pack("{s:s, s:s, s:s, s:[]}", "channel", channel, "name",
-							 laras_spi_cstring(i, 2), "state", "not_connected", "connections");
+			const LarasChannelDriver *driver = laras_channel_driver(channel);
+
+			tile = json_pack("{s:s, s:s, s:s, s:b, s:[]}", "channel", channel, "name",
+							 laras_spi_cstring(i, 2), "state", "not_connected", "can_connect",
+							 driver != NULL && driver->connect->task != NULL, "connections");
 			json_array_append_new(tiles, tile);
 			last = channel;
 		}
@@ -152,12 +156,26 @@ laras_http_disconnect(LarasHttp *h)
 		laras_http_json(h, 200, laras_disconnect_receipt(id, &receipt));
 }
 
+/* The channel of a path /api/SEGMENT/...; the route table has none without a driver. */
+static const LarasChannelDriver *
+driver_of(const LarasHttp *h)
+{
+	const char *segment = h->path.s + strlen("/api/");
+	const char *end = memchr(segment, '/', h->path.n - strlen("/api/"));
+	const LarasChannelDriver *driver =
+		end == NULL ? NULL : laras_channel_by_segment(segment, end - segment);
+
+	if (driver == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("a route names no channel")));
+	return driver;
+}
+
 void
-laras_http_begin_wa(LarasHttp *h)
+laras_http_begin_connect(LarasHttp *h)
 {
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	laras_vault_require_open();
-	laras_http_json(h, 200, laras_attempt_begin("whatsapp"));
+	laras_http_json(h, 200, laras_attempt_begin(driver_of(h)));
 }
 
 static void
@@ -180,28 +198,48 @@ attempt_error(LarasHttp *h, LarasAttemptState state)
 	}
 }
 
+/*
+ * The accounts that a log-in in the browser names, by the driver's members;
+ * NULL where one is missing.
+ */
+static json_t *
+named_accounts(const LarasChannelDriver *driver, const json_t *session)
+{
+	json_t *accounts = laras_json_own(laras_json_object());
+
+	for (const LarasAccountName *name = driver->connect->accounts; name->member != NULL; name++)
+	{
+		LarasText id = laras_json_text_at(session, name->member);
+
+		if (id.s == NULL || id.n == 0 || id.n > 32 || strspn(id.s, "0123456789") != id.n)
+			return NULL;
+		json_object_set(accounts, name->member, laras_json_get(session, name->member));
+	}
+	return accounts;
+}
+
 void
-laras_http_finish_wa(LarasHttp *h)
+laras_http_finish_connect(LarasHttp *h)
 {
 	json_t *body = laras_http_json_body(h);
 	json_t *session = laras_json_get(body, "session_info");
 	LarasText state = laras_json_text_at(body, "state");
 	LarasText code = laras_json_text_at(body, "code");
-	LarasText waba = laras_json_text_at(session ? session : body, "waba_id");
-	LarasText number = laras_json_text_at(session ? session : body, "phone_number_id");
+	const LarasChannelDriver *driver = driver_of(h);
+	json_t *accounts;
 	uint8 ticket[32];
 	LarasAttemptState found;
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	if (code.s == NULL || code.n == 0 || waba.s == NULL || waba.n == 0 || number.s == NULL ||
-		number.n == 0 || code.n > 1024 || waba.n > 32 || number.n > 32 ||
-		strspn(waba.s, "0123456789") != waba.n || strspn(number.s, "0123456789") != number.n)
+	accounts = named_accounts(driver, session ? session : body);
+	if (code.s == NULL || code.n == 0 || code.n > 1024 || accounts == NULL)
 	{
-		laras_http_error(h, 422, "incomplete", "code, waba_id and phone_number_id are all needed");
+		laras_http_error(h, 422, "incomplete",
+						 "the code and the ids of the account are all needed");
 		return;
 	}
 	laras_vault_require_open();
-	found = laras_attempt_finish("whatsapp", state, code, waba, number, ticket);
+	found = laras_attempt_finish(driver, state, code, accounts, ticket);
 	if (found != LARAS_ATTEMPT_OPEN)
 	{
 		attempt_error(h, found);
@@ -217,12 +255,12 @@ laras_http_finish_wa(LarasHttp *h)
 }
 
 void
-laras_http_cancel_wa(LarasHttp *h)
+laras_http_cancel_connect(LarasHttp *h)
 {
 	LarasText state = laras_json_text_at(laras_http_json_body(h), "state");
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	(void) laras_attempt_cancel("whatsapp", state);
+	(void) laras_attempt_cancel(driver_of(h), state);
 	laras_http_json(h, 200, json_pack("{s:s, s:s}", "state", "cancelled", "message", CANCELLED));
 }
 

@@ -106,6 +106,13 @@ typedef struct Inbound
 	bool stored;
 } Inbound;
 
+/* up to when a person has what we sent, and who that is */
+typedef struct Watermark
+{
+	LarasStatusEvent event;
+	const LarasSender *sender;
+} Watermark;
+
 typedef struct Stored
 {
 	int64 id;
@@ -222,6 +229,7 @@ store_messages(Inbound *messages, int n)
 	LarasColumn c[19];
 	bool *no_body = palloc0(sizeof(bool) * n);
 	bool *no_element = palloc0(sizeof(bool) * n);
+	bool *no_id = palloc0(sizeof(bool) * n);
 	bool *no_index = palloc0(sizeof(bool) * n);
 	bool *no_time = palloc0(sizeof(bool) * n);
 	bool *no_about = palloc0(sizeof(bool) * n);
@@ -268,9 +276,11 @@ store_messages(Inbound *messages, int n)
 				laras_seal(w, s, LARAS_FIELD_message_element, ws, m->id, text, length));
 			pfree(text);
 		}
-		c[10].values[i] =
-			PointerGetDatum(laras_seal(w, s, LARAS_FIELD_message_provider_message_id, ws, m->id,
-									   r->provider_id.s, r->provider_id.n));
+		no_id[i] = r->provider_id.s == NULL;
+		if (!no_id[i])
+			c[10].values[i] =
+				PointerGetDatum(laras_seal(w, s, LARAS_FIELD_message_provider_message_id, ws, m->id,
+										   r->provider_id.s, r->provider_id.n));
 		no_index[i] = r->unnamed;
 		if (!no_index[i])
 			m->index = PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PROVIDER_MESSAGE, channel,
@@ -294,6 +304,7 @@ store_messages(Inbound *messages, int n)
 	}
 	c[8].nulls = no_body;
 	c[9].nulls = no_element;
+	c[10].nulls = no_id;
 	c[11].nulls = no_index;
 	c[13].nulls = no_time;
 	c[15].nulls = no_about;
@@ -422,9 +433,10 @@ follow_up(Inbound *messages, int n)
 														   r->text.s, r->text.n);
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_CHANNEL, m->event->driver->channel);
 		f[nf++] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, r->message_kind);
-		f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID,
-													   m->sender->contact.slot, r->provider_id.s,
-													   r->provider_id.n);
+		if (r->provider_id.s != NULL)
+			f[nf++] = (LarasEvidenceField) LARAS_EV_COMMIT(LARAS_EVF_PROVIDER_MESSAGE_ID,
+														   m->sender->contact.slot,
+														   r->provider_id.s, r->provider_id.n);
 		entries[acts] = (LarasEvidence){
 			.workspace_id = m->event->workspace_id,
 			.workspace_slot = m->event->workspace_slot,
@@ -528,7 +540,8 @@ record_contacts(const LarasSender *senders, int n)
 static bool
 has_person(const LarasRecord *record)
 {
-	return record->kind == LARAS_RECORD_MESSAGE || record->kind == LARAS_RECORD_PERSON;
+	return record->kind == LARAS_RECORD_MESSAGE || record->kind == LARAS_RECORD_PERSON ||
+		   record->kind == LARAS_RECORD_WATERMARK;
 }
 
 void
@@ -540,10 +553,12 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 	int m = 0;
 	int s = 0;
 	int a = 0;
+	int u = 0;
 	LarasSender *senders;
 	Inbound *inbound;
 	LarasStatusEvent *status;
 	LarasStatusEvent *account;
+	Watermark *watermarks;
 
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < events[i].record_count; k++)
@@ -555,6 +570,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 	inbound = palloc0(sizeof(Inbound) * (persons + 1));
 	status = palloc0(sizeof(LarasStatusEvent) * (others + 1));
 	account = palloc0(sizeof(LarasStatusEvent) * (others + 1));
+	watermarks = palloc0(sizeof(Watermark) * (persons + 1));
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < events[i].record_count; k++)
 		{
@@ -576,6 +592,8 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 					inbound[m].record = record;
 					inbound[m++].sender = &senders[p];
 				}
+				else if (record->kind == LARAS_RECORD_WATERMARK)
+					watermarks[u++] = (Watermark){other, &senders[p]};
 				p++;
 			}
 			else if (record->kind == LARAS_RECORD_STATUS)
@@ -599,6 +617,8 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 		laras_follow_persons(senders, p);
 	if (s > 0)
 		laras_apply_statuses(status, s);
+	for (int i = 0; i < u; i++)
+		laras_apply_watermark(&watermarks[i].event, watermarks[i].sender->contact.id);
 	if (a > 0)
 		laras_apply_account_events(account, a);
 }

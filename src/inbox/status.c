@@ -19,6 +19,7 @@
 #include "evidence/evidence.h"
 #include "inbox/rows.h"
 #include "inbox/status.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "vault/numbers.h"
@@ -414,6 +415,65 @@ laras_apply_statuses(LarasStatusEvent *events, int n)
 		store_matched(matched, matched_count);
 	if (unmatched_count > 0)
 		store_unmatched(unmatched, provider_index, event_index, unmatched_count);
+}
+
+/*
+ * Sent before the end of that second: the provider counts in milliseconds, we
+ * note when we handed over.
+ */
+LARAS_PLAN(
+	find_below,
+	"SELECT m.id, m.slot, m.conversation_id FROM laras.message m "
+	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.contact_id OPERATOR(pg_catalog.=) $2 "
+	"AND m.connection_id OPERATOR(pg_catalog.=) $3 AND m.direction OPERATOR(pg_catalog.=) 'out' "
+	"AND NOT m.historical AND m.status OPERATOR(pg_catalog.=) ANY ($4) "
+	"AND m.provider_timestamp OPERATOR(pg_catalog.<) $5 ORDER BY m.id LIMIT 1000",
+	INT8OID, INT8OID, INT8OID, TEXTARRAYOID, TIMESTAMPTZOID);
+
+void
+laras_apply_watermark(const LarasStatusEvent *event, int64 contact_id)
+{
+	bool read = strcmp(event->record->status, "read") == 0;
+	Datum words[2] = {CStringGetTextDatum("sent"), CStringGetTextDatum("delivered")};
+	TimestampTz time = time_t_to_timestamptz((pg_time_t) event->record->provider_time);
+	Matched *list;
+	uint64 found;
+
+	if (contact_id == 0)
+		return;
+	laras_spi_open();
+	found = laras_spi_run(&find_below,
+						  (Datum[]){Int64GetDatum(event->workspace_id), Int64GetDatum(contact_id),
+									Int64GetDatum(event->connection_id),
+									PointerGetDatum(construct_array(words, read ? 2 : 1, TEXTOID,
+																	-1, false, TYPALIGN_INT)),
+									TimestampTzGetDatum(time + USECS_PER_SEC)},
+						  NULL);
+	list = palloc0(sizeof(Matched) * (found + 1));
+	for (uint64 i = 0; i < found; i++)
+	{
+		Matched *m = &list[i];
+		char key[64];
+
+		m->workspace_id = event->workspace_id;
+		m->workspace_slot = event->workspace_slot;
+		m->connection_id = event->connection_id;
+		m->contact_id = contact_id;
+		m->message_id = laras_spi_int8(i, 1);
+		m->slot = (uint32) laras_spi_int8(i, 2);
+		m->conversation_id = laras_spi_int8(i, 3);
+		m->status = event->record->status;
+		m->provider_time = time;
+		m->received_at = event->received_at;
+		m->price.billable = -1;
+		snprintf(key, sizeof(key), "watermark|%s|" INT64_FORMAT, m->status, m->message_id);
+		m->event_index =
+			PointerGetDatum(laras_index_bytea(event->workspace_slot, LARAS_INDEX_PROVIDER_EVENT,
+											  event->channel, key, strlen(key)));
+	}
+	if (found > 0)
+		store_matched(list, (int) found);
+	laras_spi_close();
 }
 
 /* A text of the last result, copied. */

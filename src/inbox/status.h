@@ -25,6 +25,13 @@ typedef struct LarasStatusEvent
 extern void laras_apply_statuses(LarasStatusEvent *events, int n);
 
 /*
+ * A person has (delivered) or has seen (read) all that was sent to them over
+ * that connection up to a moment; event->record says which. contact_id 0:
+ * somebody unknown. As laras_worker.
+ */
+extern void laras_apply_watermark(const LarasStatusEvent *event, int64 contact_id);
+
+/*
  * The id of a sent message has become known: statuses that came before are
  * joined to it. As laras_worker; a sent message that was erased takes none.
  */

@@ -11,6 +11,8 @@
 LarasWindowState
 laras_window(const LarasChannelDriver *driver, TimestampTz last_inbound_at, TimestampTz now)
 {
+	if (driver->window_seconds == 0)
+		return LARAS_WINDOW_OPEN;
 	if (last_inbound_at == 0)
 		return LARAS_WINDOW_NEVER;
 	if (now >= TimestampTzPlusMilliseconds(last_inbound_at, (int64) driver->window_seconds * 1000))

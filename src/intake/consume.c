@@ -215,6 +215,7 @@ apply(Event *events, int n)
 		LarasInboxEvent *in = &inbox[count];
 		const char *reason = NULL;
 		const char *aside = NULL;
+		int comments = 0;
 		char *text;
 		size_t length;
 		json_t *document;
@@ -244,10 +245,20 @@ apply(Event *events, int n)
 			reason = "no_driver";
 		if (document == NULL || event->driver == NULL || in->record_count < 0)
 			aside = reason;
-		for (int k = 0; aside == NULL && k < in->record_count; k++)
-			if (in->records[k].kind == LARAS_RECORD_FAULT ||
-				in->records[k].kind == LARAS_RECORD_OTHER)
+		for (int k = 0; k < in->record_count; k++)
+		{
+			if (aside == NULL && (in->records[k].kind == LARAS_RECORD_FAULT ||
+								  in->records[k].kind == LARAS_RECORD_OTHER))
 				aside = in->records[k].reason;
+			comments += in->records[k].kind == LARAS_RECORD_COMMENT;
+		}
+		if (comments > 0)
+		{
+			/* nobody has authorised the processing of comments: they are not kept */
+			LarasIgnored ignored = {event->channel, "comment_not_authorised", comments};
+
+			laras_count_ignored(&ignored, 1);
+		}
 		if (aside != NULL)
 			laras_quarantine_event(event->workspace_id, event->connection_id, event->channel,
 								   event->received_at, "00000", aside, text, length);

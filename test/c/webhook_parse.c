@@ -112,8 +112,13 @@ put_notes(const LarasRecord *r)
 		note("unsend");
 	if (r->unnamed)
 		note("unnamed");
-	if (r->kind == LARAS_RECORD_MESSAGE && r->status != NULL)
+	if ((r->kind == LARAS_RECORD_MESSAGE || r->kind == LARAS_RECORD_COMMENT) && r->status != NULL)
 		note(r->status);
+	if (r->post.s != NULL)
+	{
+		note("post=");
+		put(r->post);
+	}
 	if (r->preference != LARAS_PREFERENCE_NONE)
 		note(r->preference == LARAS_PREFERENCE_STOP ? "stop" : "resume");
 	if (r->error_code != 0)
@@ -153,12 +158,13 @@ put_notes(const LarasRecord *r)
 static void
 put_record(const char *file, const LarasRecord *r)
 {
-	static const char *const kinds[] = {"message", "status", "person", "account", "other", "fault"};
+	static const char *const kinds[] = {"message", "status",    "person", "account",
+										"comment", "watermark", "other",  "fault"};
 	const char *kind = r->reason;
 
-	if (r->kind == LARAS_RECORD_MESSAGE)
+	if (r->kind == LARAS_RECORD_MESSAGE || r->kind == LARAS_RECORD_COMMENT)
 		kind = r->message_kind;
-	if (r->kind == LARAS_RECORD_STATUS)
+	if (r->kind == LARAS_RECORD_STATUS || r->kind == LARAS_RECORD_WATERMARK)
 		kind = r->status;
 	if (r->kind == LARAS_RECORD_ACCOUNT)
 		kind = r->topic;

@@ -68,7 +68,8 @@ check_record(const LarasRecord *r)
 	{
 		case LARAS_RECORD_MESSAGE:
 			must(r->message_kind != NULL, "a message without a kind");
-			must(r->provider_id.s != NULL && r->provider_id.n > 0, "a message without an id");
+			must(r->unnamed || (r->provider_id.s != NULL && r->provider_id.n > 0),
+				 "a message without an id");
 			must(r->identity_count > 0, "a message without a sender");
 			must(r->element != NULL, "a message without its element");
 			must(r->effect == LARAS_EFFECT_NONE || r->about.s != NULL, "an effect on nothing");
@@ -77,6 +78,14 @@ check_record(const LarasRecord *r)
 			must(r->kind != LARAS_RECORD_STATUS || r->status != NULL, "a status without a word");
 			must(r->event_key.s != NULL, "an event without a key");
 			break;
+		case LARAS_RECORD_COMMENT:
+			must(r->provider_id.s != NULL && r->provider_id.n > 0 && r->event_key.s != NULL,
+				 "a comment without an id");
+			must(r->message_kind != NULL, "a comment without a kind");
+			break;
+		case LARAS_RECORD_WATERMARK:
+			must(r->status != NULL && r->provider_time > 0, "a watermark without a time");
+			/* fall through */
 		case LARAS_RECORD_PERSON:
 			must(r->identity_count > 0, "a person without an id");
 			break;

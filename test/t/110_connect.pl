@@ -31,7 +31,8 @@ is($stage->sql('SELECT count(*) FROM laras.session'), 0, 'and left no session');
 is($stage->sign_in, 200, 'the owner signs in');
 ($status, $answer) = $stage->call(GET => '/app/settings/integrations');
 is($status, 200, 'integrations are listed');
-is($answer->{integrations}[0]{state}, 'not_connected', 'WhatsApp is not connected');
+is(tile('whatsapp')->{state}, 'not_connected', 'WhatsApp is not connected');
+is(join(',', map { "$_->{channel} " . ($_->{can_connect} ? 'yes' : 'no') } @{ $answer->{integrations} }), 'instagram no,messenger no,threads no,whatsapp yes', 'a tile for each provider says whether it can be');
 ($status) = $stage->call(POST => '/api/wa/connect', {}, 'X-Laras-CSRF' => '');
 is($status, 403, 'a request that changes something needs the CSRF header');
 
@@ -94,7 +95,7 @@ my $calls = () = graph_calls();
 is($status, 409, 'the callback cannot be replayed');
 is(scalar(graph_calls()), $calls, 'and nobody called the provider for it');
 ($status, $answer) = $stage->call(GET => '/app/settings/integrations');
-my ($tile) = @{ $answer->{integrations} };
+my $tile = tile('whatsapp');
 is($tile->{state}, 'connected', 'the tile says connected');
 is($tile->{connections}[0]{display_name}, '+' . $stage->shop->{phone}, 'with the number from the provider');
 my $connection = $tile->{connections}[0]{id};
@@ -272,7 +273,7 @@ ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.connections WHERE id = $pa
 ok((grep { $_->{path} =~ /debug_token/ } calls_since($calls_so_far)) && (grep { $_->{path} =~ /phone_numbers/ } calls_since($calls_so_far))
 	&& (grep { $_->{path} =~ /subscribed_apps/ && $_->{method} eq 'POST' } calls_since($calls_so_far)), 'once the provider has confirmed token and number over HTTP, and sends webhooks');
 ($status, $answer) = $stage->call(GET => '/app/settings/integrations');
-is(scalar(grep { $_->{id} eq $paired && $_->{display_name} eq '+628117770001' } @{ $answer->{integrations}[0]{connections} }), 1, 'it is on the tile');
+is(scalar(grep { $_->{id} eq $paired && $_->{display_name} eq '+628117770001' } @{ tile('whatsapp')->{connections} }), 1, 'it is on the tile');
 is($stage->webhook('6281234500009', 'ke nomor kedua', number => $paired_number)->{status}, 200, 'a customer writes to it');
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'ke nomor kedua'"), 'and is heard');
 for my $where ($stage->workspace, $other)
@@ -299,6 +300,9 @@ $stage->stop;
 done_testing();
 
 # ------------------------------------------------------------------- helpers
+
+# The tile of a channel in the answer at hand.
+sub tile { my ($channel) = @_; return (grep { $_->{channel} eq $channel } @{ $answer->{integrations} })[0]; }
 
 sub rows
 {

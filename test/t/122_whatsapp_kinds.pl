@@ -3,33 +3,24 @@
 # numbers, wishes, the past, the business's own app, the account; and messages
 # that an older version could not read.
 #
-# proves R042 R046 R048 R052 R053 R054 R092
+# proves R042 R046 R053 R054 R092
 
 use strict;
 use warnings;
 
 use Digest::SHA qw(hmac_sha256_hex);
-use IPC::Run qw(run);
 use JSON::PP ();
 use Laras;
+use Payloads;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $json = JSON::PP->new->canonical->allow_nonref->utf8;
 
 # ------------------------------------------------------------ the parser alone
-my $program = PostgreSQL::Test::Utils::tempdir() . '/webhook_parse';
-my $log = '';
-ok(run([ $ENV{CC} // 'cc', qw(-std=gnu99 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Isrc),
-		'test/c/webhook_parse.c', glob('src/channel/*.c'), 'src/base/json.c', '-ljansson', '-o', $program ], '>', \$log, '2>&1'),
-	'the drivers build without PostgreSQL') or BAIL_OUT($log);
-agrees('our own bodies', 'test/payloads/whatsapp', 'test/payloads/whatsapp/expected.tsv');
-my $directory = shared_file('payloads/whatsapp');
-SKIP:
-{
-	skip 'the shared payload corpus is not here', 1 unless defined $directory;
-	agrees('the shared corpus', $directory, 'test/payloads/whatsapp_corpus.tsv');
-}
+my $payloads = Payloads->build;
+$payloads->agree('whatsapp', 'our own bodies', 'test/payloads/whatsapp', 'test/payloads/whatsapp/expected.tsv');
+$payloads->agree_shared('whatsapp', 'whatsapp');
 
 # ------------------------------------------------------------------- the inbox
 my $secret = '0123456789abcdef0123456789abcdef';
@@ -278,23 +269,5 @@ sub receive
 	my $status = sql("SELECT status FROM laras.receive_webhooks('{wa}', ARRAY['sha256=" . hmac_sha256_hex($bytes, $secret)
 		  . "'], ARRAY[decode('" . unpack('H*', $bytes) . "', 'hex')])");
 	is($status, 200, 'taken') if $status ne '200';
-	return;
-}
-
-# What the parser finds in each body of a directory is what the table says.
-sub agrees
-{
-	my ($name, $dir, $table) = @_;
-	my @want = grep { !/^#/ } split /\n/, slurp_file($table);
-	my ($printed, $error) = ('', '');
-	ok(run([ $program, 'whatsapp', sort glob("$dir/*.json") ], '>', \$printed, '2>', \$error), "$name: read to the end") or diag $error;
-	my @got = split /\n/, $printed;
-	my %bodies = map { (split /\t/)[0] => 1 } @want;
-	is(scalar keys %bodies, scalar(my @files = glob("$dir/*.json")), "$name: the table has every body");
-	my %wanted = map { $_ => 1 } @want;
-	my %had = map { $_ => 1 } @got;
-	is(join("\n", grep { !$wanted{$_} } @got), '', "$name: nothing is found that is not in the table");
-	is(join("\n", grep { !$had{$_} } @want), '', "$name: nothing of the table is missing");
-	is_deeply([ sort @got ], [ sort @want ], "$name: as often");
 	return;
 }

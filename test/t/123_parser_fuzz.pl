@@ -13,7 +13,7 @@ use Laras;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @channels = qw(whatsapp);
+my @channels = qw(whatsapp instagram messenger threads);
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my @sources = ('test/fuzz/webhook.c', glob('src/channel/*.c'), 'src/base/json.c');
 
@@ -30,7 +30,7 @@ for my $channel (@channels)
 {
 	# The shared bodies of a channel lie under the name of the object that sends them.
 	my @seeds = map { glob("$_/*.json") } "test/payloads/$channel", grep { defined } map { shared_file("payloads/$_") } $channel, $channel eq 'messenger' ? 'page' : ();
-	cmp_ok(scalar @seeds, '>', 10, "$channel: there are seeds");
+	cmp_ok(scalar @seeds, '>=', 5, "$channel: there are seeds");
 	my $replay = build("replay_$channel", $ENV{CC} // 'cc', '-fsanitize=address,undefined', '-fno-sanitize-recover', '-DSTANDALONE', "-DCHANNEL=\"$channel\"");
 	ok($replay, "$channel: the target builds") or next;
 	my $output = '';
@@ -42,7 +42,7 @@ for my $channel (@channels)
 		my ($corpus, $found) = ("$dir/corpus_$channel", "$dir/found_$channel");
 		mkdir $_ for $corpus, $found;
 		copy($seeds[$_], "$corpus/$_") for 0 .. $#seeds;
-		my $clean = run([ $fuzzer, '-seed=1', '-max_len=8192', '-max_total_time=' . long_run(4, 60), "-artifact_prefix=$dir/$channel-", $found, $corpus ], '>', \$output, '2>&1');
+		my $clean = run([ $fuzzer, '-seed=1', '-max_len=8192', '-max_total_time=' . long_run(3, 60), "-artifact_prefix=$dir/$channel-", $found, $corpus ], '>', \$output, '2>&1');
 		ok($clean, "$channel: fuzzing finds nothing") or diag(join "\n", (split /\n/, $output)[-30 .. -1]);
 	}
 }

@@ -1,9 +1,9 @@
 /*
- * wa_revoke.h
+ * revoke.h
  *		The courier's part of a disconnect: the provider is told.
  */
-#ifndef LARAS_WA_REVOKE_H
-#define LARAS_WA_REVOKE_H
+#ifndef LARAS_REVOKE_H
+#define LARAS_REVOKE_H
 
 #include "courier/http.h"
 
@@ -14,4 +14,4 @@ extern void laras_revoke_answered(void *owner, LarasHttpCall *call);
 /* A hand-off does not survive a restart: what was pending is not told. */
 extern void laras_revoke_sweep(void);
 
-#endif /* LARAS_WA_REVOKE_H */
+#endif /* LARAS_REVOKE_H */

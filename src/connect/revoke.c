@@ -1,7 +1,7 @@
 /*
- * wa_revoke.c
- *		Telling WhatsApp that a connection was cut: DELETE subscribed_apps with
- *		the token that has just been destroyed here.
+ * revoke.c
+ *		Telling the provider that a connection was cut, with the token that has
+ *		just been destroyed here.
  *
  * Not a task row: the token exists in the hand-off alone. What came of it is
  * written to the tombstone; a courier that dies meanwhile leaves `pending`,
@@ -13,8 +13,9 @@
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/connect.h"
 #include "connect/connect.h"
-#include "connect/wa_revoke.h"
+#include "connect/revoke.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/egress.h"
@@ -87,6 +88,27 @@ record(int64 workspace_id, int64 connection_id, const char *result)
 	}
 }
 
+static void *
+allocate(void *context, size_t n)
+{
+	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
+}
+
+/* What ends the subscription; false where the channel has no such call. */
+static bool
+build_request(const LarasHandoff *handoff, const LarasProviderApp *app,
+			  LarasProviderRequest *request)
+{
+	const LarasChannelDriver *driver = laras_channel_driver(handoff->channel);
+	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasAccountRequest about = {.base_url = app->graph_url,
+								 .api_version = app->api_version,
+								 .account = {handoff->account, handoff->account_n}};
+
+	return driver != NULL && driver->connect->build_unsubscribe != NULL &&
+		   driver->connect->build_unsubscribe(&about, &allocator, request);
+}
+
 int
 laras_revoke_dispatch(void)
 {
@@ -99,7 +121,7 @@ laras_revoke_dispatch(void)
 		LarasProviderApp app;
 		char *token = NULL;
 		size_t token_n = 0;
-		char *url = NULL;
+		LarasProviderRequest request = {NULL};
 		bytea *sealed;
 
 		laras_worker_begin("telling a provider");
@@ -109,6 +131,7 @@ laras_revoke_dispatch(void)
 		SET_VARSIZE(sealed, VARHDRSZ + handoff.token_n);
 		memcpy(VARDATA(sealed), handoff.token, handoff.token_n);
 		if (flight != NULL && laras_provider_app(handoff.channel, handoff.app_id, false, &app) &&
+			build_request(&handoff, &app, &request) &&
 			laras_open_token_from_copy(sealed, handoff.workspace_id, handoff.connection_id,
 									   LARAS_FIELD_channel_token_token, handoff.slot_copy, &token,
 									   &token_n))
@@ -117,19 +140,17 @@ laras_revoke_dispatch(void)
 			flight->workspace_id = handoff.workspace_id;
 			flight->connection_id = handoff.connection_id;
 			flight->call_id = laras_new_id();
-			url = psprintf("%s/%s/%.*s/subscribed_apps", app.graph_url, app.api_version,
-						   (int) handoff.account_n, handoff.account);
 			laras_spi_open();
 			laras_spi_run_one(&log_call,
 							  (Datum[]){Int64GetDatum(flight->workspace_id),
 										Int64GetDatum(flight->call_id),
 										Int64GetDatum(flight->connection_id),
-										CStringGetTextDatum(laras_host_of(url))},
+										CStringGetTextDatum(laras_host_of(request.url.s))},
 							  NULL);
 			laras_spi_close();
 			/* the request may begin now: what it does does not depend on this commit */
-			if (laras_http_start("DELETE", url, strlen(url), NULL, NULL, 0, token, token_n,
-								 flight) != NULL)
+			if (laras_http_start(request.method, request.url.s, request.url.n, NULL, request.body.s,
+								 request.body.n, token, token_n, flight) != NULL)
 			{
 				begun++;
 				flight = NULL;

@@ -1,0 +1,64 @@
+/*
+ * connect.h
+ *		The connecting half of a channel: how its accounts are named, what an app
+ *		asks for, how events are subscribed to and given up.
+ *
+ * Plain C like channel.h: nothing here raises, memory is the caller's. The steps
+ * of a log-in need rows and keys, so they are a kind of courier task, which the
+ * driver names.
+ */
+#ifndef LARAS_CHANNEL_CONNECT_H
+#define LARAS_CHANNEL_CONNECT_H
+
+#include "channel/send.h"
+
+/* an id by which an account is named, in pair_connection and in what is kept of it */
+typedef struct LarasAccountName
+{
+	const char *member; /* "phone_number_id" */
+	LarasAccountRole role;
+} LarasAccountName;
+
+#define LARAS_MAX_ACCOUNT_NAMES 3
+
+/* where a request about an account goes */
+typedef struct LarasAccountRequest
+{
+	const char *base_url;    /* "https://graph.facebook.com" */
+	const char *api_version; /* "v23.0" */
+	LarasText account;       /* the account of role `subscribed` */
+} LarasAccountRequest;
+
+typedef struct LarasConnectDriver
+{
+	/* ends with a NULL member; the first is the id that webhooks carry */
+	LarasAccountName accounts[LARAS_MAX_ACCOUNT_NAMES + 1];
+	/* of these, the one whose events are subscribed to */
+	LarasAccountRole subscribed;
+	const char *example; /* the accounts as somebody writes them, for a hint */
+
+	/*
+	 * The kind of courier task (courier/task.h) that connects: by a code, or by
+	 * a token to be proven. NULL: only a migration can connect such accounts.
+	 */
+	const char *task;
+	const char *const *scopes; /* what an app asks for by itself; ends with NULL */
+
+	/* /api/SEGMENT/connect and what else follows; and where a launch ends, below the public URL */
+	const char *segment;
+	const char *finish_path;
+
+	/* false when memory is short; the token is no part of a request */
+	bool (*build_subscribe)(const LarasAccountRequest *about, const LarasAllocator *allocator,
+							LarasProviderRequest *request);
+	bool (*build_unsubscribe)(const LarasAccountRequest *about, const LarasAllocator *allocator,
+							  LarasProviderRequest *request);
+} LarasConnectDriver;
+
+/* The driver of /api/SEGMENT/...; NULL when there is none. */
+extern const LarasChannelDriver *laras_channel_by_segment(const char *segment, size_t n);
+
+/* The member that names the account of a role; NULL when the channel has none. */
+extern const char *laras_account_member(const LarasChannelDriver *driver, LarasAccountRole role);
+
+#endif /* LARAS_CHANNEL_CONNECT_H */
