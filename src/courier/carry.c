@@ -72,8 +72,8 @@ laras_courier_init(void)
 static void
 plan_by_keys(void)
 {
-	static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin",
-									  "enable_memoize"};
+	static const char *const off[] = {"enable_seqscan", "enable_bitmapscan", "enable_hashjoin",
+									  "enable_mergejoin", "enable_memoize"};
 
 	for (int i = 0; i < lengthof(off); i++)
 		SetConfigOption(off[i], "off", PGC_USERSET, PGC_S_SESSION);

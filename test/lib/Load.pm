@@ -50,7 +50,27 @@ sub new
 			  . "'{\"phone_number_id\": \"$numbers[$i]\", \"waba_id\": \"$accounts[$i]\"}', 'EAAG-bench-token', false); COMMIT");
 		push @{ $self->{workspaces} }, $workspace;
 	}
-	$self->{program} = $node->basedir . '/load';
+	return $self->build;
+}
+
+=head2 Load->beside($stage)
+
+The load program alone, for the shop of a Stage.
+
+=cut
+
+sub beside
+{
+	my ($class, $stage) = @_;
+	my $shop = $stage->shop;
+	my $self = bless { node => $stage->node, next => 0, option => { secret => $shop->{secret}, numbers => $shop->{number}, accounts => $shop->{waba} } }, $class;
+	return $self->build;
+}
+
+sub build
+{
+	my ($self) = @_;
+	$self->{program} = $self->{node}->basedir . '/load';
 	my $log = '';
 	IPC::Run::run([ $ENV{CC} // 'cc', qw(-std=gnu99 -O2 -Wall test/bench/load.c -lcrypto -o), $self->{program} ], '2>', \$log)
 	  or die "load.c: $log\n";
@@ -92,7 +112,7 @@ sub load
 {
 	my ($self, $port, %option) = @_;
 	$option{connections} //= 128;
-	my %all = (port => $port, secret => $secret, numbers => join(',', @numbers), accounts => join(',', @accounts), first => $self->{next}, %option);
+	my %all = (port => $port, secret => $secret, numbers => join(',', @numbers), accounts => join(',', @accounts), first => $self->{next}, %{ $self->{option} // {} }, %option);
 	my ($out, $err) = ('', '');
 	my $ok = IPC::Run::run([ $self->{program}, map { "--$_=$all{$_}" } sort keys %all ], '>', \$out, '2>', \$err);
 	my %run = $out =~ /(\w+)=([\d.]+)/g;
