@@ -186,22 +186,33 @@ my $from = sub {
 	$headers //= '{}';
 	return split /\|/, $stage->sql("SELECT status, headers[array_position(headers, 'retry-after') + 1] FROM laras.http_request('GET', '/data-deletion/status/$guess', '', '$headers', '', '$peer')");
 };
+# Guesses by the first sub until the second is refused what exists: on a slow machine a limit fills up again meanwhile.
+my ($refused, $after) = (0, 0);
+my $limited = sub {
+	my ($guess, $ask) = @_;
+	return wait_for(sub {
+		$guess->($_) for 1 .. 40;
+		($refused, $after) = $ask->();
+		return $refused == 429;
+	});
+};
 my %answers;
 $answers{ ($from->('192.0.2.1', sprintf '%032x', $_))[0] }++ for 1 .. 40;
-is(join(' ', sort keys %answers), '404 429', 'a client that goes on guessing is refused');
-cmp_ok($answers{404}, '>=', 20, 'after some tries');
-my ($refused, $after) = $from->('192.0.2.1', $code);
-is($refused, 429, 'also for a code that exists: it learns nothing');
+cmp_ok($answers{404}, '>=', 20, 'a client may guess wrong some times');
+ok($limited->(sub { $answers{ ($from->('192.0.2.1', sprintf '%032x', $_[0]))[0] }++ }, sub { return $from->('192.0.2.1', $code) }),
+	'who goes on guessing is refused, also a code that exists: it learns nothing');
+is(join(' ', sort keys %answers), '404 429', 'with no other answers');
 cmp_ok($after, '>', 0, 'and is told when to come again');
 is(($from->('192.0.2.2', $code))[0], 200, 'another client is not');
-$from->(sprintf('2001:db8:0:1::%x', $_), sprintf('%032x', $_)) for 1 .. 40;
-is(($from->('2001:db8:0:1:ffff::1', $code))[0], 429, 'addresses of one IPv6 network are one client');
+ok($limited->(sub { $from->(sprintf('2001:db8:0:1::%x', $_[0]), sprintf('%032x', $_[0])) }, sub { return $from->('2001:db8:0:1:ffff::1', $code) }),
+	'addresses of one IPv6 network are one client');
 is(($from->('2001:db8:0:2::1', $code))[0], 200, 'of another network another');
 $from->('192.0.2.3', $code) for 1 .. 40;
 is(($from->('192.0.2.3', $code))[0], 200, 'asking for a code that exists is never limited');
 $stage->sql("ALTER SYSTEM SET laras.client_address_header = 'x-real-ip'");
 $stage->sql('SELECT pg_reload_conf()');
-ok(wait_for(sub { return ($from->('192.0.2.4', $code, '{x-real-ip,192.0.2.1}'))[0] == 429 }), 'behind a proxy the client is whom its header names');
+ok($limited->(sub { $from->('192.0.2.4', sprintf('%032x', $_[0]), '{x-real-ip,192.0.2.9}') }, sub { return $from->('192.0.2.6', $code, '{x-real-ip,192.0.2.9}') }),
+	'behind a proxy the client is whom its header names');
 is(($from->('192.0.2.1', $code, '{x-real-ip,192.0.2.5}'))[0], 200, 'and the peer is nobody');
 $stage->sql('ALTER SYSTEM RESET laras.client_address_header');
 $stage->sql('SELECT pg_reload_conf()');
