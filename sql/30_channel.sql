@@ -363,4 +363,5 @@ INSERT INTO laras.provider (channel, display_name, driver, builtin) VALUES
   ('whatsapp', 'WhatsApp Business', 'whatsapp', true),
   ('instagram', 'Instagram', 'instagram', true),
   ('messenger', 'Messenger', 'messenger', true),
-  ('threads', 'Threads', 'threads', true);
+  ('threads', 'Threads', 'threads', true),
+  ('telegram', 'Telegram', 'telegram', true);

@@ -41,7 +41,7 @@ typedef enum LarasAccountRole
  */
 typedef struct LarasBodyPart
 {
-	LarasText account;
+	LarasText account; /* absent where it stands in the path */
 	LarasAccountRole role;
 	LarasText above;
 	json_t *document; /* a body of its own; borrowed when whole */
@@ -166,6 +166,15 @@ typedef struct LarasChannelDriver
 	const char *path;    /* rest of /api/webhooks/ */
 
 	/*
+	 * The account follows in the path (/api/webhooks/telegram/123) and is named
+	 * nowhere else: split leaves it out. There is one app an account, whose
+	 * app_id is the account's.
+	 */
+	bool account_in_path;
+	/* the header holds the app's secret itself; otherwise a MAC of the body under it */
+	bool signed_by_token;
+
+	/*
 	 * Cut a body into pieces, at most one an account. *pieces is allocated.
 	 * Returns how many (0: nothing for anybody), or -1 with *reason: then the
 	 * body is set aside whole. Elements that name no account are in no piece
@@ -191,7 +200,7 @@ typedef struct LarasChannelDriver
 						 LarasRecord **records, const char **reason);
 	int version;
 
-	/* how an access token begins, and how many letters and digits follow at least */
+	/* how an access token begins, and how many letters and digits follow at least; NULL: no two alike */
 	const char *token_prefix;
 	size_t token_least;
 
@@ -206,9 +215,13 @@ typedef struct LarasChannelDriver
 	const struct LarasConnectDriver *connect; /* never NULL */
 } LarasChannelDriver;
 
-/* by name, or by what follows /api/webhooks/; NULL when there is none */
+/*
+ * By name, or by what follows /api/webhooks/; NULL when there is none. *account
+ * is what stands in the path, absent for channels whose bodies name it.
+ */
 extern const LarasChannelDriver *laras_channel_driver(const char *channel);
-extern const LarasChannelDriver *laras_channel_by_path(const char *path, size_t n);
+extern const LarasChannelDriver *
+laras_channel_by_path(const char *path, size_t n, LarasText *account);
 /* all of them in turn; NULL after the last */
 extern const LarasChannelDriver *laras_channel_nth(size_t i);
 
@@ -222,5 +235,6 @@ extern const LarasChannelDriver laras_whatsapp_driver;
 extern const LarasChannelDriver laras_instagram_driver;
 extern const LarasChannelDriver laras_messenger_driver;
 extern const LarasChannelDriver laras_threads_driver;
+extern const LarasChannelDriver laras_telegram_driver;
 
 #endif /* LARAS_CHANNEL_H */

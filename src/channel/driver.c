@@ -9,10 +9,8 @@
 #include <string.h>
 
 static const LarasChannelDriver *const drivers[] = {
-	&laras_whatsapp_driver,
-	&laras_instagram_driver,
-	&laras_messenger_driver,
-	&laras_threads_driver,
+	&laras_whatsapp_driver, &laras_instagram_driver, &laras_messenger_driver,
+	&laras_threads_driver,  &laras_telegram_driver,
 };
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(drivers[0]))
@@ -27,11 +25,26 @@ laras_channel_driver(const char *channel)
 }
 
 const LarasChannelDriver *
-laras_channel_by_path(const char *path, size_t n)
+laras_channel_by_path(const char *path, size_t n, LarasText *account)
 {
 	for (size_t i = 0; i < DRIVER_COUNT; i++)
-		if (strlen(drivers[i]->path) == n && memcmp(drivers[i]->path, path, n) == 0)
+	{
+		size_t own = strlen(drivers[i]->path);
+
+		account->s = NULL;
+		account->n = 0;
+		if (n < own || memcmp(drivers[i]->path, path, own) != 0)
+			continue;
+		if (!drivers[i]->account_in_path && n == own)
 			return drivers[i];
+		if (drivers[i]->account_in_path && n > own + 1 && path[own] == '/' &&
+			memchr(path + own + 1, '/', n - own - 1) == NULL)
+		{
+			account->s = path + own + 1;
+			account->n = n - own - 1;
+			return drivers[i];
+		}
+	}
 	return NULL;
 }
 

@@ -222,6 +222,27 @@ laras_register_provider_app(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(id);
 }
 
+LARAS_PLAN(find_app_of_account,
+		   "SELECT a.id FROM laras.provider_app a WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) "
+		   "AND a.app_id OPERATOR(pg_catalog.=) $2",
+		   TEXTOID, TEXTOID);
+
+int64
+laras_provider_app_of(const char *channel, LarasText account)
+{
+	int64 id = 0;
+
+	laras_spi_open();
+	if (laras_spi_read(&find_app_of_account,
+					   (Datum[]){CStringGetTextDatum(channel),
+								 PointerGetDatum(
+									 cstring_to_text_with_len(account.s, (int) account.n))},
+					   NULL) > 0)
+		id = laras_spi_int8(0, 1);
+	laras_spi_close();
+	return id;
+}
+
 bool
 laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out)
 {

@@ -76,8 +76,9 @@ laras_connect_init(void)
 		"Links that leave the house are made from this alone, never from a request.", &public_url,
 		"", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	for (size_t i = 0; laras_channel_nth(i) != NULL; i++)
-		laras_log_guard_shape(laras_channel_nth(i)->token_prefix,
-							  laras_channel_nth(i)->token_least);
+		if (laras_channel_nth(i)->token_prefix != NULL)
+			laras_log_guard_shape(laras_channel_nth(i)->token_prefix,
+								  laras_channel_nth(i)->token_least);
 }
 
 /* The scopes an app asks for: its options, or the channel's usual ones. */

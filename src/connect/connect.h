@@ -38,6 +38,9 @@ typedef struct LarasProviderApp
 extern bool
 laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out);
 
+/* The app of a channel that has one an account (account_in_path); 0: none. In the same roles. */
+extern int64 laras_provider_app_of(const char *channel, LarasText account);
+
 /* everything a new connection is made of */
 typedef struct LarasNewConnection
 {

@@ -59,6 +59,7 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	bool verify = PG_GETARG_BOOL(3);
 	int64 workspace_id;
 	int64 id;
+	int64 app_id = 0;
 	json_t *account;
 	const LarasChannelDriver *driver;
 	json_t *named;
@@ -92,7 +93,10 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	if (VARSIZE_ANY_EXHDR(token) == 0 || VARSIZE_ANY_EXHDR(token) > LONGEST_TOKEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the access token must have 1 to %d bytes", LONGEST_TOKEN)));
-	if (!laras_provider_app(channel, 0, false, &app))
+	if (driver->account_in_path)
+		app_id = laras_provider_app_of(channel, ids[LARAS_ACCOUNT_NUMBER]);
+	if ((driver->account_in_path && app_id == 0) ||
+		!laras_provider_app(channel, app_id, false, &app))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("no provider app serves this channel"),
 						errhint("The operator registers one with laras.register_provider_app().")));

@@ -31,7 +31,9 @@ LARAS_PLAN(read_ignored,
 void
 laras_http_handshake(LarasHttp *h)
 {
-	const LarasChannelDriver *driver = laras_channel_by_path(h->capture[0].s, h->capture[0].n);
+	LarasText account;
+	const LarasChannelDriver *driver =
+		laras_channel_by_path(h->capture[0].s, h->capture[0].n, &account);
 	LarasText mode = laras_http_parameter(h->query, "hub.mode");
 	LarasText token = laras_http_parameter(h->query, "hub.verify_token");
 	LarasText challenge = laras_http_parameter(h->query, "hub.challenge");

@@ -47,6 +47,13 @@ LARAS_PLAN(find_secrets,
 		   "WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) ORDER BY a.id",
 		   TEXTOID);
 
+/* of a channel that has one app an account, which the path names */
+LARAS_PLAN(
+	find_secrets_of_app,
+	"SELECT a.id, a.app_secret, a.previous_secret FROM laras.provider_app a "
+	"WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) AND a.app_id OPERATOR(pg_catalog.=) $2",
+	TEXTOID, TEXTOID);
+
 LARAS_PLAN(
 	find_routes,
 	"SELECT r.route_hash, r.provider_app_id, r.workspace_id, r.workspace_slot, r.connection_id "
@@ -66,6 +73,7 @@ LARAS_PLAN(store_events,
 typedef struct Secrets
 {
 	const char *channel;
+	LarasText account; /* whose app it is, where the path names one */
 	int count;
 	struct
 	{
@@ -78,7 +86,8 @@ typedef struct Secrets
 typedef struct Webhook
 {
 	const LarasChannelDriver *driver;
-	int64 app_id; /* the app whose secret matched */
+	LarasText account; /* of the path; absent where the body names it */
+	int64 app_id;      /* the app whose secret matched */
 	const char *body;
 	size_t n;
 	json_t *document;
@@ -129,13 +138,21 @@ wipe_secrets(void *arg)
 
 /* Open the secrets of a channel, into the context of the call. Inside SPI. */
 static void
-load_secrets(Secrets *secrets, const char *channel, MemoryContext context)
+load_secrets(Secrets *secrets, const char *channel, LarasText account, MemoryContext context)
 {
 	uint64 rows;
 
 	secrets->channel = channel;
+	secrets->account = account;
 	secrets->count = 0;
-	rows = laras_spi_read(&find_secrets, (Datum[]){CStringGetTextDatum(channel)}, NULL);
+	if (account.s == NULL)
+		rows = laras_spi_read(&find_secrets, (Datum[]){CStringGetTextDatum(channel)}, NULL);
+	else
+		rows = laras_spi_read(&find_secrets_of_app,
+							  (Datum[]){CStringGetTextDatum(channel),
+										PointerGetDatum(
+											cstring_to_text_with_len(account.s, (int) account.n))},
+							  NULL);
 	for (uint64 i = 0; i < rows; i++)
 	{
 		static const uint16 fields[] = {LARAS_FIELD_provider_app_app_secret,
@@ -173,15 +190,18 @@ static bool
 verify(Webhook *webhook, const Secrets *secrets, const char *signature, size_t n)
 {
 	uint8 mac[32];
-	bool well_formed = laras_signature_read(signature, n, mac);
+	bool by_token = webhook->driver->signed_by_token;
+	bool well_formed = by_token ? n > 0 : laras_signature_read(signature, n, mac);
 	bool found = false;
 
 	if (!well_formed)
 		memset(mac, 0, sizeof(mac));
 	for (int i = 0; i < secrets->count; i++)
 	{
-		bool holds = laras_signature_holds(mac, secrets->list[i].secret, secrets->list[i].n,
-										   webhook->body, webhook->n);
+		bool holds =
+			by_token ? laras_token_holds(signature, n, secrets->list[i].secret, secrets->list[i].n)
+					 : laras_signature_holds(mac, secrets->list[i].secret, secrets->list[i].n,
+											 webhook->body, webhook->n);
 
 		if (holds && well_formed && !found)
 		{
@@ -206,8 +226,12 @@ take_apart(Webhook *webhook, const LarasAllocator *allocator)
 		webhook->part_count = webhook->driver->split(webhook->document, allocator, &webhook->parts,
 													 &nameless, &reason);
 		for (int i = 0; i < webhook->part_count; i++)
+		{
 			if (!webhook->parts[i].whole)
 				laras_json_own(webhook->parts[i].document);
+			if (webhook->driver->account_in_path)
+				webhook->parts[i].account = webhook->account;
+		}
 	}
 	if (webhook->document == NULL || webhook->part_count < 0)
 	{
@@ -471,7 +495,8 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 			continue;
 		}
 		path = DatumGetTextPP(column[0][i]);
-		webhook->driver = laras_channel_by_path(VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
+		webhook->driver =
+			laras_channel_by_path(VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path), &webhook->account);
 		if (webhook->driver == NULL)
 		{
 			webhook->status = 404;
@@ -490,10 +515,13 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 			webhook->status = 413;
 			continue;
 		}
-		if (secrets->channel == NULL || strcmp(secrets->channel, webhook->driver->channel) != 0)
+		if (secrets->channel == NULL || strcmp(secrets->channel, webhook->driver->channel) != 0 ||
+			secrets->account.n != webhook->account.n ||
+			(webhook->account.n > 0 &&
+			 memcmp(secrets->account.s, webhook->account.s, webhook->account.n) != 0))
 		{
 			wipe_secrets(secrets);
-			load_secrets(secrets, webhook->driver->channel, work);
+			load_secrets(secrets, webhook->driver->channel, webhook->account, work);
 		}
 		signature = nulls[1][i] ? NULL : DatumGetTextPP(column[1][i]);
 		if (!verify(webhook, secrets, signature ? VARDATA_ANY(signature) : "",

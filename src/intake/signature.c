@@ -37,3 +37,20 @@ laras_signature_holds(const uint8_t mac[32], const void *secret, size_t secret_l
 	laras_wipe(computed, sizeof(computed));
 	return same;
 }
+
+bool
+laras_token_holds(const char *token, size_t n, const void *secret, size_t secret_len)
+{
+	uint8_t given[32];
+	uint8_t wanted[32];
+	const LarasPiece pieces[2] = {{token, n}, {secret, secret_len}};
+	bool same;
+
+	/* the digests have one length and tell nothing of the two */
+	if (secret_len == 0 || !laras_sha256(&pieces[0], 1, given) ||
+		!laras_sha256(&pieces[1], 1, wanted))
+		return false;
+	same = laras_same_bytes(given, wanted, sizeof(given));
+	laras_wipe(wanted, sizeof(wanted));
+	return same;
+}

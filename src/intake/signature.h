@@ -23,4 +23,10 @@ extern bool laras_signature_read(const char *header, size_t n, uint8_t mac[32]);
 extern bool laras_signature_holds(const uint8_t mac[32], const void *secret, size_t secret_len,
 								  const void *body, size_t n);
 
+/*
+ * Is the token the secret? For providers that send the secret itself (Telegram).
+ * Constant time in the bytes of both, and in their lengths.
+ */
+extern bool laras_token_holds(const char *token, size_t n, const void *secret, size_t secret_len);
+
 #endif /* LARAS_SIGNATURE_H */
