@@ -11,7 +11,7 @@ BASE = clock errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
-	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultworker vaultstatus vaultdoctor
+	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultmirrors vaultscrub vaultworker vaultstatus vaultdoctor
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
@@ -31,7 +31,7 @@ INBOX = rows identity apply part change person account again status message wind
 # src/answer/
 ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/
-ERASURE = plan accept request remove writers expire status replay resume
+ERASURE = plan accept request remove writers expire status replay resume keyring
 # src/gateway/
 GATEWAY = request limiter routes signin settings callback pages continue
 #

@@ -84,6 +84,57 @@ ALTER TABLE laras.keyring_mark ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.keyring_mark FORCE ROW LEVEL SECURITY;
 CREATE POLICY worker ON laras.keyring_mark TO laras_worker USING (true) WITH CHECK (true);
 
+-- Mirrors that are gone for good, each with what a person says became of it.
+CREATE TABLE laras.mirror_removal (
+  place bytea PRIMARY KEY CHECK (pg_catalog.length(place) = 16),
+  mirror text NOT NULL,
+  statement text NOT NULL CHECK (pg_catalog.length(statement) BETWEEN 10 AND 1000),
+  pending bigint NOT NULL,
+  removed_at timestamptz NOT NULL DEFAULT laras.now(),
+  journalled_at timestamptz
+);
+COMMENT ON TABLE laras.mirror_removal IS 'mirrors of the keyring that were removed, each with what a person stated became of it; they are never used again';
+COMMENT ON COLUMN laras.mirror_removal.place IS 'half of the SHA-256 of name=path: another disk gets another name or path';
+COMMENT ON COLUMN laras.mirror_removal.mirror IS 'its name in laras.keyring_directory';
+COMMENT ON COLUMN laras.mirror_removal.statement IS 'where its medium is, or how it was destroyed; names nobody';
+COMMENT ON COLUMN laras.mirror_removal.pending IS 'destructions that some mirror had not yet confirmed when it was removed';
+COMMENT ON COLUMN laras.mirror_removal.removed_at IS 'when it was stated, by the product''s clock';
+COMMENT ON COLUMN laras.mirror_removal.journalled_at IS 'when the keyring''s own journal had it, by the real clock';
+ALTER TABLE laras.mirror_removal ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.mirror_removal FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON laras.mirror_removal TO laras_owner, laras_worker USING (true) WITH CHECK (true);
+CREATE POLICY reader ON laras.mirror_removal FOR SELECT TO laras_dba, laras_auditor USING (true);
+
+-- What each scrub of the keyring found.
+CREATE TABLE laras.keyring_scrub (
+  started_at timestamptz PRIMARY KEY,
+  finished_at timestamptz NOT NULL,
+  slabs bigint NOT NULL,
+  live bigint NOT NULL,
+  destroyed bigint NOT NULL,
+  damaged bigint NOT NULL,
+  absent bigint NOT NULL,
+  repaired bigint NOT NULL,
+  leased bigint NOT NULL
+);
+COMMENT ON TABLE laras.keyring_scrub IS 'what each scrub of the keyring found; kept for a year';
+COMMENT ON COLUMN laras.keyring_scrub.started_at IS 'beginning, by the product''s clock';
+COMMENT ON COLUMN laras.keyring_scrub.finished_at IS 'end';
+COMMENT ON COLUMN laras.keyring_scrub.slabs IS 'slabs of 4,096 slots looked at';
+COMMENT ON COLUMN laras.keyring_scrub.live IS 'slots that open';
+COMMENT ON COLUMN laras.keyring_scrub.destroyed IS 'slots that bear the mark of a destruction';
+COMMENT ON COLUMN laras.keyring_scrub.damaged IS 'slots that neither open nor bear a mark, in every mirror';
+COMMENT ON COLUMN laras.keyring_scrub.absent IS 'slots whose slab no mirror holds';
+COMMENT ON COLUMN laras.keyring_scrub.repaired IS 'slots that were put right from another mirror or the journal';
+COMMENT ON COLUMN laras.keyring_scrub.leased IS 'slots leased by then: growth is told from it';
+ALTER TABLE laras.keyring_scrub ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.keyring_scrub FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON laras.keyring_scrub TO laras_owner, laras_worker USING (true) WITH CHECK (true);
+CREATE POLICY reader ON laras.keyring_scrub FOR SELECT TO laras_dba, laras_auditor USING (true);
+
+GRANT SELECT, UPDATE ON laras.mirror_removal TO laras_worker;
+GRANT SELECT, INSERT, DELETE ON laras.keyring_scrub TO laras_worker;
+GRANT SELECT ON laras.mirror_removal, laras.keyring_scrub TO laras_dba, laras_auditor;
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.key_owner TO laras_worker;
 GRANT SELECT, INSERT, UPDATE ON laras.key_destruction TO laras_worker;
 GRANT SELECT, INSERT, UPDATE ON laras.keyring_mark TO laras_worker;
@@ -93,10 +144,13 @@ RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.key_owner', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.key_destruction', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.keyring_mark', '');
+SELECT pg_catalog.pg_extension_config_dump('laras.mirror_removal', '');
+SELECT pg_catalog.pg_extension_config_dump('laras.keyring_scrub', '');
 
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_owner FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_destruction FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.keyring_mark FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.mirror_removal FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 
 CREATE FUNCTION laras.keyring_mirrors(
   OUT mirror text, OUT state text, OUT journal bigint, OUT applied bigint, OUT failures bigint, OUT read_back text)
@@ -115,7 +169,38 @@ CREATE FUNCTION laras.adopt_keyring() RETURNS boolean
 COMMENT ON FUNCTION laras.adopt_keyring() IS
   'makes this cluster and database the owner of the keyring it finds (after a restore or a clone); journalled; true when the owner changed. Errors: LRK01 LRK02 LRK06 LRK13';
 
+CREATE FUNCTION laras.remove_mirror(name text, statement text) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'laras_remove_mirror' LANGUAGE c VOLATILE STRICT
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION laras.remove_mirror(text, text) IS
+  'takes a mirror out of use for good, on the statement of what became of its medium; destructions wait for it no longer, and nothing is ever read from it again under this name and path. False where it was removed before. Errors: 22023 unknown name or no statement, 55000 the last mirror in sync, LRK01';
+
+CREATE FUNCTION laras.scrub_keyring() RETURNS boolean
+  AS 'MODULE_PATHNAME', 'laras_scrub_keyring' LANGUAGE c VOLATILE STRICT;
+COMMENT ON FUNCTION laras.scrub_keyring() IS
+  'has every key in every mirror looked at now, and not only at laras.keyring_scrub_hour; false where that is under way. Errors: LRK01';
+
+CREATE FUNCTION laras.keyring_scrub_progress(
+  OUT running boolean, OUT started_at timestamptz, OUT slabs_done bigint, OUT slabs bigint,
+  OUT live bigint, OUT destroyed bigint, OUT damaged bigint, OUT absent bigint, OUT repaired bigint)
+  AS 'MODULE_PATHNAME', 'laras_show_scrub' LANGUAGE c VOLATILE;
+COMMENT ON FUNCTION laras.keyring_scrub_progress() IS 'how far the scrub of the keyring is, or what the last one since the server started found';
+
 SET LOCAL ROLE laras_owner;
+
+CREATE VIEW laras.progress_scrub AS
+  SELECT p.running, p.started_at, p.slabs_done, p.slabs, p.live, p.destroyed, p.damaged, p.absent, p.repaired
+    FROM laras.keyring_scrub_progress() p;
+COMMENT ON VIEW laras.progress_scrub IS 'how far the scrub of the keyring is; earlier ones are in laras.keyring_scrub';
+COMMENT ON COLUMN laras.progress_scrub.running IS 'is one under way';
+COMMENT ON COLUMN laras.progress_scrub.started_at IS 'when it began, by the product''s clock';
+COMMENT ON COLUMN laras.progress_scrub.slabs_done IS 'slabs looked at';
+COMMENT ON COLUMN laras.progress_scrub.slabs IS 'slabs to look at';
+COMMENT ON COLUMN laras.progress_scrub.live IS 'slots that open';
+COMMENT ON COLUMN laras.progress_scrub.destroyed IS 'slots that bear the mark of a destruction';
+COMMENT ON COLUMN laras.progress_scrub.damaged IS 'slots that neither open nor bear a mark, in every mirror';
+COMMENT ON COLUMN laras.progress_scrub.absent IS 'slots whose slab no mirror holds';
+COMMENT ON COLUMN laras.progress_scrub.repaired IS 'slots that were put right';
 
 CREATE VIEW laras.keyring_status AS
   SELECT s.phase, s.reason, s.number, s.uuid, s.epoch, s.oldest_epoch, s.adoptions, s.slabs, s.leased,
@@ -174,12 +259,13 @@ COMMENT ON VIEW laras.reveal_dependents IS 'indexes, statistics, generated colum
 COMMENT ON COLUMN laras.reveal_dependents.kind IS 'index, statistics, generated column or matview';
 COMMENT ON COLUMN laras.reveal_dependents.object IS 'the object';
 
-GRANT SELECT ON laras.keyring_status, laras.reveal_dependents TO laras_dba, laras_auditor;
+GRANT SELECT ON laras.keyring_status, laras.progress_scrub, laras.reveal_dependents TO laras_dba, laras_auditor;
 
 RESET ROLE;
 
 GRANT EXECUTE ON FUNCTION laras.keyring_mirrors(), laras.keyring_summary() TO laras_owner, laras_dba, laras_auditor, laras_worker;
-GRANT EXECUTE ON FUNCTION laras.adopt_keyring() TO laras_dba;
+GRANT EXECUTE ON FUNCTION laras.keyring_scrub_progress() TO laras_owner, laras_dba, laras_auditor;
+GRANT EXECUTE ON FUNCTION laras.adopt_keyring(), laras.remove_mirror(text, text), laras.scrub_keyring() TO laras_dba;
 
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
   ('key_owner', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
@@ -201,4 +287,19 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('keyring_mark', 'timeline', 'system', NULL, NULL, 'number of a timeline', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_mark', 'sweep_from', 'system', NULL, NULL, 'a position of the lease', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_mark', 'reason', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
-  ('keyring_mark', 'marked_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring');
+  ('keyring_mark', 'marked_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('mirror_removal', 'place', 'system', NULL, NULL, 'half of a hash of a name and a path', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('mirror_removal', 'mirror', 'system', NULL, NULL, 'a name of the operators choice', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('mirror_removal', 'statement', 'system', NULL, NULL, 'words of an operator about a medium; names nobody', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('mirror_removal', 'pending', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('mirror_removal', 'removed_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('mirror_removal', 'journalled_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'started_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'finished_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'slabs', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'live', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'destroyed', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'damaged', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'absent', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'repaired', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_scrub', 'leased', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring');

@@ -10,6 +10,7 @@
  * expire.c		what goes by itself when its term is over.
  * replay.c		erasures that a restore has undone, done again.
  * resume.c		laras.resume(): a restored database is taken into use.
+ * keyring.c	what a person states about copies of keys.
  * status.c		what the confirmation code shows, to anybody who holds it.
  *
  * The three words. unreadable: the commit that accepted the request destroyed

@@ -178,10 +178,9 @@ ignore_record(const LarasJournalRecord *rec, void *arg)
  * ------------------------------------------------------------------------
  */
 
-/* Whole slab file; false where it is absent, short or not this keyring's. */
-static bool
-read_slab(LarasVaultWork *w, int mirror, uint32 number, uint8 *image, uint8 uuid[LARAS_UUID_LEN],
-		  LarasKeyError *err)
+bool
+laras_read_slab(LarasVaultWork *w, int mirror, uint32 number, uint8 *image,
+				uint8 uuid[LARAS_UUID_LEN], LarasKeyError *err)
 {
 	LarasSlab slab = LARAS_SLAB_CLOSED;
 	bool ok;
@@ -223,7 +222,7 @@ settle_slab(LarasVaultWork *w, LarasMirrorMask *mask, int first, uint32 number, 
 		LarasKeyError err = LARAS_KEYERROR_INIT;
 
 		set->there[i] = (*mask & ((LarasMirrorMask) 1 << i)) != 0 &&
-						read_slab(w, i, number, set->image[i], set->uuid[i], &err);
+						laras_read_slab(w, i, number, set->image[i], set->uuid[i], &err);
 		if (set->there[i] && (have < 0 || i == first))
 			have = i;
 	}
@@ -635,6 +634,7 @@ laras_vault_join(int mirror, LarasKeyError *err)
 	if (!ok)
 		return false;
 
+	LARAS_FAULT("join.journalled");
 	/* slots: whatever differs is merged, and a mark always wins */
 	both = ((LarasMirrorMask) 1 << first) | ((LarasMirrorMask) 1 << mirror);
 	set = palloc0(sizeof(SlabSet));
@@ -653,11 +653,13 @@ laras_vault_join(int mirror, LarasKeyError *err)
 	if ((both & ((LarasMirrorMask) 1 << mirror)) == 0)
 		return laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "its slabs cannot be brought into sync");
 
+	LARAS_FAULT("join.merged");
 	/* the lease as it is, and the keyring file */
 	if (laras_mirrors_lease(&w->m, both, &w->lease, err) != both ||
 		!laras_settle_keyring_files(w, &v->keyring, both, err))
 		return false;
 
+	LARAS_FAULT("join.leased");
 	LWLockAcquire(v->lock, LW_EXCLUSIVE);
 	pg_atomic_write_u64(&info->applied, applied);
 	pg_atomic_write_u32(&info->state, LARAS_MIRROR_IN_SYNC);

@@ -341,6 +341,17 @@ extern void laras_record_destruction(int64 workspace_id, uint32 slot, const Lara
 /* 16 random bytes for the order argument above */
 extern void laras_new_order(uint8 order[16]);
 
+/* ----------------------------------------------------------------- mirrors */
+
+/*
+ * Take the mirror of that name out of use for good, from this transaction's
+ * commit on; the vault worker carries it out. False where it was removed
+ * before. *pending: destructions that not every mirror has confirmed. Raises
+ * 22023 for an unknown name or a statement too short or long, 55000 for the last
+ * mirror in sync, LRK01.
+ */
+extern bool laras_vault_remove_mirror(const char *name, const char *statement, int64 *pending);
+
 /* ------------------------------------- wiring, for src/laras.c and rooms.c */
 
 /* settings; in _PG_init */

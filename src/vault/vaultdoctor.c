@@ -23,6 +23,40 @@
 
 LARAS_PLAN(dependents, "SELECT pg_catalog.count(*) FROM laras.reveal_dependents");
 
+LARAS_PLAN(
+	last_scrub,
+	"SELECT s.damaged + s.absent, s.started_at < laras.now() - '50 hours'::pg_catalog.interval"
+	" FROM laras.keyring_scrub s ORDER BY s.started_at DESC LIMIT 1");
+
+/* What the last look at every key found. */
+static void
+check_scrub(LarasDoctorSink *sink)
+{
+	LarasRunAs saved;
+	int64 lost = 0;
+	bool old = false;
+
+	laras_run_as_owner(&saved);
+	laras_spi_open();
+	if (laras_spi_read(&last_scrub, NULL, NULL) > 0)
+	{
+		lost = laras_spi_int8(0, 1);
+		old = laras_spi_bool(0, 2);
+	}
+	laras_spi_close();
+	laras_run_as_end(&saved);
+	if (lost > 0)
+		laras_doctor_row(sink, "keyring scrub", "fail",
+						 psprintf(INT64_FORMAT " keys are damaged or absent in every mirror", lost),
+						 "Put back a copy of the mirror that holds them. Nothing was erased.");
+	else if (old && laras_keyring_scrub_hour >= 0)
+		laras_doctor_row(sink, "keyring scrub", "warn",
+						 "no scrub of the keyring has ended for two days",
+						 "See laras.progress_scrub and laras.worker_status.");
+	else
+		laras_doctor_row(sink, "keyring scrub", "ok", NULL, NULL);
+}
+
 static void
 check_keyring(LarasDoctorSink *sink, LarasVault *v)
 {
@@ -59,20 +93,24 @@ check_mirrors(LarasDoctorSink *sink, LarasVault *v)
 	struct stat st[LARAS_MAX_MIRRORS];
 	bool there[LARAS_MAX_MIRRORS];
 	int in_sync = 0;
+	int mirrors = 0; /* that were not removed */
 
 	for (int i = 0; i < v->nmirrors; i++)
 	{
 		if (pg_atomic_read_u32(&v->mirror[i].state) == LARAS_MIRROR_IN_SYNC)
 			in_sync++;
+		if (pg_atomic_read_u32(&v->mirror[i].state) != LARAS_MIRROR_REMOVED)
+			mirrors++;
 		if (pg_atomic_read_u32(&v->mirror[i].direct) == 2)
 			cached = true;
 	}
-	if (in_sync < v->nmirrors)
+	if (in_sync < mirrors)
 		laras_doctor_row(sink, "keyring mirrors", "fail",
-						 psprintf("%d of %d mirrors are in sync", in_sync, v->nmirrors),
+						 psprintf("%d of %d mirrors are in sync", in_sync, mirrors),
 						 "See laras.keyring_status. Destructions stay pending for the others.");
-	else if (v->nmirrors < 2)
-		laras_doctor_row(sink, "keyring mirrors", "warn", "there is one mirror",
+	else if (mirrors < 2)
+		laras_doctor_row(sink, "keyring mirrors", laras_single_mirror ? "warn" : "fail",
+						 "there is one mirror",
 						 "Name a second one on another failure domain in laras.keyring_directory.");
 	else
 		laras_doctor_row(sink, "keyring mirrors", "ok", NULL, NULL);
@@ -163,6 +201,7 @@ laras_doctor_vault(LarasDoctorSink *sink)
 		check_keyring(sink, v);
 		if (pg_atomic_read_u32(&v->known) != 0)
 			check_mirrors(sink, v);
+		check_scrub(sink);
 	}
 	check_remains(sink);
 }

@@ -157,7 +157,7 @@ laras_vault_slabs_ahead(LarasKeyError *err)
 	uint32 limit =
 		v->max_slots / LARAS_SLOTS_PER_SLAB - LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB;
 	uint32 used = (uint32) (w->lease.next_position / SLOTS_OF_WINDOW) * SLABS_OF_WINDOW;
-	uint32 wanted = used + Max(laras_keyring_slabs_ahead, SLABS_OF_WINDOW);
+	uint32 wanted = used + Max(Max(laras_keyring_slabs_ahead, SLABS_OF_WINDOW), w->growth);
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
 	LarasWrapSet wraps;
 	const uint8 *wrap;

@@ -177,8 +177,11 @@ look_for_keyring(LarasVaultWork *w, LarasKeyring *k, LarasKeyError *err)
 	{
 		LarasKeyError one = LARAS_KEYERROR_INIT;
 		LarasKeyring own;
-		int fd = laras_keyring_directory(w->m.mirror[i].path, w->number, &one);
+		int fd;
 
+		if ((w->removed & ((LarasMirrorMask) 1 << i)) != 0)
+			continue;
+		fd = laras_keyring_directory(w->m.mirror[i].path, w->number, &one);
 		if (fd >= 0)
 		{
 			bool ok = laras_keyring_read(fd, &own, &one);
@@ -233,7 +236,7 @@ laras_fill_empty_mirrors(LarasVaultWork *w)
 		LarasKeyError err = LARAS_KEYERROR_INIT;
 		int fd;
 
-		if (w->opened & ((LarasMirrorMask) 1 << i))
+		if ((w->opened | w->removed) & ((LarasMirrorMask) 1 << i))
 			continue;
 		if (!laras_directory_check(w->m.mirror[i].path, &err))
 			continue;
@@ -274,7 +277,10 @@ publish(LarasVaultWork *w, const LarasKeyring *k, LarasMirrorMask in_sync,
 
 		strlcpy(v->mirror[i].name, w->m.mirror[i].name, sizeof(v->mirror[i].name));
 		pg_atomic_write_u64(&v->mirror[i].applied, good ? tail->seq : 0);
-		pg_atomic_write_u32(&v->mirror[i].state, good ? LARAS_MIRROR_IN_SYNC : LARAS_MIRROR_BEHIND);
+		pg_atomic_write_u32(&v->mirror[i].state, (w->removed & ((LarasMirrorMask) 1 << i)) != 0
+													 ? LARAS_MIRROR_REMOVED
+												 : good ? LARAS_MIRROR_IN_SYNC
+														: LARAS_MIRROR_BEHIND);
 		pg_atomic_write_u32(&v->mirror[i].was_in_sync, good ? 1 : 0);
 	}
 	SpinLockAcquire(&v->lease_lock);
@@ -384,6 +390,8 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 	{
 		LarasKeyError one = LARAS_KEYERROR_INIT;
 
+		if ((w->removed & ((LarasMirrorMask) 1 << i)) != 0)
+			continue;
 		if (!laras_open_and_lock(w, i, &one))
 		{
 			if (one.code == LARAS_KEYERR_FOREIGN_OWNER)

@@ -27,6 +27,7 @@ char *laras_master_key_command = NULL;
 int laras_mirror_timeout = 2000;
 int laras_intake_key_horizon = 72 * 60;
 bool laras_standby_reveal = false;
+int laras_keyring_scrub_hour = 3;
 
 static bool
 check_keyring_directory(char **newval, void **extra, GucSource source)
@@ -85,6 +86,11 @@ laras_vault_init(void)
 							&laras_keyring_max_slots, 16 * 1024 * 1024, 4 * LARAS_SLOT_FIRST_LEASED,
 							1024 * 1024 * 1024, laras_guc_context(PGC_POSTMASTER), 0, NULL, NULL,
 							NULL);
+	DefineCustomIntVariable(
+		"laras.keyring_scrub_hour",
+		"Hour of the day at which every key in every mirror is looked at; -1: never by itself.",
+		"In the server's time zone. See laras.progress_scrub and laras.scrub_keyring().",
+		&laras_keyring_scrub_hour, 3, -1, 23, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"laras.keyring_slabs_ahead",
 		"Slabs of unused slots that the vault worker keeps ready at least.",

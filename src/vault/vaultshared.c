@@ -152,6 +152,13 @@ init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 	ConditionVariableInit(&v->lease_moved);
 	ConditionVariableInit(&v->adopt_moved);
 	pg_atomic_init_u64(&v->journal_last, 0);
+	pg_atomic_init_u32(&v->scrub_asked, 0);
+	pg_atomic_init_u32(&v->scrub_running, 0);
+	pg_atomic_init_u64(&v->scrub_started, 0);
+	pg_atomic_init_u64(&v->scrub_done, 0);
+	pg_atomic_init_u64(&v->scrub_total, 0);
+	for (int i = 0; i < LARAS_SCRUB_COUNTS; i++)
+		pg_atomic_init_u64(&v->scrub_count[i], 0);
 	for (int i = 0; i < LARAS_MAX_MIRRORS; i++)
 	{
 		LarasMirrorInfo *m = &v->mirror[i];

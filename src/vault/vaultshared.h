@@ -75,6 +75,17 @@ typedef struct LarasMirrorInfo
 	ConditionVariable moved;      /* broadcast when applied or state moved */
 } LarasMirrorInfo;
 
+/* what a scrub counts, once for each slot */
+typedef enum LarasScrubCount
+{
+	LARAS_SCRUB_LIVE,
+	LARAS_SCRUB_DESTROYED,
+	LARAS_SCRUB_DAMAGED,
+	LARAS_SCRUB_ABSENT,
+	LARAS_SCRUB_REPAIRED, /* and now one of the first two */
+	LARAS_SCRUB_COUNTS
+} LarasScrubCount;
+
 typedef struct LarasVault
 {
 	pg_atomic_uint32 database; /* Oid, once its worker has started */
@@ -129,6 +140,14 @@ typedef struct LarasVault
 	uint32 nrepairs;
 	uint32 repairs[LARAS_VAULT_REPAIRS];
 
+	/* the scrub; written by the vault worker, but asked by whoever asks */
+	pg_atomic_uint32 scrub_asked;
+	pg_atomic_uint32 scrub_running;
+	pg_atomic_uint64 scrub_started; /* TimestampTz of the product's clock */
+	pg_atomic_uint64 scrub_done;    /* slabs, of scrub_total */
+	pg_atomic_uint64 scrub_total;
+	pg_atomic_uint64 scrub_count[LARAS_SCRUB_COUNTS];
+
 	/* for keyring_status */
 	pg_atomic_uint64 pending_orders; /* rows not verified in every mirror */
 	pg_atomic_uint64 swept;          /* orphans destroyed since the start */
@@ -158,6 +177,7 @@ extern char *laras_master_key_command;
 extern int laras_mirror_timeout;     /* ms */
 extern int laras_intake_key_horizon; /* minutes */
 extern bool laras_standby_reveal;
+extern int laras_keyring_scrub_hour; /* -1: no scrub by itself */
 
 /* databases named in laras.databases, in the order of the setting */
 extern int laras_vault_ndatabases(void);

@@ -12,14 +12,16 @@ typedef struct LarasVaultWork
 {
 	LarasVault *v;
 	uint16 number;
-	LarasMirrors m;         /* descriptors of the directories, locked */
-	LarasMirrorMask opened; /* of those, the ones that are open */
-	bool files_open;        /* opened, locked; shared memory is filled */
-	bool database_applied;  /* its orders are applied since the files opened */
-	LarasLease lease;       /* as last written */
-	uint64 lease_at_open;   /* position below which nobody alive holds a slot */
-	bool swept;             /* the start's sweep is done */
-	bool unsettled;         /* slots differ that only the key can tell apart */
+	LarasMirrors m;          /* descriptors of the directories, locked */
+	LarasMirrorMask opened;  /* of those, the ones that are open */
+	LarasMirrorMask removed; /* by a person's statement, at the last opening */
+	bool files_open;         /* opened, locked; shared memory is filled */
+	bool database_applied;   /* its orders are applied since the files opened */
+	LarasLease lease;        /* as last written */
+	uint64 lease_at_open;    /* position below which nobody alive holds a slot */
+	bool swept;              /* the start's sweep is done */
+	bool unsettled;          /* slots differ that only the key can tell apart */
+	uint32 growth;           /* slabs used up in 30 days, as the last scrubs saw it */
 } LarasVaultWork;
 
 extern LarasVaultWork laras_vault_work;
@@ -91,6 +93,26 @@ extern void laras_vault_settle_slab(uint32 number);
 
 /* The owner, as this cluster and database would write it. */
 extern bool laras_vault_is_owner(const LarasKeyring *k);
+
+/* Whole slab file of one mirror; false where it is absent, short or not this keyring's. */
+extern bool laras_read_slab(LarasVaultWork *w, int mirror, uint32 number, uint8 *image,
+							uint8 uuid[LARAS_UUID_LEN], LarasKeyError *err);
+
+/* ---- vaultmirrors.c: mirrors that are gone for good; own transactions ---- */
+
+/* The configured mirrors that a statement removed. */
+extern LarasMirrorMask laras_vault_removed_mirrors(void);
+
+/* Take removed mirrors out of use, and journal it. */
+extern void laras_vault_apply_removals(void);
+
+/* ---- vaultscrub.c ---- */
+
+/*
+ * A piece of the nightly scrub, where one is due, asked for or under way; true:
+ * it goes on soon. The vault must be open. Own transactions.
+ */
+extern bool laras_vault_scrub(void);
 
 /* ---- vaultduties.c: what is done again and again ---- */
 

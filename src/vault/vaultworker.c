@@ -38,12 +38,15 @@
 #define EXPIRE_EVERY_MS 1000
 #define VERIFY_EVERY_MS 100
 #define LOOK_EVERY_MS 1000
+#define REMOVALS_EVERY_MS 500
+#define SCRUB_PAUSE_MS 5     /* between two slabs, so that a scrub is not felt */
 #define LEASE_STAMP_MS 10000 /* the lease's WAL position is renewed that often */
 
 static TimestampTz last_key_attempt = 0;
 static TimestampTz last_join = 0;
 static TimestampTz last_stamp = 0;
 static TimestampTz last_expiry = 0;
+static TimestampTz last_removals = 0;
 static LarasKeyErrorCode logged_why = LARAS_KEYERR_NONE;
 
 static bool
@@ -208,6 +211,7 @@ open_files(bool adopt)
 		return false;
 	}
 	known = laras_database_keyring(wanted);
+	laras_vault_work.removed = laras_vault_removed_mirrors();
 	switch (laras_vault_open_files(adopt, known ? wanted : NULL, &err))
 	{
 		case LARAS_FILES_OPEN:
@@ -445,6 +449,8 @@ laras_vault_turn(void)
 
 	laras_vault_flush_mirrors();
 	(void) laras_vault_journal_ahead(&err);
+	if (due(&last_removals, REMOVALS_EVERY_MS))
+		laras_vault_apply_removals();
 	rejoin_mirrors();
 	phase = laras_vault_phase(w->v);
 	if (phase == LARAS_VAULT_CLOSED)
@@ -471,6 +477,8 @@ laras_vault_turn(void)
 	expire_time_slots();
 	pending = verify_orders();
 	stamp_lease();
+	if (phase == LARAS_VAULT_OPEN && laras_vault_scrub())
+		laras_worker_wake_in(SCRUB_PAUSE_MS);
 	more = laras_vault_slabs_ahead(&err);
 	laras_worker_set_pending(pending + w->v->norphans);
 	return more ? LARAS_TURN_MORE : LARAS_TURN_IDLE;

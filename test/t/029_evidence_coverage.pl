@@ -71,6 +71,7 @@ my %case = (
 	register_provider_app => [ "SELECT laras.register_provider_app('{whatsapp}', '555', 'a secret of an app', 'verify-me-please')" ],
 	reject_draft => [ $act, "SELECT laras.reject_draft($draft, 'no')" ],
 	remove_member => [ $act, "SELECT laras.remove_member($agent)" ],
+	remove_mirror => [ "SELECT laras.remove_mirror('b', 'its disk was shredded')" ],
 	replay_quarantined => [ $act, "SELECT laras.replay_quarantined($aside)" ],
 	reply => [ $act, "SELECT laras.reply($conversation, 'halo juga')" ],
 	request_erasure => [ $act, "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')" ],

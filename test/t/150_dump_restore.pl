@@ -61,6 +61,10 @@ my $code = $stage->bound("SELECT laras.request_erasure('contact', jsonb_build_ob
 ok(wait_for(sub { my (undef, $a) = $stage->call(GET => "/data-deletion/status/$code"); return $a->{state} eq 'removed' }), 'Budi is erased');
 my $other = $stage->sql("SELECT laras.create_workspace('Other', 'other\@shop.example', 'correct horse battery')");
 
+$stage->sql('SELECT laras.scrub_keyring()');
+ok(wait_for_sql($source, 'SELECT count(*) = 1 FROM laras.keyring_scrub'), 'the keyring is looked at');
+$stage->sql("INSERT INTO laras.mirror_removal (place, mirror, statement, pending, journalled_at) VALUES (decode('00112233445566778899aabbccddeeff', 'hex'), 'z', 'its disk was shredded', 0, now())");
+
 # What waits when the dump is made: two events, one reply.
 $stage->sql("SELECT laras.drain('30 s')");
 ok(wait_for_sql($source, 'SELECT count(*) = 0 FROM laras.key_destruction WHERE verified_at IS NULL'), 'every destruction is verified');
