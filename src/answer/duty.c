@@ -3,12 +3,14 @@
  *		Keeper's duties: a draft for each message that waits for one, and the
  *		end of drafts whose ground changed.
  *
- * A batch is one transaction with a statement for each table. What cannot be
- * drafted is held for a person with the reason, alone; nothing of it hurts the
- * messages beside it, and nothing here ever hurts intake. What another
- * transaction has locked is passed over, so that nothing here waits for a
- * person: an erasure, a cut or a reply comes wholly before or wholly after a
- * draft.
+ * A batch is one transaction with a statement for each table. Drafts are made
+ * without a lock; then what they depend on is locked and looked at once more,
+ * and they are stored. What another transaction has locked is passed over, so
+ * that nothing here waits for a person: an erasure, a cut or a reply comes
+ * wholly before or wholly after a draft, and waits for no drafter.
+ *
+ * What cannot be drafted is held for a person with the reason, alone; nothing
+ * of it hurts the messages beside it, and nothing here ever hurts intake.
  */
 #include "postgres.h"
 
@@ -31,7 +33,14 @@
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
-#define BATCH 200
+/*
+ * A turn holds locks that a disconnect waits for, but only while it stores: so
+ * many drafts take some twenty milliseconds.
+ */
+#define BATCH 50
+
+/* after so long no further message of the batch is begun */
+#define TURN_MS 250
 
 /* bytes of a customer's earlier messages that are read with the newest one */
 #define QUESTION_BYTES 8192
@@ -60,8 +69,7 @@ LARAS_PLAN(
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND v.id OPERATOR(pg_catalog.=) m.conversation_id "
 	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND c.id OPERATOR(pg_catalog.=) m.connection_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND p.id OPERATOR(pg_catalog.=) m.contact_id "
-	"ORDER BY m.workspace_id, m.conversation_id, m.created_at, m.id "
-	"FOR UPDATE OF w SKIP LOCKED FOR SHARE OF c SKIP LOCKED FOR KEY SHARE OF p SKIP LOCKED",
+	"ORDER BY m.workspace_id, m.conversation_id, m.created_at, m.id",
 	INT8ARRAYOID, INT8ARRAYOID);
 
 /* of messages that are gone */
@@ -89,12 +97,24 @@ LARAS_PLAN(find_rule,
 		   "ORDER BY r.priority DESC, r.act DESC, r.id LIMIT 1",
 		   INT8OID, TEXTOID, TEXTOID, FLOAT4OID);
 
-/* of those that get a draft, the ones that nobody else is writing to */
-LARAS_PLAN(lock_conversations,
-		   "SELECT v.workspace_id, v.id FROM unnest($1, $2) AS u (w, i) "
-		   "JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) u.w "
-		   "AND v.id OPERATOR(pg_catalog.=) u.i FOR NO KEY UPDATE OF v SKIP LOCKED",
-		   INT8ARRAYOID, INT8ARRAYOID);
+/*
+ * Of the messages that get a draft, those that still may have it and that nobody
+ * else is at work on: $3 says of each whether it is to go by itself.
+ */
+LARAS_PLAN(
+	lock_open,
+	"SELECT u.w, u.m FROM unnest($1, $2, $3) AS u (w, m, s) "
+	"JOIN laras.draft_wanted w ON w.workspace_id OPERATOR(pg_catalog.=) u.w AND w.message_id OPERATOR(pg_catalog.=) u.m "
+	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) u.w AND m.id OPERATOR(pg_catalog.=) u.m "
+	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND v.id OPERATOR(pg_catalog.=) m.conversation_id "
+	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND c.id OPERATOR(pg_catalog.=) m.connection_id "
+	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND p.id OPERATOR(pg_catalog.=) m.contact_id "
+	"WHERE c.state OPERATOR(pg_catalog.=) 'connected' AND (c.auto_send OR NOT u.s) "
+	"AND p.state OPERATOR(pg_catalog.=) 'active' "
+	"AND (p.opt_out_at IS NULL OR v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at) "
+	"FOR SHARE OF c SKIP LOCKED FOR KEY SHARE OF p SKIP LOCKED "
+	"FOR NO KEY UPDATE OF v SKIP LOCKED FOR UPDATE OF w SKIP LOCKED",
+	INT8ARRAYOID, INT8ARRAYOID, BOOLARRAYOID);
 
 /* the last message of which a person has answered already; asked when they are locked */
 LARAS_PLAN(
@@ -409,33 +429,37 @@ leave_waiting(LarasColumn *wanted, int count, const LarasDrafting *d)
 }
 
 /*
- * Locks the conversations. Those in which somebody else's transaction is at work
- * are left for a later turn, so that it keeps nobody waiting; those that
- * a person has answered meanwhile are done with. Returns how many stay in the list.
+ * Locks what the drafts of the list depend on, and looks once more: while they
+ * were made nothing was locked. Where somebody else's transaction is at work, or
+ * the answer to a question asked before is another one by now, the messages
+ * wait for a later turn; those that a person has answered meanwhile are done
+ * with. Returns how many stay in the list.
  */
 static int
-lock_conversations_of(LarasDrafting *list, int n, LarasColumn *wanted, int *wanted_count)
+lock_open_ones(LarasDrafting *list, int n, LarasColumn *wanted, int *wanted_count)
 {
-	LarasColumn c[2];
+	LarasColumn c[3];
 	uint64 found;
 	int kept = 0;
 	int open = 0;
 
 	if (n == 0)
 		return 0;
-	laras_columns_init(c, 2, n);
+	laras_columns_init(c, 3, n);
 	for (int i = 0; i < n; i++)
 	{
 		c[0].values[i] = Int64GetDatum(list[i].workspace_id);
-		c[1].values[i] = Int64GetDatum(list[i].conversation_id);
+		c[1].values[i] = Int64GetDatum(list[i].inbound_id);
+		c[2].values[i] = BoolGetDatum(strcmp(list[i].state, "approved") == 0);
 	}
-	found = laras_spi_run(&lock_conversations,
+	found = laras_spi_run(&lock_open,
 						  (Datum[]){laras_column_array(&c[0], n, INT8OID),
-									laras_column_array(&c[1], n, INT8OID)},
+									laras_column_array(&c[1], n, INT8OID),
+									laras_column_array(&c[2], n, BOOLOID)},
 						  NULL);
 	for (int i = 0; i < n; i++)
 	{
-		if (is_among(found, list[i].workspace_id, list[i].conversation_id))
+		if (is_among(found, list[i].workspace_id, list[i].inbound_id))
 			list[kept++] = list[i];
 		else
 			*wanted_count = leave_waiting(wanted, *wanted_count, &list[i]);
@@ -467,6 +491,8 @@ laras_answer_duty(void)
 	int limit;
 	int waiting;
 	int wanted_count = 0;
+	bool cut_short = false;
+	TimestampTz began = GetCurrentTimestamp();
 	int done;
 	int n;
 
@@ -500,23 +526,33 @@ laras_answer_duty(void)
 		LarasDrafting *d = &list[i];
 
 		CHECK_FOR_INTERRUPTS();
+		if (i > 0 && TimestampDifferenceExceeds(began, GetCurrentTimestamp(), TURN_MS))
+		{
+			for (int k = i; k < n; k++)
+				wanted_count = leave_waiting(wanted, wanted_count, &list[k]);
+			n = i;
+			cut_short = true;
+			break;
+		}
 		d->draft_id = laras_new_id();
 		d->message_id = laras_new_id();
 		d->verdict_id = laras_new_id();
 		compose_contained(d);
 		decide(d);
 	}
-	n = lock_conversations_of(list, n, wanted, &wanted_count);
+	n = lock_open_ones(list, n, wanted, &wanted_count);
 	laras_drafting_store(list, n);
 	if (wanted_count > 0)
 		done += (int) run_on(&drop_wanted, wanted, wanted_count);
 	laras_spi_close();
 	/* what was passed over is asked for again when the end has been reached */
+	unfinished = false;
+	if (cut_short)
+		return LARAS_TURN_MORE;
 	if (waiting < limit)
 		behind = beginning;
 	else if (done < waiting)
 		behind = last;
-	unfinished = false;
 	return waiting == limit ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }
 

@@ -158,5 +158,24 @@ is(what_became($of->($sound)), 'goes', 'the other one is answered');
 is($stage->sql("SELECT failures FROM laras.worker_status WHERE worker = 'keeper'"), $failures, 'the keeper was not disturbed');
 is($stage->sql(q{SELECT count(*) FROM laras.outbox o JOIN laras.verdict v ON v.workspace_id = o.workspace_id AND v.id = o.verdict_id WHERE v.outcome <> 'pass'}), 0, 'nothing was ever queued without a verdict that passed');
 is($stage->sql(q{SELECT count(*) FROM laras.draft d WHERE decided_by = 'auto' AND NOT EXISTS (SELECT FROM laras.draft_decision c WHERE c.draft_id = d.id AND c.act = 'auto_sent' AND c.actor = 'auto')}), 0, 'each that went by itself says so');
+
+# ---- nobody waits for the drafter
+set_fault('answer_compose:sleep:8000');
+my $slow = '6281272000001';
+$before = requests();
+$stage->customer($slow, $question{price});
+ok(wait_for_sql($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'laras keeper' AND xact_start < clock_timestamp() - interval '0.5 s'}), 'a drafter takes its time');
+my $contact = $stage->bound("SELECT contact_id FROM laras.contact_identities WHERE value = '$slow'");
+for ([ 'a price is changed', 'UPDATE laras.catalog_item SET price = 1 WHERE id = 1' ], [ 'auto-send is switched', "SELECT laras.set_auto_send($connection, true)" ],
+	[ 'the customer is erased', "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')" ], [ 'the connection is cut', "SELECT laras.disconnect($connection)" ])
+{
+	my ($what, $sql) = @$_;
+	my ($code, undef, $error) = $node->psql('postgres', "SET lock_timeout = '3s'; BEGIN; SELECT laras.act_as($workspace); $sql; COMMIT", on_error_stop => 1);
+	is("$code $error", '0 ', "meanwhile $what");
+}
+set_fault('');
+is($stage->sql("SELECT count(*) FROM laras.draft WHERE contact_id = $contact"), 0, 'and what it made is not kept');
+is(requests(), $before, 'nor sent');
+is($stage->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence holds');
 $stage->stop;
 done_testing();
