@@ -15,6 +15,7 @@
 #include "courier/reconcile.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
+#include "inbox/rows.h"
 #include "intake/intake.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
@@ -26,12 +27,21 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/* attempts whose end is not known yet; in the order in which the courier locks them */
+LARAS_PLAN(
+	lock_open,
+	"SELECT a.workspace_id, a.id FROM unnest($1, $2) AS u (w, a) JOIN laras.send_attempt a "
+	"ON a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
+	"JOIN laras.outbox o ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
+	"WHERE a.outcome OPERATOR(pg_catalog.<>) 'sent' ORDER BY o.workspace_id, o.message_id FOR UPDATE OF o",
+	INT8ARRAYOID, INT8ARRAYOID);
+
 LARAS_PLAN(
 	find_attempt,
-	"SELECT a.outbox_id, a.outcome, o.message_id, o.state, o.attempt_id "
+	"SELECT a.outbox_id, a.outcome, o.message_id, o.state "
 	"FROM laras.send_attempt a JOIN laras.outbox o "
 	"ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
-	"WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 AND a.id OPERATOR(pg_catalog.=) $2 FOR UPDATE OF o",
+	"WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 AND a.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 
 LARAS_PLAN(settle_attempt,
@@ -112,27 +122,19 @@ laras_callback_attempt(uint32_t workspace_slot, const char *data, size_t n, int6
 	return laras_same_bytes(raw, expected, RAW_BYTES);
 }
 
-void
-laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
-					   const char *channel, const char *callback_data, size_t callback_n,
-					   const char *provider_id, size_t provider_n, const char *status)
+/* The row is locked: settle it, unless the courier was faster. */
+static void
+settle(const LarasMark *mark, int64_t attempt_id)
 {
-	int64_t attempt_id;
 	int64 outbox_id;
 	int64 message_id;
 	char *outcome;
 	char *state;
 
-	if (!laras_callback_attempt(workspace_slot, callback_data, callback_n, &attempt_id))
-	{
-		LarasIgnored ignored = {channel, "wrong_mark", 1};
-
-		laras_count_ignored(&ignored, 1);
-		return;
-	}
 	laras_spi_open();
 	if (laras_spi_run(&find_attempt,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(attempt_id)}, NULL) == 0)
+					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id)},
+					  NULL) == 0)
 	{
 		laras_spi_close();
 		return;
@@ -147,23 +149,26 @@ laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connecti
 		return;
 	}
 	laras_spi_run_one(&settle_attempt,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(attempt_id)}, NULL);
+					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id)},
+					  NULL);
 	if (strcmp(state, "sent") != 0)
 		laras_spi_run_one(&settle_row,
-						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(outbox_id)}, NULL);
-	laras_message_sent(workspace_id, message_id, channel, provider_id, provider_n, laras_now());
+						  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(outbox_id)},
+						  NULL);
+	laras_message_sent(mark->workspace_id, message_id, mark->channel, mark->provider_id.s,
+					   mark->provider_id.n, laras_now());
 	laras_spi_close();
 	{
 		LarasEvidenceField fields[] = {
 			LARAS_EV_CODE(LARAS_EVF_REASON, "status"),
-			LARAS_EV_CODE(LARAS_EVF_STATUS, status),
+			LARAS_EV_CODE(LARAS_EVF_STATUS, mark->status),
 		};
 		LarasEvidence act = {
-			.workspace_id = workspace_id,
-			.workspace_slot = workspace_slot,
+			.workspace_id = mark->workspace_id,
+			.workspace_slot = mark->workspace_slot,
 			.action = LARAS_ACT_MESSAGE_SENT,
 			.actor_kind = LARAS_ACTOR_PROVIDER,
-			.actor_id = connection_id,
+			.actor_id = mark->connection_id,
 			.subject_kind = LARAS_SUBJECT_MESSAGE,
 			.subject_id = message_id,
 			.nfields = lengthof(fields),
@@ -172,4 +177,54 @@ laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connecti
 
 		laras_evidence_append(&act);
 	}
+}
+
+void
+laras_reconcile_statuses(const LarasMark *marks, int n)
+{
+	LarasColumn c[2];
+	int64 *attempt = palloc0(sizeof(int64) * (n + 1)); /* 0: not ours */
+	int64 *open;
+	uint64 open_count;
+	int ours = 0;
+
+	laras_columns_init(c, 2, n);
+	for (int i = 0; i < n; i++)
+	{
+		int64_t id;
+
+		if (!laras_callback_attempt(marks[i].workspace_slot, marks[i].callback_data.s,
+									marks[i].callback_data.n, &id))
+		{
+			LarasIgnored ignored = {marks[i].channel, "wrong_mark", 1};
+
+			laras_count_ignored(&ignored, 1);
+			continue;
+		}
+		attempt[i] = id;
+		c[0].values[ours] = Int64GetDatum(marks[i].workspace_id);
+		c[1].values[ours++] = Int64GetDatum(id);
+	}
+	if (ours == 0)
+		return;
+	laras_spi_open();
+	open_count = laras_spi_run(&lock_open,
+							   (Datum[]){laras_column_array(&c[0], ours, INT8OID),
+										 laras_column_array(&c[1], ours, INT8OID)},
+							   NULL);
+	open = palloc(sizeof(int64) * 2 * (open_count + 1));
+	for (uint64 i = 0; i < open_count; i++)
+	{
+		open[2 * i] = laras_spi_int8(i, 1);
+		open[2 * i + 1] = laras_spi_int8(i, 2);
+	}
+	/* in that order too, since their messages are locked one after the other */
+	for (uint64 i = 0; i < open_count; i++)
+		for (int k = 0; k < n; k++)
+			if (attempt[k] == open[2 * i + 1] && marks[k].workspace_id == open[2 * i])
+			{
+				settle(&marks[k], attempt[k]);
+				break;
+			}
+	laras_spi_close();
 }

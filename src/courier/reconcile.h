@@ -5,18 +5,33 @@
 #ifndef LARAS_RECONCILE_H
 #define LARAS_RECONCILE_H
 
+#include "channel/channel.h"
+
+/* a status that carried callback data */
+typedef struct LarasMark
+{
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 connection_id;
+	const char *channel;
+	LarasText callback_data;
+	LarasText provider_id;
+	const char *status;
+} LarasMark;
+
 /*
- * A status carried callback data. If it is ours (attempt id and MAC hold) and
- * the attempt has no provider id yet, the message is known to have been sent:
- * the attempt is resolved by 'status', the outbox row ends 'sent' (whatever it
- * was: sending, uncertain), and the message gets its provider id. Anything
- * else changes nothing: callback data that we did not make (which is counted as
- * ignored, reason wrong_mark), an attempt that was settled before. In the intake worker's transaction, as laras_worker with
- * the workspace in its set. Never raises for what the data holds.
+ * Statuses that carried callback data. Where it is ours (attempt id and MAC
+ * hold) and the attempt has no provider id yet, the message is known to have
+ * been sent: the attempt is resolved by 'status', the outbox row ends 'sent'
+ * (whatever it was: sending, uncertain), and the message gets its provider id.
+ * Anything else changes nothing: callback data that we did not make (which is
+ * counted as ignored, reason wrong_mark), an attempt that was settled before.
+ *
+ * In the intake worker's transaction, as laras_worker with the workspaces in
+ * its set, before any message is locked: rows of the outbox are locked in the
+ * order in which the courier records, of whom one would else wait for the
+ * other. Never raises for what the data holds.
  */
-extern void
-laras_reconcile_status(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
-					   const char *channel, const char *callback_data, size_t callback_n,
-					   const char *provider_id, size_t provider_n, const char *status);
+extern void laras_reconcile_statuses(const LarasMark *marks, int n);
 
 #endif /* LARAS_RECONCILE_H */

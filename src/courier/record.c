@@ -445,21 +445,48 @@ outcome_of(LarasFlight *f)
 	return o;
 }
 
+/*
+ * Stop the connections of which these outcomes say that they are dead. By
+ * itself and before the rows are written: whoever holds a connection may be
+ * waiting for a row of the outbox, not the other way round.
+ */
+static void
+stop_connections(const LarasOutcome *outcomes, int n)
+{
+	laras_worker_begin("stopping connections");
+	laras_worker_bind_all();
+	for (int i = 0; i < n; i++)
+	{
+		bool again = false;
+
+		if (strcmp(outcomes[i].outbox_state, "parked") != 0)
+			continue;
+		for (int k = 0; k < i && !again; k++)
+			again = strcmp(outcomes[k].outbox_state, "parked") == 0 &&
+					outcomes[k].flight->connection_id == outcomes[i].flight->connection_id;
+		if (!again)
+			stop_connection(outcomes[i].flight, outcomes[i].error_code);
+	}
+	laras_worker_commit();
+}
+
 void
 laras_courier_record(LarasFlight **flights, int n)
 {
-	LarasOutcome *outcomes;
+	LarasOutcome *outcomes = palloc(sizeof(LarasOutcome) * n);
+	bool stops = false;
 
+	for (int i = 0; i < n; i++)
+	{
+		outcomes[i] = outcome_of(flights[i]);
+		stops = stops || strcmp(outcomes[i].outbox_state, "parked") == 0;
+	}
+	if (stops)
+		stop_connections(outcomes, n);
 	LARAS_FAULT("courier_before_record");
 	laras_worker_begin("recording sends");
 	laras_worker_bind_all();
-	outcomes = palloc(sizeof(LarasOutcome) * n);
-	for (int i = 0; i < n; i++)
-		outcomes[i] = outcome_of(flights[i]);
 	laras_courier_settle(outcomes, n);
-	for (int i = 0; i < n; i++)
-		if (strcmp(outcomes[i].outbox_state, "parked") == 0)
-			stop_connection(outcomes[i].flight, outcomes[i].error_code);
 	LARAS_FAULT("courier_before_record_commit");
 	laras_worker_commit();
 	LARAS_FAULT("courier_after_record_commit");

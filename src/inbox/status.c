@@ -342,8 +342,10 @@ laras_apply_statuses(LarasStatusEvent *events, int n)
 	Datum *provider_index = palloc(sizeof(Datum) * n);
 	Datum *event_index = palloc(sizeof(Datum) * n);
 	LarasStatusEvent **unmatched = palloc(sizeof(LarasStatusEvent *) * n);
+	LarasMark *marks = palloc(sizeof(LarasMark) * n);
 	LarasColumn c[3];
 	uint64 found;
+	int mark_count = 0;
 	int matched_count = 0;
 	int unmatched_count = 0;
 
@@ -358,16 +360,22 @@ laras_apply_statuses(LarasStatusEvent *events, int n)
 		event_index[i] =
 			PointerGetDatum(laras_index_bytea(events[i].workspace_slot, LARAS_INDEX_PROVIDER_EVENT,
 											  events[i].channel, r->event_key.s, r->event_key.n));
-		/* our own mark in the status settles a send whose answer was lost */
 		if (r->callback_data.s != NULL)
-			laras_reconcile_status(events[i].workspace_id, events[i].workspace_slot,
-								   events[i].connection_id, events[i].channel, r->callback_data.s,
-								   r->callback_data.n, r->provider_id.s, r->provider_id.n,
-								   r->status);
+			marks[mark_count++] = (LarasMark){
+				.workspace_id = events[i].workspace_id,
+				.workspace_slot = events[i].workspace_slot,
+				.connection_id = events[i].connection_id,
+				.channel = events[i].channel,
+				.callback_data = r->callback_data,
+				.provider_id = r->provider_id,
+				.status = r->status,
+			};
 		c[0].values[i] = Int32GetDatum(i);
 		c[1].values[i] = Int64GetDatum(events[i].workspace_id);
 		c[2].values[i] = provider_index[i];
 	}
+	/* our own mark in a status settles a send whose answer was lost */
+	laras_reconcile_statuses(marks, mark_count);
 	laras_spi_open();
 	found = laras_spi_run(&find_messages,
 						  (Datum[]){laras_column_array(&c[0], n, INT4OID),
