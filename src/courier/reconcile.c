@@ -55,6 +55,15 @@ LARAS_PLAN(settle_row,
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
+/* the draft that the message came from, where it came from one */
+LARAS_PLAN(
+	settle_draft,
+	"UPDATE laras.draft d SET state = 'sent' FROM laras.outbox o "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.id OPERATOR(pg_catalog.=) $2 "
+	"AND d.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND d.id OPERATOR(pg_catalog.=) o.draft_id "
+	"AND d.state OPERATOR(pg_catalog.=) 'approved'",
+	INT8OID, INT8OID);
+
 static void
 raw_of(uint32_t workspace_slot, int64_t attempt_id, uint8 raw[RAW_BYTES])
 {
@@ -152,9 +161,12 @@ settle(const LarasMark *mark, int64_t attempt_id)
 					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id)},
 					  NULL);
 	if (strcmp(state, "sent") != 0)
-		laras_spi_run_one(&settle_row,
-						  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(outbox_id)},
-						  NULL);
+	{
+		Datum row[2] = {Int64GetDatum(mark->workspace_id), Int64GetDatum(outbox_id)};
+
+		laras_spi_run_one(&settle_row, row, NULL);
+		laras_spi_run(&settle_draft, row, NULL);
+	}
 	laras_message_sent(mark->workspace_id, message_id, mark->channel, mark->provider_id.s,
 					   mark->provider_id.n, laras_now());
 	laras_spi_close();

@@ -65,6 +65,13 @@ is($stage->bound("SELECT string_agg(action, ' ' ORDER BY entry_id) FROM laras.ev
 is($stage->sql("SELECT act || ' ' || actor FROM laras.draft_decision WHERE draft_id = $id"), 'approved service', 'with who decided');
 ok($stage->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $message"), 'and its delivery is confirmed');
 
+# the provider's status may be quicker than its answer, which here never comes
+$id = draft_of('628124000030', 'Halo kak, kopi gayo berapa harganya?');
+$stage->sandbox->fault(action => 'hang', delay_ms => 60000, match => { route => 'messages', to => '628124000030' });
+$message = $stage->bound("SELECT laras.approve_draft($id)");
+ok(sent_as($message), 'a message is sent when its status says so');
+is(state_of($id), 'sent', 'and so is its draft');
+
 # ---- no ground, no price
 $id = draft_of('628124000002', 'harga kopi luwak berapa?');
 is(state_of($id), 'held', 'a question about what the shop does not sell is held');
