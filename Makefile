@@ -15,7 +15,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record meta meta_message instagram messenger threads telegram whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
+CHANNEL = driver record meta meta_message instagram messenger threads telegram generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign tree verify
 # src/worker/

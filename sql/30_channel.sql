@@ -364,4 +364,5 @@ INSERT INTO laras.provider (channel, display_name, driver, builtin) VALUES
   ('instagram', 'Instagram', 'instagram', true),
   ('messenger', 'Messenger', 'messenger', true),
   ('threads', 'Threads', 'threads', true),
-  ('telegram', 'Telegram', 'telegram', true);
+  ('telegram', 'Telegram', 'telegram', true),
+  ('generic', 'Other system', 'generic', true);

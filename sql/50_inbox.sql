@@ -488,7 +488,7 @@ CREATE VIEW laras.contact_identities AS
   SELECT i.id,
     i.contact_id,
     i.channel,
-    CASE i.kind WHEN 1 THEN 'phone' WHEN 2 THEN 'wa_id' WHEN 3 THEN 'bsuid' WHEN 4 THEN 'igsid' WHEN 5 THEN 'psid' WHEN 6 THEN 'username' WHEN 7 THEN 'threads_id' WHEN 8 THEN 'telegram_id' WHEN 9 THEN 'email' END AS kind,
+    CASE i.kind WHEN 1 THEN 'phone' WHEN 2 THEN 'wa_id' WHEN 3 THEN 'bsuid' WHEN 4 THEN 'igsid' WHEN 5 THEN 'psid' WHEN 6 THEN 'username' WHEN 7 THEN 'threads_id' WHEN 8 THEN 'telegram_id' WHEN 9 THEN 'email' WHEN 13 THEN 'external' END AS kind,
     laras.reveal(i.value, i.id, 6::smallint) AS value,
     i.created_at
   FROM laras.contact_identity i WHERE laras.may('inbox');

@@ -155,6 +155,13 @@ typedef struct LarasRecord
 	LarasText details; /* JSON text, no customer in it */
 } LarasRecord;
 
+/* where a piece came from; filled for drivers that want it, else empty */
+typedef struct LarasPieceSource
+{
+	LarasText account;     /* the id that webhooks carry */
+	const json_t *options; /* of the provider app */
+} LarasPieceSource;
+
 /* ------------------------------------------------------------- the driver */
 
 struct LarasSendDriver;    /* channel/send.h: how it is spoken to */
@@ -173,6 +180,8 @@ typedef struct LarasChannelDriver
 	bool account_in_path;
 	/* the header holds the app's secret itself; otherwise a MAC of the body under it */
 	bool signed_by_token;
+	/* parse reads its source: what members mean stands in the app's options */
+	bool wants_source;
 
 	/*
 	 * Cut a body into pieces, at most one an account. *pieces is allocated.
@@ -188,8 +197,8 @@ typedef struct LarasChannelDriver
 	 * allocated. Returns how many, or -1 with *reason. An element that cannot
 	 * be read becomes a FAULT record and never loses its siblings.
 	 */
-	int (*parse)(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
-				 const char **reason);
+	int (*parse)(const json_t *piece, const LarasPieceSource *source,
+				 const LarasAllocator *allocator, LarasRecord **records, const char **reason);
 
 	/*
 	 * Read an element that an older driver kept whole: one MESSAGE record or
@@ -236,5 +245,6 @@ extern const LarasChannelDriver laras_instagram_driver;
 extern const LarasChannelDriver laras_messenger_driver;
 extern const LarasChannelDriver laras_threads_driver;
 extern const LarasChannelDriver laras_telegram_driver;
+extern const LarasChannelDriver laras_generic_driver;
 
 #endif /* LARAS_CHANNEL_H */

@@ -10,7 +10,7 @@
 
 static const LarasChannelDriver *const drivers[] = {
 	&laras_whatsapp_driver, &laras_instagram_driver, &laras_messenger_driver,
-	&laras_threads_driver,  &laras_telegram_driver,
+	&laras_threads_driver,  &laras_telegram_driver,  &laras_generic_driver,
 };
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(drivers[0]))

@@ -87,8 +87,8 @@ split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int
 }
 
 static int
-parse(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
-	  const char **reason)
+parse(const json_t *piece, const LarasPieceSource *source, const LarasAllocator *allocator,
+	  LarasRecord **records, const char **reason)
 {
 	return laras_meta_parse(&instagram, piece, allocator, records, reason);
 }

@@ -352,8 +352,8 @@ read_membership(LarasReader *r, const json_t *change)
 }
 
 static int
-parse(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
-	  const char **reason)
+parse(const json_t *piece, const LarasPieceSource *source, const LarasAllocator *allocator,
+	  LarasRecord **records, const char **reason)
 {
 	LarasReader r = {.allocator = allocator};
 	const json_t *body;

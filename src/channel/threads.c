@@ -129,8 +129,8 @@ read_post(LarasReader *r, LarasText field, const json_t *value)
 }
 
 static int
-parse(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
-	  const char **reason)
+parse(const json_t *piece, const LarasPieceSource *source, const LarasAllocator *allocator,
+	  LarasRecord **records, const char **reason)
 {
 	LarasReader r = {.allocator = allocator};
 	const json_t *item;

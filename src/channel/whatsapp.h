@@ -15,8 +15,9 @@ struct LarasConnectDriver;
 extern const struct LarasSendDriver laras_whatsapp_send;
 extern const struct LarasConnectDriver laras_whatsapp_connect;
 
-extern int laras_whatsapp_parse(const json_t *piece, const LarasAllocator *allocator,
-								LarasRecord **records, const char **reason);
+extern int
+laras_whatsapp_parse(const json_t *piece, const LarasPieceSource *source,
+					 const LarasAllocator *allocator, LarasRecord **records, const char **reason);
 extern int laras_whatsapp_parse_element(const json_t *element, const LarasAllocator *allocator,
 										LarasRecord **records, const char **reason);
 

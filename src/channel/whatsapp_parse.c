@@ -511,8 +511,8 @@ read_change(LarasReader *r, const json_t *entry, const json_t *change)
 }
 
 int
-laras_whatsapp_parse(const json_t *piece, const LarasAllocator *allocator, LarasRecord **records,
-					 const char **reason)
+laras_whatsapp_parse(const json_t *piece, const LarasPieceSource *source,
+					 const LarasAllocator *allocator, LarasRecord **records, const char **reason)
 {
 	LarasReader r = {.allocator = allocator};
 	json_t *entry;

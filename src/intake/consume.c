@@ -102,6 +102,12 @@ LARAS_PLAN(
 	"ON c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i FOR SHARE OF c",
 	INT8ARRAYOID, INT8ARRAYOID);
 
+LARAS_PLAN(find_source,
+		   "SELECT a.app_id, a.options::pg_catalog.text FROM laras.connection c "
+		   "JOIN laras.provider_app a ON a.id OPERATOR(pg_catalog.=) c.provider_app_id "
+		   "WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
 /* a raw event read from the ring */
 typedef struct Event
 {
@@ -201,6 +207,30 @@ drop_inert(Event *events, int *n)
 	*n = kept;
 }
 
+/* Which account an event came to, and what its app's options say. */
+static void
+read_source(const Event *event, LarasPieceSource *source)
+{
+	char *app_id = NULL;
+	char *options = NULL;
+
+	laras_spi_open();
+	if (laras_spi_read(&find_source,
+					   (Datum[]){Int64GetDatum(event->workspace_id),
+								 Int64GetDatum(event->connection_id)},
+					   NULL) > 0)
+	{
+		app_id = laras_spi_cstring(0, 1);
+		options = laras_spi_cstring(0, 2);
+	}
+	laras_spi_close();
+	if (app_id == NULL || options == NULL)
+		return;
+	/* one app an account, under one id */
+	source->account = (LarasText){app_id, strlen(app_id)};
+	source->options = laras_json_own(laras_json_parse(options, strlen(options), NULL));
+}
+
 /* Open, read and apply events; raises on the first that cannot be. */
 static void
 apply(Event *events, int n)
@@ -237,7 +267,12 @@ apply(Event *events, int n)
 		document = laras_json_read(text, length, &reason);
 		if (document != NULL && event->driver != NULL)
 		{
-			in->record_count = event->driver->parse(document, &allocator, &in->records, &reason);
+			LarasPieceSource source = {{NULL, 0}, NULL};
+
+			if (event->driver->wants_source)
+				read_source(event, &source);
+			in->record_count =
+				event->driver->parse(document, &source, &allocator, &in->records, &reason);
 			if (in->record_count > 0)
 				count++;
 		}

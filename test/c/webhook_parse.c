@@ -3,7 +3,9 @@
  *		Reads webhook bodies with a driver and prints what it found, one line a
  *		record, fields separated by tabs. Without server.
  *
- *		webhook_parse CHANNEL FILE...
+ *		webhook_parse CHANNEL [-o OPTIONS] FILE...
+ *
+ * -o names a file with the options of the provider app.
  *
  * file, record, kind, who, name, time, id, about, text, parts, notes; a body
  * that yields no record has one line with the record `nothing`, one that cannot
@@ -84,6 +86,8 @@ identity_name(uint8_t kind)
 			return "telegram_id";
 		case LARAS_INDEX_EMAIL:
 			return "email";
+		case LARAS_INDEX_EXTERNAL:
+			return "external";
 	}
 	return "?";
 }
@@ -200,7 +204,8 @@ put_record(const char *file, const LarasRecord *r)
 }
 
 static void
-read_body(const LarasChannelDriver *driver, const char *file, const char *bytes, size_t n)
+read_body(const LarasChannelDriver *driver, const LarasPieceSource *source, const char *file,
+		  const char *bytes, size_t n)
 {
 	LarasAllocator allocator = {allocate, NULL};
 	const char *reason = NULL;
@@ -213,8 +218,10 @@ read_body(const LarasChannelDriver *driver, const char *file, const char *bytes,
 	for (int i = 0; i < count; i++)
 	{
 		LarasRecord *records = NULL;
-		int found = driver->parse(parts[i].document, &allocator, &records, &reason);
+		int found = driver->parse(parts[i].document, source, &allocator, &records, &reason);
 
+		if (found < 0)
+			printf("%s\tunread\t%s\t\t\t\t\t\t\t\t\n", file, reason);
 		for (int k = 0; k < found; k++)
 			put_record(file, &records[k]);
 		printed += found;
@@ -229,18 +236,30 @@ main(int argc, char **argv)
 {
 	const LarasChannelDriver *driver = argc > 1 ? laras_channel_driver(argv[1]) : NULL;
 
+	LarasPieceSource source = {{"900", 3}, NULL};
+	int first = 2;
+
+	if (argc > 3 && strcmp(argv[2], "-o") == 0)
+	{
+		size_t n;
+		char *options = read_file(argv[3], &n);
+
+		source.options = laras_json_parse(options, n, NULL);
+		free(options);
+		first = 4;
+	}
 	if (driver == NULL)
 	{
-		fprintf(stderr, "usage: webhook_parse CHANNEL FILE...\n");
+		fprintf(stderr, "usage: webhook_parse CHANNEL [-o OPTIONS] FILE...\n");
 		return 2;
 	}
-	for (int a = 2; a < argc; a++)
+	for (int a = first; a < argc; a++)
 	{
 		const char *base = strrchr(argv[a], '/') ? strrchr(argv[a], '/') + 1 : argv[a];
 		size_t n;
 		char *bytes = read_file(argv[a], &n);
 
-		read_body(driver, base, bytes, n);
+		read_body(driver, &source, base, bytes, n);
 	}
 	return 0;
 }

@@ -13,6 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* a mapping for the driver that has one */
+#define OPTIONS                                                                                        \
+	"{\"mapping\": {\"items\": \"/events\", \"id\": \"/id\", \"from\": \"/author/id\", "               \
+	"\"name\": \"/author/name\", \"text\": \"/body\", \"time\": \"/at\", \"about\": \"/re\", "         \
+	"\"event\": \"/type\", \"messages\": [\"new\"], \"edits\": [\"edit\"], \"removals\": [\"gone\"], " \
+	"\"outbound\": {\"at\": \"/author/role\", \"is\": [\"agent\"]}, "                                  \
+	"\"parts\": {\"image\": \"/files/0\"}}}"
+
 extern int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 /* everything allocated in one run, freed together; budget: how much before it is short */
@@ -111,6 +119,8 @@ read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long 
 	Arena arena = {.budget = budget};
 	LarasAllocator allocator = {allocate, &arena};
 	const char *reason = NULL;
+	json_t *options = json_loads(OPTIONS, 0, NULL);
+	LarasPieceSource source = {{"900", 3}, options};
 	json_t *body = laras_json_parse(bytes, size, &reason);
 	LarasBodyPart *parts = NULL;
 	int nameless = 0;
@@ -122,7 +132,7 @@ read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long 
 	for (int i = 0; i < count; i++)
 	{
 		LarasRecord *records = NULL;
-		int found = driver->parse(parts[i].document, &allocator, &records, &reason);
+		int found = driver->parse(parts[i].document, &source, &allocator, &records, &reason);
 
 		must(found >= 0 || reason != NULL, "not parsed without a reason");
 		for (int k = 0; k < found; k++)
@@ -131,6 +141,7 @@ read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long 
 			json_decref(parts[i].document);
 	}
 	json_decref(body);
+	json_decref(options);
 	for (size_t i = 0; i < arena.count; i++)
 		free(arena.blocks[i]);
 	free(arena.blocks);

@@ -39,7 +39,7 @@ sub build
 	return bless { program => $program }, $class;
 }
 
-=head2 $payloads->agree($channel, $name, $directory, $table)
+=head2 $payloads->agree($channel, $name, $directory, $table, @options)
 
 What the driver finds in each body of the directory is what the table says, line
 by line in the order of the bodies.
@@ -48,11 +48,11 @@ by line in the order of the bodies.
 
 sub agree
 {
-	my ($self, $channel, $name, $dir, $table) = @_;
+	my ($self, $channel, $name, $dir, $table, @options) = @_;
 	my @files = sort glob("$dir/*.json");
 	my @want = grep { !/^#/ } split /\n/, slurp_file($table);
 	my ($printed, $error) = ('', '');
-	ok(run([ $self->{program}, $channel, @files ], '>', \$printed, '2>', \$error), "$channel, $name: read to the end") or diag $error;
+	ok(run([ $self->{program}, $channel, @options, @files ], '>', \$printed, '2>', \$error), "$channel, $name: read to the end") or diag $error;
 	my @got = split /\n/, $printed;
 	my %bodies = map { (split /\t/)[0] => 1 } @want;
 	is(scalar keys %bodies, scalar @files, "$channel, $name: the table has each of the " . @files . ' bodies');

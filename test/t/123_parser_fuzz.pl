@@ -13,7 +13,7 @@ use Laras;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @channels = qw(whatsapp instagram messenger threads telegram);
+my @channels = qw(whatsapp instagram messenger threads telegram generic);
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my @sources = ('test/fuzz/webhook.c', glob('src/channel/*.c'), 'src/base/json.c');
 
