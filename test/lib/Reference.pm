@@ -175,11 +175,12 @@ sub errors
 	$text .= "laras raises PostgreSQL's standard codes where one fits (22023 for a wrong argument, 42501 for a missing\n"
 	  . "right, 28P01 for a failed log-in). Its own class is `LR`; a published code never changes its meaning. No\n"
 	  . "message quotes a secret, a personal value or input.\n\n";
-	while (<$fh>)
+	# A code that is long goes on in the next line.
+	my $source = do { local $/; <$fh> };
+	while ($source =~ m{^\s*/\* [A-Z]: ([a-z]+)|^\s*X\((\w+),\s*'(.)',\s*'(.)',\s*'(.)',[\s\\]*"((?:[^"\\]|\\.)*)"\)}mg)
 	{
-		$room = $1 if m{^\s*/\* [A-Z]: ([a-z]+)};
-		push @line, [ "`LR$2$3$4`", lc $1, $room, cell($5) ]
-		  if /^\s*X\((\w+),\s*'(.)',\s*'(.)',\s*'(.)',\s*"((?:[^"\\]|\\.)*)"\)/;
+		if (defined $1) { $room = $1; next; }
+		push @line, [ "`LR$3$4$5`", lc $2, $room, cell($6) ];
 	}
 	die 'no errors found in src/base/errors.h' unless @line;
 	return $text . table([ 'code', 'name', 'room', 'meaning' ], @line);
