@@ -16,7 +16,7 @@ GRANT EXECUTE ON FUNCTION laras.now() TO laras_owner, laras_worker, laras_intake
   laras_app, laras_drafter, laras_relay, laras_dba, laras_auditor, laras_backup;
 
 CREATE FUNCTION laras.advance_clock(step interval) RETURNS timestamptz
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'laras_advance_clock';
 COMMENT ON FUNCTION laras.advance_clock(interval) IS 'Moves the product''s clock of the whole server; superuser, and only where laras.test_mode was set at its start (LRB02). Not undone by a rollback.';
 

@@ -194,7 +194,7 @@ RESET ROLE;
 
 -- These two run no SQL: they read by exact key below row security (src/tenancy/lookup.c).
 CREATE FUNCTION laras.enter(token text) RETURNS bigint
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'laras_enter';
 COMMENT ON FUNCTION laras.enter(text) IS 'Binds this transaction by a session token or an API key and returns the workspace; a statement of its own. 28000 when the token is not valid, LRT02 when the transaction is bound elsewhere, LRT04 beside a cursor WITH HOLD.';
 GRANT EXECUTE ON FUNCTION laras.enter(text) TO laras_service, laras_app;
@@ -210,14 +210,14 @@ GRANT EXECUTE ON FUNCTION laras.act_as(bigint, bigint) TO laras_service;
 -- forced policies hold for that role too.
 
 CREATE FUNCTION laras.create_workspace(name text, owner_email text, owner_password text, preset text DEFAULT 'laras') RETURNS bigint
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_create_workspace';
 ALTER FUNCTION laras.create_workspace(text, text, text, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.create_workspace(text, text, text, text) IS 'Makes a workspace with its owner and returns its id. 22023 for a name, address, password or preset that will not do, LRT02 in a bound transaction, LRK01 while the vault is shut.';
 GRANT EXECUTE ON FUNCTION laras.create_workspace(text, text, text, text) TO laras_service;
 
 CREATE FUNCTION laras.log_in(email text, password text) RETURNS text
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_log_in_sql';
 ALTER FUNCTION laras.log_in(text, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.log_in(text, text) IS 'Returns a session token for laras.enter; binds nothing. 28P01 when address or password is wrong, LRK01 while the vault is shut.';
@@ -231,21 +231,21 @@ COMMENT ON FUNCTION laras.log_out() IS 'Ends the session by which this transacti
 GRANT EXECUTE ON FUNCTION laras.log_out() TO laras_service, laras_app;
 
 CREATE FUNCTION laras.add_member(email text, name text, role text, password text) RETURNS bigint
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_add_member';
 ALTER FUNCTION laras.add_member(text, text, text, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.add_member(text, text, text, text) IS 'Adds a member (owner, admin, agent or auditor) to the bound workspace and returns its id. 42501 without the scope admin, or when somebody else than an owner adds an owner; 42710 for an address the workspace has; 22023.';
 GRANT EXECUTE ON FUNCTION laras.add_member(text, text, text, text) TO laras_service, laras_app;
 
 CREATE FUNCTION laras.remove_member(member_id bigint) RETURNS void
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_remove_member';
 ALTER FUNCTION laras.remove_member(bigint) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.remove_member(bigint) IS 'Removes a member of the bound workspace and ends all its sessions. 42501 without the right, 42704 for no such member, LRT07 for the last owner.';
 GRANT EXECUTE ON FUNCTION laras.remove_member(bigint) TO laras_service, laras_app;
 
 CREATE FUNCTION laras.set_member_role(member_id bigint, role text) RETURNS void
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_set_member_role';
 ALTER FUNCTION laras.set_member_role(bigint, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_member_role(bigint, text) IS 'Changes the role of a member of the bound workspace, from its next transaction on. 42501 without the right, 42704 for no such member, LRT07 for the last owner.';
@@ -259,7 +259,7 @@ COMMENT ON FUNCTION laras.create_api_key(text, text[], timestamptz) IS 'Makes an
 GRANT EXECUTE ON FUNCTION laras.create_api_key(text, text[], timestamptz) TO laras_service, laras_app;
 
 CREATE FUNCTION laras.revoke_api_key(prefix text) RETURNS void
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_revoke_api_key';
 ALTER FUNCTION laras.revoke_api_key(text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.revoke_api_key(text) IS 'Revokes an API key of the bound workspace by its prefix. 42501 without the scope admin, 42704 when there is none to revoke.';

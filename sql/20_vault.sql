@@ -170,7 +170,7 @@ COMMENT ON FUNCTION laras.adopt_keyring() IS
   'makes this cluster and database the owner of the keyring it finds (after a restore or a clone); journalled; true when the owner changed. Errors: LRK01 LRK02 LRK06 LRK13';
 
 CREATE FUNCTION laras.remove_mirror(name text, statement text) RETURNS boolean
-  AS 'MODULE_PATHNAME', 'laras_remove_mirror' LANGUAGE c VOLATILE STRICT
+  AS 'MODULE_PATHNAME', 'laras_remove_mirror' LANGUAGE c VOLATILE
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION laras.remove_mirror(text, text) IS
   'takes a mirror out of use for good, on the statement of what became of its medium; destructions wait for it no longer, and nothing is ever read from it again under this name and path. False where it was removed before. Errors: 22023 unknown name or no statement, 55000 the last mirror in sync, LRK01';

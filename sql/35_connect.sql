@@ -3,7 +3,7 @@
 CREATE FUNCTION laras.register_provider_app(channels text[], app_id text, app_secret text, verify_token text,
     options jsonb DEFAULT '{}')
   RETURNS bigint
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_register_provider_app';
 ALTER FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) OWNER TO laras_owner;
@@ -12,7 +12,7 @@ COMMENT ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb)
 GRANT EXECUTE ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) TO laras_dba;
 
 CREATE FUNCTION laras.begin_connect(channel text, options jsonb DEFAULT '{}') RETURNS jsonb
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_begin_connect';
 ALTER FUNCTION laras.begin_connect(text, jsonb) OWNER TO laras_owner;
@@ -22,7 +22,7 @@ GRANT EXECUTE ON FUNCTION laras.begin_connect(text, jsonb) TO laras_app, laras_s
 
 CREATE FUNCTION laras.pair_connection(channel text, account jsonb, access_token text, verify boolean DEFAULT true)
   RETURNS bigint
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_pair_connection';
 ALTER FUNCTION laras.pair_connection(text, jsonb, text, boolean) OWNER TO laras_owner;

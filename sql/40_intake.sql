@@ -296,7 +296,7 @@ COMMENT ON FUNCTION laras.receive_webhooks(text[], text[], bytea[]) IS
 GRANT EXECUTE ON FUNCTION laras.receive_webhooks(text[], text[], bytea[]) TO laras_relay, laras_service;
 
 CREATE FUNCTION laras.replay_quarantined(id bigint) RETURNS bigint
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_replay_quarantined';
 ALTER FUNCTION laras.replay_quarantined(bigint) OWNER TO laras_owner;

@@ -20,7 +20,7 @@ COMMENT ON FUNCTION laras.reject_draft(bigint, text) IS
 GRANT EXECUTE ON FUNCTION laras.reject_draft(bigint, text) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.set_auto_send(connection_id bigint, enabled boolean) RETURNS void
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_set_auto_send';
 ALTER FUNCTION laras.set_auto_send(bigint, boolean) OWNER TO laras_owner;

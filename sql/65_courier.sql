@@ -278,7 +278,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
 
 -- A person's own reply: here and not in 60, since it needs the outbox.
 CREATE FUNCTION laras.reply(conversation_id bigint, body text, options jsonb DEFAULT '{}') RETURNS bigint
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_reply';
 ALTER FUNCTION laras.reply(bigint, text, jsonb) OWNER TO laras_owner;

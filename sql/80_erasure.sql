@@ -82,7 +82,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('erasure_request', 'raw_events_until', 'audit', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'proof', NULL);
 
 CREATE FUNCTION laras.request_erasure(scope text, subject jsonb, options jsonb DEFAULT '{}') RETURNS text
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_request_erasure';
 ALTER FUNCTION laras.request_erasure(text, jsonb, jsonb) OWNER TO laras_owner;
@@ -93,7 +93,7 @@ GRANT EXECUTE ON FUNCTION laras.request_erasure(text, jsonb, jsonb) TO laras_app
 CREATE FUNCTION laras.explain_erasure(scope text, subject jsonb,
     OUT table_name text, OUT action text, OUT row_count bigint, OUT key_count bigint, OUT stays text, OUT basis text, OUT term text)
   RETURNS SETOF record
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER ROWS 30
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 30
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_explain_erasure';
 ALTER FUNCTION laras.explain_erasure(text, jsonb) OWNER TO laras_owner;

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION laras.drain(timeout interval DEFAULT '10 s') RETURNS boolean
     AS 'MODULE_PATHNAME', 'laras_drain_workers'
-    LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION laras.drain(interval) IS
     'Waits until everything committed before is processed by the workers of this database; false when that does not come in time. For tests and maintenance.';
 GRANT EXECUTE ON FUNCTION laras.drain(interval) TO laras_dba;

@@ -25,7 +25,7 @@ INSERT INTO laras.installation (system_identifier, database_oid)
    WHERE d.datname = pg_catalog.current_database();
 
 CREATE FUNCTION laras.resume(send_waiting boolean DEFAULT false, OUT "check" text, OUT state text, OUT detail text) RETURNS SETOF record
-  LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10
+  LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_resume';
 COMMENT ON FUNCTION laras.resume(boolean) IS

@@ -10,6 +10,7 @@
 
 #include "answer/answer.h"
 #include "answer/draft.h"
+#include "base/arguments.h"
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/spi.h"
@@ -266,8 +267,7 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 	bytea *sealed = NULL;
 
 	require_decider();
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("draft_id must be given")));
+	laras_refuse_null(fcinfo, 0);
 	who = laras_principal();
 	laras_spi_open();
 	take_draft(PG_GETARG_INT64(0), &d);
@@ -349,8 +349,7 @@ laras_reject_draft(PG_FUNCTION_ARGS)
 	char *by;
 
 	require_decider();
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("draft_id must be given")));
+	laras_refuse_null(fcinfo, 0);
 	if (!PG_ARGISNULL(1))
 	{
 		text *given = PG_GETARG_TEXT_PP(1);
@@ -388,6 +387,7 @@ laras_reject_draft(PG_FUNCTION_ARGS)
 Datum
 laras_set_auto_send(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	int64 connection_id = PG_GETARG_INT64(0);
 	bool enabled = PG_GETARG_BOOL(1);
 	int64 workspace_id;

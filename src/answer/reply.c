@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "base/arguments.h"
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -38,6 +39,7 @@ LARAS_PLAN(find_conversation,
 Datum
 laras_reply(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	int64 conversation_id = PG_GETARG_INT64(0);
 	text *body = PG_GETARG_TEXT_PP(1);
 	const LarasPrincipal *who;

@@ -18,6 +18,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "worker/worker.h" /* lint allows worker: whether the library is preloaded */
@@ -92,6 +93,7 @@ laras_now_sql(PG_FUNCTION_ARGS)
 Datum
 laras_advance_clock(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	Interval *step = PG_GETARG_INTERVAL_P(0);
 	TimestampTz before;
 	TimestampTz after;

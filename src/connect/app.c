@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/id.h"
@@ -137,6 +138,7 @@ hash_of(const void *p, size_t n)
 Datum
 laras_register_provider_app(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	ArrayType *channels = PG_GETARG_ARRAYTYPE_P(0);
 	text *app_id = PG_GETARG_TEXT_PP(1);
 	text *secret = PG_GETARG_TEXT_PP(2);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/hex.h"
@@ -195,6 +196,7 @@ laras_attempt_begin(const LarasChannelDriver *driver)
 Datum
 laras_begin_connect(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	const LarasChannelDriver *driver;
 	json_t *launch;

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/json_owner.h"
@@ -277,8 +278,7 @@ laras_disconnect_connection(PG_FUNCTION_ARGS)
 	LarasDisconnectReceipt receipt;
 	json_t *json;
 
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
+	laras_refuse_null(fcinfo, 0);
 	connection_id = PG_GETARG_INT64(0);
 	laras_require_preload();
 	laras_require_workspace();

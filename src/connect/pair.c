@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -53,6 +54,7 @@ required(const LarasChannelDriver *driver, const json_t *account, const char *ke
 Datum
 laras_pair_connection(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *account_text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
 	text *token = PG_GETARG_TEXT_PP(2);

@@ -27,6 +27,7 @@
 #include "connect/connect.h"
 #include "connect/wa_tasks.h"
 #include "evidence/evidence.h"
+#include "inbox/inbox.h"
 #include "lib/stringinfo.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -120,6 +121,7 @@ static LarasTaskNext
 finish_failed(LarasTask *task, LarasTaskResult *result)
 {
 	Memory *m = task->memory;
+	int64_t connection_id = 0; /* the one a pairing would have made */
 	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_REASON, m->failure)};
 	LarasEvidence act = {
 		.workspace_id = task->workspace_id,
@@ -138,6 +140,9 @@ finish_failed(LarasTask *task, LarasTaskResult *result)
 				  NULL);
 	laras_spi_close();
 	laras_evidence_append(&act);
+	/* nobody waits for a pairing's answer: it is found here */
+	laras_json_integer(laras_json_get(task->request, "connection_id"), &connection_id);
+	laras_notice(task->workspace_id, "connect_failed", connection_id, 0, 0, 0);
 	result->http_status = m->failure_status;
 	result->result = pstrdup(m->failure);
 	return LARAS_TASK_FAILED;

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -32,6 +33,7 @@ write_act(LarasAction action, LarasEvidenceField *fields, int n)
 Datum
 laras_remove_mirror(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	int64 pending;
 
 	PreventCommandIfReadOnly("laras.remove_mirror()");

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/id.h"
@@ -161,6 +162,49 @@ contact_of(const json_t *subject)
 
 /* ------------------------------------------------------------------- scopes */
 
+/*
+ * A subject says exactly what its scope asks for: what would be passed over in
+ * silence may be what the caller meant, and an erasure cannot be taken back.
+ */
+static void
+check_subject(const char *scope, const json_t *subject)
+{
+	static const struct
+	{
+		const char *scope;
+		const char *key;
+		const char *or_key;
+		const char *shape;
+	} shapes[] = {
+		{"contact", "contact_id", "identity",
+		 "The subject of a contact is {\"contact_id\": \"...\"} or {\"identity\": {\"channel\": "
+		 "\"...\", \"kind\": \"...\", \"value\": \"...\"}}."},
+		{"connection", "connection_id", NULL,
+		 "The subject of a connection is {\"connection_id\": \"...\"}."},
+		{"workspace", NULL, NULL,
+		 "The workspace is the one that is bound: its subject is {}, and nothing else."},
+	};
+
+	for (int i = 0; i < lengthof(shapes); i++)
+	{
+		const char *key = shapes[i].key;
+
+		if (strcmp(scope, shapes[i].scope) != 0)
+			continue;
+		if (shapes[i].or_key != NULL && laras_json_get(subject, shapes[i].or_key) != NULL)
+			key = shapes[i].or_key;
+		if (json_is_object(subject) && json_object_size(subject) == (key != NULL ? 1 : 0) &&
+			(key == NULL || (laras_json_get(subject, key) != NULL &&
+							 (key == shapes[i].or_key || id_at(subject, key) != 0))))
+			return;
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the subject does not fit the scope \"%s\"", shapes[i].scope),
+						errhint("%s", shapes[i].shape)));
+	}
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("scope must be contact, connection or workspace")));
+}
+
 static void
 erase_contact(LarasAcceptance *a, const json_t *subject)
 {
@@ -189,6 +233,7 @@ erase_connection(LarasAcceptance *a, const json_t *subject)
 Datum
 laras_request_erasure(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	char *scope = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
 	json_t *subject;
@@ -205,6 +250,7 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 	a.at = laras_now();
 	random_code(code);
 	laras_erasure_name(&a, code);
+	check_subject(scope, subject);
 	laras_spi_open();
 	if (strcmp(scope, "contact") == 0)
 	{
@@ -216,15 +262,12 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 		a.scope = "connection";
 		erase_connection(&a, subject);
 	}
-	else if (strcmp(scope, "workspace") == 0)
+	else
 	{
 		a.scope = "workspace";
 		laras_require_role(LARAS_ROLE_OWNER);
 		laras_erase_workspace(&a);
 	}
-	else
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("scope must be contact, connection or workspace")));
 	laras_erasure_store(&a);
 	laras_spi_close();
 	laras_erasure_evidence(&a, LARAS_ACT_ERASURE_REQUESTED);
@@ -367,6 +410,7 @@ put(ReturnSetInfo *rsinfo, const char *table, const char *action, int64 rows, in
 Datum
 laras_explain_erasure(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	char *scope = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
@@ -380,6 +424,11 @@ laras_explain_erasure(PG_FUNCTION_ARGS)
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_ERASE);
 	subject = laras_json_own(laras_json_parse(text, strlen(text), NULL));
+	if (strcmp(scope, "connection") == 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("only the scopes contact and workspace have a plan of rows"),
+						errdetail("A connection is cut at once and leaves a tombstone.")));
+	check_subject(scope, subject);
 	InitMaterializedSRF(fcinfo, 0);
 	workspace_id = laras_bound_workspace();
 	laras_spi_open();
@@ -397,14 +446,11 @@ laras_explain_erasure(PG_FUNCTION_ARGS)
 										Int64GetDatum(contact_id)},
 							  NULL);
 	}
-	else if (strcmp(scope, "workspace") == 0)
+	else
 	{
 		steps = laras_workspace_steps;
 		keys = 1 + laras_spi_read(&find_connections, (Datum[]){Int64GetDatum(workspace_id)}, NULL);
 	}
-	else
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("scope must be contact or workspace")));
 	put(rsinfo, "key_destruction", "destroy", 0, (int64) keys, NULL, NULL, NULL);
 	for (LarasEraseStep *s = steps; s->table != NULL; s++)
 	{

@@ -34,6 +34,7 @@
 #include "utils/builtins.h"
 #include "utils/xid8.h"
 
+#include "base/arguments.h"
 #include "base/errors.h"
 #include "base/spi.h"
 #include "erasure/replay.h"
@@ -426,6 +427,7 @@ resume(ReturnSetInfo *result, const LarasRunAs *saved, bool send_waiting)
 Datum
 laras_resume(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	LarasRunAs saved;
 
 	PreventCommandIfReadOnly("laras.resume()");

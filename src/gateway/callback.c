@@ -143,7 +143,9 @@ verified(LarasHttp *h, bool deletion, const char **channel, int64 *app, LarasTex
 	if (dot == NULL || form.n > LONGEST_REQUEST ||
 		decode(form.s, dot - form.s, mac, sizeof(mac)) != 32)
 	{
-		laras_http_error(h, 400, "bad_request", "a form field signed_request is needed");
+		laras_http_error(h, 400, "bad_request",
+						 form.s == NULL ? "a form field signed_request is needed"
+										: "signed_request is not a signature, a dot and a payload");
 		return false;
 	}
 	laras_vault_require_open();

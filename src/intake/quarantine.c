@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/spi.h"
@@ -120,6 +121,7 @@ laras_quarantine_body(const char *channel, const char *reason, const char *body,
 Datum
 laras_replay_quarantined(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	int64 workspace_id;
 	int64 id = PG_GETARG_INT64(0);
 	int64 event_id;

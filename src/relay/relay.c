@@ -184,6 +184,16 @@ read_listen_environment(void)
 }
 
 static bool
+is_option(const char *name)
+{
+	bool found = strcmp(name, "conninfo") == 0 || strcmp(name, "listen") == 0;
+
+	for (const Option *option = options; option->name && !found; option++)
+		found = strcmp(option->name, name) == 0;
+	return found;
+}
+
+static bool
 read_arguments(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
@@ -210,7 +220,10 @@ read_arguments(int argc, char **argv)
 		}
 		else
 		{
-			fprintf(stderr, "laras-relay: --%.40s takes a value\n", argument);
+			fprintf(stderr,
+					is_option(argument) ? "laras-relay: --%.40s takes a value\n"
+										: "laras-relay: there is no option --%.40s; try --help\n",
+					argument);
 			return false;
 		}
 	}

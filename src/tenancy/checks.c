@@ -52,6 +52,16 @@ report(LarasDoctorSink *sink, const char *check, const char *bad_state, const ch
 }
 
 static void
+setting_given(LarasDoctorSink *sink, const char *check, const char *setting, const char *otherwise)
+{
+	const char *value = GetConfigOption(setting, true, false);
+	bool given = value != NULL && *value != '\0';
+
+	laras_doctor_row(sink, check, given ? "ok" : "warn", given ? NULL : otherwise,
+					 given ? NULL : psprintf("Set %s.", setting));
+}
+
+static void
 check_server(LarasDoctorSink *sink)
 {
 	const char *directory = GetConfigOption("laras.keyring_directory", true, false);
@@ -80,6 +90,11 @@ check_server(LarasDoctorSink *sink)
 			"Set laras.keyring_directory.");
 	else
 		laras_doctor_row(sink, "ids", "ok", NULL, NULL);
+	setting_given(sink, "evidence key", "laras.evidence_key_file",
+				  "no checkpoint of the evidence is signed, so that nobody outside can check it");
+	setting_given(
+		sink, "public address", "laras.public_url",
+		"links to be followed from outside cannot be made, and logs begin under the name laras.invalid");
 }
 
 static void

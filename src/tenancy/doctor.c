@@ -18,6 +18,7 @@
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/installation.h"
+#include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(laras_doctor);
 
@@ -30,6 +31,7 @@ static const struct
 	{"tenancy", laras_doctor_tenancy},
 	{"vault", laras_doctor_vault},
 	{"resume", laras_doctor_resume},
+	{"workers", laras_doctor_workers},
 };
 
 struct LarasDoctorSink

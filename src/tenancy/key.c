@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/id.h"
@@ -128,9 +129,8 @@ laras_create_api_key(PG_FUNCTION_ARGS)
 	TimestampTz expires_at = 0;
 
 	laras_require_scope(LARAS_SCOPE_ADMIN);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("name and scopes must not be null")));
+	laras_refuse_null(fcinfo, 0);
+	laras_refuse_null(fcinfo, 1);
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	laras_name_check(name);
 	scopes = scopes_argument(PG_GETARG_ARRAYTYPE_P(1));
@@ -176,6 +176,7 @@ laras_create_api_key(PG_FUNCTION_ARGS)
 Datum
 laras_revoke_api_key(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	char *prefix = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int64 id;
 

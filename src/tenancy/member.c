@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 
+#include "base/arguments.h"
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/spi.h"
@@ -180,6 +181,7 @@ role_argument(text *value)
 Datum
 laras_add_member(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	char *email = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	LarasMemberRole role = role_argument(PG_GETARG_TEXT_PP(2));
@@ -231,6 +233,7 @@ keep_an_owner(LarasMemberRole role, int64 owners)
 Datum
 laras_remove_member(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	int64 member_id = PG_GETARG_INT64(0);
 	Datum who[2] = {Int64GetDatum(laras_bound_workspace()), Int64GetDatum(member_id)};
 	LarasMemberRole role;
@@ -252,6 +255,7 @@ laras_remove_member(PG_FUNCTION_ARGS)
 Datum
 laras_set_member_role(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	int64 member_id = PG_GETARG_INT64(0);
 	LarasMemberRole role = role_argument(PG_GETARG_TEXT_PP(1));
 	LarasMemberRole previous;

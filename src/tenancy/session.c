@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/id.h"
@@ -137,6 +138,7 @@ laras_log_in(const char *email, const char *password)
 Datum
 laras_log_in_sql(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	char *token =
 		laras_log_in(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));
 

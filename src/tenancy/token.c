@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/errors.h"
@@ -213,6 +214,7 @@ laras_entered_session(void)
 Datum
 laras_enter(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	text *token = PG_GETARG_TEXT_PP(0);
 
 	if (!laras_enter_token(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)))
@@ -233,9 +235,7 @@ laras_act_as(PG_FUNCTION_ARGS)
 	LarasMemberRow member;
 	int64 workspace_id;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("workspace_id must not be null")));
+	laras_refuse_null(fcinfo, 0);
 	workspace_id = PG_GETARG_INT64(0);
 	if (!laras_find_workspace(workspace_id, &workspace) || !workspace.active)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("workspace does not exist")));

@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "base/arguments.h"
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/spi.h"
@@ -62,6 +63,7 @@ note_workspace(int64 workspace_id)
 Datum
 laras_create_workspace(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *email = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char *password = text_to_cstring(PG_GETARG_TEXT_PP(2));

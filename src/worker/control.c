@@ -13,8 +13,10 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "base/arguments.h"
 #include "base/compat.h"
 #include "base/fault.h"
+#include "tenancy/tenancy.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
 
@@ -96,6 +98,42 @@ all_served(LarasDatabaseSlot *database)
 	return true;
 }
 
+static const char *
+shown_state(const LarasDatabaseSlot *database, const LarasWorkerSlot *slot, int64 now);
+
+/* The workers of this database as they are, without holding the lock; NULL: there are none. */
+static LarasDatabaseSlot *
+copy_of_workers(void)
+{
+	LarasDatabaseSlot *copy = palloc(sizeof(LarasDatabaseSlot));
+	LarasDatabaseSlot *database;
+
+	LWLockAcquire(laras_workers->lock, LW_SHARED);
+	database = laras_database_slot(MyDatabaseId);
+	if (database != NULL)
+		memcpy(copy, database, sizeof(LarasDatabaseSlot));
+	LWLockRelease(laras_workers->lock);
+	return database != NULL ? copy : NULL;
+}
+
+/* A drain that came to no end says which worker it waited for. */
+static void
+tell_why(void)
+{
+	LarasDatabaseSlot *database = copy_of_workers();
+	StringInfoData states;
+
+	initStringInfo(&states);
+	for (const LarasWorkerSpec *spec = laras_worker_specs; database && spec->name; spec++)
+		appendStringInfo(&states, "%s%s is %s", states.len > 0 ? ", " : "Worker ", spec->name,
+						 shown_state(database, &database->worker[spec->kind],
+									 laras_monotonic_ms()));
+	ereport(NOTICE, (errmsg("not all work was done in time"),
+					 database != NULL ? errdetail("%s.", states.data)
+									  : errdetail("This database has no workers."),
+					 errhint("The view laras.worker_status shows each worker's last error.")));
+}
+
 /*
  * laras.drain(timeout interval) -> boolean
  *
@@ -106,6 +144,7 @@ all_served(LarasDatabaseSlot *database)
 Datum
 laras_drain_workers(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	Interval *timeout = PG_GETARG_INTERVAL_P(0);
 	int64 began = laras_monotonic_ms();
 	int64 limit;
@@ -149,6 +188,8 @@ laras_drain_workers(PG_FUNCTION_ARGS)
 									LARAS_WAIT_EVENT("LarasDrain"));
 	}
 	ConditionVariableCancelSleep();
+	if (!drained)
+		tell_why();
 	PG_RETURN_BOOL(drained);
 }
 
@@ -269,6 +310,33 @@ shown_state(const LarasDatabaseSlot *database, const LarasWorkerSlot *slot, int6
 	if (database->extension == LARAS_EXTENSION_OTHER_VERSION)
 		return "other version";
 	return slot->not_before > now ? "backing off" : "stopped";
+}
+
+/* Its rows of laras.doctor(): a worker that does nothing is seen by nobody else. */
+void
+laras_doctor_workers(LarasDoctorSink *sink)
+{
+	LarasDatabaseSlot *database = laras_is_preloaded() ? copy_of_workers() : NULL;
+	int64 now = laras_monotonic_ms();
+
+	if (database == NULL)
+	{
+		laras_doctor_row(sink, "workers", "fail", "this database has no workers",
+						 "Name the database in laras.databases, and reload the configuration.");
+		return;
+	}
+	for (const LarasWorkerSpec *spec = laras_worker_specs; spec->name != NULL; spec++)
+	{
+		const char *state = shown_state(database, &database->worker[spec->kind], now);
+		bool works = strcmp(state, "idle") == 0 || strcmp(state, "working") == 0;
+		bool paused = strcmp(state, "paused") == 0;
+
+		laras_doctor_row(sink, psprintf("worker %s", spec->name),
+						 works ? "ok" : (paused ? "warn" : "fail"), works ? NULL : state,
+						 works    ? NULL
+						 : paused ? "Call laras.resume_workers()."
+								  : "The view laras.worker_status shows its last error.");
+	}
 }
 
 #define STATUS_COLUMNS 18

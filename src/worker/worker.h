@@ -263,4 +263,8 @@ extern void laras_hooks_init(void);
 /* ... then this room's settings, callbacks and, while preloading, the launcher. */
 extern void laras_worker_init(void);
 
+/* This room's rows of laras.doctor(). */
+struct LarasDoctorSink;
+extern void laras_doctor_workers(struct LarasDoctorSink *sink);
+
 #endif /* LARAS_WORKER_H */

@@ -18,6 +18,7 @@ package Stage;
 use strict;
 use warnings;
 
+use HTTP::Tiny;
 use JSON::PP ();
 use Laras;
 use Sandbox;
@@ -70,6 +71,9 @@ sub start_relay
 		[ $self->{node}->config_data('--bindir') . '/laras-relay', '--listen', "127.0.0.1:$self->{port}",
 			'--conninfo', Laras->conninfo($self->{node}, user => 'laras_relay', dbname => 'postgres') ],
 		port => $self->{port});
+	# it listens before it has reached the database
+	wait_for(sub { return HTTP::Tiny->new(timeout => 5)->get("$self->{url}/healthz")->{status} == 200 }, 60)
+	  or die "the relay did not reach the database\n";
 	return;
 }
 

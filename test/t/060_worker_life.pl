@@ -127,6 +127,9 @@ all_there('postgres', 'and has them again when it is named again');
 # --- pause and resume
 
 $node->safe_psql('postgres', 'SELECT laras.pause_workers()');
+is($node->safe_psql('postgres', q{SELECT string_agg("check" || ' ' || state || coalesce(' ' || detail, ''), ', ' ORDER BY "check") FROM laras.doctor() WHERE "check" ~ '^worker'}),
+	'worker courier warn paused, worker intake warn paused, worker keeper warn paused, worker vault ok', 'doctor() tells of workers that do nothing');
+like(($node->psql('postgres', q{SELECT laras.drain('0.2 s')}))[2], qr/not all work was done in time.*intake is paused/s, 'and drain() of whom it waited for');
 ok( wait_for_sql($node, q{SELECT bool_and(state = 'paused') FROM laras.worker_status
 	WHERE database = 'postgres' AND worker <> 'vault'}),
 	'paused workers say so');

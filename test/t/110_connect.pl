@@ -279,6 +279,7 @@ $calls_so_far = () = graph_calls();
 my $bad = $stage->bound(qq(SELECT laras.pair_connection('whatsapp', '{"phone_number_id": "$paired_number", "waba_id": "4711"}', '$own_token')));
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.connection_attempt WHERE state = 'failed' AND id = (SELECT max(id) FROM laras.connection_attempt)"), 'a token that does not reach the account pairs nothing');
 is($stage->bound("SELECT count(*) FROM laras.connections WHERE id = $bad"), 0, 'no row of it');
+is($stage->bound("SELECT count(*) FROM laras.notices WHERE kind = 'connect_failed' AND connection_id = $bad"), 1, 'but a notice that says so');
 my $paired = $stage->bound("SELECT laras.pair_connection('whatsapp', '$account', '$own_token')");
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.connections WHERE id = $paired AND state = 'connected'"), 'a number is paired by its ids and a token');
 ok((grep { $_->{path} =~ /debug_token/ } calls_since($calls_so_far)) && (grep { $_->{path} =~ /phone_numbers/ } calls_since($calls_so_far))

@@ -92,6 +92,13 @@ my ($rc, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($w
 like($error, qr/no such contact/, 'an unknown contact is refused');
 ($rc, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.request_erasure('everything', '{}'); COMMIT");
 like($error, qr/scope must be/, 'and an unknown scope');
+for my $case ([ 'workspace', '{"contact_id": "4711"}' ], [ 'workspace', '[]' ], [ 'contact', '{}' ], [ 'contact', '{"contact_id": "abc"}' ],
+	[ 'contact', '{"contact_id": "1", "also": 2}' ], [ 'connection', '{"contact_id": "1"}' ])
+{
+	($rc, undef, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($workspace); SELECT laras.request_erasure('$case->[0]', '$case->[1]'); COMMIT");
+	like($error, qr/ERROR:  22023: the subject does not fit the scope "$case->[0]".*HINT/s, "scope $case->[0] refuses $case->[1]");
+}
+is($stage->sql("SELECT state FROM laras.workspace WHERE workspace_id = $workspace"), 'active', 'and nothing is erased by a slip');
 
 # rolled back, nothing happens
 $stage->bound("SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact{budi}\"}'); ROLLBACK; BEGIN; SELECT 1");
