@@ -3,8 +3,9 @@
  *		Fuzz target for the drivers' parsers: any bytes are split and read without
  *		harm, also where memory runs short, and what comes out is whole. For
  *		libFuzzer; with -DSTANDALONE it replays the files named.
+ *		LARAS_CHANNEL in the environment names the driver.
  *
- *		clang -fsanitize=fuzzer,address,undefined -Isrc -DCHANNEL='"whatsapp"' \
+ *		clang -fsanitize=fuzzer,address,undefined -Isrc \
  *			test/fuzz/webhook.c src/channel/[a-z]*.c src/base/json.c -ljansson
  */
 #include "channel/channel.h"
@@ -150,7 +151,8 @@ read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long 
 int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-	const LarasChannelDriver *driver = laras_channel_driver(CHANNEL);
+	const char *channel = getenv("LARAS_CHANNEL");
+	const LarasChannelDriver *driver = laras_channel_driver(channel ? channel : "whatsapp");
 
 	must(driver != NULL, "no such driver");
 	read_all(driver, (const char *) data, size, 1000 * 1000);

@@ -26,18 +26,20 @@ sub build
 	return;
 }
 
+my $replay = build('replay', $ENV{CC} // 'cc', '-fsanitize=address,undefined', '-fno-sanitize-recover', '-DSTANDALONE');
+ok($replay, 'the target builds') or BAIL_OUT('no target');
+my $fuzzer = has_command('clang') && build('fuzz', 'clang', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover');
+
 for my $channel (@channels)
 {
 	# The shared bodies of a channel lie under the name of the object that sends them.
 	my @seeds = map { glob("$_/*.json") } "test/payloads/$channel", grep { defined } map { shared_file("payloads/$_") } $channel, $channel eq 'messenger' ? 'page' : ();
 	cmp_ok(scalar @seeds, '>=', 5, "$channel: there are seeds");
-	my $replay = build("replay_$channel", $ENV{CC} // 'cc', '-fsanitize=address,undefined', '-fno-sanitize-recover', '-DSTANDALONE', "-DCHANNEL=\"$channel\"");
-	ok($replay, "$channel: the target builds") or next;
+	local $ENV{LARAS_CHANNEL} = $channel;
 	my $output = '';
 	ok(run([ $replay, @seeds, damaged($channel, @seeds) ], '>', \$output, '2>&1'), "$channel: whole and damaged bodies are read without harm") or diag $output;
   SKIP:
 	{
-		my $fuzzer = has_command('clang') && build("fuzz_$channel", 'clang', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover', "-DCHANNEL=\"$channel\"");
 		skip 'no clang with libFuzzer', 1 unless $fuzzer;
 		my ($corpus, $found) = ("$dir/corpus_$channel", "$dir/found_$channel");
 		mkdir $_ for $corpus, $found;
