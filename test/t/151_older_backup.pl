@@ -46,6 +46,8 @@ for ($code, $cut, $whole)
 my $unreadable = $stage->sql("SELECT laras.erasure_status('$code')->>'unreadable_at'");
 ok(wait_for_sql($source, 'SELECT count(*) = 0 FROM laras.key_destruction WHERE verified_at IS NULL'), 'every destruction is verified');
 
+ok($stage->wait_bound('SELECT pending = 0 AND signed_size = size FROM laras.evidence_status', 30), 'the log is signed up to its end');
+
 # ----------------------------------------------- a copy of the cluster beside it
 # Same system identifier and database: only the lock can tell.
 my $clone = PostgreSQL::Test::Cluster->new('clone');
