@@ -339,7 +339,8 @@ CREATE TABLE laras.review_rule (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
   channel text REFERENCES laras.provider,
-  topic text,
+  topic text
+    CHECK (topic IN ('unclear', 'price', 'stock', 'product', 'hours', 'delivery', 'payment', 'returns', 'complaint', 'order_status', 'human', 'off_scope', 'thanks', 'greeting')),
   minimum_confidence real CHECK (minimum_confidence BETWEEN 0 AND 1),
   act text NOT NULL DEFAULT 'review'
     CHECK (act IN ('review', 'allow')),
@@ -350,7 +351,7 @@ COMMENT ON TABLE laras.review_rule IS 'When a draft must be seen by a person.';
 COMMENT ON COLUMN laras.review_rule.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.review_rule.id IS 'Random, time-ordered id (laras.new_id()).';
 COMMENT ON COLUMN laras.review_rule.channel IS 'Channel; null: every one.';
-COMMENT ON COLUMN laras.review_rule.topic IS 'Intent; null: every one.';
+COMMENT ON COLUMN laras.review_rule.topic IS 'Intent of the question, as preview_reply() calls it; null: every one.';
 COMMENT ON COLUMN laras.review_rule.minimum_confidence IS 'Below this a person looks.';
 COMMENT ON COLUMN laras.review_rule.act IS 'What the rule says.';
 COMMENT ON COLUMN laras.review_rule.priority IS 'The highest that matches decides.';
