@@ -29,6 +29,9 @@ static bool swept = false;
 static uint64 unlocked_generation = 0;
 static bool unlocked = false;
 
+/* sends after which memory is given back, once nothing is in flight */
+#define SENDS_BEFORE_TRIM 1000
+
 /* how long to wait before asking the vault again */
 #define LOCKED_WAIT_MS 1000
 
@@ -206,6 +209,19 @@ record_ended(void)
 	ended_count = 0;
 }
 
+/* After many sends, and when there is time. */
+static void
+rest(int answered)
+{
+	static int since = 0;
+
+	since += answered;
+	if (since < SENDS_BEFORE_TRIM || laras_http_in_flight() > 0 || ended_count > 0)
+		return;
+	laras_http_trim();
+	since = 0;
+}
+
 LarasTurn
 laras_courier_turn(void)
 {
@@ -240,6 +256,7 @@ laras_courier_turn(void)
 			begun += laras_courier_dispatch(room);
 		laras_http_drive();
 	}
+	rest(answered);
 	laras_worker_set_pending(laras_http_in_flight() + ended_count);
 	timeout = laras_http_timeout();
 	if (timeout >= 0)

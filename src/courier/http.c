@@ -27,6 +27,9 @@
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define CONNECT_MS 5000L
 #define LARGEST_ANSWER (1024 * 1024)
@@ -492,6 +495,14 @@ laras_http_give_back(void *p, size_t n)
 	if (p != NULL)
 		OPENSSL_cleanse(p, n);
 	free(p);
+}
+
+void
+laras_http_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 /* ------------------------------------------------------------------- drive */

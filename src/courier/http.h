@@ -85,6 +85,13 @@ extern void *laras_http_memory(size_t n);
 extern void *laras_http_copy(const void *p, size_t n); /* with a terminating zero */
 extern void laras_http_give_back(void *p, size_t n);
 
+/*
+ * Nothing is in flight: give the system back what malloc keeps free. Requests
+ * come and go between pieces that stay, and what lies free between those grows
+ * for as long as nobody looks.
+ */
+extern void laras_http_trim(void);
+
 /* calls begun and not yet returned by laras_http_next */
 extern int laras_http_in_flight(void);
 
