@@ -132,6 +132,30 @@ ALTER TABLE laras.keyring_scrub FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner ON laras.keyring_scrub TO laras_owner, laras_worker USING (true) WITH CHECK (true);
 CREATE POLICY reader ON laras.keyring_scrub FOR SELECT TO laras_dba, laras_auditor USING (true);
 
+-- Epochs of the master key: which are in use, retired, destroyed.
+CREATE TABLE laras.master_key_epoch (
+  epoch int PRIMARY KEY CHECK (epoch BETWEEN 1 AND 65535),
+  began_at timestamptz NOT NULL,
+  retired_at timestamptz,
+  destroyed_at timestamptz,
+  reference text CHECK (pg_catalog.length(reference) BETWEEN 3 AND 500),
+  journalled_at timestamptz,
+  CHECK (destroyed_at IS NULL OR (retired_at IS NOT NULL AND reference IS NOT NULL))
+);
+COMMENT ON TABLE laras.master_key_epoch IS 'epochs of the master key; a copy of the keyring opens with the master key of its own epoch, and not after that is destroyed';
+COMMENT ON COLUMN laras.master_key_epoch.epoch IS 'number of the epoch';
+COMMENT ON COLUMN laras.master_key_epoch.began_at IS 'from when keys were wrapped under it';
+COMMENT ON COLUMN laras.master_key_epoch.retired_at IS 'when no key of it was left in any mirror';
+COMMENT ON COLUMN laras.master_key_epoch.destroyed_at IS 'when a person confirmed that its master key is destroyed in its store';
+COMMENT ON COLUMN laras.master_key_epoch.reference IS 'the record of the store that says so; names nobody';
+COMMENT ON COLUMN laras.master_key_epoch.journalled_at IS 'when the keyring''s own journal had it, by the real clock';
+ALTER TABLE laras.master_key_epoch ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.master_key_epoch FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON laras.master_key_epoch TO laras_owner, laras_worker USING (true) WITH CHECK (true);
+CREATE POLICY reader ON laras.master_key_epoch FOR SELECT TO laras_dba, laras_auditor USING (true);
+GRANT SELECT, INSERT, UPDATE ON laras.master_key_epoch TO laras_worker;
+GRANT SELECT ON laras.master_key_epoch TO laras_dba, laras_auditor;
+
 GRANT SELECT, UPDATE ON laras.mirror_removal TO laras_worker;
 GRANT SELECT, INSERT, DELETE ON laras.keyring_scrub TO laras_worker;
 GRANT SELECT ON laras.mirror_removal, laras.keyring_scrub TO laras_dba, laras_auditor;
@@ -145,11 +169,13 @@ SELECT pg_catalog.pg_extension_config_dump('laras.key_owner', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.key_destruction', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.keyring_mark', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.mirror_removal', '');
+SELECT pg_catalog.pg_extension_config_dump('laras.master_key_epoch', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.keyring_scrub', '');
 
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_owner FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_destruction FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.keyring_mark FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.master_key_epoch FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.mirror_removal FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 
 CREATE FUNCTION laras.keyring_mirrors(
@@ -174,6 +200,23 @@ CREATE FUNCTION laras.remove_mirror(name text, statement text) RETURNS boolean
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION laras.remove_mirror(text, text) IS
   'takes a mirror out of use for good, on the statement of what became of its medium; destructions wait for it no longer, and nothing is ever read from it again under this name and path. False where it was removed before. Errors: 22023 unknown name or no statement, 55000 the last mirror in sync, LRK01';
+
+CREATE FUNCTION laras.rotate_master_key() RETURNS int
+  AS 'MODULE_PATHNAME', 'laras_rotate_master_key' LANGUAGE c VOLATILE STRICT
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION laras.rotate_master_key() IS
+  'begins to wrap every key under the next epoch of the master key, which the key file or command must give beside the current one; the vault worker goes on with it after a crash. Returns the new epoch, null where a rotation is under way. Not undone by a rollback. See laras.progress_rotation. Errors: LRK01 LRK02 LRK12 LRK13 LRK14';
+
+CREATE FUNCTION laras.confirm_master_key_destroyed(epoch int, reference text) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'laras_confirm_master_key_destroyed' LANGUAGE c VOLATILE STRICT
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION laras.confirm_master_key_destroyed(int, text) IS
+  'records that the master key of a retired epoch is destroyed in its store, with the store''s own reference; copies of the keyring from before are void from then on. Epochs in their order; false where it was recorded before. Errors: 22023, 55000 not retired';
+
+CREATE FUNCTION laras.keyring_rotation(
+  OUT running boolean, OUT oldest_epoch int, OUT epoch int, OUT slabs_done bigint, OUT slabs bigint)
+  AS 'MODULE_PATHNAME', 'laras_show_rotation' LANGUAGE c VOLATILE;
+COMMENT ON FUNCTION laras.keyring_rotation() IS 'how far the rotation of the master key is';
 
 CREATE FUNCTION laras.scrub_keyring() RETURNS boolean
   AS 'MODULE_PATHNAME', 'laras_scrub_keyring' LANGUAGE c VOLATILE STRICT;
@@ -201,6 +244,15 @@ COMMENT ON COLUMN laras.progress_scrub.destroyed IS 'slots that bear the mark of
 COMMENT ON COLUMN laras.progress_scrub.damaged IS 'slots that neither open nor bear a mark, in every mirror';
 COMMENT ON COLUMN laras.progress_scrub.absent IS 'slots whose slab no mirror holds';
 COMMENT ON COLUMN laras.progress_scrub.repaired IS 'slots that were put right';
+
+CREATE VIEW laras.progress_rotation AS
+  SELECT r.running, r.oldest_epoch, r.epoch, r.slabs_done, r.slabs FROM laras.keyring_rotation() r;
+COMMENT ON VIEW laras.progress_rotation IS 'how far the rotation of the master key is; its history is in laras.master_key_epoch';
+COMMENT ON COLUMN laras.progress_rotation.running IS 'are there keys of two epochs';
+COMMENT ON COLUMN laras.progress_rotation.oldest_epoch IS 'oldest epoch that a key may still be wrapped under';
+COMMENT ON COLUMN laras.progress_rotation.epoch IS 'current epoch';
+COMMENT ON COLUMN laras.progress_rotation.slabs_done IS 'slabs of this pass that are done';
+COMMENT ON COLUMN laras.progress_rotation.slabs IS 'slabs of a pass';
 
 CREATE VIEW laras.keyring_status AS
   SELECT s.phase, s.reason, s.number, s.uuid, s.epoch, s.oldest_epoch, s.adoptions, s.slabs, s.leased,
@@ -259,13 +311,14 @@ COMMENT ON VIEW laras.reveal_dependents IS 'indexes, statistics, generated colum
 COMMENT ON COLUMN laras.reveal_dependents.kind IS 'index, statistics, generated column or matview';
 COMMENT ON COLUMN laras.reveal_dependents.object IS 'the object';
 
-GRANT SELECT ON laras.keyring_status, laras.progress_scrub, laras.reveal_dependents TO laras_dba, laras_auditor;
+GRANT SELECT ON laras.keyring_status, laras.progress_scrub, laras.progress_rotation, laras.reveal_dependents TO laras_dba, laras_auditor;
 
 RESET ROLE;
 
 GRANT EXECUTE ON FUNCTION laras.keyring_mirrors(), laras.keyring_summary() TO laras_owner, laras_dba, laras_auditor, laras_worker;
-GRANT EXECUTE ON FUNCTION laras.keyring_scrub_progress() TO laras_owner, laras_dba, laras_auditor;
-GRANT EXECUTE ON FUNCTION laras.adopt_keyring(), laras.remove_mirror(text, text), laras.scrub_keyring() TO laras_dba;
+GRANT EXECUTE ON FUNCTION laras.keyring_scrub_progress(), laras.keyring_rotation() TO laras_owner, laras_dba, laras_auditor;
+GRANT EXECUTE ON FUNCTION laras.adopt_keyring(), laras.remove_mirror(text, text), laras.scrub_keyring(),
+  laras.rotate_master_key(), laras.confirm_master_key_destroyed(int, text) TO laras_dba;
 
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
   ('key_owner', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
@@ -302,4 +355,10 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('keyring_scrub', 'damaged', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_scrub', 'absent', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_scrub', 'repaired', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
-  ('keyring_scrub', 'leased', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring');
+  ('keyring_scrub', 'leased', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('master_key_epoch', 'epoch', 'system', NULL, NULL, 'a number', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('master_key_epoch', 'began_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('master_key_epoch', 'retired_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('master_key_epoch', 'destroyed_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('master_key_epoch', 'reference', 'system', NULL, NULL, 'a reference of a key store; names nobody', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('master_key_epoch', 'journalled_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring');

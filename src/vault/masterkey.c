@@ -192,8 +192,7 @@ laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring, 
 					  LarasKeyError *err)
 {
 	for (int i = 0; i < keys->n; i++)
-		if (keys->master[i].epoch < keyring->oldest_epoch ||
-			keys->master[i].epoch > (uint32_t) keyring->current_epoch + 1)
+		if (keys->master[i].epoch > (uint32_t) keyring->current_epoch + 1)
 			return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0, "surplus master key");
 	for (uint32_t e = keyring->oldest_epoch; e <= keyring->current_epoch; e++)
 		if (laras_masterkey_find(keys, (uint16_t) e) == NULL)

@@ -53,9 +53,9 @@ extern bool laras_masterkey_read_fd(int fd, int timeout_ms, bool (*wake)(void *a
 
 /*
  * Do these keys fit the keyring?  Every epoch from oldest to current must be
- * there and the check bytes of both must hold; no other line may be, but the
+ * there and the check bytes of both must hold; no later line may be, but the
  * next epoch (current + 1), which a key file holds from the moment rotation is
- * prepared.  want_next: it must be there ("rotate").  MASTER_KEY else.
+ * prepared; earlier ones are retired, and there until they are destroyed.  want_next: it must be there ("rotate").  MASTER_KEY else.
  */
 extern bool laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring,
 								  bool want_next, LarasKeyError *err);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define REREADS 8
+
 static bool
 is_name_char(char c)
 {
@@ -253,6 +255,17 @@ laras_mirrors_read(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const L
 			LarasSlotPlace place = {m->keyring, slab->slab, slot};
 
 			state = laras_slot_open(&place, raw, keys, domain, secret);
+			/* half of what is just being written is no damage: look again */
+			for (int again = 0; state == LARAS_SLOT_DAMAGED && again < REREADS; again++)
+			{
+				uint8_t seen[LARAS_SLOT_LEN];
+
+				memcpy(seen, raw, LARAS_SLOT_LEN);
+				if (!laras_slab_read(slab, slot, raw, &why) ||
+					memcmp(seen, raw, LARAS_SLOT_LEN) == 0)
+					break;
+				state = laras_slot_open(&place, raw, keys, domain, secret);
+			}
 			if (state == LARAS_SLOT_LIVE || state == LARAS_SLOT_DESTROYED)
 				return state;
 			if (state == LARAS_SLOT_DAMAGED)

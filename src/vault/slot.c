@@ -173,6 +173,13 @@ merge_tombs(const uint8_t *a, const uint8_t *b)
 	return memcmp(a, b, LARAS_SLOT_LEN) < 0 ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
 }
 
+/* Of an earlier epoch, whose key is at hand no more: a copy from before a rotation. */
+static bool
+is_older(const uint8_t *wrapped, const uint8_t *live)
+{
+	return wrapped[1] == live[1] && laras_get16(wrapped + 2) < laras_get16(live + 2);
+}
+
 LarasMerge
 laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b,
 				 const LarasWrapSet *keys, LarasSlotState *state)
@@ -201,6 +208,16 @@ laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b
 		else
 			result = sa == LARAS_SLOT_DESTROYED ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
 		won = LARAS_SLOT_DESTROYED;
+	}
+	else if (sa == LARAS_SLOT_LIVE && sb == LARAS_SLOT_WRAPPED && is_older(b, a))
+	{
+		result = LARAS_MERGE_TAKE_A;
+		won = LARAS_SLOT_LIVE;
+	}
+	else if (sb == LARAS_SLOT_LIVE && sa == LARAS_SLOT_WRAPPED && is_older(a, b))
+	{
+		result = LARAS_MERGE_TAKE_B;
+		won = LARAS_SLOT_LIVE;
 	}
 	else if (sa == LARAS_SLOT_WRAPPED || sb == LARAS_SLOT_WRAPPED)
 	{

@@ -118,8 +118,8 @@ typedef enum LarasMerge
 /*
  * Destroyed wins over everything; of two tombs the earlier, then the smaller
  * bytes, so that every mirror chooses the same one.  Live wins over damaged
- * and absent; of two live ones with the same secret the higher epoch, then the
- * smaller bytes.  Neither the argument order nor repetition changes the
+ * and absent, and over one of an earlier epoch whose key is gone; of two live
+ * ones with the same secret the higher epoch, then the smaller bytes.  Neither the argument order nor repetition changes the
  * outcome.  Whether an order to destroy exists is for the caller: it writes
  * the tomb first and merges after.  Where the result is SAME the bytes may
  * still be damaged on both sides: *state (may be NULL) tells the state of the

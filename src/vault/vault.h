@@ -352,6 +352,14 @@ extern void laras_new_order(uint8 order[16]);
  */
 extern bool laras_vault_remove_mirror(const char *name, const char *statement, int64 *pending);
 
+/*
+ * Begin to wrap every key under the next epoch of the master key; the vault
+ * worker does it and may be watched in laras.progress_rotation. Not undone by a
+ * rollback. False where a rotation is under way. *epoch: the current one
+ * afterwards. Raises LRK01, LRK02 (no key of the next epoch), LRK12, LRK13, LRK14.
+ */
+extern bool laras_vault_rotate_key(int *epoch);
+
 /* ------------------------------------- wiring, for src/laras.c and rooms.c */
 
 /* settings; in _PG_init */

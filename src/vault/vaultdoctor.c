@@ -28,6 +28,40 @@ LARAS_PLAN(
 	"SELECT s.damaged + s.absent, s.started_at < laras.now() - '50 hours'::pg_catalog.interval"
 	" FROM laras.keyring_scrub s ORDER BY s.started_at DESC LIMIT 1");
 
+LARAS_PLAN(old_epochs,
+		   "SELECT pg_catalog.count(*) FILTER (WHERE e.retired_at IS NULL AND e.began_at"
+		   " < laras.now() - pg_catalog.make_interval(days => $1)),"
+		   " pg_catalog.count(*) FILTER (WHERE e.destroyed_at IS NULL AND e.retired_at"
+		   " < laras.now() - pg_catalog.make_interval(days => $1)) FROM laras.master_key_epoch e",
+		   INT4OID);
+
+/* Epochs that are in use, or undestroyed, for too long. */
+static void
+check_epochs(LarasDoctorSink *sink)
+{
+	LarasRunAs saved;
+	int64 in_use;
+	int64 kept;
+
+	laras_run_as_owner(&saved);
+	laras_spi_open();
+	(void) laras_spi_read(&old_epochs, (Datum[]){Int32GetDatum(laras_master_key_max_age)}, NULL);
+	in_use = laras_spi_int8(0, 1);
+	kept = laras_spi_int8(0, 2);
+	laras_spi_close();
+	laras_run_as_end(&saved);
+	if (in_use > 0)
+		laras_doctor_row(sink, "master key", "warn",
+						 "it is in use for longer than laras.master_key_max_age",
+						 "Give the key store a next epoch and call laras.rotate_master_key().");
+	else if (kept > 0)
+		laras_doctor_row(sink, "master key", "warn",
+						 "a retired epoch is not confirmed to be destroyed",
+						 "Destroy it in its store and call laras.confirm_master_key_destroyed().");
+	else
+		laras_doctor_row(sink, "master key", "ok", NULL, NULL);
+}
+
 /* What the last look at every key found. */
 static void
 check_scrub(LarasDoctorSink *sink)
@@ -202,6 +236,7 @@ laras_doctor_vault(LarasDoctorSink *sink)
 		if (pg_atomic_read_u32(&v->known) != 0)
 			check_mirrors(sink, v);
 		check_scrub(sink);
+		check_epochs(sink);
 	}
 	check_remains(sink);
 }

@@ -167,6 +167,13 @@ laras_vault_reopen_files(LarasKeyError *err)
 	return true;
 }
 
+/* How often the file was replaced: an older one has taken fewer of the same steps. */
+static uint64
+steps_of(const LarasKeyring *k)
+{
+	return k->adoptions + k->current_epoch + k->oldest_epoch;
+}
+
 /* How the mirrors answer before anything is opened for good. */
 static LarasOpenFiles
 look_for_keyring(LarasVaultWork *w, LarasKeyring *k, LarasKeyError *err)
@@ -195,8 +202,8 @@ look_for_keyring(LarasVaultWork *w, LarasKeyring *k, LarasKeyError *err)
 								   "the mirrors hold different keyrings");
 					return LARAS_FILES_FAILED;
 				}
-				/* the owner who came last counts: an adoption may have been cut short */
-				if (found == 0 || own.adoptions > k->adoptions)
+				/* the last one counts: an adoption or a rotation may have been cut short */
+				if (found == 0 || steps_of(&own) > steps_of(k))
 					*k = own;
 				found++;
 				continue;
@@ -332,7 +339,7 @@ take_over(LarasVaultWork *w, LarasKeyring *k, LarasMirrorMask mask, LarasJournal
 	return true;
 }
 
-/* A keyring file that is behind the others (an adoption cut short) is renewed. */
+/* A keyring file that is behind the others (an adoption or rotation cut short) is renewed. */
 bool
 laras_settle_keyring_files(LarasVaultWork *w, const LarasKeyring *k, LarasMirrorMask mask,
 						   LarasKeyError *err)
@@ -345,7 +352,7 @@ laras_settle_keyring_files(LarasVaultWork *w, const LarasKeyring *k, LarasMirror
 			continue;
 		if (!laras_keyring_read(w->m.mirror[i].dirfd, &own, err))
 			return false;
-		if (own.adoptions != k->adoptions && !laras_keyring_replace(w->m.mirror[i].dirfd, k, err))
+		if (steps_of(&own) != steps_of(k) && !laras_keyring_replace(w->m.mirror[i].dirfd, k, err))
 			return false;
 	}
 	return true;

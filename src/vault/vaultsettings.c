@@ -28,6 +28,7 @@ int laras_mirror_timeout = 2000;
 int laras_intake_key_horizon = 72 * 60;
 bool laras_standby_reveal = false;
 int laras_keyring_scrub_hour = 3;
+int laras_master_key_max_age = 21;
 
 static bool
 check_keyring_directory(char **newval, void **extra, GucSource source)
@@ -106,6 +107,11 @@ laras_vault_init(void)
 		"File that holds the master key: one line \"<epoch> <64 hex digits>\" for each epoch.",
 		"Mode 0400, outside the data directory. Ignored where laras.master_key_command is set.",
 		&laras_master_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomIntVariable("laras.master_key_max_age",
+							"Days after which doctor() asks for a new epoch of the master key.",
+							"With the delay of the key store together at most 30.",
+							&laras_master_key_max_age, 21, 1, 3650, PGC_SIGHUP, 0, NULL, NULL,
+							NULL);
 	DefineCustomIntVariable(
 		"laras.mirror_timeout",
 		"How long a commit that destroys keys waits for the mirrors beyond the first.",

@@ -152,6 +152,8 @@ init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 	ConditionVariableInit(&v->lease_moved);
 	ConditionVariableInit(&v->adopt_moved);
 	pg_atomic_init_u64(&v->journal_last, 0);
+	pg_atomic_init_u64(&v->rotate_done, 0);
+	pg_atomic_init_u64(&v->rotate_total, 0);
 	pg_atomic_init_u32(&v->scrub_asked, 0);
 	pg_atomic_init_u32(&v->scrub_running, 0);
 	pg_atomic_init_u64(&v->scrub_started, 0);

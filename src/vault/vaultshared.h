@@ -136,6 +136,13 @@ typedef struct LarasVault
 	LarasKeyErrorCode adopt_result;
 	ConditionVariable adopt_moved;
 
+	/* rotate_master_key(): the same (lock), with adopt_moved; and how far it is */
+	uint64 rotate_asked;
+	uint64 rotate_answered;
+	LarasKeyError rotate_result;
+	pg_atomic_uint64 rotate_done; /* slabs of this pass, of rotate_total */
+	pg_atomic_uint64 rotate_total;
+
 	/* slots that a reader found bad in some mirror (lease_lock) */
 	uint32 nrepairs;
 	uint32 repairs[LARAS_VAULT_REPAIRS];
@@ -177,6 +184,7 @@ extern char *laras_master_key_command;
 extern int laras_mirror_timeout;     /* ms */
 extern int laras_intake_key_horizon; /* minutes */
 extern bool laras_standby_reveal;
+extern int laras_master_key_max_age; /* days */
 extern int laras_keyring_scrub_hour; /* -1: no scrub by itself */
 
 /* databases named in laras.databases, in the order of the setting */

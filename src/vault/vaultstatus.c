@@ -22,6 +22,7 @@
 PG_FUNCTION_INFO_V1(laras_list_keyring_mirrors);
 PG_FUNCTION_INFO_V1(laras_show_keyring);
 PG_FUNCTION_INFO_V1(laras_adopt_keyring);
+PG_FUNCTION_INFO_V1(laras_show_rotation);
 
 static const char *
 mirror_state_name(uint32 state)
@@ -188,4 +189,79 @@ laras_adopt_keyring(PG_FUNCTION_ARGS)
 	if (result != LARAS_KEYERR_NONE)
 		laras_vault_raise_closed(v);
 	PG_RETURN_BOOL(true);
+}
+
+bool
+laras_vault_rotate_key(int *epoch)
+{
+	LarasVault *v = laras_vault_here();
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ADOPT_WAIT_MS);
+	uint64 mine;
+	bool answered = false;
+	LarasKeyError result;
+
+	if (v == NULL || laras_vault_phase(v) != LARAS_VAULT_OPEN)
+		laras_vault_raise_closed(v);
+	LWLockAcquire(v->lock, LW_EXCLUSIVE);
+	*epoch = v->keyring.current_epoch;
+	if (v->keyring.oldest_epoch != v->keyring.current_epoch)
+	{
+		LWLockRelease(v->lock);
+		return false;
+	}
+	mine = ++v->rotate_asked;
+	LWLockRelease(v->lock);
+	laras_work_now(LARAS_WORK_VAULT);
+
+	ConditionVariablePrepareToSleep(&v->adopt_moved);
+	for (;;)
+	{
+		LWLockAcquire(v->lock, LW_SHARED);
+		answered = v->rotate_answered >= mine;
+		result = v->rotate_result;
+		*epoch = v->keyring.current_epoch;
+		LWLockRelease(v->lock);
+		if (answered)
+			break;
+		if (ConditionVariableTimedSleep(&v->adopt_moved, 1000, PG_WAIT_EXTENSION) &&
+			GetCurrentTimestamp() >= until)
+		{
+			ConditionVariableCancelSleep();
+			ereport(ERROR,
+					(errcode(LARAS_ERRCODE_VAULT_CLOSED), errmsg("the vault worker did not answer"),
+					 errhint("See laras.worker_status.")));
+		}
+	}
+	ConditionVariableCancelSleep();
+	if (result.code != LARAS_KEYERR_NONE)
+		laras_vault_raise(&result);
+	return true;
+}
+
+/* laras.keyring_rotation(): one row */
+Datum
+laras_show_rotation(PG_FUNCTION_ARGS)
+{
+	LarasVault *v = laras_vault_here();
+	TupleDesc desc;
+	Datum values[5] = {0};
+	bool nulls[5] = {false, true, true, true, true};
+	bool running = false;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (v != NULL && pg_atomic_read_u32(&v->known) != 0)
+	{
+		LWLockAcquire(v->lock, LW_SHARED);
+		running = v->keyring.oldest_epoch != v->keyring.current_epoch;
+		values[1] = Int32GetDatum((int32) v->keyring.oldest_epoch);
+		values[2] = Int32GetDatum((int32) v->keyring.current_epoch);
+		LWLockRelease(v->lock);
+		nulls[1] = nulls[2] = false;
+		values[3] = Int64GetDatum((int64) pg_atomic_read_u64(&v->rotate_done));
+		values[4] = Int64GetDatum((int64) pg_atomic_read_u64(&v->rotate_total));
+		nulls[3] = nulls[4] = !running;
+	}
+	values[0] = BoolGetDatum(running);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -106,6 +106,25 @@ extern LarasMirrorMask laras_vault_removed_mirrors(void);
 /* Take removed mirrors out of use, and journal it. */
 extern void laras_vault_apply_removals(void);
 
+/* ---- vaultrotate.c: a new master key ---- */
+
+struct LarasMasterKeys;
+
+/* Begin: the next epoch into the keyring file and the page. True also where one is under way. */
+extern bool laras_vault_begin_rotation(LarasKeyError *err);
+
+/* The courier's seed under the current epoch, in every mirror in sync. */
+extern bool laras_vault_wrap_courier(const struct LarasMasterKeys *keys, LarasKeyError *err);
+
+/* A slab of it, where one is under way; true: there is more. The vault must be open. */
+extern bool laras_vault_rotate(void);
+
+/* The current epoch on record, and those that are retired. Own transaction. */
+extern void laras_vault_note_epoch(void);
+
+/* Journal the epochs that a person says are destroyed. Own transactions. */
+extern void laras_vault_journal_epochs(void);
+
 /* ---- vaultscrub.c ---- */
 
 /*

@@ -259,6 +259,9 @@ take_key(void)
 	ok = laras_masterkey_check(&keys, &v->keyring, false, &err);
 	if (ok && !laras_masterkey_wraps(&keys, &v->keyring, LARAS_DOMAIN_CONTENT, &wraps))
 		ok = laras_keyerror(&err, LARAS_KEYERR_CRYPTO, 0, "deriving the wrapping key");
+	/* a rotation was cut short: the courier's seed is wrapped by who has both keys */
+	if (ok && v->keyring.oldest_epoch != v->keyring.current_epoch)
+		ok = laras_vault_wrap_courier(&keys, &err);
 	laras_masterkey_wipe(&keys);
 	if (!ok)
 	{
@@ -303,8 +306,33 @@ finish_opening(void)
 	v->why_text[0] = '\0';
 	LWLockRelease(v->lock);
 	logged_why = LARAS_KEYERR_NONE;
+	laras_vault_note_epoch();
 	ereport(LOG, (errmsg("laras vault: keyring %u is open", w->number)));
 	return true;
+}
+
+/* Answer who waits in rotate_master_key(). */
+static void
+answer_rotation(void)
+{
+	LarasVault *v = laras_vault_work.v;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	uint64 asked;
+
+	LWLockAcquire(v->lock, LW_SHARED);
+	asked = v->rotate_asked;
+	LWLockRelease(v->lock);
+	if (asked == v->rotate_answered)
+		return;
+	if (laras_vault_begin_rotation(&err))
+		err.code = LARAS_KEYERR_NONE;
+	else
+		laras_vault_log(WARNING, &err, "beginning to rotate the master key");
+	LWLockAcquire(v->lock, LW_EXCLUSIVE);
+	v->rotate_answered = asked;
+	v->rotate_result = err;
+	LWLockRelease(v->lock);
+	ConditionVariableBroadcast(&v->adopt_moved);
 }
 
 /* Answer who waits in adopt_keyring(). */
@@ -449,8 +477,12 @@ laras_vault_turn(void)
 
 	laras_vault_flush_mirrors();
 	(void) laras_vault_journal_ahead(&err);
+	answer_rotation();
 	if (due(&last_removals, REMOVALS_EVERY_MS))
+	{
 		laras_vault_apply_removals();
+		laras_vault_journal_epochs();
+	}
 	rejoin_mirrors();
 	phase = laras_vault_phase(w->v);
 	if (phase == LARAS_VAULT_CLOSED)
@@ -477,7 +509,9 @@ laras_vault_turn(void)
 	expire_time_slots();
 	pending = verify_orders();
 	stamp_lease();
-	if (phase == LARAS_VAULT_OPEN && laras_vault_scrub())
+	if (phase == LARAS_VAULT_OPEN && laras_vault_rotate())
+		laras_worker_wake_in(0);
+	else if (phase == LARAS_VAULT_OPEN && laras_vault_scrub())
 		laras_worker_wake_in(SCRUB_PAUSE_MS);
 	more = laras_vault_slabs_ahead(&err);
 	laras_worker_set_pending(pending + w->v->norphans);

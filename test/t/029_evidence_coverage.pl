@@ -56,6 +56,13 @@ my $number = $stage->sandbox->control(POST => 'number', { waba_id => $stage->sho
 my $pair = qq('whatsapp', '{"phone_number_id": "$number", "waba_id": "$stage->{shop}{waba}"}', '$stage->{shop}{token}');
 my $act = "SELECT laras.act_as($workspace, $owner)";
 
+# A rotation wants the next epoch's key beside the current one.
+my $key_file = Laras->master_key_file($node);
+my $keys = slurp_file($key_file) . '2 ' . 'ab' x 32 . "\n";
+unlink $key_file;
+PostgreSQL::Test::Utils::append_to_file($key_file, $keys);
+chmod 0400, $key_file or die;
+
 # What is run for each function, in a transaction of its own that is rolled back.
 my %case = (
 	add_member => [ $act, "SELECT laras.add_member('new\@shop.example', 'New', 'agent', 'correct horse battery')" ],
@@ -71,6 +78,8 @@ my %case = (
 	register_provider_app => [ "SELECT laras.register_provider_app('{whatsapp}', '555', 'a secret of an app', 'verify-me-please')" ],
 	reject_draft => [ $act, "SELECT laras.reject_draft($draft, 'no')" ],
 	remove_member => [ $act, "SELECT laras.remove_member($agent)" ],
+	confirm_master_key_destroyed => [ "UPDATE laras.master_key_epoch SET retired_at = began_at", "SELECT laras.confirm_master_key_destroyed(1, 'HSM record 1')" ],
+	rotate_master_key => [ 'SELECT laras.rotate_master_key()' ],
 	remove_mirror => [ "SELECT laras.remove_mirror('b', 'its disk was shredded')" ],
 	replay_quarantined => [ $act, "SELECT laras.replay_quarantined($aside)" ],
 	reply => [ $act, "SELECT laras.reply($conversation, 'halo juga')" ],

@@ -45,7 +45,7 @@ sub lose_b
 	wait_for_sql($node, "SELECT max(turns) >= $turns + 2 FROM laras.worker_status WHERE worker = 'vault'");
 	$vault->destroy($n);
 	wait_for(sub { state_of('b') eq 'behind' });
-	move("$mirror{b}/0", "$mirror{b}/away") or die;
+	move($mirror{b}, "$mirror{b}.away") or die;
 	put_fault('');
 	$node->reload;
 	return;
@@ -77,9 +77,10 @@ for my $step (qw(join.journalled join.merged join.leased))
 	# two turns later the worker has read it
 	my $turns = $node->safe_psql('postgres', q{SELECT max(turns) FROM laras.worker_status WHERE worker = 'vault'});
 	wait_for_sql($node, "SELECT max(turns) >= $turns + 2 FROM laras.worker_status WHERE worker = 'vault'");
-	move("$mirror{b}/away", "$mirror{b}/0") or die;
+	move("$mirror{b}.away", $mirror{b}) or die;
 	ok(wait_for(sub { log_since($offset) =~ /was terminated by signal 9/ }, 40), "$step: killed while it joins again");
 	put_fault('');
+	$node->reload;
 	in_sync($step, qw(a b));
 	ok($vault->wait_verified(60), "$step: the erasure is read back from both");
 	is($vault->reveal($erased) . ' ' . $vault->reveal($new) . ' ' . $vault->reveal($neighbour), "NULL datang $step tetangga", "$step: the erased is dead, the others open");
@@ -104,6 +105,7 @@ $node->reload;
 is($node->safe_psql('postgres', q{SET ROLE laras_dba; SELECT laras.remove_mirror('b', 'its disk was shredded on 2026-01-05')}), 't', 'a mirror is removed by a statement');
 ok(wait_for(sub { log_since($offset) =~ /was terminated by signal 9/ }, 20), 'killed before it is carried out');
 put_fault('');
+$node->reload;
 in_sync('after the crash', 'a');
 ok(wait_for(sub { state_of('b') eq 'removed' }), 'it is removed all the same');
 ok(wait_for_sql($node, "SELECT verified_mirrors = '{a}' AND verified_at IS NOT NULL $order"), 'nothing waits for it any more');
@@ -113,7 +115,7 @@ is($node->safe_psql('postgres', q{SET ROLE laras_auditor; SELECT mirror || ': ' 
 is(doctor('keyring mirrors'), 'fail', 'doctor() asks for another mirror');
 
 # It is back, with a key that was destroyed since: nobody looks at it.
-move("$mirror{b}/away", "$mirror{b}/0") or die;
+move("$mirror{b}.away", $mirror{b}) or die;
 my %left = map { $_ => slurp_file($_) } glob "$mirror{b}/0/*";
 $node->restart;
 in_sync('after a restart', 'a');

@@ -1,0 +1,516 @@
+/*
+ * vaultrotate.c
+ *		A new master key: every live slot wrapped anew, slab by slab, between the
+ *		vault worker's other work.
+ *
+ * Invariant: the keyring file names the new epoch before the first slot is
+ * wrapped under it, and the old one until no slot of it is left in any mirror;
+ * so every state that a crash can leave is read with the keys that the file
+ * names. A slot is wrapped under the locks that a destruction takes to write
+ * it, after its destroyed bit was asked: a mark is never overwritten.
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/fault.h"
+#include "base/spi.h"
+#include "vault/bytes.h"
+#include "vault/journalring.h"
+#include "vault/masterkey.h"
+#include "vault/vault.h"
+#include "vault/vaultwork.h"
+#include "worker/worker.h"
+
+#define FIRST_LEASED_SLAB (LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB)
+#define SLOTS_AT_ONCE 32 /* wrapped while a destruction may have to wait */
+#define PASS_PAUSE_US (2 * USECS_PER_SEC)
+
+LARAS_PLAN(epoch_begins,
+		   "INSERT INTO laras.master_key_epoch (epoch, began_at) VALUES ($1, laras.now())"
+		   " ON CONFLICT (epoch) DO NOTHING",
+		   INT4OID);
+
+LARAS_PLAN(epochs_retired,
+		   "UPDATE laras.master_key_epoch e SET retired_at = laras.now()"
+		   " WHERE e.epoch < $1 AND e.retired_at IS NULL",
+		   INT4OID);
+
+LARAS_PLAN(destroyed_epochs,
+		   "SELECT e.epoch FROM laras.master_key_epoch e WHERE e.destroyed_at IS NOT NULL"
+		   " AND e.journalled_at IS NULL ORDER BY e.epoch");
+
+LARAS_PLAN(epoch_journalled,
+		   "UPDATE laras.master_key_epoch e SET journalled_at = pg_catalog.clock_timestamp()"
+		   " WHERE e.epoch = $1",
+		   INT4OID);
+
+/* ------------------------------------------------------------------------
+ * Epochs on record
+ * ------------------------------------------------------------------------
+ */
+
+void
+laras_vault_note_epoch(void)
+{
+	LarasVault *v = laras_vault_work.v;
+
+	laras_worker_begin("noting the master key's epoch");
+	laras_spi_open();
+	(void) laras_spi_run(&epoch_begins, (Datum[]){Int32GetDatum((int32) v->keyring.current_epoch)},
+						 NULL);
+	(void) laras_spi_run(&epochs_retired, (Datum[]){Int32GetDatum((int32) v->keyring.oldest_epoch)},
+						 NULL);
+	laras_spi_close();
+	laras_worker_commit();
+}
+
+static bool
+journal_epoch(LarasVault *v, uint8 kind, uint16 epoch)
+{
+	LarasJournalRecord rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = kind;
+	rec.time = laras_unix_now();
+	laras_put16(rec.order, epoch);
+	if (!laras_ring_reserve(v, 1))
+		return false;
+	(void) laras_ring_append(v, &rec, 1);
+	laras_vault_flush_mirrors();
+	return true;
+}
+
+void
+laras_vault_journal_epochs(void)
+{
+	LarasVault *v = laras_vault_work.v;
+	uint64 n;
+	int32 *epochs;
+
+	laras_worker_begin("looking for destroyed master keys");
+	laras_spi_open();
+	n = laras_spi_read(&destroyed_epochs, NULL, NULL);
+	epochs = SPI_palloc(sizeof(int32) * (n + 1));
+	for (uint64 i = 0; i < n; i++)
+		epochs[i] = laras_spi_int4(i, 1);
+	laras_spi_close();
+	laras_worker_commit();
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (!journal_epoch(v, LARAS_JOURNAL_EPOCH_DESTROYED, (uint16) epochs[i]))
+			return;
+		laras_worker_begin("noting a destroyed master key");
+		laras_spi_open();
+		(void) laras_spi_run(&epoch_journalled, (Datum[]){Int32GetDatum(epochs[i])}, NULL);
+		laras_spi_close();
+		laras_worker_commit();
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * The keyring file
+ * ------------------------------------------------------------------------
+ */
+
+/* Write it to every mirror in sync and to shared memory, with the keys it names. */
+static bool
+publish_keyring(LarasVaultWork *w, const LarasKeyring *k, const LarasWrapSet *wraps,
+				LarasKeyError *err)
+{
+	LarasVault *v = w->v;
+	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
+	bool written = false;
+
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasKeyError one = LARAS_KEYERROR_INIT;
+
+		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		if (laras_keyring_replace(w->m.mirror[i].dirfd, k, &one))
+			written = true;
+		else
+		{
+			*err = one;
+			laras_mirror_failed(v, i, &one);
+		}
+		LARAS_FAULT("rotate.keyring");
+	}
+	if (!written)
+		return err->code != LARAS_KEYERR_NONE
+				   ? false
+				   : laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "no mirror is in sync");
+	LWLockAcquire(v->lock, LW_EXCLUSIVE);
+	v->keyring = *k;
+	v->page->wraps = *wraps;
+	pg_atomic_fetch_add_u64(&v->page->generation, 1);
+	LWLockRelease(v->lock);
+	return true;
+}
+
+bool
+laras_vault_wrap_courier(const LarasMasterKeys *keys, LarasKeyError *err)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
+	LarasMirrorMask repair;
+	LarasWrapSet wraps;
+	uint8 secret[LARAS_KEY_LEN];
+	uint8 raw[LARAS_SLOT_LEN];
+	LarasSlotPlace place = {w->m.keyring, v->slabs[0].uuid, LARAS_SLOT_COURIER};
+	LarasSlotState state;
+	uint8 domain;
+	uint16 epoch;
+	bool ok = true;
+
+	laras_mirrors_forget(&w->m);
+	if (!laras_masterkey_wraps(keys, &v->keyring, LARAS_DOMAIN_COURIER, &wraps))
+		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "deriving the courier's wrapping key");
+	state = laras_mirrors_read(&w->m, mask, LARAS_SLOT_COURIER, &wraps, LARAS_DOMAIN_COURIER,
+							   secret, &repair, err);
+	if (state != LARAS_SLOT_LIVE)
+		ok = laras_keyerror(err, LARAS_KEYERR_DAMAGED, 0, "the courier's seed");
+	for (int i = 0; ok && i < w->m.n; i++)
+	{
+		LarasMirrorMask one = (LarasMirrorMask) 1 << i;
+
+		if ((mask & one) == 0)
+			continue;
+		(void) laras_mirrors_look(&w->m, i, LARAS_SLOT_COURIER, raw, NULL, err);
+		if (!laras_slot_epoch(raw, &domain, &epoch) || epoch != v->keyring.current_epoch)
+			ok = false;
+	}
+	if (state == LARAS_SLOT_LIVE && !ok)
+	{
+		ok =
+			laras_slot_seal(&place, LARAS_DOMAIN_COURIER, v->keyring.current_epoch,
+							laras_wrap_find(&wraps, LARAS_DOMAIN_COURIER, v->keyring.current_epoch),
+							NULL, secret, raw);
+		if (!ok)
+			laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "wrapping the courier's seed");
+		else
+			ok = laras_mirrors_write(&w->m, mask, LARAS_SLOT_COURIER, raw, err) == mask;
+	}
+	laras_wipe(secret, sizeof(secret));
+	laras_wipe(&wraps, sizeof(wraps));
+	return ok;
+}
+
+bool
+laras_vault_begin_rotation(LarasKeyError *err)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	LarasKeyring k = v->keyring;
+	LarasMasterKeys keys;
+	LarasWrapSet wraps;
+	const uint8 *next;
+	bool ok;
+
+	if (laras_vault_phase(v) != LARAS_VAULT_OPEN)
+		return laras_keyerror(err, LARAS_KEYERR_CLOSED, 0, "the vault is not open");
+	if (k.oldest_epoch != k.current_epoch)
+		return true; /* one is under way */
+	if (!laras_fetch_master_keys("rotate", &keys, err))
+		return false;
+	ok = laras_masterkey_check(&keys, &k, true, err);
+	next = ok ? laras_masterkey_find(&keys, (uint16) (k.current_epoch + 1)) : NULL;
+	if (ok && laras_same_bytes(next, laras_masterkey_find(&keys, k.current_epoch), LARAS_KEY_LEN))
+		ok = laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0,
+							"the next epoch's master key is the current one");
+	if (ok)
+	{
+		k.current_epoch++;
+		if (!laras_derive_check(next, k.uuid, k.current_epoch, k.check_current) ||
+			!laras_masterkey_wraps(&keys, &k, LARAS_DOMAIN_CONTENT, &wraps))
+			ok = laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "deriving the wrapping key");
+	}
+	ok = ok && publish_keyring(w, &k, &wraps, err);
+	LARAS_FAULT("rotate.begun");
+	ok = ok && laras_vault_wrap_courier(&keys, err);
+	laras_masterkey_wipe(&keys);
+	laras_wipe(&wraps, sizeof(wraps));
+	if (ok)
+		laras_vault_note_epoch();
+	return ok;
+}
+
+/* ------------------------------------------------------------------------
+ * Slots
+ * ------------------------------------------------------------------------
+ */
+
+/* What a pass has found; it may retire the old epoch when nothing hinders. */
+static uint32 next_slab = 0;
+static uint64 hindrances = 0;
+static TimestampTz pass_ended = 0;
+
+/*
+ * Wrap slots first..first+n-1 of a slab anew in all mirrors of mask. In no
+ * transaction; raises nothing. Slots to be repaired first go to repair.
+ */
+static bool
+wrap_slots(LarasVaultWork *w, LarasGrave *graves, LarasMirrorMask mask, uint32 first, uint32 n,
+		   const LarasWrapSet *wraps, uint32 *repair, uint32 *nrepair, LarasKeyError *err)
+{
+	LarasVault *v = w->v;
+	uint16 current = v->keyring.current_epoch;
+	const uint8 *wrap = laras_wrap_find(wraps, LARAS_DOMAIN_CONTENT, current);
+	uint8 secret[LARAS_KEY_LEN];
+	bool ok = wrap != NULL;
+
+	for (int i = 0; i < w->m.n; i++)
+		LWLockAcquire(v->flush_lock[i], LW_EXCLUSIVE);
+	for (uint32 slot = first; ok && slot < first + n; slot++)
+	{
+		LarasSlotPlace place = {w->m.keyring, v->slabs[LARAS_SLAB_OF(slot)].uuid, slot};
+		uint8 raw[LARAS_MAX_MIRRORS][LARAS_SLOT_LEN];
+		uint8 fresh[LARAS_SLOT_LEN];
+		int have = -1;
+		bool same = true;
+		uint8 domain;
+		uint16 epoch;
+
+		if (slot == LARAS_SLOT_COURIER || laras_bit_test(v->destroyed, slot))
+			continue;
+		for (int i = 0; ok && i < w->m.n; i++)
+		{
+			if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+				continue;
+			ok = laras_slab_read(&graves[i].slab, slot, raw[i], err);
+			if (!ok)
+				err->mirror = i;
+			if (have >= 0 && memcmp(raw[i], raw[have], LARAS_SLOT_LEN) != 0)
+				same = false;
+			if (have < 0)
+				have = i;
+		}
+		if (!ok || have < 0)
+			break;
+		if (!same || !laras_slot_epoch(raw[have], &domain, &epoch))
+		{
+			repair[(*nrepair)++] = slot;
+			continue;
+		}
+		if (epoch == current)
+			continue;
+		if (laras_slot_open(&place, raw[have], wraps, LARAS_DOMAIN_CONTENT, secret) !=
+			LARAS_SLOT_LIVE)
+		{
+			repair[(*nrepair)++] = slot;
+			continue;
+		}
+		ok = laras_slot_seal(&place, LARAS_DOMAIN_CONTENT, current, wrap, NULL, secret, fresh);
+		if (!ok)
+			laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "wrapping a key");
+		for (int i = 0; ok && i < w->m.n; i++)
+		{
+			if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+				continue;
+			ok = laras_slab_write(&graves[i].slab, slot, fresh, err);
+			if (!ok)
+				err->mirror = i;
+			LARAS_FAULT("rotate.slot");
+		}
+	}
+	laras_wipe(secret, sizeof(secret));
+	for (int i = w->m.n - 1; i >= 0; i--)
+		LWLockRelease(v->flush_lock[i]);
+	return ok;
+}
+
+/* A whole slab; counts what hinders the old epoch's end. */
+static void
+wrap_slab(LarasVaultWork *w, uint32 number, const LarasWrapSet *wraps)
+{
+	LarasVault *v = w->v;
+	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
+	LarasGrave graves[LARAS_MAX_MIRRORS];
+	uint32 *repair = palloc(sizeof(uint32) * LARAS_SLOTS_PER_SLAB);
+	uint32 nrepair = 0;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	bool ok = mask != 0;
+
+	for (int i = 0; i < LARAS_MAX_MIRRORS; i++)
+		graves[i].slab.fd = -1;
+	laras_mirrors_forget(&w->m);
+	for (int i = 0; ok && i < w->m.n; i++)
+	{
+		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		ok = laras_mirrors_prepare(&w->m, i, number, &graves[i], &err);
+	}
+	for (uint32 at = 0; ok && at < LARAS_SLOTS_PER_SLAB; at += SLOTS_AT_ONCE)
+	{
+		ok = wrap_slots(w, graves, mask, number * LARAS_SLOTS_PER_SLAB + at, SLOTS_AT_ONCE, wraps,
+						repair, &nrepair, &err);
+		/* committers wait for this worker to write the other mirrors */
+		laras_vault_flush_mirrors();
+	}
+	for (int i = 0; i < w->m.n; i++)
+	{
+		if (graves[i].slab.fd < 0)
+			continue;
+		if (ok && !laras_mirrors_sync(&graves[i], &err))
+		{
+			laras_mirror_failed(v, i, &err);
+			hindrances++;
+		}
+		laras_mirrors_release(&graves[i]);
+	}
+	LARAS_FAULT("rotate.slab");
+	if (!ok)
+	{
+		/* a slab that is lost may come back with keys of the old epoch */
+		hindrances++;
+		if (err.code == LARAS_KEYERR_MIRROR && err.mirror >= 0)
+			laras_mirror_failed(v, err.mirror, &err);
+		else if (err.code == LARAS_KEYERR_ABSENT)
+			laras_vault_settle_slab(number);
+	}
+	for (uint32 i = 0; i < nrepair; i++)
+	{
+		LarasKeyError one = LARAS_KEYERROR_INIT;
+		LarasSlotState state;
+
+		if (laras_bit_test(v->destroyed, repair[i]))
+			continue;
+		state = laras_mirrors_repair(&w->m, mask, repair[i], wraps, NULL, &one);
+		/* what no mirror can give back does not hinder: nothing opens it anyway */
+		if (state != LARAS_SLOT_DAMAGED || one.code == LARAS_KEYERR_DISAGREE)
+			hindrances++;
+	}
+	pfree(repair);
+}
+
+/* No slot of the old epoch is left in any mirror: it is needed no more. */
+static void
+retire(LarasVaultWork *w)
+{
+	LarasVault *v = w->v;
+	LarasKeyring k = v->keyring;
+	LarasWrapSet wraps;
+	LarasWrapSet left;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+
+	if (!journal_epoch(v, LARAS_JOURNAL_EPOCH_RETIRED, k.oldest_epoch))
+		return;
+	LARAS_FAULT("rotate.journalled");
+	LWLockAcquire(v->lock, LW_SHARED);
+	wraps = v->page->wraps;
+	LWLockRelease(v->lock);
+	memset(&left, 0, sizeof(left));
+	for (int i = 0; i < wraps.n; i++)
+	{
+		if (wraps.wrap[i].epoch == k.current_epoch)
+			left.wrap[left.n++] = wraps.wrap[i];
+	}
+	k.oldest_epoch = k.current_epoch;
+	memcpy(k.check_oldest, k.check_current, LARAS_CHECK_LEN);
+	if (publish_keyring(w, &k, &left, &err))
+	{
+		laras_vault_note_epoch();
+		ereport(LOG, (errmsg("laras vault: every key is wrapped under epoch %u of the master key",
+							 k.current_epoch)));
+	}
+	else
+		laras_vault_log(WARNING, &err, "retiring a master key");
+	laras_wipe(&wraps, sizeof(wraps));
+	laras_wipe(&left, sizeof(left));
+}
+
+/*
+ * Is the courier's seed under the current epoch in every mirror? Where it is
+ * not (a mirror that joined again brought the old one) it is now for the next
+ * pass.
+ */
+static bool
+courier_is_wrapped(LarasVaultWork *w)
+{
+	LarasMirrorMask mask = laras_vault_in_sync(w->v) & w->opened;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	LarasMasterKeys keys;
+	bool wrapped = true;
+
+	laras_mirrors_forget(&w->m);
+	for (int i = 0; i < w->m.n; i++)
+	{
+		uint8 raw[LARAS_SLOT_LEN];
+		uint8 domain;
+		uint16 epoch;
+
+		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		if (laras_mirrors_look(&w->m, i, LARAS_SLOT_COURIER, raw, NULL, &err) !=
+				LARAS_SLOT_WRAPPED ||
+			!laras_slot_epoch(raw, &domain, &epoch) || epoch != w->v->keyring.current_epoch)
+			wrapped = false;
+	}
+	if (wrapped)
+		return true;
+	if (!laras_fetch_master_keys("rotate", &keys, &err) ||
+		!laras_masterkey_check(&keys, &w->v->keyring, false, &err) ||
+		!laras_vault_wrap_courier(&keys, &err))
+		laras_vault_log(WARNING, &err, "wrapping the courier's seed anew");
+	laras_masterkey_wipe(&keys);
+	return false;
+}
+
+bool
+laras_vault_rotate(void)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	TimestampTz now = GetCurrentTimestamp();
+	LarasWrapSet wraps;
+	uint64 total = 1 + (uint64) pg_atomic_read_u32(&v->slabs_made);
+
+	if (v->keyring.oldest_epoch == v->keyring.current_epoch)
+	{
+		next_slab = 0;
+		hindrances = 0;
+		pass_ended = 0;
+		return false;
+	}
+	if (pass_ended != 0 && now >= pass_ended && now - pass_ended < PASS_PAUSE_US)
+		return false;
+	pass_ended = 0;
+	if (next_slab == 0)
+	{
+		hindrances = 0;
+		pg_atomic_write_u64(&v->rotate_done, 0);
+	}
+	pg_atomic_write_u64(&v->rotate_total, total);
+	LWLockAcquire(v->lock, LW_SHARED);
+	wraps = v->page->wraps;
+	LWLockRelease(v->lock);
+	wrap_slab(w, next_slab, &wraps);
+	laras_wipe(&wraps, sizeof(wraps));
+	next_slab = next_slab == 0 ? FIRST_LEASED_SLAB : next_slab + 1;
+	if (pg_atomic_fetch_add_u64(&v->rotate_done, 1) + 1 < total)
+		return true;
+
+	if (!courier_is_wrapped(w))
+		hindrances++;
+	/* the pass is over; a mirror that is away may hold slots of the old epoch */
+	next_slab = 0;
+	for (int i = 0; i < v->nmirrors; i++)
+	{
+		uint32 state = pg_atomic_read_u32(&v->mirror[i].state);
+
+		if (state != LARAS_MIRROR_IN_SYNC && state != LARAS_MIRROR_REMOVED)
+			hindrances++;
+	}
+	if (hindrances == 0)
+		retire(w);
+	else
+		pass_ended = GetCurrentTimestamp();
+	return false;
+}
