@@ -39,6 +39,9 @@
  */
 #define BATCH 50
 
+/* messages that are read for a batch, at most */
+#define MESSAGES 1000
+
 /* after so long no further message of the batch is begun */
 #define TURN_MS 250
 
@@ -55,22 +58,27 @@ LARAS_PLAN(read_head,
 		   "ORDER BY w.created_at, w.workspace_id, w.message_id LIMIT $1",
 		   INT4OID, TIMESTAMPTZOID, INT8OID, INT8OID);
 
+/*
+ * With each message, all that its customer wrote and nobody read yet, wherever
+ * in the order it stands: one draft answers them. $3 bounds what a flood may bring.
+ */
 LARAS_PLAN(
 	read_wanted,
+	"WITH who AS MATERIALIZED (SELECT DISTINCT x.workspace_id, x.contact_id FROM unnest($1, $2) AS h (w, m) "
+	"JOIN laras.draft_wanted x ON x.workspace_id OPERATOR(pg_catalog.=) h.w AND x.message_id OPERATOR(pg_catalog.=) h.m) "
 	"SELECT m.workspace_id, m.id, m.conversation_id, m.contact_id, m.connection_id, p.slot, m.channel, m.body, "
 	"v.last_inbound_at, c.state, c.auto_send, p.state, p.opt_out_at, "
 	"EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) m.workspace_id "
 	"AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id), "
 	/* a caption says something, but not what the picture shows */
 	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list}'::pg_catalog.text[]) "
-	"FROM unnest($1, $2) AS h (w, m) "
-	"JOIN laras.draft_wanted w ON w.workspace_id OPERATOR(pg_catalog.=) h.w AND w.message_id OPERATOR(pg_catalog.=) h.m "
-	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) h.w AND m.id OPERATOR(pg_catalog.=) h.m "
+	"FROM who JOIN laras.draft_wanted w ON w.workspace_id OPERATOR(pg_catalog.=) who.workspace_id AND w.contact_id OPERATOR(pg_catalog.=) who.contact_id "
+	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) w.workspace_id AND m.id OPERATOR(pg_catalog.=) w.message_id "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND v.id OPERATOR(pg_catalog.=) m.conversation_id "
 	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND c.id OPERATOR(pg_catalog.=) m.connection_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND p.id OPERATOR(pg_catalog.=) m.contact_id "
-	"ORDER BY m.workspace_id, m.conversation_id, m.created_at, m.id",
-	INT8ARRAYOID, INT8ARRAYOID);
+	"ORDER BY m.workspace_id, m.conversation_id, m.created_at, m.id LIMIT $3",
+	INT8ARRAYOID, INT8ARRAYOID, INT4OID);
 
 /* of messages that are gone */
 LARAS_PLAN(
@@ -218,7 +226,12 @@ static int
 read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasColumn *wanted,
 		   int *wanted_count)
 {
-	uint64 found = run_on(&read_wanted, head, head_count);
+	uint64 found =
+		laras_spi_run(&read_wanted,
+					  (Datum[]){laras_column_array(&head[WANTED_WORKSPACE], head_count, INT8OID),
+								laras_column_array(&head[WANTED_MESSAGE], head_count, INT8OID),
+								Int32GetDatum(MESSAGES)},
+					  NULL);
 	int n = 0;
 
 	for (uint64 row = 0; row < found; row++)
@@ -484,7 +497,7 @@ lock_open_ones(LarasDrafting *list, int n, LarasColumn *wanted, int *wanted_coun
 LarasTurn
 laras_answer_duty(void)
 {
-	LarasDrafting *list = palloc(sizeof(LarasDrafting) * BATCH);
+	LarasDrafting *list = palloc(sizeof(LarasDrafting) * MESSAGES);
 	LarasColumn head[WANTED_COLUMNS];
 	LarasColumn wanted[WANTED_COLUMNS];
 	Place last;
@@ -503,7 +516,7 @@ laras_answer_duty(void)
 	unfinished = true;
 	limit = alone > 0 ? 1 : BATCH;
 	laras_columns_init(head, WANTED_COLUMNS, BATCH);
-	laras_columns_init(wanted, WANTED_COLUMNS, BATCH);
+	laras_columns_init(wanted, WANTED_COLUMNS, MESSAGES);
 	laras_worker_bind_all();
 	laras_spi_open();
 	waiting = read_next(head, limit, &last);

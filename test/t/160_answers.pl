@@ -186,6 +186,20 @@ $stage->sql("SELECT laras.resume_workers('keeper')");
 $stage->sql('SELECT laras.drain()');
 is($stage->bound("SELECT count(*) FROM laras.drafts WHERE conversation_id = $conversation") . $stage->sql('SELECT count(*) FROM laras.draft_wanted'), '00', 'and that is answered already gets no draft');
 
+# ---- more waits than one turn takes
+$stage->sql("SELECT laras.pause_workers('keeper')");
+my $first_words = 'permisi kak mau tanya dulu ya';
+$stage->customer('628124000026', $first_words);
+$stage->customer(sprintf('6281241%05d', $_), 'ok') for 1 .. 60;
+$stage->customer('628124000026', 'kopi toraja 250 gr harganya berapa sih');
+my $words = join ', ', map { "'$_'" } $first_words, 'kopi toraja 250 gr harganya berapa sih';
+ok($stage->wait_bound("SELECT count(*) = 2 FROM laras.messages WHERE body IN ($words)"), 'two messages of one customer, and many between');
+$stage->sql("SELECT laras.resume_workers('keeper')");
+$stage->sql("SELECT laras.drain('30 s')");
+is($stage->bound("SELECT count(*) || ' ' || min(m.body) || ' ' || bool_and(d.body LIKE '%105.000%') FROM laras.drafts d JOIN laras.messages m ON m.id = d.inbound_message_id WHERE m.body IN ($words)"),
+	'1 kopi toraja 250 gr harganya berapa sih true', 'get one draft, for the newer');
+is($stage->sql('SELECT count(*) FROM laras.draft_wanted'), 0, 'and nothing is left waiting');
+
 # ---- what is not text
 sub picture
 {
