@@ -60,24 +60,43 @@ LARAS_PLAN(read_head,
 
 /*
  * With each message, all that its customer wrote and nobody read yet, wherever
- * in the order it stands: one draft answers them. $3 bounds what a flood may bring.
+ * in the order it stands: one draft answers them. $3 bounds what a flood may
+ * bring. Each row is looked up by its whole key: a limit keeps the planner from
+ * joining on the workspace alone while the tables have no statistics.
  */
+#define ONE(columns, relation, key)                                 \
+	"(SELECT " columns " FROM laras." relation " AS y "             \
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) who.workspace_id " \
+	"AND y.id OPERATOR(pg_catalog.=) " key " LIMIT 1)"
 LARAS_PLAN(
 	read_wanted,
 	"WITH who AS MATERIALIZED (SELECT DISTINCT x.workspace_id, x.contact_id FROM unnest($1, $2) AS h (w, m) "
-	"JOIN laras.draft_wanted x ON x.workspace_id OPERATOR(pg_catalog.=) h.w AND x.message_id OPERATOR(pg_catalog.=) h.m) "
-	"SELECT m.workspace_id, m.id, m.conversation_id, m.contact_id, m.connection_id, p.slot, m.channel, m.body, "
+	"CROSS JOIN LATERAL (SELECT y.workspace_id, y.contact_id FROM laras.draft_wanted y "
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) h.w AND y.message_id OPERATOR(pg_catalog.=) h.m LIMIT 1) x) "
+	"SELECT who.workspace_id, m.id, m.conversation_id, m.contact_id, m.connection_id, p.slot, m.channel, m.body, "
 	"v.last_inbound_at, c.state, c.auto_send, p.state, p.opt_out_at, "
-	"EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) m.workspace_id "
+	"EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
 	"AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id), "
 	/* a caption says something, but not what the picture shows */
 	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list}'::pg_catalog.text[]) "
-	"FROM who JOIN laras.draft_wanted w ON w.workspace_id OPERATOR(pg_catalog.=) who.workspace_id AND w.contact_id OPERATOR(pg_catalog.=) who.contact_id "
-	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) w.workspace_id AND m.id OPERATOR(pg_catalog.=) w.message_id "
-	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND v.id OPERATOR(pg_catalog.=) m.conversation_id "
-	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND c.id OPERATOR(pg_catalog.=) m.connection_id "
-	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND p.id OPERATOR(pg_catalog.=) m.contact_id "
-	"ORDER BY m.workspace_id, m.conversation_id, m.created_at, m.id LIMIT $3",
+	"FROM who CROSS JOIN LATERAL (SELECT y.message_id FROM laras.draft_wanted y "
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
+	"AND y.contact_id OPERATOR(pg_catalog.=) who.contact_id LIMIT $3) w "
+	"CROSS JOIN LATERAL " ONE(
+		"y.id, y.conversation_id, y.contact_id, y.connection_id, y.channel, y.body, y.kind, y.created_at",
+		"message",
+		"w.message_id") " m "
+						"CROSS JOIN LATERAL " ONE(
+							"y.last_inbound_at", "conversation",
+							"m.conversation_id") " v "
+												 "CROSS JOIN LATERAL " ONE(
+													 "y.state, y.auto_send", "connection",
+													 "m.connection_id") " c "
+																		"CROSS JOIN LATERAL " ONE(
+																			"y.slot, y.state, y.opt_out_at",
+																			"contact",
+																			"m.contact_id") " p "
+																							"ORDER BY who.workspace_id, m.conversation_id, m.created_at, m.id LIMIT $3",
 	INT8ARRAYOID, INT8ARRAYOID, INT4OID);
 
 /* of messages that are gone */
