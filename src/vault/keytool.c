@@ -201,7 +201,9 @@ open_keyring(const char *directory, LarasKeyholder *holder, LarasKeyError *err)
 		return laras_keyerror(err, LARAS_KEYERR_ABSENT, errno, "keyring directory");
 	slash = strrchr(real, '/');
 	if (slash == NULL || slash == real || !read_number(slash + 1, UINT16_MAX, &number))
-		return laras_keyerror(err, LARAS_KEYERR_UNSAFE, 0, "a keyring is named by its number: give the directory 0, 1, ... inside the mirror");
+		return laras_keyerror(
+			err, LARAS_KEYERR_UNSAFE, 0,
+			"a keyring is named by its number: give the directory 0, 1, ... inside the mirror");
 	*slash = '\0';
 	if ((size_t) snprintf(setting, sizeof(setting), "here=%s", real) >= sizeof(setting) ||
 		strchr(real, ',') != NULL)

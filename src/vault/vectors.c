@@ -98,7 +98,11 @@ print_slots(uint8_t wrap[2][32])
 	LarasSlotPlace courier = {keyring, slab, LARAS_SLOT_COURIER};
 	LarasTomb tomb = {.reason = LARAS_REASON_ERASURE, .time = NEW_YEAR};
 	uint8_t raw[LARAS_SLOT_LEN];
+	uint8_t next_master[LARAS_KEY_LEN];
+	uint8_t next[LARAS_KEY_LEN];
+	uint8_t check[LARAS_CHECK_LEN];
 
+	memset(next_master, 0x07, sizeof(next_master));
 	memcpy(tomb.order, order, sizeof(order));
 	must(laras_slot_seal(&subject, LARAS_DOMAIN_CONTENT, EPOCH, wrap[0], nonce, secret_s, raw));
 	hex("slot.live", raw, sizeof(raw));
@@ -106,6 +110,14 @@ print_slots(uint8_t wrap[2][32])
 	hex("slot.courier", raw, sizeof(raw));
 	must(laras_slot_bury(&subject, &tomb, raw));
 	hex("slot.destroyed", raw, sizeof(raw));
+
+	/* the same slot after a rotation: another master key, the next epoch, the same secret */
+	must(laras_derive_wrap(next_master, LARAS_DOMAIN_CONTENT, keyring, EPOCH + 1, next));
+	hex("next.wrap.content", next, sizeof(next));
+	must(laras_derive_check(next_master, keyring, EPOCH + 1, check));
+	hex("next.check", check, sizeof(check));
+	must(laras_slot_seal(&subject, LARAS_DOMAIN_CONTENT, EPOCH + 1, next, nonce, secret_s, raw));
+	hex("next.slot.live", raw, sizeof(raw));
 }
 
 static void

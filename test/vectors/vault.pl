@@ -243,6 +243,11 @@ say_hex('slot.live', live(1, 1, $wrap{content}, $s, $S));
 say_hex('slot.courier', live(2, 1, $wrap{courier}, 1, $courier_seed));
 my $tomb = pack('CCnNq>', 0xDD, 1, 0, $s, $new_year) . $order . "\0" x 16;
 say_hex('slot.destroyed', $tomb . substr(sha256('laras/1/tomb' . $keyring . $slab . $tomb), 0, 16));
+my $next_M = "\x07" x 32;
+my $next_wrap = expand($next_M, 'laras/1/wrap/content' . $keyring . pack('n', 2));
+say_hex('next.wrap.content', $next_wrap);
+say_hex('next.check', substr expand($next_M, 'laras/1/check' . $keyring . pack('n', 2)), 0, 8);
+say_hex('next.slot.live', live(1, 2, $next_wrap, $s, $S));
 
 # Values: field 17 is a message's body, field 4 a channel's token
 sub fixed { my ($suite, $field) = @_; return pack 'CCnnnNN', 1, $suite, $field, 0, 0, $w, $s }
