@@ -208,7 +208,7 @@ COMMENT ON FUNCTION laras.rotate_master_key() IS
   'begins to wrap every key under the next epoch of the master key, which the key file or command must give beside the current one; the vault worker goes on with it after a crash. Returns the new epoch, null where a rotation is under way. Not undone by a rollback. See laras.progress_rotation. Errors: LRK01 LRK02 LRK12 LRK13 LRK14';
 
 CREATE FUNCTION laras.confirm_master_key_destroyed(epoch int, reference text) RETURNS boolean
-  AS 'MODULE_PATHNAME', 'laras_confirm_master_key_destroyed' LANGUAGE c VOLATILE STRICT
+  AS 'MODULE_PATHNAME', 'laras_confirm_master_key_destroyed' LANGUAGE c VOLATILE
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION laras.confirm_master_key_destroyed(int, text) IS
   'records that the master key of a retired epoch is destroyed in its store, with the store''s own reference; copies of the keyring from before are void from then on. Epochs in their order; false where it was recorded before. Errors: 22023, 55000 not retired';

@@ -95,6 +95,7 @@ laras_rotate_master_key(PG_FUNCTION_ARGS)
 Datum
 laras_confirm_master_key_destroyed(PG_FUNCTION_ARGS)
 {
+	LARAS_NO_NULLS(fcinfo);
 	int32 epoch = PG_GETARG_INT32(0);
 	char *reference = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	int length = pg_mbstrlen(reference);

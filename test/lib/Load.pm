@@ -111,7 +111,7 @@ Runs the load program; what it measured, as a hash. Messages never repeat.
 sub load
 {
 	my ($self, $port, %option) = @_;
-	$option{connections} //= 128;
+	$option{connections} //= 256;
 	my %all = (port => $port, secret => $secret, numbers => join(',', @numbers), accounts => join(',', @accounts), first => $self->{next}, %{ $self->{option} // {} }, %option);
 	my ($out, $err) = ('', '');
 	my $ok = IPC::Run::run([ $self->{program}, map { "--$_=$all{$_}" } sort keys %all ], '>', \$out, '2>', \$err);
