@@ -40,14 +40,6 @@ static const Line lines[] = {
 #define PHRASE(written, meant)
 #define SAME(words) {LINE_SAME, 0, words, NULL},
 #include "answer/lexicon.def"
-#undef FUNCTION_WORDS
-#undef LANGUAGE_WORDS
-#undef FILLER_WORDS
-#undef NOD_WORDS
-#undef UNITS
-#undef SPELLING
-#undef PHRASE
-#undef SAME
 };
 
 static const struct
@@ -64,14 +56,6 @@ static const struct
 #define PHRASE(written, meant) {written, meant},
 #define SAME(words)
 #include "answer/lexicon.def"
-#undef FUNCTION_WORDS
-#undef LANGUAGE_WORDS
-#undef FILLER_WORDS
-#undef NOD_WORDS
-#undef UNITS
-#undef SPELLING
-#undef PHRASE
-#undef SAME
 };
 
 static HTAB *lexicon = NULL;

@@ -79,6 +79,15 @@ give_back(void *p)
 	former_free(p);
 }
 
+void *
+laras_context_alloc(void *context, size_t n)
+{
+	if (!AllocHugeSizeIsValid(n))
+		return NULL;
+	return MemoryContextAllocExtended(context, n,
+									  MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+}
+
 void
 laras_json_init(void)
 {

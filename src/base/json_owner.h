@@ -24,6 +24,12 @@ extern json_t *laras_json_own(json_t *document);
  */
 extern json_t *laras_json_read(const char *bytes, size_t n, const char **reason);
 
+/*
+ * Memory for plain C (a LarasAllocator's alloc): zero-filled, of the context
+ * given, NULL where there is none. Never raises.
+ */
+extern void *laras_context_alloc(void *context, size_t n);
+
 /* once a process, before anything else uses jansson */
 extern void laras_json_init(void);
 

@@ -189,6 +189,19 @@ laras_spi_varlena(uint64 row, int col)
 	return copy;
 }
 
+Datum
+laras_bytea_datum(const void *p, size_t n)
+{
+	bytea *b;
+
+	if (p == NULL)
+		return (Datum) 0;
+	b = palloc(VARHDRSZ + n);
+	SET_VARSIZE(b, VARHDRSZ + n);
+	memcpy(VARDATA(b), p, n);
+	return PointerGetDatum(b);
+}
+
 void
 laras_run_as_owner(LarasRunAs *saved)
 {

@@ -74,6 +74,9 @@ extern bool laras_spi_bool(uint64 row, int col);
 extern char *laras_spi_cstring(uint64 row, int col);
 extern struct varlena *laras_spi_varlena(uint64 row, int col);
 
+/* A copy of n bytes as a bytea parameter; p NULL gives datum 0. */
+extern Datum laras_bytea_datum(const void *p, size_t n);
+
 /*
  * For code that is called by whoever (a helper of another room, a utility
  * hook) but must read as the tables' owner, under the forced policies.  An

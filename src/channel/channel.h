@@ -15,6 +15,8 @@
 
 #include "base/json.h"
 
+#include <stdarg.h>
+
 /*
  * The thin allocator. alloc returns memory that the caller frees as a whole
  * (a memory context, an arena), zero-filled, or NULL when there is none.
@@ -239,6 +241,10 @@ extern void *laras_allocate(const LarasAllocator *allocator, size_t n);
 /* for drivers: printf into allocated memory; absent when memory is short */
 extern LarasText laras_text_print(const LarasAllocator *allocator, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+extern LarasText laras_text_vprint(const LarasAllocator *allocator, const char *format,
+								   va_list arguments) __attribute__((format(printf, 2, 0)));
+/* for drivers: an account's id, a string or a number, where it is short and plain; absent otherwise */
+extern LarasText laras_account_id(const LarasAllocator *allocator, const json_t *j);
 
 extern const LarasChannelDriver laras_whatsapp_driver;
 extern const LarasChannelDriver laras_instagram_driver;

@@ -3,6 +3,7 @@
  *		The table of drivers, and the little they share.
  */
 #include "channel/connect.h"
+#include "channel/record.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,23 +83,51 @@ laras_allocate(const LarasAllocator *allocator, size_t n)
 	return allocator->alloc(allocator->context, n);
 }
 
+/* Most texts are short: they are printed once, and copied. */
 LarasText
-laras_text_print(const LarasAllocator *allocator, const char *format, ...)
+laras_text_vprint(const LarasAllocator *allocator, const char *format, va_list arguments)
 {
 	LarasText text = {NULL, 0};
-	va_list arguments;
+	char small[512];
+	va_list again;
 	int n;
 	char *buffer;
 
-	va_start(arguments, format);
-	n = vsnprintf(NULL, 0, format, arguments);
-	va_end(arguments);
-	if (n < 0 || (buffer = laras_allocate(allocator, (size_t) n + 1)) == NULL)
-		return text;
-	va_start(arguments, format);
-	vsnprintf(buffer, (size_t) n + 1, format, arguments);
-	va_end(arguments);
-	text.s = buffer;
-	text.n = (size_t) n;
+	va_copy(again, arguments);
+	n = vsnprintf(small, sizeof(small), format, arguments);
+	if (n >= 0 && (buffer = laras_allocate(allocator, (size_t) n + 1)) != NULL)
+	{
+		if ((size_t) n < sizeof(small))
+			memcpy(buffer, small, (size_t) n + 1);
+		else
+			vsnprintf(buffer, (size_t) n + 1, format, again);
+		text.s = buffer;
+		text.n = (size_t) n;
+	}
+	va_end(again);
 	return text;
+}
+
+LarasText
+laras_text_print(const LarasAllocator *allocator, const char *format, ...)
+{
+	LarasText text;
+	va_list arguments;
+
+	va_start(arguments, format);
+	text = laras_text_vprint(allocator, format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+LarasText
+laras_account_id(const LarasAllocator *allocator, const json_t *j)
+{
+	LarasText t = laras_json_text(j);
+
+	if (json_is_integer(j))
+		t = laras_text_print(allocator, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
+	if (!laras_text_plain(t))
+		t.s = NULL;
+	return t;
 }

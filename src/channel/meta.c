@@ -14,19 +14,6 @@
 
 /* ------------------------------------------------------------- splitting */
 
-static LarasText
-entry_id(const json_t *entry, const LarasAllocator *allocator)
-{
-	const json_t *id = laras_json_get(entry, "id");
-	LarasText t = laras_json_text(id);
-
-	if (json_is_integer(id))
-		t = laras_text_print(allocator, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
-	if (!laras_text_plain(t))
-		t.s = NULL;
-	return t;
-}
-
 static bool
 add_entry(json_t *body, json_t *entry, LarasBodyPart *piece)
 {
@@ -73,7 +60,7 @@ laras_meta_split(const LarasMetaChannel *channel, json_t *body, const LarasAlloc
 	}
 	json_array_foreach(entries, i, entry)
 	{
-		LarasText account = entry_id(entry, allocator);
+		LarasText account = laras_account_id(allocator, laras_json_get(entry, "id"));
 		int k = 0;
 
 		if (account.s == NULL)

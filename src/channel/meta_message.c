@@ -149,17 +149,6 @@ read_surroundings(const Event *e, LarasRecord *record, const json_t *body)
 }
 
 static void
-set_unsupported(LarasRecord *record)
-{
-	record->message_kind = "unsupported";
-	record->keep_element = true;
-	record->text.s = NULL;
-	record->text.n = 0;
-	record->about.s = NULL;
-	record->part_count = 0;
-}
-
-static void
 read_message(const Event *e, const json_t *body)
 {
 	LarasText mid = laras_json_text_at(body, "mid");
@@ -200,7 +189,7 @@ read_message(const Event *e, const json_t *body)
 	else
 		record->message_kind = kind;
 	if (record->message_kind == NULL || laras_json_true(laras_json_get(body, "is_unsupported")))
-		set_unsupported(record);
+		laras_record_unsupported(record);
 }
 
 /* ------------------------------------------------------------ other events */
@@ -517,6 +506,6 @@ laras_meta_event(LarasReader *r, const LarasMetaChannel *channel, LarasText acco
 	/* something of the person that is not known yet */
 	record = message(&e, NULL);
 	record->flags &= ~(unsigned) LARAS_OPENS_WINDOW;
-	set_unsupported(record);
+	laras_record_unsupported(record);
 	set_key(&e, record, "event", (LarasText){NULL, 0}, laras_reader_dump(r, event));
 }

@@ -72,30 +72,14 @@ laras_reader_end(LarasReader *r, LarasRecord **records, const char **reason)
 LarasText
 laras_reader_print(LarasReader *r, const char *format, ...)
 {
-	LarasText text = {NULL, 0};
+	LarasText text;
 	va_list arguments;
-	char small[512];
-	int n;
-	char *buffer;
 
 	va_start(arguments, format);
-	n = vsnprintf(small, sizeof(small), format, arguments);
+	text = laras_text_vprint(r->allocator, format, arguments);
 	va_end(arguments);
-	if (n < 0 || (buffer = laras_allocate(r->allocator, (size_t) n + 1)) == NULL)
-	{
+	if (text.s == NULL)
 		r->short_of_memory = true;
-		return text;
-	}
-	if ((size_t) n < sizeof(small))
-		memcpy(buffer, small, (size_t) n + 1);
-	else
-	{
-		va_start(arguments, format);
-		vsnprintf(buffer, (size_t) n + 1, format, arguments);
-		va_end(arguments);
-	}
-	text.s = buffer;
-	text.n = (size_t) n;
 	return text;
 }
 
@@ -221,6 +205,17 @@ laras_record_new_part(LarasReader *r, LarasRecord *record, const char *kind, jso
 {
 	laras_record_part(r, record, kind, value);
 	json_decref(value);
+}
+
+void
+laras_record_unsupported(LarasRecord *record)
+{
+	record->message_kind = "unsupported";
+	record->keep_element = true;
+	record->text.s = NULL;
+	record->text.n = 0;
+	record->about.s = NULL;
+	record->part_count = 0;
 }
 
 json_t *

@@ -57,6 +57,9 @@ laras_record_part(LarasReader *r, LarasRecord *record, const char *kind, const j
 extern void
 laras_record_new_part(LarasReader *r, LarasRecord *record, const char *kind, json_t *value);
 
+/* The message could not be read for what it is: its element is kept instead of what was read so far. */
+extern void laras_record_unsupported(LarasRecord *record);
+
 /* A shallow copy of an object without one member; NULL for what is no object. */
 extern json_t *laras_json_without(const json_t *object, const char *member);
 

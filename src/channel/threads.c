@@ -39,12 +39,9 @@ account_of(const json_t *body, const json_t *value, const LarasAllocator *alloca
 	candidates[2] = laras_json_get(body, "target_id");
 	for (int i = 0; i < 3; i++)
 	{
-		LarasText t = laras_json_text(candidates[i]);
+		LarasText t = laras_account_id(allocator, candidates[i]);
 
-		if (json_is_integer(candidates[i]))
-			t = laras_text_print(allocator, "%" JSON_INTEGER_FORMAT,
-								 json_integer_value(candidates[i]));
-		if (laras_text_plain(t))
+		if (t.s != NULL)
 			return t;
 	}
 	return none;

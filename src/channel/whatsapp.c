@@ -12,18 +12,6 @@
 
 /* ------------------------------------------------------------- splitting */
 
-static LarasText
-allocated_id(const json_t *j, const LarasAllocator *allocator)
-{
-	LarasText t = laras_json_text(j);
-
-	if (json_is_integer(j))
-		t = laras_text_print(allocator, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
-	if (!laras_text_plain(t))
-		t.s = NULL;
-	return t;
-}
-
 /* Find or add the piece of an account; NULL when there are too many. */
 static LarasBodyPart *
 piece_of(LarasBodyPart *pieces, int *count, int room, LarasText account, LarasAccountRole role,
@@ -132,14 +120,15 @@ split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int
 	}
 	json_array_foreach(entries, i, entry)
 	{
-		LarasText business = allocated_id(json_object_get(entry, "id"), allocator);
+		LarasText business = laras_account_id(allocator, json_object_get(entry, "id"));
 		json_t *change;
 		size_t k;
 
 		json_array_foreach(json_object_get(entry, "changes"), k, change)
 		{
 			json_t *metadata = laras_json_get(laras_json_get(change, "value"), "metadata");
-			LarasText number = allocated_id(laras_json_get(metadata, "phone_number_id"), allocator);
+			LarasText number =
+				laras_account_id(allocator, laras_json_get(metadata, "phone_number_id"));
 			LarasText absent = {NULL, 0};
 			LarasBodyPart *piece;
 

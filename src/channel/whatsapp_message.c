@@ -598,12 +598,7 @@ laras_whatsapp_message(LarasReader *r, LarasWhatsAppPlace place, const json_t *v
 		read_surroundings(r, record, message, kinds[kind].type);
 	else
 	{
-		record->message_kind = "unsupported";
-		record->keep_element = true;
-		record->text.s = NULL;
-		record->text.n = 0;
-		record->about.s = NULL;
-		record->part_count = 0;
+		laras_record_unsupported(record);
 		record->effect = LARAS_EFFECT_NONE;
 		record->flags |= place == LARAS_WHATSAPP_INBOUND ? LARAS_LIVE : 0;
 		laras_whatsapp_error(record, laras_json_get(message, "errors"));

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "channel/connect.h"
@@ -88,19 +89,13 @@ record(int64 workspace_id, int64 connection_id, const char *result)
 	}
 }
 
-static void *
-allocate(void *context, size_t n)
-{
-	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
-}
-
 /* What ends the subscription; false where the channel has no such call. */
 static bool
 build_request(const LarasHandoff *handoff, const LarasProviderApp *app,
 			  LarasProviderRequest *request)
 {
 	const LarasChannelDriver *driver = laras_channel_driver(handoff->channel);
-	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	LarasAccountRequest about = {.base_url = app->graph_url,
 								 .api_version = app->api_version,
 								 .account = {handoff->account, handoff->account_n}};

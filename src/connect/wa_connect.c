@@ -218,12 +218,6 @@ ask_with_token(LarasTask *task, int step, const char *purpose, const char *metho
 	return LARAS_TASK_REQUEST;
 }
 
-static void *
-allocate(void *context, size_t n)
-{
-	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
-}
-
 /* Our app is to hear of the business account. */
 static LarasTaskNext
 ask_to_subscribe(LarasTask *task, LarasTaskRequest *request)
@@ -231,7 +225,7 @@ ask_to_subscribe(LarasTask *task, LarasTaskRequest *request)
 	Memory *m = task->memory;
 	LarasProviderApp app;
 	LarasProviderRequest built = {NULL};
-	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	LarasAccountRequest about = {.account = laras_json_text_at(task->request, "waba_id")};
 
 	app_of(task, &app);

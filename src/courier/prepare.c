@@ -180,12 +180,6 @@ laras_routes_read(MemoryContext context, const Datum *workspaces, const Datum *c
 	return routes;
 }
 
-static void *
-allocate(void *context, size_t n)
-{
-	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
-}
-
 /* Open what the connection sends with, once a batch. False: it cannot be had. */
 static bool
 open_route(Route *r, MemoryContext context)
@@ -307,7 +301,7 @@ bool
 laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, MemoryContext context,
 					  LarasOutcome *outcome)
 {
-	LarasAllocator allocator = {allocate, context};
+	LarasAllocator allocator = {laras_context_alloc, context};
 	LarasFlight *f = &d->flight;
 	Route key = {.workspace_id = f->workspace_id, .connection_id = f->connection_id};
 	Route *route = bsearch(&key, routes->list, routes->count, sizeof(Route), compare_route);

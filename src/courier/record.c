@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
@@ -356,17 +357,11 @@ stop_connection(const LarasFlight *f, int code)
 	laras_spi_close();
 }
 
-static void *
-allocate(void *context, size_t n)
-{
-	return MemoryContextAllocExtended(context, n, MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM);
-}
-
 /* What the end of a request means for its row. */
 static LarasOutcome
 outcome_of(LarasFlight *f)
 {
-	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	LarasOutcome o = {.flight = f};
 	LarasSendAnswer answer = {.answer = LARAS_ANSWER_UNCERTAIN};
 

@@ -276,16 +276,6 @@ make_row(const LarasEvidence *e, TimestampTz at, Row *row)
 		laras_evidence_hash_failed();
 }
 
-static Datum
-bytes_datum(const void *p, size_t n)
-{
-	bytea *value = palloc(VARHDRSZ + n);
-
-	SET_VARSIZE(value, VARHDRSZ + n);
-	memcpy(VARDATA(value), p, n);
-	return PointerGetDatum(value);
-}
-
 static void
 insert_one(const Row *row)
 {
@@ -300,8 +290,8 @@ insert_one(const Row *row)
 		Int16GetDatum(h->subject_kind),
 		Int64GetDatum(h->subject_id),
 		Int64GetDatum((int64) h->workspace_slot),
-		bytes_datum(row->fields, row->length),
-		bytes_datum(row->leaf_hash.b, LARAS_HASH_LEN),
+		laras_bytea_datum(row->fields, row->length),
+		laras_bytea_datum(row->leaf_hash.b, LARAS_HASH_LEN),
 		Int32GetDatum(row->ordinal),
 	};
 
@@ -330,8 +320,8 @@ insert_many(const Row *rows, int n)
 		column[6][i] = Int16GetDatum(h->subject_kind);
 		column[7][i] = Int64GetDatum(h->subject_id);
 		column[8][i] = Int64GetDatum((int64) h->workspace_slot);
-		column[9][i] = bytes_datum(rows[i].fields, rows[i].length);
-		column[10][i] = bytes_datum(rows[i].leaf_hash.b, LARAS_HASH_LEN);
+		column[9][i] = laras_bytea_datum(rows[i].fields, rows[i].length);
+		column[10][i] = laras_bytea_datum(rows[i].leaf_hash.b, LARAS_HASH_LEN);
 		column[11][i] = Int32GetDatum(rows[i].ordinal);
 	}
 	for (c = 0; c < 12; c++)

@@ -166,16 +166,6 @@ bytea_array(Datum *values, int n)
 	return PointerGetDatum(construct_array(values, n, BYTEAOID, -1, false, TYPALIGN_INT));
 }
 
-static Datum
-bytes_datum(const void *p, size_t n)
-{
-	bytea *value = palloc(VARHDRSZ + n);
-
-	SET_VARSIZE(value, VARHDRSZ + n);
-	memcpy(VARDATA(value), p, n);
-	return PointerGetDatum(value);
-}
-
 /*
  * The host of laras.public_url, which begins the origin of a new log; a name
  * that can belong to nobody where no address is set.
@@ -302,10 +292,10 @@ append_leaves(Entry *entries, int n)
 		column[0][nleaves] = Int64GetDatum(entries[i].workspace_id);
 		column[1][nleaves] = Int64GetDatum((int64) edge->size);
 		column[2][nleaves] = Int64GetDatum(entries[i].entry_id);
-		column[3][nleaves] = bytes_datum(entries[i].leaf_hash.b, LARAS_HASH_LEN);
+		column[3][nleaves] = laras_bytea_datum(entries[i].leaf_hash.b, LARAS_HASH_LEN);
 		if (!laras_merkle_append(edge, &entries[i].leaf_hash, completed, &ncompleted))
 			laras_evidence_hash_failed();
-		column[4][nleaves] = bytes_datum(completed, (size_t) ncompleted * LARAS_HASH_LEN);
+		column[4][nleaves] = laras_bytea_datum(completed, (size_t) ncompleted * LARAS_HASH_LEN);
 		nleaves++;
 	}
 	for (t = 0; t < ntrees; t++)

@@ -379,7 +379,6 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 {
 	Datum *column[5];
 	int signed_trees = 0;
-	bytea *key;
 	int i;
 
 	for (i = 0; i < 5; i++)
@@ -387,7 +386,6 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 	for (i = 0; i < n; i++)
 	{
 		Grown *tree = &trees[i];
-		bytea *root;
 
 		if (tree->refusal != NULL)
 			continue;
@@ -402,12 +400,9 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 		if (!laras_high_water_write(fd, tree->record, &tree->mark))
 			return false;
 
-		root = palloc(VARHDRSZ + LARAS_HASH_LEN);
-		SET_VARSIZE(root, VARHDRSZ + LARAS_HASH_LEN);
-		memcpy(VARDATA(root), tree->root.b, LARAS_HASH_LEN);
 		column[0][signed_trees] = Int64GetDatum(tree->workspace_id);
 		column[1][signed_trees] = Int64GetDatum((int64) tree->size);
-		column[2][signed_trees] = PointerGetDatum(root);
+		column[2][signed_trees] = laras_bytea_datum(tree->root.b, LARAS_HASH_LEN);
 		column[3][signed_trees] = CStringGetTextDatum(tree->note);
 		column[4][signed_trees] = Int64GetDatum(tree->record);
 		signed_trees++;
@@ -419,10 +414,7 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 		return false;
 	LARAS_FAULT("evidence_mark_synced");
 
-	key = palloc(VARHDRSZ + LARAS_NOTE_PUBLIC);
-	SET_VARSIZE(key, VARHDRSZ + LARAS_NOTE_PUBLIC);
-	memcpy(VARDATA(key), public_key, LARAS_NOTE_PUBLIC);
-	laras_spi_run(&remember_key, (Datum[]){PointerGetDatum(key)}, NULL);
+	laras_spi_run(&remember_key, (Datum[]){laras_bytea_datum(public_key, LARAS_NOTE_PUBLIC)}, NULL);
 	laras_spi_run(&publish,
 				  (Datum[]){PointerGetDatum(construct_array(column[0], signed_trees, INT8OID, 8,
 															FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
@@ -432,7 +424,7 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 															false, TYPALIGN_INT)),
 							PointerGetDatum(construct_array(column[3], signed_trees, TEXTOID, -1,
 															false, TYPALIGN_INT)),
-							PointerGetDatum(key)},
+							laras_bytea_datum(public_key, LARAS_NOTE_PUBLIC)},
 				  NULL);
 	laras_spi_run(&mark_signed,
 				  (Datum[]){PointerGetDatum(construct_array(column[0], signed_trees, INT8OID, 8,

@@ -58,18 +58,11 @@ typedef struct Unread
 	bytea *element;
 } Unread;
 
-static void *
-allocate(void *context, size_t n)
-{
-	return MemoryContextAllocExtended(context, n,
-									  MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
-}
-
 /* The record of an element; NULL where it still cannot be read. */
 static const LarasRecord *
 parse(const LarasChannelDriver *driver, const LarasStoredMessage *m, bytea *element)
 {
-	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	LarasRecord *records = NULL;
 	const char *reason = NULL;
 	json_t *document;

@@ -57,19 +57,6 @@ laras_column_array(const LarasColumn *column, int rows, Oid type)
 }
 
 Datum
-laras_bytea_datum(const void *p, size_t n)
-{
-	bytea *b;
-
-	if (p == NULL)
-		return (Datum) 0;
-	b = palloc(VARHDRSZ + n);
-	SET_VARSIZE(b, VARHDRSZ + n);
-	memcpy(VARDATA(b), p, n);
-	return PointerGetDatum(b);
-}
-
-Datum
 laras_text_datum(const char *s, size_t n)
 {
 	return s == NULL ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(s, (int) n));

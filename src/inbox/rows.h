@@ -20,8 +20,7 @@ extern void laras_columns_init(LarasColumn *columns, int n, int rows);
 /* the first rows values as an array; type is boolean, int2/4/8, float8, timestamptz, text, bytea or sealed */
 extern Datum laras_column_array(const LarasColumn *column, int rows, Oid type);
 
-/* bytes as a bytea, text as a text; a null s gives datum 0 */
-extern Datum laras_bytea_datum(const void *p, size_t n);
+/* a text; a null s gives datum 0 */
 extern Datum laras_text_datum(const char *s, size_t n);
 
 #endif /* LARAS_ROWS_H */

@@ -122,13 +122,6 @@ typedef struct Event
 	size_t bytes;
 } Event;
 
-static void *
-allocate(void *context, size_t n)
-{
-	return MemoryContextAllocExtended(context, n,
-									  MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
-}
-
 /*
  * Does an error speak of the server, and not of the event it met?
  */
@@ -236,7 +229,7 @@ static void
 apply(Event *events, int n)
 {
 	LarasInboxEvent *inbox = palloc0(sizeof(LarasInboxEvent) * (n + 1));
-	LarasAllocator allocator = {allocate, CurrentMemoryContext};
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	int count = 0;
 
 	for (int i = 0; i < n; i++)

@@ -118,13 +118,6 @@ typedef struct Route
 	int64 connection_id;
 } Route;
 
-static void *
-allocate(void *context, size_t n)
-{
-	return MemoryContextAllocExtended(context, n,
-									  MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
-}
-
 /* Also the reset callback of the context they live in: an error wipes them too. */
 static void
 wipe_secrets(void *arg)
@@ -261,16 +254,6 @@ find_route(const Route *routes, int n, const uint8 *hash)
 	return bsearch(&key, routes, n, sizeof(Route), compare_routes);
 }
 
-static Datum
-bytea_datum(const void *p, size_t n)
-{
-	bytea *b = palloc(VARHDRSZ + n);
-
-	SET_VARSIZE(b, VARHDRSZ + n);
-	memcpy(VARDATA(b), p, n);
-	return PointerGetDatum(b);
-}
-
 /* Find the owning workspace of every part. Inside SPI. */
 static void
 route(Row *rows, int n)
@@ -286,12 +269,12 @@ route(Row *rows, int n)
 
 		laras_route_hash(LARAS_INDEX_ACCOUNT, channel, rows[i].part->account.s,
 						 rows[i].part->account.n, rows[i].hash);
-		hashes[hash_count++] = bytea_datum(rows[i].hash, LARAS_INDEX_BYTES);
+		hashes[hash_count++] = laras_bytea_datum(rows[i].hash, LARAS_INDEX_BYTES);
 		if (rows[i].part->above.s != NULL)
 		{
 			laras_route_hash(LARAS_INDEX_ACCOUNT, channel, rows[i].part->above.s,
 							 rows[i].part->above.n, rows[i].above_hash);
-			hashes[hash_count++] = bytea_datum(rows[i].above_hash, LARAS_INDEX_BYTES);
+			hashes[hash_count++] = laras_bytea_datum(rows[i].above_hash, LARAS_INDEX_BYTES);
 		}
 	}
 	found = laras_spi_read(&find_routes,
@@ -459,7 +442,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "laras webhooks", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
-	allocator.alloc = allocate;
+	allocator.alloc = laras_context_alloc;
 	allocator.context = work;
 	secrets = palloc0(sizeof(Secrets));
 	wiping = palloc0(sizeof(MemoryContextCallback));

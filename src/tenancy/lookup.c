@@ -31,6 +31,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/spi.h"
 #include "tenancy/permission.h"
 #include "tenancy/tenancy_private.h"
 
@@ -151,16 +152,6 @@ scopes_of_array(ArrayType *array)
 	return scopes;
 }
 
-static bytea *
-bytes(const uint8 *p, size_t n)
-{
-	bytea *value = palloc(VARHDRSZ + n);
-
-	SET_VARSIZE(value, VARHDRSZ + n);
-	memcpy(VARDATA(value), p, n);
-	return value;
-}
-
 bool
 laras_find_token(LarasTokenKind kind, const uint8 hash[LARAS_HASH_BYTES], LarasTokenRow *row)
 {
@@ -174,7 +165,7 @@ laras_find_token(LarasTokenKind kind, const uint8 hash[LARAS_HASH_BYTES], LarasT
 	if (!probe_open(&probe, table))
 		return false;
 	ScanKeyInit(&key, column(probe.rel, "token_hash"), BTEqualStrategyNumber, F_BYTEAEQ,
-				PointerGetDatum(bytes(hash, LARAS_HASH_BYTES)));
+				laras_bytea_datum(hash, LARAS_HASH_BYTES));
 	probe_begin(&probe, index, &key, 1);
 	found = probe_next(&probe);
 	if (found)
@@ -257,7 +248,7 @@ laras_find_logins(const uint8 login_hash[16], LarasMemberRow **rows)
 	if (!probe_open(&probe, "member"))
 		return 0;
 	ScanKeyInit(&key, column(probe.rel, "login_hash"), BTEqualStrategyNumber, F_BYTEAEQ,
-				PointerGetDatum(bytes(login_hash, 16)));
+				laras_bytea_datum(login_hash, 16));
 	probe_begin(&probe, "member_login_hash", &key, 1);
 	while (probe_next(&probe))
 	{

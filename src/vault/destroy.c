@@ -344,23 +344,13 @@ remember_order(uint32 slot, LarasDestroyReason reason, const uint8 *order)
 	norders++;
 }
 
-static bytea *
-order_bytea(const uint8 *order)
-{
-	bytea *id = palloc(VARHDRSZ + LARAS_ORDER_LEN);
-
-	SET_VARSIZE(id, VARHDRSZ + LARAS_ORDER_LEN);
-	memcpy(VARDATA(id), order, LARAS_ORDER_LEN);
-	return id;
-}
-
 void
 laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 				   const uint8 order[16])
 {
 	LarasVault *v = laras_vault_here();
 	uint8 fresh[LARAS_ORDER_LEN];
-	bytea *order_id;
+	Datum order_id;
 	LarasRunAs saved;
 
 	if (IsInParallelMode())
@@ -386,16 +376,16 @@ laras_destroy_slot(int64 workspace_id, uint32 slot, LarasDestroyReason reason,
 		order = fresh;
 	}
 
-	order_id = order_bytea(order);
+	order_id = laras_bytea_datum(order, LARAS_ORDER_LEN);
 	laras_vault_run_as(&saved);
 	laras_spi_open();
 	(void) laras_spi_run(&insert_order,
-						 (Datum[]){Int64GetDatum(workspace_id), PointerGetDatum(order_id),
+						 (Datum[]){Int64GetDatum(workspace_id), order_id,
 								   Int64GetDatum((int64) slot), Int16GetDatum((int16) reason)},
 						 NULL);
 	laras_spi_close();
 	laras_run_as_end(&saved);
-	pfree(order_id);
+	pfree(DatumGetPointer(order_id));
 
 	/* destroyed before: recorded, and nothing is left to do at the commit */
 	if (laras_bit_test(v->destroyed, slot))
@@ -442,7 +432,7 @@ laras_record_destruction(int64 workspace_id, uint32 slot, const LarasSlotMark *m
 	laras_spi_open();
 	(void) laras_spi_run(&insert_known,
 						 (Datum[]){Int64GetDatum(workspace_id),
-								   PointerGetDatum(order_bytea(mark->order)),
+								   laras_bytea_datum(mark->order, LARAS_ORDER_LEN),
 								   Int64GetDatum((int64) slot), Int16GetDatum((int16) mark->reason),
 								   TimestampTzGetDatum(mark->at)},
 						 NULL);

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "base/errors.h"
+#include "base/spi.h"
 #include "tenancy/tenancy.h"
 #include "vault/sealedbytes.h"
 #include "vault/vault.h"
@@ -186,16 +187,6 @@ laras_show_public_key(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(result);
 }
 
-static Datum
-bytes_datum(const uint8 *p, size_t n)
-{
-	bytea *result = palloc(VARHDRSZ + n);
-
-	SET_VARSIZE(result, VARHDRSZ + n);
-	memcpy(VARDATA(result), p, n);
-	return PointerGetDatum(result);
-}
-
 /* What can be read off a sealed value without any key; it names no person. */
 Datum
 laras_describe_sealed(PG_FUNCTION_ARGS)
@@ -222,7 +213,7 @@ laras_describe_sealed(PG_FUNCTION_ARGS)
 	values[4] = Int32GetDatum(h.keyring);
 	values[5] = Int64GetDatum((int64) h.w);
 	values[6] = Int64GetDatum((int64) h.s);
-	values[7] = bytes_datum(data + nonce_at, LARAS_GCM_NONCE_LEN);
-	values[8] = bytes_datum(data + len - LARAS_GCM_TAG_LEN, LARAS_GCM_TAG_LEN);
+	values[7] = laras_bytea_datum(data + nonce_at, LARAS_GCM_NONCE_LEN);
+	values[8] = laras_bytea_datum(data + len - LARAS_GCM_TAG_LEN, LARAS_GCM_TAG_LEN);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -226,6 +226,23 @@ laras_vault_slabs_ahead(LarasKeyError *err)
 }
 
 bool
+laras_vault_journal(uint8 kind, const uint8 order[LARAS_ORDER_LEN])
+{
+	LarasVault *v = laras_vault_work.v;
+	LarasJournalRecord rec;
+
+	memset(&rec, 0, sizeof(rec));
+	rec.kind = kind;
+	rec.time = laras_unix_now();
+	memcpy(rec.order, order, LARAS_ORDER_LEN);
+	if (!laras_ring_reserve(v, 1))
+		return false;
+	(void) laras_ring_append(v, &rec, 1);
+	laras_vault_flush_mirrors();
+	return true;
+}
+
+bool
 laras_vault_journal_ahead(LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;

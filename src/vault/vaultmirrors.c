@@ -58,16 +58,6 @@ place_of(const LarasMirror *mirror, uint8 place[LARAS_ORDER_LEN])
 	return true;
 }
 
-static bytea *
-place_bytea(const uint8 *place)
-{
-	bytea *result = palloc(VARHDRSZ + LARAS_ORDER_LEN);
-
-	SET_VARSIZE(result, VARHDRSZ + LARAS_ORDER_LEN);
-	memcpy(VARDATA(result), place, LARAS_ORDER_LEN);
-	return result;
-}
-
 /* ------------------------------------------------------------------------
  * Asking for it
  * ------------------------------------------------------------------------
@@ -118,7 +108,8 @@ laras_vault_remove_mirror(const char *name, const char *statement, int64 *pendin
 	laras_run_as_owner(&saved);
 	laras_spi_open();
 	added = laras_spi_run(&add_removal,
-						  (Datum[]){CStringGetTextDatum(name), PointerGetDatum(place_bytea(place)),
+						  (Datum[]){CStringGetTextDatum(name),
+									laras_bytea_datum(place, LARAS_ORDER_LEN),
 									CStringGetTextDatum(statement), Int64GetDatum(*pending)},
 						  NULL) > 0;
 	laras_spi_close();
@@ -195,23 +186,6 @@ laras_vault_removed_mirrors(void)
 	return mask;
 }
 
-/* The journal says so too: whoever holds a copy of it alone can tell. */
-static bool
-journal_removal(LarasVault *v, const Removal *removal)
-{
-	LarasJournalRecord rec;
-
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = LARAS_JOURNAL_MIRROR_REMOVED;
-	rec.time = laras_unix_now();
-	memcpy(rec.order, removal->place, LARAS_ORDER_LEN);
-	if (!laras_ring_reserve(v, 1))
-		return false;
-	(void) laras_ring_append(v, &rec, 1);
-	laras_vault_flush_mirrors();
-	return true;
-}
-
 void
 laras_vault_apply_removals(void)
 {
@@ -251,12 +225,13 @@ laras_vault_apply_removals(void)
 	}
 	for (uint64 r = 0; r < n; r++)
 	{
-		if (all[r].journalled || !journal_removal(v, &all[r]))
+		/* the journal says so too: whoever holds a copy of it alone can tell */
+		if (all[r].journalled || !laras_vault_journal(LARAS_JOURNAL_MIRROR_REMOVED, all[r].place))
 			continue;
 		laras_worker_begin("noting a removed mirror");
 		laras_spi_open();
 		(void) laras_spi_run(&removal_journalled,
-							 (Datum[]){PointerGetDatum(place_bytea(all[r].place))}, NULL);
+							 (Datum[]){laras_bytea_datum(all[r].place, LARAS_ORDER_LEN)}, NULL);
 		laras_spi_close();
 		laras_worker_commit();
 	}

@@ -120,16 +120,6 @@ laras_database_keyring(uint8 uuid[LARAS_UUID_LEN])
 	return known;
 }
 
-static bytea *
-order_bytes(const uint8 *order)
-{
-	bytea *result = palloc(VARHDRSZ + LARAS_ORDER_LEN);
-
-	SET_VARSIZE(result, VARHDRSZ + LARAS_ORDER_LEN);
-	memcpy(VARDATA(result), order, LARAS_ORDER_LEN);
-	return result;
-}
-
 /* ------------------------------------------------------------------------
  * Before the vault opens
  * ------------------------------------------------------------------------
@@ -193,7 +183,8 @@ laras_vault_apply_database(void)
 		laras_spi_open();
 		rows = laras_spi_read(&all_orders,
 							  (Datum[]){Int64GetDatum(workspace),
-										PointerGetDatum(order_bytes(order)), Int64GetDatum(slot)},
+										laras_bytea_datum(order, LARAS_ORDER_LEN),
+										Int64GetDatum(slot)},
 							  NULL);
 		for (uint64 i = 0; i < rows; i++)
 		{
@@ -423,7 +414,7 @@ laras_vault_verify_orders(void)
 			continue;
 		(void) laras_spi_run(&mark_order,
 							 (Datum[]){Int64GetDatum(rows[i].workspace),
-									   PointerGetDatum(order_bytes(rows[i].order)),
+									   laras_bytea_datum(rows[i].order, LARAS_ORDER_LEN),
 									   Int64GetDatum((int64) rows[i].slot),
 									   mirror_names(w, rows[i].mask), BoolGetDatum(complete)},
 							 NULL);
@@ -476,7 +467,7 @@ database_knows_journal(LarasVaultWork *w)
 	laras_spi_open();
 	for (uint64 i = 0; known && i < Min(recent->n, RECENT_ORDERS); i++)
 		known = laras_spi_read(&order_known,
-							   (Datum[]){PointerGetDatum(order_bytes(recent->rec[i].order)),
+							   (Datum[]){laras_bytea_datum(recent->rec[i].order, LARAS_ORDER_LEN),
 										 Int64GetDatum((int64) recent->rec[i].first)},
 							   NULL) > 0;
 	laras_spi_close();

@@ -71,25 +71,17 @@ laras_vault_note_epoch(void)
 }
 
 static bool
-journal_epoch(LarasVault *v, uint8 kind, uint16 epoch)
+journal_epoch(uint8 kind, uint16 epoch)
 {
-	LarasJournalRecord rec;
+	uint8 order[LARAS_ORDER_LEN] = {0};
 
-	memset(&rec, 0, sizeof(rec));
-	rec.kind = kind;
-	rec.time = laras_unix_now();
-	laras_put16(rec.order, epoch);
-	if (!laras_ring_reserve(v, 1))
-		return false;
-	(void) laras_ring_append(v, &rec, 1);
-	laras_vault_flush_mirrors();
-	return true;
+	laras_put16(order, epoch);
+	return laras_vault_journal(kind, order);
 }
 
 void
 laras_vault_journal_epochs(void)
 {
-	LarasVault *v = laras_vault_work.v;
 	uint64 n;
 	int32 *epochs;
 
@@ -103,7 +95,7 @@ laras_vault_journal_epochs(void)
 	laras_worker_commit();
 	for (uint64 i = 0; i < n; i++)
 	{
-		if (!journal_epoch(v, LARAS_JOURNAL_EPOCH_DESTROYED, (uint16) epochs[i]))
+		if (!journal_epoch(LARAS_JOURNAL_EPOCH_DESTROYED, (uint16) epochs[i]))
 			return;
 		laras_worker_begin("noting a destroyed master key");
 		laras_spi_open();
@@ -400,7 +392,7 @@ retire(LarasVaultWork *w)
 	LarasWrapSet left;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 
-	if (!journal_epoch(v, LARAS_JOURNAL_EPOCH_RETIRED, k.oldest_epoch))
+	if (!journal_epoch(LARAS_JOURNAL_EPOCH_RETIRED, k.oldest_epoch))
 		return;
 	LARAS_FAULT("rotate.journalled");
 	LWLockAcquire(v->lock, LW_SHARED);

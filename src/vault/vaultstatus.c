@@ -146,12 +146,41 @@ laras_show_keyring(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* Ask the vault worker, which alone writes the keyring file, and wait. */
+/*
+ * Wait until the vault worker, which alone writes the keyring file, has
+ * answered what was asked of it as number mine. Returns holding v->lock shared,
+ * so that the answer can be read; raises when the worker does not come.
+ */
+static void
+await_answer(LarasVault *v, const uint64 *answered, uint64 mine)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ADOPT_WAIT_MS);
+
+	laras_work_now(LARAS_WORK_VAULT);
+	ConditionVariablePrepareToSleep(&v->adopt_moved);
+	for (;;)
+	{
+		LWLockAcquire(v->lock, LW_SHARED);
+		if (*answered >= mine)
+			break;
+		LWLockRelease(v->lock);
+		if (ConditionVariableTimedSleep(&v->adopt_moved, 1000, PG_WAIT_EXTENSION) &&
+			GetCurrentTimestamp() >= until)
+		{
+			ConditionVariableCancelSleep();
+			ereport(ERROR,
+					(errcode(LARAS_ERRCODE_VAULT_CLOSED), errmsg("the vault worker did not answer"),
+					 errhint("See laras.worker_status.")));
+		}
+	}
+	ConditionVariableCancelSleep();
+}
+
+/* Ask for it, and wait. */
 Datum
 laras_adopt_keyring(PG_FUNCTION_ARGS)
 {
 	LarasVault *v = laras_vault_here();
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ADOPT_WAIT_MS);
 	uint64 mine;
 	LarasKeyErrorCode result;
 
@@ -163,29 +192,9 @@ laras_adopt_keyring(PG_FUNCTION_ARGS)
 	LWLockAcquire(v->lock, LW_EXCLUSIVE);
 	mine = ++v->adopt_asked;
 	LWLockRelease(v->lock);
-	laras_work_now(LARAS_WORK_VAULT);
-
-	ConditionVariablePrepareToSleep(&v->adopt_moved);
-	for (;;)
-	{
-		bool answered;
-
-		LWLockAcquire(v->lock, LW_SHARED);
-		answered = v->adopt_answered >= mine;
-		result = v->adopt_result;
-		LWLockRelease(v->lock);
-		if (answered)
-			break;
-		if (ConditionVariableTimedSleep(&v->adopt_moved, 1000, PG_WAIT_EXTENSION) &&
-			GetCurrentTimestamp() >= until)
-		{
-			ConditionVariableCancelSleep();
-			ereport(ERROR,
-					(errcode(LARAS_ERRCODE_VAULT_CLOSED), errmsg("the vault worker did not answer"),
-					 errhint("See laras.worker_status.")));
-		}
-	}
-	ConditionVariableCancelSleep();
+	await_answer(v, &v->adopt_answered, mine);
+	result = v->adopt_result;
+	LWLockRelease(v->lock);
 	if (result != LARAS_KEYERR_NONE)
 		laras_vault_raise_closed(v);
 	PG_RETURN_BOOL(true);
@@ -195,9 +204,7 @@ bool
 laras_vault_rotate_key(int *epoch)
 {
 	LarasVault *v = laras_vault_here();
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ADOPT_WAIT_MS);
 	uint64 mine;
-	bool answered = false;
 	LarasKeyError result;
 
 	if (v == NULL || laras_vault_phase(v) != LARAS_VAULT_OPEN)
@@ -211,28 +218,10 @@ laras_vault_rotate_key(int *epoch)
 	}
 	mine = ++v->rotate_asked;
 	LWLockRelease(v->lock);
-	laras_work_now(LARAS_WORK_VAULT);
-
-	ConditionVariablePrepareToSleep(&v->adopt_moved);
-	for (;;)
-	{
-		LWLockAcquire(v->lock, LW_SHARED);
-		answered = v->rotate_answered >= mine;
-		result = v->rotate_result;
-		*epoch = v->keyring.current_epoch;
-		LWLockRelease(v->lock);
-		if (answered)
-			break;
-		if (ConditionVariableTimedSleep(&v->adopt_moved, 1000, PG_WAIT_EXTENSION) &&
-			GetCurrentTimestamp() >= until)
-		{
-			ConditionVariableCancelSleep();
-			ereport(ERROR,
-					(errcode(LARAS_ERRCODE_VAULT_CLOSED), errmsg("the vault worker did not answer"),
-					 errhint("See laras.worker_status.")));
-		}
-	}
-	ConditionVariableCancelSleep();
+	await_answer(v, &v->rotate_answered, mine);
+	result = v->rotate_result;
+	*epoch = v->keyring.current_epoch;
+	LWLockRelease(v->lock);
 	if (result.code != LARAS_KEYERR_NONE)
 		laras_vault_raise(&result);
 	return true;

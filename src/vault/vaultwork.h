@@ -145,6 +145,9 @@ extern bool laras_vault_slabs_ahead(LarasKeyError *err);
 /* Keep the journal's current and next file in being. */
 extern bool laras_vault_journal_ahead(LarasKeyError *err);
 
+/* Write one record that is no destruction, to every mirror in sync. False: the ring is full. */
+extern bool laras_vault_journal(uint8 kind, const uint8 order[LARAS_ORDER_LEN]);
+
 /*
  * Destroy n slots now, outside any transaction's commit: bits, journal, every
  * mirror in sync. For orphans, for orders of the database that were not

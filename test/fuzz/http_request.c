@@ -33,22 +33,4 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	return 0;
 }
 
-#ifdef STANDALONE
-int
-main(int argc, char **argv)
-{
-	static unsigned char data[1 << 20];
-
-	for (int i = 1; i < argc; i++)
-	{
-		FILE *file = fopen(argv[i], "rb");
-		size_t size = file ? fread(data, 1, sizeof(data), file) : 0;
-
-		if (file == NULL)
-			return 2;
-		fclose(file);
-		LLVMFuzzerTestOneInput(data, size);
-	}
-	return 0;
-}
-#endif
+#include "standalone.h"
