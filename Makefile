@@ -11,7 +11,7 @@ BASE = arguments clock errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
-	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultmirrors vaultscrub vaultrotate vaultworker vaultstatus vaultdoctor
+	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultwitness vaultmirrors vaultscrub vaultrotate vaultworker vaultstatus vaultdoctor
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/

@@ -71,7 +71,8 @@ CREATE TABLE laras.keyring_mark (
   timeline bigint NOT NULL,
   sweep_from bigint NOT NULL,
   reason text NOT NULL,
-  marked_at timestamptz NOT NULL
+  marked_at timestamptz NOT NULL,
+  leased bigint NOT NULL
 );
 COMMENT ON TABLE laras.keyring_mark IS 'how far this database and its keyring belong together: below sweep_from no slot is ever taken for an orphan';
 COMMENT ON COLUMN laras.keyring_mark.id IS 'always 1';
@@ -80,6 +81,7 @@ COMMENT ON COLUMN laras.keyring_mark.timeline IS 'timeline on which the vault wo
 COMMENT ON COLUMN laras.keyring_mark.sweep_from IS 'lease position from which unnamed slots of rolled-back transactions are destroyed after a crash';
 COMMENT ON COLUMN laras.keyring_mark.reason IS 'what moved sweep_from: start, adopted, older database, timeline, unknown order';
 COMMENT ON COLUMN laras.keyring_mark.marked_at IS 'when, by the real clock';
+COMMENT ON COLUMN laras.keyring_mark.leased IS 'end of the last lease: mirrors that are older than this database are raised to it before a slot is handed out';
 ALTER TABLE laras.keyring_mark ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.keyring_mark FORCE ROW LEVEL SECURITY;
 CREATE POLICY worker ON laras.keyring_mark TO laras_worker USING (true) WITH CHECK (true);
@@ -341,6 +343,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('keyring_mark', 'sweep_from', 'system', NULL, NULL, 'a position of the lease', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_mark', 'reason', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_mark', 'marked_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_mark', 'leased', 'system', NULL, NULL, 'a position of the lease', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('mirror_removal', 'place', 'system', NULL, NULL, 'half of a hash of a name and a path', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('mirror_removal', 'mirror', 'system', NULL, NULL, 'a name of the operators choice', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('mirror_removal', 'statement', 'system', NULL, NULL, 'words of an operator about a medium; names nobody', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),

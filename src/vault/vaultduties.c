@@ -1,6 +1,6 @@
 /*
  * vaultduties.c
- *		What the vault worker does again and again, none of it in a transaction:
+ *		What the vault worker does again and again, outside of transactions:
  *		mirrors brought up to the journal's end, slots leased and slabs made
  *		ahead, slots of rolled-back transactions destroyed, bad slots repaired.
  */
@@ -106,6 +106,9 @@ laras_vault_lease_ahead(LarasKeyError *err)
 		return false;
 	LARAS_FAULT("lease.written");
 	w->lease = lease;
+	/* a database restored without these mirrors still knows how far they were */
+	laras_vault_note_lease(lease.next_position);
+	LARAS_FAULT("lease.noted");
 	SpinLockAcquire(&v->lease_lock);
 	v->lease_until = lease.next_position;
 	SpinLockRelease(&v->lease_lock);

@@ -74,8 +74,8 @@ LARAS_PLAN(read_mark, "SELECT k.timeline, k.sweep_from FROM laras.keyring_mark k
 
 LARAS_PLAN(
 	write_mark,
-	"INSERT INTO laras.keyring_mark AS k (id, keyring, timeline, sweep_from, reason, marked_at)"
-	" VALUES (1, $4, $1, $2, $3, pg_catalog.clock_timestamp())"
+	"INSERT INTO laras.keyring_mark AS k (id, keyring, timeline, sweep_from, reason, marked_at, leased)"
+	" VALUES (1, $4, $1, $2, $3, pg_catalog.clock_timestamp(), 0)"
 	" ON CONFLICT (id) DO UPDATE SET timeline = $1, sweep_from = $2, reason = $3,"
 	" marked_at = pg_catalog.clock_timestamp()",
 	INT8OID, INT8OID, TEXTOID, UUIDOID);
@@ -224,6 +224,7 @@ laras_vault_apply_database(void)
 		ereport(LOG, (errmsg("laras vault: " UINT64_FORMAT
 							 " orders of the database were carried out again",
 							 repeated)));
+	laras_vault_raise_lease();
 	close_if_set_back(w);
 	w->database_applied = true;
 }

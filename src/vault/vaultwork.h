@@ -179,6 +179,17 @@ extern void laras_vault_sweep(void);
 /* write the mark after an adoption */
 extern void laras_vault_mark_adopted(void);
 
+/* ---- vaultwitness.c: what the database knows of the lease; own transactions ---- */
+
+/* Note in the database that positions below this one may be handed out. */
+extern void laras_vault_note_lease(uint64 next_position);
+
+/*
+ * Where the database knows of a later lease than every mirror: raise the lease
+ * in all of them, before anything is handed out. Raises where none takes it.
+ */
+extern void laras_vault_raise_lease(void);
+
 /* has the database keys already? */
 extern bool laras_database_has_keys(void);
 
