@@ -27,7 +27,7 @@ CONNECT = app connection attempt pair wa_connect revoke disconnect
 # src/courier/
 COURIER = outbox egress fence carry claim prepare record reconcile http task task_kinds handoff
 # src/inbox/
-INBOX = rows identity apply part change person account again status message window
+INBOX = rows identity apply part change person wish suppression account again status message window
 # src/answer/
 ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/

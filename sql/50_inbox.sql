@@ -15,6 +15,7 @@ CREATE TABLE laras.contact (
     CHECK (state IN ('active', 'restricted', 'erasing')),
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   opt_out_at timestamptz,
+  opt_in_at timestamptz,
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, slot)
 );
@@ -26,7 +27,8 @@ COMMENT ON COLUMN laras.contact.name IS 'Name as the provider gave it.';
 COMMENT ON COLUMN laras.contact.profile IS 'JSON of the rest of the profile.';
 COMMENT ON COLUMN laras.contact.state IS 'State.';
 COMMENT ON COLUMN laras.contact.created_at IS 'First seen.';
-COMMENT ON COLUMN laras.contact.opt_out_at IS 'When the person opted out.';
+COMMENT ON COLUMN laras.contact.opt_out_at IS 'When the person opted out; null when they did not, or opted in since.';
+COMMENT ON COLUMN laras.contact.opt_in_at IS 'When the person asked to be written to again.';
 ALTER TABLE laras.contact ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.contact FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.contact TO laras_owner
@@ -37,6 +39,29 @@ CREATE POLICY worker ON laras.contact TO laras_worker
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.contact', '');
+
+-- Who wants nothing unasked: keyed hashes of ids, which outlive the contact and die with the workspace.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.suppression (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  hash bytea NOT NULL CHECK (octet_length(hash) = 16),
+  opted_out_at timestamptz NOT NULL,
+  PRIMARY KEY (workspace_id, hash)
+);
+COMMENT ON TABLE laras.suppression IS 'Who wants nothing unasked: keyed hashes of ids, which outlive the contact and die with the workspace.';
+COMMENT ON COLUMN laras.suppression.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.suppression.hash IS 'Hash of one id of a person under the workspace''s suppression key.';
+COMMENT ON COLUMN laras.suppression.opted_out_at IS 'When the person opted out.';
+ALTER TABLE laras.suppression ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.suppression FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.suppression TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.suppression TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.suppression TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.suppression', '');
 
 -- The ids under which a person is known on a channel; looked up by blind index.
 SET LOCAL ROLE laras_owner;
@@ -378,6 +403,10 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('contact', 'state', 'contact', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact', 'created_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact', 'opt_out_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'opt_in_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('suppression', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
+  ('suppression', 'hash', 'suppression', NULL, NULL, 'keyed hash, dies with the workspace', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
+  ('suppression', 'opted_out_at', 'suppression', NULL, NULL, 'a time', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('contact_identity', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('contact_identity', 'id', 'contact', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact_identity', 'contact_id', 'contact', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -474,14 +503,16 @@ CREATE VIEW laras.contacts AS
     laras.reveal(c.name, c.id, 5::smallint) AS name,
     c.state,
     c.created_at,
-    c.opt_out_at
+    c.opt_out_at,
+    c.opt_in_at
   FROM laras.contact c WHERE laras.may('inbox');
 COMMENT ON VIEW laras.contacts IS 'People who wrote to the business.';
 COMMENT ON COLUMN laras.contacts.id IS 'Id.';
 COMMENT ON COLUMN laras.contacts.name IS 'Name as the provider gave it; null once erased.';
 COMMENT ON COLUMN laras.contacts.state IS 'active, restricted or erasing.';
 COMMENT ON COLUMN laras.contacts.created_at IS 'First seen.';
-COMMENT ON COLUMN laras.contacts.opt_out_at IS 'When the person opted out.';
+COMMENT ON COLUMN laras.contacts.opt_out_at IS 'When the person opted out; null when they did not, or opted in since.';
+COMMENT ON COLUMN laras.contacts.opt_in_at IS 'When the person asked to be written to again.';
 GRANT SELECT ON laras.contacts TO laras_app, laras_service;
 
 CREATE VIEW laras.contact_identities AS
@@ -657,3 +688,12 @@ COMMENT ON COLUMN laras.notices.details IS 'JSON of what the provider said about
 GRANT SELECT ON laras.notices TO laras_app, laras_service;
 
 RESET ROLE;
+
+CREATE FUNCTION laras.set_opt_out(contact_id bigint, opted_out boolean) RETURNS boolean
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_opt_out';
+ALTER FUNCTION laras.set_opt_out(bigint, boolean) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_opt_out(bigint, boolean) IS
+  'Notes what a person said elsewhere: that they want nothing unasked (true), or want it again (false). True when it changed something. Outlives the contact as keyed hashes of their ids. Needs scope inbox. P0002 for no such contact, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.set_opt_out(bigint, boolean) TO laras_app, laras_service;

@@ -38,7 +38,9 @@ typedef struct LarasOutboxRow
 
 /*
  * Queue a message for sending; returns the row's id. The foreign key refuses
- * (23503) a text without a passing verdict on exactly that text. As
+ * (23503) a text without a passing verdict on exactly that text. Where the
+ * person opted out, and wrote nothing since, the row is cancelled as it begins,
+ * with its message, evidence and a notice. As
  * laras_owner with the workspace bound, or laras_worker. The courier is woken
  * at commit.
  */

@@ -10,13 +10,25 @@
 #include "catalog/pg_type_d.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
+#include "inbox/inbox.h"
 #include "inbox/rows.h"
 #include "utils/builtins.h"
 
+/*
+ * Who opted out is written to only in answer to what they wrote since, and by no
+ * template: such a row has ended as it begins.
+ */
 LARAS_PLAN(
 	add_row,
 	"INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
-	"draft_id, verdict_id, text_digest, approved_by, kind) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	"draft_id, verdict_id, text_digest, approved_by, kind, state, reason, finished_at) "
+	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
+	"CASE WHEN s.it THEN 'opted_out' END, CASE WHEN s.it THEN laras.now() END FROM (SELECT EXISTS (SELECT 1 "
+	"FROM laras.contact p WHERE p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) $5 "
+	"AND p.opt_out_at IS NOT NULL AND ($11 OPERATOR(pg_catalog.=) 'template' OR NOT EXISTS (SELECT 1 "
+	"FROM laras.conversation v WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND v.id OPERATOR(pg_catalog.=) $4 AND v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at)))) AS s (it) "
+	"RETURNING state",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID,
 	TEXTOID);
 
@@ -50,9 +62,9 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 		LARAS_EV_NUMBER(LARAS_EVF_CONNECTION_ID, row->connection_id),
 		LARAS_EV_CODE(LARAS_EVF_KIND, row->kind),
 	};
+	bool suppressed;
 	LarasEvidence act = {
 		.workspace_id = workspace_id,
-		.action = LARAS_ACT_MESSAGE_QUEUED,
 		.subject_kind = LARAS_SUBJECT_MESSAGE,
 		.subject_id = row->message_id,
 		.nfields = lengthof(fields),
@@ -71,10 +83,19 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 								CStringGetTextDatum(row->approved_by),
 								CStringGetTextDatum(row->kind)},
 					  row->draft_id == 0 ? "      n    " : NULL);
+	suppressed = strcmp(laras_spi_cstring(0, 1), "queued") != 0;
+	if (suppressed)
+	{
+		laras_message_set_status(workspace_id, row->message_id, "cancelled", 0);
+		laras_notice(workspace_id, "send_refused", row->connection_id, row->conversation_id,
+					 row->message_id, 0);
+	}
 	laras_spi_close();
+	act.action = suppressed ? LARAS_ACT_SEND_SUPPRESSED : LARAS_ACT_MESSAGE_QUEUED;
 	laras_evidence_actor(&act);
 	laras_evidence_append(&act);
-	laras_work_queued(LARAS_WORK_COURIER);
+	if (!suppressed)
+		laras_work_queued(LARAS_WORK_COURIER);
 	return id;
 }
 

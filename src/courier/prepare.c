@@ -336,7 +336,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		*outcome = laras_departure_stays(f, "cancelled", "contact_restricted", "cancelled", NULL);
 		return false;
 	}
-	/* somebody who writes again after opting out wants an answer to that */
+	/* somebody who writes again after opting out wants an answer to that, and nothing else */
 	if (opt_out != 0 && last_inbound <= opt_out)
 	{
 		*outcome = laras_departure_stays(f, "cancelled", "opted_out", "cancelled", "send_refused");

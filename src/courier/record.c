@@ -142,8 +142,12 @@ settle_attempt_rows(LarasOutcome *outcomes, int n)
 }
 
 static LarasAction
-action_of(const char *state)
+action_of(const LarasOutcome *o)
 {
+	const char *state = o->outbox_state;
+
+	if (o->reason != NULL && strcmp(o->reason, "opted_out") == 0)
+		return LARAS_ACT_SEND_SUPPRESSED;
 	if (strcmp(state, "sent") == 0)
 		return LARAS_ACT_MESSAGE_SENT;
 	if (strcmp(state, "uncertain") == 0)
@@ -182,7 +186,7 @@ write_evidence(LarasOutcome *outcomes, int n, const bool *changed)
 		entries[acts] = (LarasEvidence){
 			.workspace_id = o->flight->workspace_id,
 			.workspace_slot = o->flight->workspace_slot,
-			.action = action_of(o->outbox_state),
+			.action = action_of(o),
 			.actor_kind = LARAS_ACTOR_WORKER,
 			.subject_kind = LARAS_SUBJECT_MESSAGE,
 			.subject_id = o->flight->message_id,

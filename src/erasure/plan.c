@@ -397,6 +397,18 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "1000))",
 	  1,
 	  {INT8OID}}},
+	{"suppression",
+	 "delete",
+	 {"count_suppression",
+	  "SELECT pg_catalog.count(*) FROM laras.suppression t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_suppression",
+	  "DELETE FROM laras.suppression WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
+	  "FROM laras.suppression t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
+	  1,
+	  {INT8OID}}},
 	{"contact_identity",
 	 "delete",
 	 {"count_contact_identity",

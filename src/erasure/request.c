@@ -463,6 +463,10 @@ laras_explain_erasure(PG_FUNCTION_ARGS)
 	put(rsinfo, "erasure_request", "keep", 1, 0, "that it was asked and done; no identifier",
 		"proof", NULL);
 	if (contact_id != 0)
+		put(rsinfo, "suppression", "keep", 0, 0,
+			"that these ids want nothing unasked, where they said so, as keyed hashes", "optout",
+			"workspace");
+	if (contact_id != 0)
 		put(rsinfo, "webhook_event", "keep", 0, 0, "raw bodies until their hour key dies",
 			"operations", "72 hours");
 	laras_spi_close();

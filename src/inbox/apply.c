@@ -23,6 +23,7 @@
 #include "inbox/person.h"
 #include "inbox/rows.h"
 #include "inbox/status.h"
+#include "inbox/wish.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
@@ -506,6 +507,15 @@ store_around(Inbound *messages, int n)
 	laras_apply_changes(stored, count);
 }
 
+/* What new messages say their writers want. */
+static void
+note_wishes(Inbound *messages, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (messages[i].stored)
+			messages[i].sender->wish = laras_wish_in(messages[i].record);
+}
+
 /* One entry for every contact met for the first time. */
 static void
 record_contacts(const LarasSender *senders, int n)
@@ -586,6 +596,10 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 				senders[p].workspace_slot = event->workspace_slot;
 				senders[p].channel = event->driver->channel;
 				senders[p].record = record;
+				senders[p].wish = record->preference;
+				senders[p].said_at = provider_time(record, event->received_at);
+				if (senders[p].said_at == 0)
+					senders[p].said_at = event->received_at;
 				if (record->kind == LARAS_RECORD_MESSAGE)
 				{
 					inbound[m].event = event;
@@ -612,6 +626,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 		store_messages(inbound, m);
 		follow_up(inbound, m);
 		store_around(inbound, m);
+		note_wishes(inbound, m);
 	}
 	if (p > 0)
 		laras_follow_persons(senders, p);

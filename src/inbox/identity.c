@@ -10,6 +10,7 @@
 #include "catalog/pg_type_d.h"
 #include "inbox/identity.h"
 #include "inbox/rows.h"
+#include "inbox/suppression.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -133,6 +134,7 @@ static void
 store_identities(Identity **list, int n)
 {
 	LarasColumn columns[7];
+	LarasGivenIdentity *given = palloc(sizeof(LarasGivenIdentity) * n);
 	int count = 0;
 
 	laras_columns_init(columns, 7, n);
@@ -154,7 +156,13 @@ store_identities(Identity **list, int n)
 					   LARAS_FIELD_contact_identity_value, identity->key.workspace_id, id,
 					   identity->value.s, identity->value.n));
 		columns[6].values[count] = laras_bytea_datum(identity->key.index, LARAS_INDEX_BYTES);
-		count++;
+		given[count++] = (LarasGivenIdentity){
+			.workspace_id = identity->key.workspace_id,
+			.workspace_slot = identity->workspace_slot,
+			.contact_id = identity->contact.id,
+			.kind = (uint8) identity->key.kind,
+			.value = identity->value,
+		};
 	}
 	if (count == 0)
 		return;
@@ -168,6 +176,7 @@ store_identities(Identity **list, int n)
 							laras_column_array(&columns[5], count, laras_sealed_type()),
 							laras_column_array(&columns[6], count, BYTEAOID)},
 				  NULL);
+	laras_suppression_meet(given, count);
 	laras_spi_close();
 }
 

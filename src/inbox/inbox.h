@@ -6,6 +6,8 @@
  * apply.c		a batch of events of many workspaces, set-based.
  * identity.c	who a person is: blind indexes to contacts.
  * person.c		what is new about a person: ids, name, wishes.
+ * wish.c		words that are such a wish.
+ * suppression.c	who wants nothing unasked, beyond the contact's erasure.
  * part.c		pictures, places, cards, choices: what belongs to a message.
  * change.c		edits and unsends.
  * account.c	what the provider says about the account.

@@ -7,13 +7,12 @@
  */
 #include "postgres.h"
 
-#include "base/clock.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "evidence/evidence.h"
 #include "inbox/person.h"
+#include "inbox/suppression.h"
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
@@ -23,19 +22,6 @@ LARAS_PLAN(
 	"AND channel OPERATOR(pg_catalog.=) $2 AND kind OPERATOR(pg_catalog.=) $3 "
 	"AND value_index OPERATOR(pg_catalog.=) $4 AND contact_id OPERATOR(pg_catalog.=) $5 RETURNING id",
 	INT8OID, TEXTOID, INT2OID, BYTEAOID, INT8OID);
-
-LARAS_PLAN(opt_out,
-		   "UPDATE laras.contact SET opt_out_at = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND id OPERATOR(pg_catalog.=) $2 "
-		   "AND (opt_out_at IS NULL OR opt_out_at OPERATOR(pg_catalog.<) $3) RETURNING id",
-		   INT8OID, INT8OID, TIMESTAMPTZOID);
-
-/* a wish that is older than the one we know changes nothing */
-LARAS_PLAN(
-	opt_in,
-	"UPDATE laras.contact SET opt_out_at = NULL WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND id OPERATOR(pg_catalog.=) $2 AND opt_out_at OPERATOR(pg_catalog.<=) $3 RETURNING id",
-	INT8OID, INT8OID, TIMESTAMPTZOID);
 
 LARAS_PLAN(give_name,
 		   "UPDATE laras.contact SET name = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
@@ -100,15 +86,10 @@ retire(const LarasSender *sender)
 static void
 follow_wish(const LarasSender *sender)
 {
-	bool stop = sender->record->preference == LARAS_PREFERENCE_STOP;
-	TimestampTz at = sender->record->provider_time != 0
-						 ? time_t_to_timestamptz((pg_time_t) sender->record->provider_time)
-						 : laras_now();
+	bool stop = sender->wish == LARAS_PREFERENCE_STOP;
 
-	if (laras_spi_run(stop ? &opt_out : &opt_in,
-					  (Datum[]){Int64GetDatum(sender->workspace_id),
-								Int64GetDatum(sender->contact.id), TimestampTzGetDatum(at)},
-					  NULL) > 0)
+	if (laras_suppression_wish(sender->workspace_id, sender->workspace_slot, sender->contact.id,
+							   stop, sender->said_at))
 		record_act(sender, stop ? LARAS_ACT_CONTACT_OPTED_OUT : LARAS_ACT_CONTACT_OPTED_IN, NULL);
 }
 
@@ -151,15 +132,14 @@ laras_follow_persons(const LarasSender *senders, int n)
 		bool named = record->kind == LARAS_RECORD_PERSON && record->name.s != NULL &&
 					 record->name.n > 0 && sender->created_contact == 0;
 
-		if (sender->contact.id == 0 ||
-			!(retired || named || record->preference != LARAS_PREFERENCE_NONE))
+		if (sender->contact.id == 0 || !(retired || named || sender->wish != LARAS_PREFERENCE_NONE))
 			continue;
 		if (!open)
 			laras_spi_open();
 		open = true;
 		if (retired)
 			retire(sender);
-		if (record->preference != LARAS_PREFERENCE_NONE)
+		if (sender->wish != LARAS_PREFERENCE_NONE)
 			follow_wish(sender);
 		if (named)
 			follow_name(sender);

@@ -1,0 +1,41 @@
+/*
+ * suppression.h
+ *		Who wants nothing unasked, kept as keyed hashes that outlive the contact.
+ *
+ * A hash is made of each id under which the person is known, with the key
+ * K_optout of the workspace: nobody can tell from the table whom it means, and
+ * with the workspace it ends. Whoever comes back under the same number after an
+ * erasure is opted out again from the first row on.
+ */
+#ifndef LARAS_SUPPRESSION_H
+#define LARAS_SUPPRESSION_H
+
+#include "inbox/identity.h"
+
+/*
+ * The contact wants nothing more (stop), or wants it again, since that moment:
+ * contact.opt_out_at and opt_in_at, and the hashes of all ids it has. A wish
+ * that is older than the one we know changes nothing. True when it changed
+ * something. As laras_worker, or laras_owner with the workspace bound.
+ */
+extern bool laras_suppression_wish(int64 workspace_id, uint32 workspace_slot, int64 contact_id,
+								   bool stop, TimestampTz at);
+
+/* an id that has just been given to a contact */
+typedef struct LarasGivenIdentity
+{
+	int64 workspace_id;
+	uint32 workspace_slot;
+	int64 contact_id;
+	uint8 kind;
+	LarasText value;
+} LarasGivenIdentity;
+
+/*
+ * Ids meet the list: a contact that was given a suppressed one is opted out,
+ * and an id given to somebody who is opted out is suppressed. Inside SPI, as
+ * laras_worker.
+ */
+extern void laras_suppression_meet(const LarasGivenIdentity *given, int n);
+
+#endif /* LARAS_SUPPRESSION_H */
