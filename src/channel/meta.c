@@ -79,7 +79,8 @@ laras_meta_split(const LarasMetaChannel *channel, json_t *body, const LarasAlloc
 				found[count].account = account;
 				found[count++].role = LARAS_ACCOUNT_NUMBER;
 			}
-			if (!add_entry(body, entry, &found[k]))
+			/* a lone entry needs no body made for it */
+			if (json_array_size(entries) > 1 && !add_entry(body, entry, &found[k]))
 				*reason = "out_of_memory";
 		}
 		if (*reason != NULL)

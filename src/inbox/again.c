@@ -32,8 +32,7 @@
 
 LARAS_PLAN(
 	find_unsupported,
-	"SELECT m.workspace_id, m.id, m.conversation_id, m.contact_id, m.connection_id, m.slot, m.element, "
-	"m.provider_message_index, coalesce(m.provider_timestamp, m.created_at), m.direction FROM laras.message m "
+	"SELECT m.workspace_id, m.id, m.contact_id, m.slot, m.element, m.provider_message_index FROM laras.message m "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND p.id OPERATOR(pg_catalog.=) m.contact_id "
 	"WHERE m.kind OPERATOR(pg_catalog.=) 'unsupported' AND m.channel OPERATOR(pg_catalog.=) $1 "
 	"AND (m.parsed_by IS NULL OR m.parsed_by OPERATOR(pg_catalog.<) $2) "
@@ -162,18 +161,13 @@ read_channel(const LarasChannelDriver *driver)
 	for (uint64 i = 0; i < found; i++)
 	{
 		LarasStoredMessage *m = &list[i].message;
-		struct varlena *index = laras_spi_varlena(i, 8);
-		bool isnull;
 
 		m->workspace_id = laras_spi_int8(i, 1);
 		m->id = laras_spi_int8(i, 2);
-		m->conversation_id = laras_spi_int8(i, 3);
-		m->contact.id = laras_spi_int8(i, 4);
-		m->connection_id = laras_spi_int8(i, 5);
-		m->contact.slot = (uint32) laras_spi_int8(i, 6);
-		list[i].element = (bytea *) laras_spi_varlena(i, 7);
-		m->index = PointerGetDatum(index);
-		m->time = DatumGetTimestampTz(laras_spi_value(i, 9, &isnull));
+		m->contact.id = laras_spi_int8(i, 3);
+		m->contact.slot = (uint32) laras_spi_int8(i, 4);
+		list[i].element = (bytea *) laras_spi_varlena(i, 5);
+		m->index = PointerGetDatum(laras_spi_varlena(i, 6));
 		m->channel = driver->channel;
 	}
 	for (uint64 i = 0; i < found; i++)

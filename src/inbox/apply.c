@@ -492,13 +492,10 @@ store_around(Inbound *messages, int n)
 			stored[count++] = (LarasStoredMessage){
 				.workspace_id = messages[i].event->workspace_id,
 				.workspace_slot = messages[i].event->workspace_slot,
-				.connection_id = messages[i].event->connection_id,
-				.conversation_id = messages[i].conversation->id,
 				.channel = messages[i].event->driver->channel,
 				.record = messages[i].record,
 				.id = messages[i].id,
 				.contact = messages[i].sender->contact,
-				.time = messages[i].time != 0 ? messages[i].time : messages[i].event->received_at,
 				.index = messages[i].index,
 			};
 	if (count == 0)

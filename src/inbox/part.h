@@ -12,14 +12,11 @@ typedef struct LarasStoredMessage
 {
 	int64 workspace_id;
 	uint32 workspace_slot;
-	int64 connection_id;
-	int64 conversation_id;
 	const char *channel;
 	const LarasRecord *record;
 	int64 id;
 	LarasContactRef contact;
-	TimestampTz time; /* the provider's, else when it was received */
-	Datum index;      /* blind index of its provider id; 0 where it is not found by that */
+	Datum index; /* blind index of its provider id; 0 where it is not found by that */
 } LarasStoredMessage;
 
 /* Seal and store the parts of these messages. As laras_worker. */

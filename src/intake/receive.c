@@ -3,9 +3,9 @@
  *		laras.receive_webhooks: many bodies in one call and one commit.
  *
  * Every webhook is judged by code that returns values; rows then go in by one
- * INSERT without subtransactions. What can raise is infrastructure (the vault
- * shuts, the disk is full): then the statement fails whole and the relay sends
- * the batch again in halves.
+ * INSERT. What can raise is infrastructure (the vault shuts, the disk is
+ * full): then the statement fails whole and the relay sends the batch again in
+ * halves.
  *
  * Invariants: nothing of a body is read before its signature holds; a body
  * that fails leaves no row anywhere; a piece is stored only in the workspace
@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -27,6 +28,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "vault/crypto.h"
 #include "vault/numbers.h"
@@ -39,6 +41,9 @@
 
 /* secrets tried for a channel: apps, times current and previous */
 #define MAX_SECRETS 16
+
+/* calls that expect repeats after one that met some */
+#define CALLS_AFTER_REPEAT 100
 
 PG_FUNCTION_INFO_V1(laras_receive_webhooks);
 
@@ -60,14 +65,17 @@ LARAS_PLAN(
 	"FROM laras.route r WHERE r.route_hash OPERATOR(pg_catalog.=) ANY ($1)",
 	BYTEAARRAYOID);
 
-LARAS_PLAN(store_events,
-		   "INSERT INTO laras.webhook_event "
-		   "(ring_day, workspace_id, id, connection_id, channel, received_at, digest, body) "
-		   "SELECT $1, u.w, u.i, u.c, u.ch, $2, u.d, u.b "
-		   "FROM unnest($3, $4, $5, $6, $7, $8) AS u (w, i, c, ch, d, b) "
-		   "ON CONFLICT DO NOTHING",
-		   INT2OID, TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID,
-		   BYTEAARRAYOID, LARAS_SEALED_ARRAY);
+#define STORE_EVENTS                                                                   \
+	"INSERT INTO laras.webhook_event "                                                 \
+	"(ring_day, workspace_id, id, connection_id, channel, received_at, digest, body) " \
+	"SELECT $1, u.w, u.i, u.c, u.ch, $2, u.d, u.b "                                    \
+	"FROM unnest($3, $4, $5, $6, $7, $8) AS u (w, i, c, ch, d, b)"
+#define EVENT_TYPES                                                                  \
+	INT2OID, TIMESTAMPTZOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, \
+		BYTEAARRAYOID, LARAS_SEALED_ARRAY
+
+LARAS_PLAN(store_new_events, STORE_EVENTS, EVENT_TYPES);
+LARAS_PLAN(store_events, STORE_EVENTS " ON CONFLICT DO NOTHING", EVENT_TYPES);
 
 /* the secrets of one channel, opened for the length of the call */
 typedef struct Secrets
@@ -173,7 +181,6 @@ load_secrets(Secrets *secrets, const char *channel, LarasText account, MemoryCon
 		}
 	}
 }
-
 
 /*
  * Does a secret of the channel sign this body? Every secret is tried, so that
@@ -317,6 +324,60 @@ route(Row *rows, int n)
 	}
 }
 
+/*
+ * Insert rows, none of which should be a repeat: false, and nothing inserted,
+ * when one is. Inside SPI.
+ */
+static bool
+insert_new(const Datum *values)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool repeated = false;
+
+	BeginInternalSubTransaction("webhooks");
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		laras_spi_run(&store_new_events, values, NULL);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		repeated = geterrcode() == ERRCODE_UNIQUE_VIOLATION;
+		if (!repeated)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return !repeated;
+}
+
+/*
+ * Insert rows, dropping repeats. Providers seldom repeat themselves, and when
+ * they do they do it for a while; ON CONFLICT costs a lock, a second descent
+ * of the index and a second WAL record a row, so calls use it only after one
+ * that met a repeat. Inside SPI.
+ */
+static void
+insert_events(const Datum *values)
+{
+	static int expecting_repeats; /* for so many calls */
+
+	if (expecting_repeats == 0)
+	{
+		if (insert_new(values))
+			return;
+		expecting_repeats = CALLS_AFTER_REPEAT;
+	}
+	expecting_repeats--;
+	laras_spi_run(&store_events, values, NULL);
+}
+
 /* Seal and store what was routed; count what was not. Inside SPI. */
 static void
 store(Row *rows, int n)
@@ -389,7 +450,7 @@ store(Row *rows, int n)
 												type == INT8OID ? FLOAT8PASSBYVAL : false,
 												type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT));
 		}
-		laras_spi_run(&store_events, values, NULL);
+		insert_events(values);
 		laras_work_queued(LARAS_WORK_INTAKE);
 	}
 	if (ignored_count > 0)

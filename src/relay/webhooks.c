@@ -195,7 +195,7 @@ batch_done(LarasOutcome outcome, PGresult *result, const char *sqlstate, void *a
 	PQclear(result);
 }
 
-/* Takes what has laras_webhooks_gathered, up to the limits of one call. NULL when nothing is left to send. */
+/* Takes what has gathered, up to the limits of one call. NULL when nothing is left to send. */
 static Batch *
 batch_gather(LarasPipe *pipe, Queue *queue, size_t most)
 {
@@ -231,7 +231,7 @@ laras_webhooks_gathered(void *arg)
 
 /*
  * Is another call worth its commit now? With none under way always. Beside
- * others only when enough have laras_webhooks_gathered, or the first has waited: each call
+ * others only when enough have gathered, or the first has waited: each call
  * costs about as much as thirty webhooks do, and the end of those under way
  * asks again.
  */

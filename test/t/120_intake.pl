@@ -108,6 +108,17 @@ is(bound($workspace[0], "SELECT count(*) FROM laras.messages WHERE body = 'once'
 is(bound($workspace[0], "SELECT count(*) FROM laras.evidence_log l WHERE l.action = 'message.received' AND l.subject_id = (SELECT id FROM laras.messages WHERE body = 'once')"),
 	1, 'and one entry of evidence');
 
+# Repeats among new ones, in one call and in the calls of one session after it.
+my %new = map { ($_ => text_body('628446', "new $_")) } 'a' .. 'e';
+my $call = sub {
+	my @bodies = @_;
+	return "SELECT string_agg(status::text, ' ' ORDER BY ordinal) FROM laras.receive_webhooks(array_fill('wa'::text, ARRAY[" . @bodies . ']), ARRAY[' . join(', ', map { "'" . signature($_) . "'" } @bodies) .
+	  '], ARRAY[' . join(', ', map { "'\\x" . unpack('H*', $_) . "'::bytea" } @bodies) . ']);';
+};
+is(sql($call->(@new{qw(a)}, $repeat, @new{qw(b a)}) . $call->(@new{qw(c b c)}) . $call->(@new{qw(d)}) . $call->(@new{qw(d e)})), "200 200 200 200\n200 200 200\n200\n200 200", 'repeats among new ones');
+drain();
+is(bound($workspace[0], "SELECT string_agg(body, ',' ORDER BY body) FROM laras.messages WHERE body LIKE 'new _'"), 'new a,new b,new c,new d,new e', 'take none of them along');
+
 # ------------------------------------------------------------------ durability
 my $durable = text_body('628555', 'durable');
 is(receive($durable), 200, 'answered');
