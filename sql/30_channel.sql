@@ -21,6 +21,54 @@ CREATE POLICY owner ON laras.provider TO laras_owner USING (true) WITH CHECK (tr
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.provider', 'WHERE NOT builtin');
 
+-- How long after what a person did a message of one purpose may leave over a channel. Rows of origin local are the operator's and win.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.window_rule (
+  channel text NOT NULL REFERENCES laras.provider,
+  purpose text NOT NULL CHECK (purpose IN ('reply', 'human_agent', 'private_reply')),
+  origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
+  opened_by text NOT NULL CHECK (opened_by IN ('message', 'comment')),
+  lasts integer CHECK (lasts > 0),
+  uses integer CHECK (uses > 0),
+  enabled boolean NOT NULL DEFAULT true,
+  remark text NOT NULL,
+  PRIMARY KEY (channel, purpose, origin)
+);
+COMMENT ON TABLE laras.window_rule IS 'How long after what a person did a message of one purpose may leave over a channel. Rows of origin local are the operator''s and win.';
+COMMENT ON COLUMN laras.window_rule.channel IS 'Channel.';
+COMMENT ON COLUMN laras.window_rule.purpose IS 'reply: to the person''s message; human_agent: later, by a person alone, where the provider allowed the app to; private_reply: a message in answer to a comment.';
+COMMENT ON COLUMN laras.window_rule.origin IS 'laras: came with the extension, not dumped; local: made by the operator, in force instead.';
+COMMENT ON COLUMN laras.window_rule.opened_by IS 'What opens the window: the person''s last message, or the comment.';
+COMMENT ON COLUMN laras.window_rule.lasts IS 'Seconds, counted from the provider''s time of that; null: it never closes.';
+COMMENT ON COLUMN laras.window_rule.uses IS 'How many messages it allows; null: any number.';
+COMMENT ON COLUMN laras.window_rule.enabled IS 'False: nothing leaves for this purpose.';
+COMMENT ON COLUMN laras.window_rule.remark IS 'Where the rule stands, or why the operator made it.';
+ALTER TABLE laras.window_rule ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.window_rule FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON laras.window_rule FOR SELECT TO PUBLIC USING (true);
+CREATE POLICY owner ON laras.window_rule TO laras_owner USING (true) WITH CHECK (true);
+CREATE POLICY operator ON laras.window_rule TO laras_dba USING (origin = 'local') WITH CHECK (origin = 'local');
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.window_rule TO laras_dba;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.window_rule', $$WHERE origin = 'local'$$);
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.window_rules AS
+  SELECT r.channel, r.purpose, r.opened_by, r.lasts, r.uses, r.enabled, r.remark
+    FROM laras.window_rule r
+    WHERE r.origin = 'local' OR NOT EXISTS (SELECT 1 FROM laras.window_rule o
+      WHERE o.channel = r.channel AND o.purpose = r.purpose AND o.origin = 'local');
+COMMENT ON VIEW laras.window_rules IS 'The windows that are in force.';
+COMMENT ON COLUMN laras.window_rules.channel IS 'Channel.';
+COMMENT ON COLUMN laras.window_rules.purpose IS 'reply, human_agent or private_reply: laras.window_rule.purpose has what they mean.';
+COMMENT ON COLUMN laras.window_rules.opened_by IS 'What opens the window: message or comment.';
+COMMENT ON COLUMN laras.window_rules.lasts IS 'Seconds; null: it never closes.';
+COMMENT ON COLUMN laras.window_rules.uses IS 'How many messages it allows; null: any number.';
+COMMENT ON COLUMN laras.window_rules.enabled IS 'False: nothing leaves for this purpose.';
+COMMENT ON COLUMN laras.window_rules.remark IS 'Where the rule stands, or why the operator made it.';
+GRANT SELECT ON laras.window_rules TO laras_app, laras_service, laras_worker, laras_dba;
+RESET ROLE;
+
 -- Credentials of an app registered at a provider. A webhook path verifies with the secrets of its own channel, current and previous.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.provider_app (
@@ -290,6 +338,14 @@ SELECT pg_catalog.pg_extension_config_dump('laras.consent_grant', '');
 
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('window_rule', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'purpose', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'opened_by', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'lasts', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'uses', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'enabled', 'system', NULL, NULL, 'yes or no', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'remark', 'system', NULL, NULL, 'words of the operator about a provider''s rule; names nobody', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('provider', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('provider', 'display_name', 'system', NULL, NULL, 'name of a product', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('provider', 'driver', 'system', NULL, NULL, 'name of a driver', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
@@ -366,3 +422,15 @@ INSERT INTO laras.provider (channel, display_name, driver, builtin) VALUES
   ('threads', 'Threads', 'threads', true),
   ('telegram', 'Telegram', 'telegram', true),
   ('generic', 'Other system', 'generic', true);
+
+INSERT INTO laras.window_rule (channel, purpose, origin, opened_by, lasts, uses, enabled, remark) VALUES
+  ('whatsapp', 'reply', 'laras', 'message', 86400, NULL, true, 'Customer service window, Cloud API: else a template.'),
+  ('messenger', 'reply', 'laras', 'message', 86400, NULL, true, 'Standard messaging window, Messenger Platform.'),
+  ('messenger', 'human_agent', 'laras', 'message', 604800, NULL, false, 'Tag HUMAN_AGENT; the app needs the feature from App Review.'),
+  ('messenger', 'private_reply', 'laras', 'comment', 604800, 1, true, 'Private replies: one message a comment, from its creation.'),
+  ('instagram', 'reply', 'laras', 'message', 86400, NULL, true, 'Standard messaging window, Instagram messaging.'),
+  ('instagram', 'human_agent', 'laras', 'message', 604800, NULL, false, 'Tag HUMAN_AGENT; the app needs the feature from App Review.'),
+  ('instagram', 'private_reply', 'laras', 'comment', 604800, 1, true, 'Private replies: one message a comment, from its creation.'),
+  ('threads', 'reply', 'laras', 'message', NULL, NULL, true, 'Public replies have a quota and no window.'),
+  ('telegram', 'reply', 'laras', 'message', NULL, NULL, true, 'A bot may write to whoever began the conversation.'),
+  ('generic', 'reply', 'laras', 'message', NULL, NULL, true, 'The connected system has its own rules.');

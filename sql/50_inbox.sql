@@ -697,3 +697,26 @@ ALTER FUNCTION laras.set_opt_out(bigint, boolean) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_opt_out(bigint, boolean) IS
   'Notes what a person said elsewhere: that they want nothing unasked (true), or want it again (false). True when it changed something. Outlives the contact as keyed hashes of their ids. Needs scope inbox. P0002 for no such contact, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.set_opt_out(bigint, boolean) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.window_state(lasts integer, uses integer, enabled boolean, since timestamptz, used integer,
+    OUT reason text, OUT closes_at timestamptz)
+  LANGUAGE c STABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'laras_window_state';
+COMMENT ON FUNCTION laras.window_state(integer, integer, boolean, timestamptz, integer) IS
+  'What a rule of laras.window_rules says now of a window opened at that moment and made use of so often: open, window_closed, never_wrote, window_used or window_not_enabled, and when it closes. The courier decides by the same code.';
+GRANT EXECUTE ON FUNCTION laras.window_state(integer, integer, boolean, timestamptz, integer) TO laras_owner, laras_app, laras_service, laras_dba;
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.conversation_windows AS
+  SELECT c.id AS conversation_id, r.purpose, s.reason, s.closes_at
+    FROM laras.conversation c
+    JOIN laras.window_rules r ON r.channel = c.channel AND r.opened_by = 'message'
+    CROSS JOIN LATERAL laras.window_state(r.lasts, r.uses, r.enabled, c.last_inbound_at, 0) s
+    WHERE laras.may('inbox');
+COMMENT ON VIEW laras.conversation_windows IS 'May a free-form message leave in a conversation now? What the courier will decide, should it be asked this moment.';
+COMMENT ON COLUMN laras.conversation_windows.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.conversation_windows.purpose IS 'reply or human_agent: laras.window_rule.purpose has what they mean.';
+COMMENT ON COLUMN laras.conversation_windows.reason IS 'open; or why not: window_closed, never_wrote, window_used, window_not_enabled.';
+COMMENT ON COLUMN laras.conversation_windows.closes_at IS 'When it closes, or closed; null: it never does, or was never open.';
+GRANT SELECT ON laras.conversation_windows TO laras_app, laras_service;
+RESET ROLE;

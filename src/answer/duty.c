@@ -245,13 +245,16 @@ static int
 read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasColumn *wanted,
 		   int *wanted_count)
 {
-	uint64 found =
+	uint64 found;
+	int n = 0;
+
+	laras_window_refresh();
+	found =
 		laras_spi_run(&read_wanted,
 					  (Datum[]){laras_column_array(&head[WANTED_WORKSPACE], head_count, INT8OID),
 								laras_column_array(&head[WANTED_MESSAGE], head_count, INT8OID),
 								Int32GetDatum(MESSAGES)},
 					  NULL);
-	int n = 0;
 
 	for (uint64 row = 0; row < found; row++)
 	{
@@ -284,7 +287,8 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 		if (opted_out || laras_spi_bool(row, 14) || driver == NULL || driver->send == NULL ||
 			strcmp(laras_spi_cstring(row, 10), "connected") != 0 ||
 			strcmp(laras_spi_cstring(row, 12), "active") != 0 ||
-			laras_window(driver, last_inbound, laras_now()) != LARAS_WINDOW_OPEN ||
+			laras_window(channel, LARAS_WINDOW_REPLY, last_inbound, 0, laras_now()).state !=
+				LARAS_WINDOW_OPEN ||
 			laras_slot_is_destroyed(slot))
 			continue;
 		if (!no_text)

@@ -215,9 +215,6 @@ typedef struct LarasChannelDriver
 	const char *token_prefix;
 	size_t token_least;
 
-	/* seconds a free-form answer is allowed after the person's last message; 0: always */
-	int window_seconds;
-
 	/* callbacks of the provider about persons who connected: paths of POSTs, or NULL */
 	const char *deauthorize_path;
 	const char *deletion_path;

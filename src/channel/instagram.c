@@ -115,7 +115,6 @@ const LarasChannelDriver laras_instagram_driver = {
 	.version = 1,
 	.token_prefix = "IGAA",
 	.token_least = 24,
-	.window_seconds = 24 * 60 * 60,
 	.deauthorize_path = "/api/meta/instagram/deauthorize",
 	.deletion_path = "/api/meta/instagram/data-deletion",
 	.connect = &connect_driver,

@@ -126,7 +126,6 @@ const LarasChannelDriver laras_messenger_driver = {
 	.version = 1,
 	.token_prefix = "EAA",
 	.token_least = 24,
-	.window_seconds = 24 * 60 * 60,
 	/* the main app's, which may serve WhatsApp too */
 	.deauthorize_path = "/api/meta/deauthorize",
 	.deletion_path = "/api/meta/data-deletion",

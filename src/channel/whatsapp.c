@@ -177,7 +177,6 @@ const LarasChannelDriver laras_whatsapp_driver = {
 	/* every token of the Graph API begins so and has a hundred and more */
 	.token_prefix = "EAA",
 	.token_least = 24,
-	.window_seconds = 24 * 60 * 60,
 	.deauthorize_path = "/api/meta/deauthorize",
 	.deletion_path = "/api/meta/data-deletion",
 	.send = &laras_whatsapp_send,

@@ -23,6 +23,7 @@
 #include "courier/courier.h"
 #include "courier/egress.h"
 #include "courier/prepare.h"
+#include "inbox/inbox.h"
 #include "inbox/rows.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
@@ -456,6 +457,7 @@ laras_courier_dispatch(int n)
 		if (chosen->count > 0)
 		{
 			laras_egress_refresh();
+			laras_window_refresh();
 			leaving = judge_all(chosen, list, context, apart);
 		}
 		laras_spi_close();

@@ -307,7 +307,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	Route *route = bsearch(&key, routes->list, routes->count, sizeof(Route), compare_route);
 	TimestampTz last_inbound = time_or_zero(row, 11);
 	TimestampTz opt_out = time_or_zero(row, 12);
-	LarasWindowState window;
+	LarasWindow window;
 	LarasOpen opened;
 	bytea *sealed;
 	char *text;
@@ -342,10 +342,10 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		*outcome = laras_departure_stays(f, "cancelled", "opted_out", "cancelled", "send_refused");
 		return false;
 	}
-	window = laras_window(f->driver, last_inbound, laras_now());
-	if (window != LARAS_WINDOW_OPEN)
+	window = laras_window(f->driver->channel, LARAS_WINDOW_REPLY, last_inbound, 0, laras_now());
+	if (window.state != LARAS_WINDOW_OPEN)
 	{
-		*outcome = laras_departure_stays(f, "refused", laras_window_reason(window), "failed",
+		*outcome = laras_departure_stays(f, "refused", laras_window_reason(window.state), "failed",
 										 "window_closed");
 		return false;
 	}

@@ -55,19 +55,40 @@ extern LarasTurn laras_again_duty(void);
 typedef enum LarasWindowState
 {
 	LARAS_WINDOW_OPEN,
-	LARAS_WINDOW_CLOSED, /* longer ago than the channel allows */
-	LARAS_WINDOW_NEVER   /* the person never wrote */
+	LARAS_WINDOW_CLOSED,     /* longer ago than the rule allows */
+	LARAS_WINDOW_NEVER,      /* the person never did what opens it */
+	LARAS_WINDOW_USED,       /* made use of as often as the rule allows */
+	LARAS_WINDOW_NOT_ENABLED /* no rule, or one that is switched off */
 } LarasWindowState;
 
-/*
- * May a free-form message leave at that moment? last_inbound_at is the
- * provider's time of the person's last message, 0 for none. Closed at exactly
- * the end of the window.
- */
-extern LarasWindowState
-laras_window(const LarasChannelDriver *driver, TimestampTz last_inbound_at, TimestampTz now);
+typedef struct LarasWindow
+{
+	LarasWindowState state;
+	TimestampTz closes_at; /* 0: never, or it was never open */
+} LarasWindow;
 
-/* "open", "window_closed", "never_wrote": for reason columns */
+/* a purpose of table window_rule */
+#define LARAS_WINDOW_REPLY "reply"
+
+/*
+ * Read the rules, once for a batch of decisions. Opens SPI itself. In a
+ * transaction as laras_worker or laras_owner.
+ */
+extern void laras_window_refresh(void);
+
+/*
+ * May a free-form message leave at that moment for that purpose? since is the
+ * provider's time of what opened the window (the person's last message, the
+ * comment), 0 for never; used: how many such messages it has seen since. Closed
+ * at exactly the end of the window. By the rules read last.
+ */
+extern LarasWindow laras_window(const char *channel, const char *purpose, TimestampTz since,
+								int used, TimestampTz now);
+
+/*
+ * "open", "window_closed", "never_wrote", "window_used", "window_not_enabled":
+ * for reason columns
+ */
 extern const char *laras_window_reason(LarasWindowState state);
 
 /* --------------------------------------------------------------- messages */
