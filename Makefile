@@ -11,13 +11,13 @@ BASE = arguments clock errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
-	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultwitness vaultmirrors vaultscrub vaultrotate vaultworker vaultstatus vaultdoctor
+	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultposition vaultwitness vaultmirrors vaultscrub vaultrotate vaultworker vaultstatus vaultdoctor
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
 CHANNEL = driver record meta meta_message instagram messenger threads telegram generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
 # src/evidence/
-EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign tree verify
+EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
 WORKER = hooks shared crash database loop keeper launcher control rooms installation
 # src/intake/

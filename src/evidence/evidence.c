@@ -25,6 +25,7 @@
 #include "evidence/evidence.h"
 #include "evidence/leaf.h"
 #include "evidence/log.h"
+#include "evidence/sink.h"
 #include "tenancy/tenancy.h"
 #include "vault/derive.h"
 #include "vault/vault.h"
@@ -457,8 +458,14 @@ void
 laras_evidence_init(void)
 {
 	DefineCustomStringVariable(
+		"laras.checkpoint_directory",
+		"Directory in which signed checkpoints are kept outside the database.",
+		"On a medium that no backup or snapshot of this machine takes along. A keyring that is older than the newest checkpoint in it stays closed. Empty: none are kept.",
+		&laras_checkpoint_directory, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable(
 		"laras.evidence_key_file", "File with the key that signs evidence checkpoints.",
 		"Outside the data directory; mode 0400; made when it is absent and nothing was signed yet. Empty: nothing is signed.",
 		&laras_evidence_key_file, "", laras_guc_context(PGC_POSTMASTER), GUC_SUPERUSER_ONLY, NULL,
 		NULL, NULL);
+	laras_sink_init();
 }

@@ -15,6 +15,9 @@ extern char *laras_evidence_key_file;
 /* "<key file>.high-water", palloc'd */
 extern char *laras_evidence_mark_file(void);
 
+/* Does this file's directory lie in the data directory, where backups would take it? */
+extern bool laras_evidence_in_data_directory(const char *path);
+
 /*
  * Run as the role whose policy reaches this workspace; in a backend. End with
  * laras_run_as_end; an error needs no cleaning.

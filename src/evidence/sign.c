@@ -28,6 +28,7 @@
 #include "evidence/keyfile.h"
 #include "evidence/log.h"
 #include "evidence/note.h"
+#include "evidence/sink.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 
@@ -111,9 +112,8 @@ laras_evidence_mark_file(void)
 	return psprintf("%s.high-water", laras_evidence_key_file);
 }
 
-/* Does the key file lie in the data directory, where backups would take it? */
-static bool
-lies_in_data_directory(const char *path)
+bool
+laras_evidence_in_data_directory(const char *path)
 {
 	char data[PATH_MAX];
 	char directory[MAXPGPATH];
@@ -149,7 +149,7 @@ have_key(bool ever_signed)
 				  "Name a file outside the data directory; it is made with a fresh key.");
 		return false;
 	}
-	if (lies_in_data_directory(path))
+	if (laras_evidence_in_data_directory(path))
 	{
 		tell_once("laras.evidence_key_file lies in the data directory",
 				  "Name a file with an absolute path outside of it.");
@@ -336,7 +336,7 @@ refusal_by_mark(const Grown *tree, bool marks_complete)
 }
 
 static void
-sign_tree(Grown *tree)
+sign_tree(Grown *tree, const LarasSinkPosition *position)
 {
 	char note[LARAS_NOTE_MAX];
 	LarasCheckpoint checkpoint = {
@@ -344,7 +344,8 @@ sign_tree(Grown *tree)
 		.origin_length = strlen(tree->origin),
 		.size = tree->size,
 		.root = tree->root,
-		.extensions = "",
+		.extensions = position->line,
+		.extensions_length = strlen(position->line),
 	};
 
 	if (laras_note_sign(&checkpoint, signing_key, note) == 0)
@@ -373,10 +374,12 @@ refuse(Grown *tree)
 					  NULL);
 }
 
-/* The records first, synced; then the checkpoints. */
+/* The records first, synced; then the checkpoints, outside and here. */
 static bool
-record_and_publish(int fd, Grown *trees, int n, int64 count)
+record_and_publish(int fd, Grown *trees, int n, int64 count, const LarasSinkPosition *position)
 {
+	const char **logs = palloc(sizeof(char *) * n);
+	const char **notes = palloc(sizeof(char *) * n);
 	Datum *column[5];
 	int signed_trees = 0;
 	int i;
@@ -405,6 +408,9 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 		column[2][signed_trees] = laras_bytea_datum(tree->root.b, LARAS_HASH_LEN);
 		column[3][signed_trees] = CStringGetTextDatum(tree->note);
 		column[4][signed_trees] = Int64GetDatum(tree->record);
+		logs[signed_trees] =
+			DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tree->log_id)));
+		notes[signed_trees] = tree->note;
 		signed_trees++;
 	}
 	if (signed_trees == 0)
@@ -413,6 +419,7 @@ record_and_publish(int fd, Grown *trees, int n, int64 count)
 	if (!laras_high_water_sync(fd))
 		return false;
 	LARAS_FAULT("evidence_mark_synced");
+	laras_sink_write(position, logs, notes, signed_trees);
 
 	laras_spi_run(&remember_key, (Datum[]){laras_bytea_datum(public_key, LARAS_NOTE_PUBLIC)}, NULL);
 	laras_spi_run(&publish,
@@ -466,6 +473,7 @@ static void
 sign_trees(int fd, Grown *trees, int n)
 {
 	LarasTreeAt *at = palloc0(sizeof(LarasTreeAt) * n);
+	LarasSinkPosition position;
 	int64 count;
 	int64 damaged;
 	int i;
@@ -481,16 +489,17 @@ sign_trees(int fd, Grown *trees, int n)
 		at[i].size = trees[i].refusal == NULL && trees[i].record >= 0 ? trees[i].mark.size : 0;
 	}
 	laras_evidence_load_edges(at, n);
+	laras_sink_position(&position);
 	for (i = 0; i < n; i++)
 	{
 		if (trees[i].refusal == NULL)
 			extend(&trees[i], &at[i]);
 		if (trees[i].refusal == NULL)
-			sign_tree(&trees[i]);
+			sign_tree(&trees[i], &position);
 		if (trees[i].refusal != NULL)
 			refuse(&trees[i]);
 	}
-	if (!record_and_publish(fd, trees, n, count))
+	if (!record_and_publish(fd, trees, n, count, &position))
 		ereport(ERROR, (errcode_for_file_access(),
 						errmsg("could not write the evidence high-water file: %m")));
 }

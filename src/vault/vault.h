@@ -341,6 +341,49 @@ extern void laras_record_destruction(int64 workspace_id, uint32 slot, const Lara
 /* 16 random bytes for the order argument above */
 extern void laras_new_order(uint8 order[16]);
 
+/* ---------------------------------------------------------------- witness */
+
+/*
+ * How far the journal of this database's keyring is: the last record that
+ * every mirror in sync holds on its medium, and its chain. False where the
+ * keyring is out of reach. Raises nothing; outside a transaction too.
+ */
+extern bool laras_vault_journal_position(uint8 keyring[16], uint64 *seq, uint8 chain[16]);
+
+/* A record of such a position that was kept outside, and the note that bears it. */
+#define LARAS_WITNESS_NOTE 2048
+typedef struct LarasWitness
+{
+	uint64 seq;
+	uint8 chain[16];
+	char note[LARAS_WITNESS_NOTE]; /* NUL-terminated */
+} LarasWitness;
+
+typedef enum LarasWitnessState
+{
+	LARAS_WITNESS_NOT_KEPT, /* nothing is kept outside */
+	LARAS_WITNESS_NONE,     /* nothing yet of this keyring */
+	LARAS_WITNESS_FOUND,
+	LARAS_WITNESS_UNREADABLE /* *trouble, a constant, says why */
+} LarasWitnessState;
+
+/*
+ * Set once at start-up by the evidence's room. The first reads the newest
+ * position kept outside for this keyring; anywhere, raises nothing but out of
+ * memory. The second tells whether this database holds that very note, and so
+ * every order to destroy from before it; in a worker, a transaction of its own.
+ */
+extern LarasWitnessState (*laras_witness_read)(const uint8 keyring[16], LarasWitness *witness,
+											   const char **trouble);
+extern bool (*laras_witness_known)(const LarasWitness *witness);
+
+/*
+ * Has the vault held its keyring against the witness since it was opened? Until
+ * then nobody may replace what is kept outside: it may be all that shows that
+ * this machine was set back.
+ */
+extern bool laras_vault_witness_compared(void);
+
 /* ----------------------------------------------------------------- mirrors */
 
 /*

@@ -116,6 +116,45 @@ check_keyring(LarasDoctorSink *sink, LarasVault *v)
 	}
 }
 
+/* Could a machine that is set back as a whole be told from this one? */
+static void
+check_witness(LarasDoctorSink *sink, LarasVault *v)
+{
+	LarasWitness *witness = palloc0(sizeof(LarasWitness));
+	const char *trouble = NULL;
+	LarasWitnessState state = laras_witness_read == NULL
+								  ? LARAS_WITNESS_NOT_KEPT
+								  : laras_witness_read(v->keyring.uuid, witness, &trouble);
+
+	switch (state)
+	{
+		case LARAS_WITNESS_NOT_KEPT:
+			laras_doctor_row(
+				sink, "checkpoint directory", "warn", "checkpoints are kept in this database alone",
+				"Set laras.checkpoint_directory to a place that no backup or snapshot of this machine takes along: only there it shows that all of it was set back.");
+			break;
+		case LARAS_WITNESS_UNREADABLE:
+			laras_doctor_row(sink, "checkpoint directory", "fail", trouble,
+							 "Put it right; until then nothing is written to it.");
+			break;
+		case LARAS_WITNESS_NONE:
+			laras_doctor_row(sink, "checkpoint directory", "warn",
+							 "it holds no checkpoint of this keyring yet",
+							 "One is written when the evidence log is next signed.");
+			break;
+		case LARAS_WITNESS_FOUND:
+			if (witness->seq > pg_atomic_read_u64(&v->journal_last))
+				laras_doctor_row(
+					sink, "checkpoint directory", "fail",
+					"its newest checkpoint is ahead of this keyring's journal",
+					"The keyring comes from an older copy; see docs/how-to/restore.md.");
+			else
+				laras_doctor_row(sink, "checkpoint directory", "ok", NULL, NULL);
+			break;
+	}
+	pfree(witness);
+}
+
 static void
 check_mirrors(LarasDoctorSink *sink, LarasVault *v)
 {
@@ -234,7 +273,10 @@ laras_doctor_vault(LarasDoctorSink *sink)
 	{
 		check_keyring(sink, v);
 		if (pg_atomic_read_u32(&v->known) != 0)
+		{
 			check_mirrors(sink, v);
+			check_witness(sink, v);
+		}
 		check_scrub(sink);
 		check_epochs(sink);
 	}

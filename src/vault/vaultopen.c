@@ -277,6 +277,9 @@ publish(LarasVaultWork *w, const LarasKeyring *k, LarasMirrorMask in_sync,
 	LWLockAcquire(v->journal_lock, LW_EXCLUSIVE);
 	pg_atomic_write_u64(&v->journal_last, tail->seq);
 	memcpy(v->chain, tail->chain, LARAS_CHAIN_LEN);
+	/* where laras_vault_journal_position looks until other records are synced */
+	memcpy(v->ring[tail->seq % LARAS_VAULT_RING] + LARAS_JOURNAL_RECORD_LEN - LARAS_CHAIN_LEN,
+		   tail->chain, LARAS_CHAIN_LEN);
 	LWLockRelease(v->journal_lock);
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -427,6 +430,12 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 		laras_vault_close_files();
 		return LARAS_FILES_FAILED;
 	}
+	if (!laras_vault_compare_witness(first, &tail, err))
+	{
+		laras_vault_close_files();
+		return LARAS_FILES_FAILED;
+	}
+	w->older = false;
 	w->unsettled = false;
 	slabs = laras_settle_slabs(w, &mask, first);
 

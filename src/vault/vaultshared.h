@@ -155,6 +155,9 @@ typedef struct LarasVault
 	pg_atomic_uint64 scrub_total;
 	pg_atomic_uint64 scrub_count[LARAS_SCRUB_COUNTS];
 
+	/* the journal was held against what is kept outside; vault worker */
+	pg_atomic_uint32 witness_compared;
+
 	/* for keyring_status */
 	pg_atomic_uint64 pending_orders; /* rows not verified in every mirror */
 	pg_atomic_uint64 swept;          /* orphans destroyed since the start */

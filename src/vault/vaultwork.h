@@ -21,6 +21,7 @@ typedef struct LarasVaultWork
 	uint64 lease_at_open;    /* position below which nobody alive holds a slot */
 	bool swept;              /* the start's sweep is done */
 	bool unsettled;          /* slots differ that only the key can tell apart */
+	bool older;              /* than its witness, as seen while it was open */
 	uint32 growth;           /* slabs used up in 30 days, as the last scrubs saw it */
 } LarasVaultWork;
 
@@ -189,6 +190,16 @@ extern void laras_vault_note_lease(uint64 next_position);
  * in all of them, before anything is handed out. Raises where none takes it.
  */
 extern void laras_vault_raise_lease(void);
+
+/* ---- vaultposition.c ---- */
+
+/*
+ * Hold the journal, as that mirror has it up to tail, against the position that
+ * is kept outside. False with err: OLDER where the keyring was set back. Outside
+ * a transaction.
+ */
+extern bool
+laras_vault_compare_witness(int mirror, const LarasJournalTail *tail, LarasKeyError *err);
 
 /* has the database keys already? */
 extern bool laras_database_has_keys(void);

@@ -39,14 +39,16 @@
 #define VERIFY_EVERY_MS 100
 #define LOOK_EVERY_MS 1000
 #define REMOVALS_EVERY_MS 500
-#define SCRUB_PAUSE_MS 5     /* between two slabs, so that a scrub is not felt */
-#define LEASE_STAMP_MS 10000 /* the lease's WAL position is renewed that often */
+#define WITNESS_EVERY_MS 2000 /* while it cannot be read */
+#define SCRUB_PAUSE_MS 5      /* between two slabs, so that a scrub is not felt */
+#define LEASE_STAMP_MS 10000  /* the lease's WAL position is renewed that often */
 
 static TimestampTz last_key_attempt = 0;
 static TimestampTz last_join = 0;
 static TimestampTz last_stamp = 0;
 static TimestampTz last_expiry = 0;
 static TimestampTz last_removals = 0;
+static TimestampTz last_witness = 0;
 static LarasKeyErrorCode logged_why = LARAS_KEYERR_NONE;
 
 static bool
@@ -393,6 +395,47 @@ rejoin_mirrors(void)
 	}
 }
 
+/*
+ * What is kept outside could not be read when the keyring was opened: try
+ * again. A keyring that turns out to be older is shut until it is put right;
+ * destroying goes on.
+ */
+static void
+look_at_witness(void)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+	LarasJournalTail tail;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	LarasMirrorMask in_sync = laras_vault_in_sync(v) & w->opened;
+	int mirror = 0;
+
+	if (pg_atomic_read_u32(&v->witness_compared) != 0 || in_sync == 0 ||
+		!due(&last_witness, WITNESS_EVERY_MS))
+		return;
+	laras_vault_flush_mirrors();
+	while ((in_sync & ((LarasMirrorMask) 1 << mirror)) == 0)
+		mirror++;
+	LWLockAcquire(v->journal_lock, LW_SHARED);
+	tail.seq = pg_atomic_read_u64(&v->journal_last);
+	memcpy(tail.chain, v->chain, LARAS_CHAIN_LEN);
+	LWLockRelease(v->journal_lock);
+	if (laras_vault_compare_witness(mirror, &tail, &err))
+	{
+		w->older = false;
+		return;
+	}
+	if (err.code != LARAS_KEYERR_OLDER)
+		return;
+	w->older = true;
+	LWLockAcquire(v->lock, LW_EXCLUSIVE);
+	pg_atomic_write_u32(&v->page->phase, LARAS_VAULT_CLOSED);
+	laras_wipe(&v->page->wraps, sizeof(v->page->wraps));
+	pg_atomic_fetch_add_u64(&v->page->generation, 1);
+	LWLockRelease(v->lock);
+	shut(&err);
+}
+
 static void
 expire_time_slots(void)
 {
@@ -484,13 +527,14 @@ laras_vault_turn(void)
 		laras_vault_journal_epochs();
 	}
 	rejoin_mirrors();
+	look_at_witness();
 	phase = laras_vault_phase(w->v);
 	if (phase == LARAS_VAULT_CLOSED)
 	{
 		/* erasing works without a key: carry out what the database orders */
 		if (!w->database_applied)
 			laras_vault_apply_database();
-		if (take_key())
+		if (!w->older && take_key())
 			phase = LARAS_VAULT_REPLAYING;
 	}
 	if (phase == LARAS_VAULT_REPLAYING)

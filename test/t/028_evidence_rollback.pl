@@ -34,8 +34,8 @@ my $said = '';
 ok(run([ 'sh', '-c', q{cd "$1" && sed '/^$/,$d' note > text && sed '1,/^$/d' note | cut -d' ' -f3 | base64 -d | tail -c 64 > signature &&
 	openssl pkeyutl -verify -pubin -inkey "$2" -rawin -in text -sigfile signature}, 'sh', $dir, "$key.pub" ], '>', \$said, '2>&1'),
 	'openssl verifies the checkpoint as documented') or diag $said;
-like($note, qr{^laras\.invalid/laras/[0-9a-f-]{36}\n10\n[A-Za-z0-9+/]{43}=\n\n\xe2\x80\x94 laras\.invalid/laras/\S+ \S+$},
-	'a note of origin, size, root and signature');
+like($note, qr{^laras\.invalid/laras/[0-9a-f-]{36}\n10\n[A-Za-z0-9+/]{43}=\nlaras-journal \d+ [0-9a-f]{32}\n\n\xe2\x80\x94 laras\.invalid/laras/\S+ \S+$},
+	'a note of origin, size, root, the journal\'s position and signature');
 is(within($node, 7, "SELECT encode(sha256('\\x01' || (SELECT substr(nodes, 65, 32) FROM laras.evidence_leaf WHERE leaf_index = 7 AND workspace_id = 7)
 		|| (SELECT nodes FROM laras.evidence_leaf WHERE leaf_index = 9 AND workspace_id = 7)), 'base64')"), (split /\n/, $note)[2],
 	'whose root is that of the kept nodes');
