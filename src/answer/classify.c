@@ -165,7 +165,7 @@ blocking_reason(int64 workspace_id, const char *channel, const char *text, size_
 	if (driver == NULL || driver->send == NULL)
 		return "no_driver";
 	if (driver->send->text_limit > 0 &&
-		pg_mbstrlen_with_len(text, (int) n) > driver->send->text_limit)
+		laras_text_measure(driver->send->text_unit, text, n) > (size_t) driver->send->text_limit)
 		return "too_long";
 	if (holds_forbidden(workspace_id, text, n))
 		return "forbidden_phrase";

@@ -91,6 +91,13 @@ letter_or_digit(int c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* tokens are letters and digits, of some providers with the signs of base64url between */
+static bool
+part_of_token(int c)
+{
+	return letter_or_digit(c) || c == '-' || c == '_';
+}
+
 static bool
 begins(const char *p, const Shape *shape, Form form)
 {
@@ -98,7 +105,7 @@ begins(const char *p, const Shape *shape, Form form)
 		if (take(form, &p) != (unsigned char) *want)
 			return false;
 	for (size_t i = 0; i < shape->least; i++)
-		if (!letter_or_digit(take(form, &p)))
+		if (!part_of_token(take(form, &p)))
 			return false;
 	return true;
 }
@@ -125,8 +132,9 @@ holds_token(const char *text)
 			if (*p != shape->prefix[0] && *p != decimal[0])
 				continue;
 			/* within a longer word of base64 the letters mean nothing */
-			word = p == text || !(letter_or_digit((unsigned char) p[-1]) || p[-1] == '/' ||
-								  p[-1] == '+' || p[-1] == '_');
+			word = p == text || !letter_or_digit((unsigned char) shape->prefix[0]) ||
+				   !(letter_or_digit((unsigned char) p[-1]) || p[-1] == '/' || p[-1] == '+' ||
+					 p[-1] == '_');
 			if (word && (begins(p, shape, FORM_PLAIN) || begins(p, shape, FORM_DECIMAL)))
 				return true;
 		}

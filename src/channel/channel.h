@@ -174,13 +174,21 @@ typedef struct LarasChannelDriver
 	const char *channel; /* as in table provider */
 	const char *path;    /* rest of /api/webhooks/ */
 
+	/* where its interface is, unless an app says otherwise */
+	const char *base_url;
+	const char *api_version;
+
 	/*
 	 * The account follows in the path (/api/webhooks/telegram/123) and is named
-	 * nowhere else: split leaves it out. There is one app an account, whose
-	 * app_id is the account's.
+	 * nowhere else: split leaves it out.
 	 */
 	bool account_in_path;
-	/* the header holds the app's secret itself; otherwise a MAC of the body under it */
+	/* there is one app an account, whose app_id is the account's */
+	bool app_of_account;
+	/*
+	 * The header holds a secret of the account, derived from the app's
+	 * (intake/signature.h); otherwise a MAC of the body under the app's.
+	 */
 	bool signed_by_token;
 	/* parse reads its source: what members mean stands in the app's options */
 	bool wants_source;
@@ -211,7 +219,7 @@ typedef struct LarasChannelDriver
 						 LarasRecord **records, const char **reason);
 	int version;
 
-	/* how an access token begins, and how many letters and digits follow at least; NULL: no two alike */
+	/* how an access token begins, and how many letters, digits, - and _ follow at least; NULL: no two alike */
 	const char *token_prefix;
 	size_t token_least;
 

@@ -3,14 +3,13 @@
  *		The connecting half of a channel: how its accounts are named, what an app
  *		asks for, how events are subscribed to and given up.
  *
- * Plain C like channel.h: nothing here raises, memory is the caller's. The steps
- * of a log-in need rows and keys, so they are a kind of courier task, which the
- * driver names.
+ * Plain C like channel.h: nothing here raises, memory is the caller's. The
+ * steps of a log-in are in login.h.
  */
 #ifndef LARAS_CHANNEL_CONNECT_H
 #define LARAS_CHANNEL_CONNECT_H
 
-#include "channel/send.h"
+#include "channel/login.h"
 
 /* an id by which an account is named, in pair_connection and in what is kept of it */
 typedef struct LarasAccountName
@@ -38,17 +37,20 @@ typedef struct LarasConnectDriver
 	const char *example; /* the accounts as somebody writes them, for a hint */
 
 	/*
-	 * The kind of courier task (courier/task.h) that connects: by a code, or by
-	 * a token to be proven. NULL: only a migration can connect such accounts.
+	 * Connects an account step by step: by a code, or by a token to be proven.
+	 * NULL: only a migration can connect such accounts.
 	 */
-	const char *task;
+	LarasLoginNext (*login)(LarasLogin *login);
+	/* After a failure: the one request that takes back what was done; false: nothing is to be. */
+	bool (*undo)(LarasLogin *login);
+	const char *by_code;       /* what evidence calls a log-in by code */
 	const char *const *scopes; /* what an app asks for by itself; ends with NULL */
 
 	/* /api/SEGMENT/connect and what else follows; and where a launch ends, below the public URL */
 	const char *segment;
 	const char *finish_path;
 
-	/* false when memory is short; the token is no part of a request */
+	/* false when memory is short; where the token goes, request says */
 	bool (*build_subscribe)(const LarasAccountRequest *about, const LarasAllocator *allocator,
 							LarasProviderRequest *request);
 	bool (*build_unsubscribe)(const LarasAccountRequest *about, const LarasAllocator *allocator,

@@ -77,6 +77,24 @@ laras_channel_nth(size_t i)
 	return i < DRIVER_COUNT ? drivers[i] : NULL;
 }
 
+size_t
+laras_text_measure(LarasTextUnit unit, const char *s, size_t n)
+{
+	size_t length = 0;
+
+	if (unit == LARAS_TEXT_BYTES)
+		return n;
+	for (size_t i = 0; i < n; i++)
+	{
+		unsigned char c = (unsigned char) s[i];
+
+		/* a code point begins with any byte but 10xxxxxx; beyond 16 bits with 11110xxx */
+		if ((c & 0xC0) != 0x80)
+			length += unit == LARAS_TEXT_UTF16 && c >= 0xF0 ? 2 : 1;
+	}
+	return length;
+}
+
 void *
 laras_allocate(const LarasAllocator *allocator, size_t n)
 {

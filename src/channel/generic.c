@@ -332,6 +332,7 @@ const LarasChannelDriver laras_generic_driver = {
 	.channel = "generic",
 	.path = "generic",
 	.account_in_path = true,
+	.app_of_account = true,
 	.wants_source = true,
 	.split = split,
 	.parse = parse,

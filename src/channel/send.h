@@ -14,7 +14,9 @@ typedef struct LarasProviderRequest
 {
 	const char *method; /* GET, POST, DELETE */
 	LarasText url;      /* absolute; never holds a token */
-	LarasText body;     /* JSON, or absent */
+	LarasText body;     /* or absent */
+	const char *type;   /* of the body; NULL: JSON */
+	size_t token_at;    /* where in the URL the token goes; 0: it goes into a header */
 } LarasProviderRequest;
 
 /* a text to one person */
@@ -46,7 +48,16 @@ typedef struct LarasSendAnswer
 	LarasText provider_id;
 	int error_code; /* 0: none */
 	int error_subcode;
+	int retry_after; /* seconds to wait at least; 0: nothing is said */
 } LarasSendAnswer;
+
+/* in what a provider measures a text */
+typedef enum LarasTextUnit
+{
+	LARAS_TEXT_CHARACTERS, /* Unicode code points */
+	LARAS_TEXT_UTF16,      /* units of UTF-16: an emoji is two */
+	LARAS_TEXT_BYTES       /* of UTF-8 */
+} LarasTextUnit;
 
 typedef struct LarasSendDriver
 {
@@ -56,8 +67,12 @@ typedef struct LarasSendDriver
 	/* HTTP status and body of an answer that arrived whole */
 	void (*read_answer)(int http_status, const char *body, size_t n,
 						const LarasAllocator *allocator, LarasSendAnswer *answer);
-	/* longest text in characters (Unicode code points); 0: no limit known */
+	/* longest text; 0: no limit known */
 	int text_limit;
+	LarasTextUnit text_unit;
 } LarasSendDriver;
+
+/* The length of a text, well-formed UTF-8, as that channel measures it. */
+extern size_t laras_text_measure(LarasTextUnit unit, const char *s, size_t n);
 
 #endif /* LARAS_SEND_H */

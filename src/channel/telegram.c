@@ -8,8 +8,7 @@
  * setWebhook was given. Ids of messages count within a chat. In a private chat
  * the chat is the person.
  */
-#include "channel/connect.h"
-#include "channel/record.h"
+#include "channel/telegram.h"
 #include "vault/numbers.h"
 
 #include <string.h>
@@ -55,17 +54,27 @@ read_person(LarasReader *r, LarasRecord *record, const json_t *user)
 		record->name = first;
 }
 
-/* "chat:message": what a message is called outside its chat; absent where it has no id. */
-static LarasText
-message_id(LarasReader *r, const json_t *chat, const json_t *id)
+LarasText
+laras_telegram_message_id(const LarasAllocator *allocator, const json_t *chat, const json_t *id)
 {
 	const json_t *chat_id = laras_json_get(chat, "id");
 	LarasText none = {NULL, 0};
 
 	if (!json_is_integer(chat_id) || !json_is_integer(id))
 		return none;
-	return laras_reader_print(r, "%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT,
-							  json_integer_value(chat_id), json_integer_value(id));
+	return laras_text_print(allocator, "%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT,
+							json_integer_value(chat_id), json_integer_value(id));
+}
+
+/* The same in the reader's memory; that memory is short is noted. */
+static LarasText
+message_id(LarasReader *r, const json_t *chat, const json_t *id)
+{
+	LarasText t = laras_telegram_message_id(r->allocator, chat, id);
+
+	if (t.s == NULL && json_is_integer(laras_json_get(chat, "id")) && json_is_integer(id))
+		r->short_of_memory = true;
+	return t;
 }
 
 static bool
@@ -385,21 +394,19 @@ parse_element(const json_t *element, const LarasAllocator *allocator, LarasRecor
 	return laras_reader_end(&r, records, reason);
 }
 
-static const LarasConnectDriver connect_driver = {
-	.accounts = {{"bot_id", LARAS_ACCOUNT_NUMBER}},
-	.subscribed = LARAS_ACCOUNT_NUMBER,
-	.example = "{\"bot_id\": \"...\"}, the digits before the colon of the bot's token",
-};
-
 const LarasChannelDriver laras_telegram_driver = {
 	.channel = "telegram",
 	.path = "telegram",
+	.base_url = "https://api.telegram.org",
 	.account_in_path = true,
 	.signed_by_token = true,
 	.split = split,
 	.parse = parse,
 	.parse_element = parse_element,
 	.version = 1,
-	/* digits, a colon, 35 letters: the digits differ, so there is no prefix to look for */
-	.connect = &connect_driver,
+	/* what stands behind the digits and the colon of a token has begun so for all that were seen */
+	.token_prefix = ":AA",
+	.token_least = 24,
+	.send = &laras_telegram_send,
+	.connect = &laras_telegram_connect,
 };

@@ -169,6 +169,8 @@ split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int
 const LarasChannelDriver laras_whatsapp_driver = {
 	.channel = "whatsapp",
 	.path = "wa",
+	.base_url = "https://graph.facebook.com",
+	.api_version = "v23.0",
 	.split = split,
 	.parse = laras_whatsapp_parse,
 	.parse_element = laras_whatsapp_parse_element,

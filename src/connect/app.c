@@ -29,9 +29,6 @@
 #include "vault/vault.h"
 #include "worker/worker.h"
 
-#define DEFAULT_GRAPH_URL "https://graph.facebook.com"
-#define DEFAULT_API_VERSION "v23.0"
-
 /* slab 0 holds the platform's slots; applications begin at 2 */
 #define FIRST_APP_SLOT 2
 #define APP_SLOTS 4096
@@ -245,10 +242,20 @@ laras_provider_app_of(const char *channel, LarasText account)
 	return id;
 }
 
+/* What an app need not say of a channel. */
+static const char *
+usual(const LarasChannelDriver *driver, bool version)
+{
+	const char *word = driver == NULL ? NULL : version ? driver->api_version : driver->base_url;
+
+	return word == NULL ? "" : word;
+}
+
 bool
 laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	const LarasChannelDriver *driver = laras_channel_driver(channel);
 	bool isnull;
 	char *options;
 	LarasText value;
@@ -283,9 +290,9 @@ laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProvid
 	laras_spi_close();
 	out->options = laras_json_own(laras_json_parse(options, strlen(options), NULL));
 	value = laras_json_text_at(out->options, "graph_url");
-	out->graph_url = pstrdup(value.s != NULL ? value.s : DEFAULT_GRAPH_URL);
+	out->graph_url = pstrdup(value.s != NULL ? value.s : usual(driver, false));
 	value = laras_json_text_at(out->options, "api_version");
-	out->api_version = pstrdup(value.s != NULL ? value.s : DEFAULT_API_VERSION);
+	out->api_version = pstrdup(value.s != NULL ? value.s : usual(driver, true));
 	value = laras_json_text_at(out->options, "config_id");
 	out->config_id = value.s != NULL ? pstrdup(value.s) : NULL;
 	return true;

@@ -21,6 +21,7 @@
 #include "channel/channel.h"
 #include "channel/connect.h"
 #include "connect/connect.h"
+#include "connect/login.h"
 #include "courier/task.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
@@ -129,7 +130,7 @@ laras_attempt_begin(const LarasChannelDriver *driver)
 	TimestampTz expires;
 	bool isnull;
 
-	if (driver->connect->task == NULL)
+	if (driver->connect->login == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("accounts of this channel cannot be connected by log-in"),
 						errhint("A member of laras_dba pairs one with verify => false.")));
@@ -256,34 +257,45 @@ laras_attempt_finish(const LarasChannelDriver *driver, LarasText nonce, LarasTex
 						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
 									CStringGetTextDatum("exchanging")},
 						  NULL);
-		request =
-			laras_json_own(json_pack("{s:I, s:I, s:s%}", "app", (json_int_t) app, "connection_id",
-									 (json_int_t) laras_new_id(), "code", code.s, code.n));
+		request = laras_json_own(json_pack("{s:s, s:I, s:I, s:s%}", "channel", driver->channel,
+										   "app", (json_int_t) app, "connection_id",
+										   (json_int_t) laras_new_id(), "code", code.s, code.n));
 		if (request == NULL || json_object_update(request, (json_t *) accounts) != 0)
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-		laras_task_add(workspace_id, driver->connect->task, 0, id, request, ticket);
+		laras_task_add(workspace_id, laras_login_task.name, 0, id, request, ticket);
 	}
 	laras_spi_close();
 	return state;
 }
 
-void
-laras_attempt_pair(const LarasChannelDriver *driver, LarasText nonce, json_t *request)
+int64
+laras_attempt_by_token(const LarasChannelDriver *driver, const LarasProviderApp *app,
+					   const json_t *named, LarasText token, uint8 *ticket)
 {
 	int64 workspace_id = laras_bound_workspace();
+	json_t *launch = laras_json_own(laras_attempt_begin(driver));
+	int64 connection_id = laras_new_id();
 	int64 id = 0;
-	int64 app = 0;
+	int64 latest = 0;
+	json_t *request = laras_json_own(
+		json_pack("{s:s, s:I, s:I, s:s%}", "channel", driver->channel, "app", (json_int_t) app->id,
+				  "connection_id", (json_int_t) connection_id, "token", token.s, token.n));
 
+	if (request == NULL || json_object_update(request, (json_t *) named) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the access token is not valid text")));
 	laras_spi_open();
-	if (look_up(driver->channel, nonce, &id, &app) == LARAS_ATTEMPT_OPEN)
+	if (look_up(driver->channel, laras_json_text_at(launch, "state"), &id, &latest) ==
+		LARAS_ATTEMPT_OPEN)
 	{
 		laras_spi_run_one(&set_attempt,
 						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
 									CStringGetTextDatum("exchanging")},
 						  NULL);
-		laras_task_add(workspace_id, driver->connect->task, 0, id, request, NULL);
+		laras_task_add(workspace_id, laras_login_task.name, 0, id, request, ticket);
 	}
 	laras_spi_close();
+	return connection_id;
 }
 
 LarasAttemptState

@@ -6,7 +6,7 @@
  * connection.c		the row of a connection with its token and routes, all or nothing.
  * attempt.c		single-use attempts: begin, finish, cancel.
  * pair.c			pairing by ids.
- * wa_connect.c		the courier's steps at the Graph API for WhatsApp.
+ * login.c			the courier's task that takes a driver through its log-in.
  * revoke.c			telling the provider that a connection was cut.
  * disconnect.c		cutting: one transaction, one key.
  */
@@ -38,7 +38,7 @@ typedef struct LarasProviderApp
 extern bool
 laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProviderApp *out);
 
-/* The app of a channel that has one an account (account_in_path); 0: none. In the same roles. */
+/* The app of a channel that has one an account (app_of_account); 0: none. In the same roles. */
 extern int64 laras_provider_app_of(const char *channel, LarasText account);
 
 /* everything a new connection is made of */
@@ -95,8 +95,13 @@ laras_attempt_finish(const LarasChannelDriver *driver, LarasText nonce, LarasTex
 /* Cancel an open attempt; no row is written, none is removed. */
 extern LarasAttemptState laras_attempt_cancel(const LarasChannelDriver *driver, LarasText nonce);
 
-/* Use an attempt up for pairing with that request for the courier; nobody waits for it. */
-extern void laras_attempt_pair(const LarasChannelDriver *driver, LarasText nonce, json_t *request);
+/*
+ * Begin and finish in one: the courier proves a token, and that it reaches the
+ * accounts named (the driver's members, or none). ticket may be NULL where
+ * nobody waits. Returns the id that the connection will have.
+ */
+extern int64 laras_attempt_by_token(const LarasChannelDriver *driver, const LarasProviderApp *app,
+									const json_t *named, LarasText token, uint8 *ticket);
 
 /* The owner asked for a launch: the JSON that begin_connect returns. */
 extern json_t *laras_attempt_begin(const LarasChannelDriver *driver);

@@ -29,9 +29,6 @@
 #include "vault/vault.h"
 #include "worker/worker.h"
 
-/* longest token seen is about 300 bytes; a transport box adds a third */
-#define LONGEST_TOKEN 2048
-
 PG_FUNCTION_INFO_V1(laras_pair_connection);
 
 /* An id of the account; every channel's are short and plain. */
@@ -92,12 +89,12 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 		ids[name->role] = required(driver, account, name->member);
 		json_object_set(named, name->member, laras_json_get(account, name->member));
 	}
-	if (VARSIZE_ANY_EXHDR(token) == 0 || VARSIZE_ANY_EXHDR(token) > LONGEST_TOKEN)
+	if (VARSIZE_ANY_EXHDR(token) == 0 || VARSIZE_ANY_EXHDR(token) > LARAS_LONGEST_TOKEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the access token must have 1 to %d bytes", LONGEST_TOKEN)));
-	if (driver->account_in_path)
+						errmsg("the access token must have 1 to %d bytes", LARAS_LONGEST_TOKEN)));
+	if (driver->app_of_account)
 		app_id = laras_provider_app_of(channel, ids[LARAS_ACCOUNT_NUMBER]);
-	if ((driver->account_in_path && app_id == 0) ||
+	if ((driver->app_of_account && app_id == 0) ||
 		!laras_provider_app(channel, app_id, false, &app))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("no provider app serves this channel"),
@@ -106,11 +103,10 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("the account is connected already"),
 				 errhint("Disconnect it where it is connected, then connect it here.")));
-	id = laras_new_id();
 	if (!verify)
 	{
 		LarasNewConnection c = {
-			.id = id,
+			.id = laras_new_id(),
 			.channel = channel,
 			.app_id = app.id,
 			.account = ids[LARAS_ACCOUNT_NUMBER],
@@ -121,21 +117,13 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 			.path = "migration",
 		};
 
-		laras_connection_create(workspace_id, &c);
+		id = laras_connection_create(workspace_id, &c);
 	}
 	else
 	{
-		json_t *launch = laras_json_own(laras_attempt_begin(driver));
-		LarasText nonce = laras_json_text_at(launch, "state");
-		json_t *request =
-			laras_json_own(json_pack("{s:I, s:I, s:s%}", "app", (json_int_t) app.id,
-									 "connection_id", (json_int_t) id, "token", VARDATA_ANY(token),
-									 (size_t) VARSIZE_ANY_EXHDR(token)));
+		LarasText words = {VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)};
 
-		if (request == NULL || json_object_update(request, named) != 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("the access token is not valid text")));
-		laras_attempt_pair(driver, nonce, request);
+		id = laras_attempt_by_token(driver, &app, named, words, NULL);
 	}
 	PG_RETURN_INT64(id);
 }

@@ -144,8 +144,9 @@ laras_revoke_dispatch(void)
 							  NULL);
 			laras_spi_close();
 			/* the request may begin now: what it does does not depend on this commit */
-			if (laras_http_start(request.method, request.url.s, request.url.n, NULL, request.body.s,
-								 request.body.n, token, token_n, flight) != NULL)
+			if (laras_http_start(request.method, request.url.s, request.url.n, request.type,
+								 request.body.s, request.body.n, token, token_n, request.token_at,
+								 flight) != NULL)
 			{
 				begun++;
 				flight = NULL;

@@ -403,8 +403,8 @@ depart(LarasDeparture *list, int n)
 		*flight = d->flight;
 		if (!laras_flight_is_cut(flight))
 			flight->call = laras_http_start(d->request.method, d->request.url.s, d->request.url.n,
-											NULL, d->request.body.s, d->request.body.n, d->token,
-											d->token_n, flight);
+											d->request.type, d->request.body.s, d->request.body.n,
+											d->token, d->token_n, d->request.token_at, flight);
 		if (flight->call == NULL)
 			failed[failures++] = flight;
 		LARAS_FAULT("courier_after_start");

@@ -412,23 +412,57 @@ wait_for_connection(LarasHttpCall *call)
 	return true;
 }
 
+/*
+ * The URL with the token at its place; malloc'd, and *n grows by it. NULL where
+ * memory is short, or the token holds what would be more than a piece of a path.
+ */
+static char *
+address_of(const char *url, size_t *n, const char *token, size_t token_n, size_t token_at)
+{
+	char *address;
+	size_t url_n = *n;
+
+	if (token_at == 0 || token == NULL)
+		token_n = token_at = 0;
+	else if (token_at > url_n)
+		return NULL;
+	for (size_t i = 0; i < token_n; i++)
+	{
+		char c = token[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+			  c == '-' || c == '_' || c == '.' || c == ':' || c == '~'))
+			return NULL;
+	}
+	address = malloc(url_n + token_n + 1);
+	if (address == NULL)
+		return NULL;
+	memcpy(address, url, token_at);
+	if (token_n > 0)
+		memcpy(address + token_at, token, token_n);
+	memcpy(address + token_at + token_n, url + token_at, url_n - token_at);
+	*n = url_n + token_n;
+	address[*n] = '\0';
+	return address;
+}
+
 LarasHttpCall *
 laras_http_start(const char *method, const char *url, size_t url_n, const char *content_type,
-				 const char *body, size_t body_n, const char *token, size_t token_n, void *owner)
+				 const char *body, size_t body_n, const char *token, size_t token_n,
+				 size_t token_at, void *owner)
 {
 	LarasHttpCall *call = calloc(1, sizeof(LarasHttpCall));
-	char *address = malloc(url_n + 1);
+	size_t address_n = url_n;
+	char *address = address_of(url, &address_n, token, token_n, token_at);
 	sigset_t saved;
 	bool ok = false;
 
 	if (call == NULL || address == NULL || (call->state = calloc(1, sizeof(*call->state))) == NULL)
 	{
-		free(address);
+		laras_http_give_back(address, address_n);
 		laras_http_free(call);
 		return NULL;
 	}
-	memcpy(address, url, url_n);
-	address[url_n] = '\0';
 	call->owner = owner;
 	block_signals(&saved);
 	if (laras_egress_allowed(url, url_n))
@@ -443,7 +477,10 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 			call->state->request_n = body_n;
 		}
 		ok = ok && take_easy(call->state, method);
-		if (ok && token != NULL)
+		/* the next request of a handle does not begin with this one's URL */
+		if (ok && token_at != 0)
+			call->state->pooled = false;
+		if (ok && token != NULL && token_at == 0)
 		{
 			size_t room = token_n + sizeof("Authorization: Bearer ");
 			char *header = malloc(room);
@@ -461,7 +498,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 		ok = ok && (running >= LARAS_HTTP_CONNECTIONS ? wait_for_connection(call) : run(call));
 	}
 	restore_signals(&saved);
-	free(address);
+	laras_http_give_back(address, address_n);
 	if (!ok)
 	{
 		laras_http_free(call);

@@ -50,7 +50,9 @@ extern void laras_http_set_timeout(int ms);
 
 /*
  * Begin a request. token (may be NULL) goes into Authorization: Bearer and is
- * wiped from memory when the request ends. body may be NULL. content_type NULL
+ * wiped from memory when the request ends; where token_at is not 0 it goes into
+ * the URL at that place instead, is held to letters, digits and - _ . : ~, and
+ * libcurl, which keeps copies of a URL, leaves them where they were. body may be NULL. content_type NULL
  * means application/json. NULL when memory is short or the URL leads to no host
  * of laras.provider_host (egress.h).
  *
@@ -60,7 +62,8 @@ extern void laras_http_set_timeout(int ms);
  */
 extern LarasHttpCall *
 laras_http_start(const char *method, const char *url, size_t url_n, const char *content_type,
-				 const char *body, size_t body_n, const char *token, size_t token_n, void *owner);
+				 const char *body, size_t body_n, const char *token, size_t token_n,
+				 size_t token_at, void *owner);
 
 /*
  * Asked for each call when its connection stands and before the first byte of

@@ -26,9 +26,6 @@
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
-#define DEFAULT_GRAPH_URL "https://graph.facebook.com"
-#define DEFAULT_API_VERSION "v23.0"
-
 /*
  * The rows that a statement of the courier means are always given by key, as
  * arrays, and each is looked up by itself (LATERAL with a lock, which the
@@ -203,8 +200,8 @@ open_route(Route *r, MemoryContext context)
 		laras_json_text_at(document, laras_account_member(r->driver, LARAS_ACCOUNT_NUMBER));
 	if (r->account.s == NULL)
 		return false;
-	r->base_url = DEFAULT_GRAPH_URL;
-	r->api_version = DEFAULT_API_VERSION;
+	r->base_url = r->driver->base_url;
+	r->api_version = r->driver->api_version;
 	if (r->options != NULL)
 	{
 		json_t *settings = laras_json_own(laras_json_parse(r->options, strlen(r->options), NULL));

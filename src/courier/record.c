@@ -30,6 +30,7 @@
 #define MAX_ATTEMPTS 8
 #define FIRST_DELAY_MS 1000
 #define LONGEST_DELAY_MS (10 * 60 * 1000)
+#define LONGEST_WAIT (24 * 60 * 60) /* seconds, of what a provider asks for */
 
 /* CASE, because plain conditions on the state would offer the partial indexes of the queue */
 LARAS_PLAN(
@@ -407,6 +408,9 @@ outcome_of(LarasFlight *f)
 				o.reason = answer.answer == LARAS_ANSWER_THROTTLED ? "throttled" : "retry";
 				o.delay_ms =
 					backoff(f->attempts + (answer.answer == LARAS_ANSWER_THROTTLED ? 2 : 0));
+				/* what the provider says is the least; it may say a day */
+				if (answer.retry_after > 0)
+					o.delay_ms += Min(answer.retry_after, LONGEST_WAIT) * 1000;
 				break;
 			}
 			o.outbox_state = "refused";

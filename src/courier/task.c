@@ -378,7 +378,7 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 		if (url != NULL && (request.body == NULL || body != NULL) &&
 			(request.token == NULL || token != NULL))
 			call = laras_http_start(method, url, url_n, type[0] ? type : NULL, body, request.body_n,
-									token, request.token_n, flight);
+									token, request.token_n, request.token_at, flight);
 		laras_http_give_back(token, request.token_n);
 		laras_http_give_back(body, request.body_n);
 		laras_http_give_back(url, url_n);

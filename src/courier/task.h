@@ -41,12 +41,13 @@ typedef struct LarasTaskRequest
 {
 	const char *purpose;      /* for outbound_call: a word */
 	const char *method;       /* GET, POST, DELETE */
-	const char *url;          /* palloc'd; parameters that are secret do not belong here */
+	const char *url;          /* palloc'd; the token is not in it */
 	const char *content_type; /* NULL: JSON */
 	const char *body;         /* NULL: none */
 	size_t body_n;
-	const char *token; /* NULL: no Authorization header */
+	const char *token; /* NULL: none goes with it */
 	size_t token_n;
+	size_t token_at; /* where in the URL it goes; 0: into the Authorization header */
 } LarasTaskRequest;
 
 typedef enum LarasTaskNext

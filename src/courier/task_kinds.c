@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
-#include "connect/wa_tasks.h"
+#include "connect/login.h"
 #include "courier/task.h"
 
-static const LarasTaskKind *const kinds[] = {&laras_wa_connect_task, NULL};
+static const LarasTaskKind *const kinds[] = {&laras_login_task, NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

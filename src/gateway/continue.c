@@ -34,13 +34,16 @@ static const struct
 	const char *result;
 	const char *text;
 } texts[] = {
-	{"connected", "the number is connected"},
-	{"exchange_refused", "Meta did not accept the authorisation; launch it again"},
-	{"token_not_for_account", "the authorisation does not reach that WhatsApp account"},
+	{"connected", "the account is connected"},
+	{"exchange_refused", "the provider did not accept the authorisation; launch it again"},
+	{"bad_token", "that is no token of this provider"},
+	{"no_public_url", "the operator has not said under which address this server is reached"},
+	{"token_not_for_account", "the authorisation does not reach that account"},
 	{"number_not_of_account", "that WhatsApp account does not hold the number"},
 	{"account_in_use",
 	 "the account is connected already; disconnect it where it is connected, then connect it here"},
-	{"subscribe_refused", "Meta did not subscribe the account; nothing was connected"},
+	{"subscribe_refused",
+	 "the provider did not subscribe us to the account; nothing was connected"},
 	{"superseded", "a newer launch has replaced this one"},
 	{"interrupted", "the connection was interrupted; launch it again"},
 	{"cancelled", "the connection was cancelled"},

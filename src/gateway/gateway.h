@@ -105,6 +105,7 @@ extern void laras_http_disconnect(LarasHttp *h);
 extern void laras_http_begin_connect(LarasHttp *h);
 extern void laras_http_finish_connect(LarasHttp *h);
 extern void laras_http_cancel_connect(LarasHttp *h);
+extern void laras_http_connect_by_token(LarasHttp *h);
 extern void laras_http_message(LarasHttp *h);
 extern void laras_http_deauthorize(LarasHttp *h);
 extern void laras_http_data_deletion(LarasHttp *h);

@@ -117,7 +117,7 @@ laras_http_integrations(LarasHttp *h)
 
 			tile = json_pack("{s:s, s:s, s:s, s:b, s:[]}", "channel", channel, "name",
 							 laras_spi_cstring(i, 2), "state", "not_connected", "can_connect",
-							 driver != NULL && driver->connect->task != NULL, "connections");
+							 driver != NULL && driver->connect->login != NULL, "connections");
 			json_array_append_new(tiles, tile);
 			last = channel;
 		}
@@ -218,6 +218,18 @@ named_accounts(const LarasChannelDriver *driver, const json_t *session)
 	return accounts;
 }
 
+/* The courier goes on; the relay asks again with this ticket. */
+static void
+wait_for_courier(LarasHttp *h, const uint8 ticket[32])
+{
+	h->status = 102;
+	h->answer = palloc(8 + 32);
+	for (int i = 0; i < 8; i++)
+		h->answer[i] = (char) ((uint64) laras_bound_workspace() >> (56 - 8 * i));
+	memcpy(h->answer + 8, ticket, 32);
+	h->answer_n = 8 + 32;
+}
+
 void
 laras_http_finish_connect(LarasHttp *h)
 {
@@ -245,13 +257,36 @@ laras_http_finish_connect(LarasHttp *h)
 		attempt_error(h, found);
 		return;
 	}
-	/* the courier exchanges the code; the relay asks again with this ticket */
-	h->status = 102;
-	h->answer = palloc(8 + sizeof(ticket));
-	for (int i = 0; i < 8; i++)
-		h->answer[i] = (char) ((uint64) laras_bound_workspace() >> (56 - 8 * i));
-	memcpy(h->answer + 8, ticket, sizeof(ticket));
-	h->answer_n = 8 + sizeof(ticket);
+	wait_for_courier(h, ticket);
+}
+
+void
+laras_http_connect_by_token(LarasHttp *h)
+{
+	const LarasChannelDriver *driver = driver_of(h);
+	json_t *body = laras_http_json_body(h);
+	LarasText token = laras_json_text_at(body, "token");
+	json_t *named = laras_json_own(laras_json_object());
+	LarasProviderApp app;
+	uint8 ticket[32];
+
+	laras_require_scope(LARAS_SCOPE_CONNECT);
+	if (token.s == NULL || token.n == 0 || token.n > LARAS_LONGEST_TOKEN)
+	{
+		laras_http_error(h, 422, "incomplete", "the token of the account is needed");
+		return;
+	}
+	for (const LarasAccountName *name = driver->connect->accounts; name->member != NULL; name++)
+		if (laras_json_text_at(body, name->member).s != NULL)
+			json_object_set(named, name->member, laras_json_get(body, name->member));
+	laras_vault_require_open();
+	if (!laras_provider_app(driver->channel, 0, false, &app))
+	{
+		laras_http_error(h, 409, "no_app", "the operator has registered no app for this channel");
+		return;
+	}
+	laras_attempt_by_token(driver, &app, named, token, ticket);
+	wait_for_courier(h, ticket);
 }
 
 void

@@ -81,7 +81,7 @@ LARAS_PLAN(store_events, STORE_EVENTS " ON CONFLICT DO NOTHING", EVENT_TYPES);
 typedef struct Secrets
 {
 	const char *channel;
-	LarasText account; /* whose app it is, where the path names one */
+	LarasText account; /* whose app it is, where there is one an account */
 	int count;
 	struct
 	{
@@ -182,6 +182,23 @@ load_secrets(Secrets *secrets, const char *channel, LarasText account, MemoryCon
 	}
 }
 
+/* Does this one secret? mac is what the header says, where it says one. */
+static bool
+holds(const Webhook *webhook, const void *secret, size_t secret_n, const char *signature, size_t n,
+	  const uint8 mac[32])
+{
+	char token[LARAS_WEBHOOK_TOKEN + 1];
+	bool same;
+
+	if (!webhook->driver->signed_by_token)
+		return laras_signature_holds(mac, secret, secret_n, webhook->body, webhook->n);
+	same = laras_webhook_token(secret, secret_n, webhook->driver->channel, webhook->account.s,
+							   webhook->account.n, token) &&
+		   laras_token_holds(signature, n, token, LARAS_WEBHOOK_TOKEN);
+	laras_wipe(token, sizeof(token));
+	return same;
+}
+
 /*
  * Does a secret of the channel sign this body? Every secret is tried, so that
  * time does not tell which one matched.
@@ -198,12 +215,9 @@ verify(Webhook *webhook, const Secrets *secrets, const char *signature, size_t n
 		memset(mac, 0, sizeof(mac));
 	for (int i = 0; i < secrets->count; i++)
 	{
-		bool holds =
-			by_token ? laras_token_holds(signature, n, secrets->list[i].secret, secrets->list[i].n)
-					 : laras_signature_holds(mac, secrets->list[i].secret, secrets->list[i].n,
-											 webhook->body, webhook->n);
+		bool signs = holds(webhook, secrets->list[i].secret, secrets->list[i].n, signature, n, mac);
 
-		if (holds && well_formed && !found)
+		if (signs && well_formed && !found)
 		{
 			webhook->app_id = secrets->list[i].app_id;
 			found = true;
@@ -531,6 +545,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 		text *path;
 		text *signature;
 		bytea *body;
+		LarasText owner = {NULL, 0};
 
 		CHECK_FOR_INTERRUPTS();
 		if (nulls[0][i] || nulls[2][i])
@@ -559,13 +574,14 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 			webhook->status = 413;
 			continue;
 		}
+		if (webhook->driver->app_of_account)
+			owner = webhook->account;
 		if (secrets->channel == NULL || strcmp(secrets->channel, webhook->driver->channel) != 0 ||
-			secrets->account.n != webhook->account.n ||
-			(webhook->account.n > 0 &&
-			 memcmp(secrets->account.s, webhook->account.s, webhook->account.n) != 0))
+			secrets->account.n != owner.n ||
+			(owner.n > 0 && memcmp(secrets->account.s, owner.s, owner.n) != 0))
 		{
 			wipe_secrets(secrets);
-			load_secrets(secrets, webhook->driver->channel, webhook->account, work);
+			load_secrets(secrets, webhook->driver->channel, owner, work);
 		}
 		signature = nulls[1][i] ? NULL : DatumGetTextPP(column[1][i]);
 		if (!verify(webhook, secrets, signature ? VARDATA_ANY(signature) : "",

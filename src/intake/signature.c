@@ -54,3 +54,18 @@ laras_token_holds(const char *token, size_t n, const void *secret, size_t secret
 	laras_wipe(wanted, sizeof(wanted));
 	return same;
 }
+
+bool
+laras_webhook_token(const void *secret, size_t secret_len, const char *channel, const char *account,
+					size_t n, char out[LARAS_WEBHOOK_TOKEN + 1])
+{
+	uint8_t mac[LARAS_HASH_LEN];
+	const LarasPiece pieces[] = {{channel, strlen(channel)}, {"/", 1}, {account, n}};
+
+	out[0] = '\0';
+	if (secret_len == 0 || !laras_hmac(secret, secret_len, pieces, 3, mac))
+		return false;
+	laras_hex_write(mac, sizeof(mac), out);
+	laras_wipe(mac, sizeof(mac));
+	return true;
+}

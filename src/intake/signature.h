@@ -23,6 +23,18 @@ extern bool laras_signature_read(const char *header, size_t n, uint8_t mac[32]);
 extern bool laras_signature_holds(const uint8_t mac[32], const void *secret, size_t secret_len,
 								  const void *body, size_t n);
 
+/* characters of a webhook token; a buffer for it needs one more */
+#define LARAS_WEBHOOK_TOKEN 64
+
+/*
+ * What events of an account carry in a header where the provider sends back
+ * what it was given: hex of HMAC-SHA-256 under the app's secret over channel,
+ * a slash and the account. So each account has its own, and one secret of the
+ * operator serves all. Ends with a zero. False where the crypto library fails.
+ */
+extern bool laras_webhook_token(const void *secret, size_t secret_len, const char *channel,
+								const char *account, size_t n, char out[LARAS_WEBHOOK_TOKEN + 1]);
+
 /*
  * Is the token the secret? For providers that send the secret itself (Telegram).
  * Constant time in the bytes of both, and in their lengths.

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandbox/bot.h"
 #include "sandbox/fault.h"
 #include "sandbox/control.h"
 #include "sandbox/deliver.h"
@@ -447,6 +448,10 @@ static const struct
 	{"POST", "customer", NULL, sb_put_customer},
 	{"POST", "customer", "message", play_message},
 	{"POST", "customer", "preference", play_preference},
+	{"POST", "bot", NULL, sb_put_bot},
+	{"POST", "bot", "chat", sb_put_chat},
+	{"POST", "bot", "message", sb_play_bot_message},
+	{"POST", "bot", "update", sb_play_bot_update},
 	{"POST", "webhook", NULL, post_webhook},
 	{"POST", "event", NULL, post_event},
 	{"POST", "deauthorize", NULL, deauthorize},

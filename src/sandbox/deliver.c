@@ -39,6 +39,7 @@ typedef struct Queue
 	char *key; /* URL, a line feed, secret */
 	char *url;
 	char *secret;
+	bool single; /* a body is one event, and the secret goes with it as it is */
 	Event *head;
 	Event *tail;
 	int flights;
@@ -405,6 +406,16 @@ sign(Transfer *t, const char *secret)
 	sb_release(&line);
 }
 
+static void
+add_header(Transfer *t, const char *name, const char *value)
+{
+	SbBuffer line = {0};
+
+	sb_addf(&line, "%s: %s", name, value);
+	t->headers = curl_slist_append(t->headers, line.data);
+	sb_release(&line);
+}
+
 /* Headers every post carries; an empty Expect spares the extra round trip. */
 static void
 post_headers(Transfer *t, const char *type)
@@ -418,13 +429,13 @@ post_headers(Transfer *t, const char *type)
 /* ---------- queues ---------- */
 
 static Queue *
-queue_for(const char *url, const char *secret)
+queue_for(const char *url, const char *secret, bool single)
 {
 	static SbBuffer key;
 	Queue *q;
 
 	sb_clear(&key);
-	sb_addf(&key, "%s\n%s", url, secret);
+	sb_addf(&key, "%s\n%s%s", url, secret, single ? "\n" : "");
 	q = sb_table_get(&queues, key.data);
 	if (q == NULL)
 	{
@@ -432,6 +443,7 @@ queue_for(const char *url, const char *secret)
 		q->key = sb_strdup(key.data);
 		q->url = sb_strdup(url);
 		q->secret = sb_strdup(secret);
+		q->single = single;
 		sb_table_put(&queues, q->key, q);
 	}
 	return q;
@@ -447,8 +459,9 @@ pump(Queue *q)
 		Event **link = &t->events;
 
 		t->queue = q;
-		sb_adds(&t->body, "{\"object\":\"whatsapp_business_account\",\"entry\":[");
-		while (q->head != NULL && t->nevents < sb_settings.webhook_batch &&
+		if (!q->single)
+			sb_adds(&t->body, "{\"object\":\"whatsapp_business_account\",\"entry\":[");
+		while (q->head != NULL && t->nevents < (q->single ? 1 : sb_settings.webhook_batch) &&
 			   (t->nevents == 0 || t->body.len + q->head->length < MAX_BODY))
 		{
 			Event *e = q->head;
@@ -464,17 +477,21 @@ pump(Queue *q)
 		}
 		if (q->head == NULL)
 			q->tail = NULL;
-		sb_adds(&t->body, "]}");
+		if (!q->single)
+			sb_adds(&t->body, "]}");
 		sb_delivery.waiting_bytes += (int64_t) t->body.len;
 		post_headers(t, "Content-Type: application/json");
-		sign(t, q->secret);
+		if (!q->single)
+			sign(t, q->secret);
+		else if (q->secret[0] != '\0')
+			add_header(t, "X-Telegram-Bot-Api-Secret-Token", q->secret);
 		q->flights++;
 		start_transfer(t);
 	}
 }
 
 static bool
-push(const char *url, const char *secret, const SbBuffer *json, SbWait *wait)
+push(const char *url, const char *secret, bool single, const SbBuffer *json, SbWait *wait)
 {
 	Queue *q;
 	Event *e;
@@ -485,7 +502,7 @@ push(const char *url, const char *secret, const SbBuffer *json, SbWait *wait)
 		sb_delivery.dropped++;
 		return false;
 	}
-	q = queue_for(url, secret);
+	q = queue_for(url, secret, single);
 	e = sb_alloc(sizeof(Event) + json->len + 1);
 	e->length = json->len;
 	e->wait = wait;
@@ -521,12 +538,24 @@ sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value,
 
 		if (url == NULL)
 			continue;
-		if (push(url, s->app->secret, &json, wait))
+		if (push(url, s->app->secret, false, &json, wait))
 			n++;
 	}
 	if (n == 0)
 		sb_delivery.nowhere++;
 	return n;
+}
+
+bool
+sb_update(const char *url, const char *secret, const char *json, SbWait *wait)
+{
+	SbBuffer b = {0};
+	bool queued;
+
+	sb_adds(&b, json);
+	queued = push(url, secret ? secret : "", true, &b, wait);
+	sb_release(&b);
+	return queued;
 }
 
 /* ---------- single requests ---------- */
@@ -544,13 +573,7 @@ sb_webhook_raw(const char *url, const char *secret, const char *signature, const
 	if (signature == NULL)
 		sign(t, secret);
 	else if (signature[0] != '\0')
-	{
-		SbBuffer line = {0};
-
-		sb_addf(&line, "X-Hub-Signature-256: %s", signature);
-		t->headers = curl_slist_append(t->headers, line.data);
-		sb_release(&line);
-	}
+		add_header(t, "X-Hub-Signature-256", signature);
 	start_transfer(t);
 }
 

@@ -57,6 +57,12 @@ extern void sb_deliver_reset(void);
 extern int
 sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value, SbWait *wait);
 
+/*
+ * Queues one update of a bot, a body of its own, with the secret (may be NULL)
+ * in Telegram's header. False, and the wait not raised, where there is no room.
+ */
+extern bool sb_update(const char *url, const char *secret, const char *json, SbWait *wait);
+
 /* Posts one body as it is. signature: NULL makes the right one, "" none. */
 extern void sb_webhook_raw(const char *url, const char *secret, const char *signature,
 						   const char *body, size_t length, SbHttpDone done, void *arg);

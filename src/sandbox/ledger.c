@@ -222,7 +222,7 @@ sb_ledger_add(const SbCall *call)
 		ring = sb_alloc(ring_cap * sizeof(Entry *));
 		ring_first = 0;
 	}
-	texts[T_PATH] = call->raw_path;
+	texts[T_PATH] = n->path ? n->path : call->raw_path;
 	texts[T_WAMID] = n->wamid;
 	texts[T_CALLBACK] = n->callback_data;
 	texts[T_TO] = n->to;

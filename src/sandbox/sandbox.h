@@ -34,6 +34,7 @@ typedef struct SbParam
 typedef struct SbNote
 {
 	const char *route; /* static text: "messages", "token", ... */
+	const char *path;  /* instead of the request's, where that holds a token; or NULL */
 	const char *number;
 	const char *token; /* its label */
 	char to[136];
@@ -64,9 +65,10 @@ typedef struct SbCall
 	const char *authorization;
 	bool local; /* from this machine, and no browser's page */
 	uint64_t connection;
-	uint32_t nth;     /* request on its connection, from 1 */
-	json_t *json;     /* parsed body, owned by the call, or NULL */
-	SbBuffer storage; /* behind parts and params */
+	uint32_t nth;         /* request on its connection, from 1 */
+	json_t *json;         /* parsed body, owned by the call, or NULL */
+	SbBuffer storage;     /* behind parts and params */
+	SbBuffer hidden_path; /* behind note.path */
 
 	/* answer */
 	int status;

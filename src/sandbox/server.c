@@ -15,6 +15,7 @@
 
 #include "base/hex.h"
 #include "relay/http_server.h"
+#include "sandbox/bot.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
 #include "sandbox/ledger.h"
@@ -33,7 +34,7 @@ static SbCall *
 take_call(void)
 {
 	SbCall *call = free_calls;
-	SbBuffer kept[3];
+	SbBuffer kept[4];
 
 	if (call == NULL)
 		return sb_alloc(sizeof(SbCall));
@@ -41,10 +42,12 @@ take_call(void)
 	kept[0] = call->answer;
 	kept[1] = call->extra_value;
 	kept[2] = call->storage;
+	kept[3] = call->hidden_path;
 	memset(call, 0, sizeof(*call));
 	call->answer = kept[0];
 	call->extra_value = kept[1];
 	call->storage = kept[2];
+	call->hidden_path = kept[3];
 	sb_clear(&call->answer);
 	sb_clear(&call->extra_value);
 	sb_clear(&call->storage);
@@ -291,7 +294,10 @@ spoil_answer(SbCall *call)
 					laras_http_status_text(call->status));
 			break;
 		case SB_FAULT_REFUSE:
-			sb_refuse(call, call->fault->code, call->fault->subcode, NULL, NULL);
+			if (sb_is_bot_call(call))
+				sb_bot_refuse(call, call->fault->code, NULL, call->fault->subcode);
+			else
+				sb_refuse(call, call->fault->code, call->fault->subcode, NULL, NULL);
 			break;
 		default:
 			break;
@@ -352,6 +358,11 @@ note_unread(SbCall *call)
 {
 	const char *to = json_string_value(json_object_get(call->json, "to"));
 
+	if (sb_is_bot_call(call))
+	{
+		sb_bot_note(call);
+		return;
+	}
 	if (call->nparts != 2 || strcmp(call->parts[1], "messages") != 0)
 		return;
 	call->note.number = call->parts[0];
@@ -359,6 +370,19 @@ note_unread(SbCall *call)
 		json_string_value(json_object_get(call->json, "biz_opaque_callback_data"));
 	if (to != NULL)
 		snprintf(call->note.to, sizeof(call->note.to), "%s", to);
+}
+
+/* The path of the ledger for a call whose path holds the token: "/bot300/getMe". */
+static void
+hide_token(SbCall *call)
+{
+	const char *end = strpbrk(call->raw_path, ":%");
+	const char *rest = end ? strchr(end, '/') : NULL;
+
+	sb_clear(&call->hidden_path);
+	sb_add(&call->hidden_path, call->raw_path, end ? (size_t) (end - call->raw_path) : 0);
+	sb_adds(&call->hidden_path, rest ? rest : "");
+	call->note.path = call->hidden_path.data;
 }
 
 static void
@@ -379,8 +403,10 @@ on_request(LarasHttpExchange *x, void *arg)
 	else
 	{
 		call->fault = sb_fault_for(call, true);
+		if (sb_is_bot_call(call))
+			hide_token(call);
 		if (call->fault == NULL || call->fault->accept)
-			sb_graph(call);
+			sb_is_bot_call(call) ? sb_bot_call(call) : sb_graph(call);
 		else
 			note_unread(call);
 	}
@@ -407,6 +433,7 @@ sb_reset_all(void)
 {
 	sb_deliver_reset();
 	sb_traffic_reset();
+	sb_bots_reset();
 	sb_fault_remove(0);
 	sb_world_reset();
 	sb_settings_reset();

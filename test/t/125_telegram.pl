@@ -1,5 +1,5 @@
-# Telegram: the parser against a table, the secret token of each bot, the account
-# in the path, and what the inbox makes of messages, edits, taps, reactions and
+# Telegram: the parser against a table, the secret token of each bot (derived from
+# the one that the operator registered), the account in the path, and what the inbox makes of messages, edits, taps, reactions and
 # people who stop a bot.
 #
 # proves R045 R092
@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(hmac_sha256_hex);
 use JSON::PP ();
 use Laras;
 use Payloads;
@@ -19,13 +20,14 @@ $payloads->agree('telegram', 'our own bodies', 'test/payloads/telegram', 'test/p
 
 my $node = Laras->cluster('telegram');
 ok(wait_for_sql($node, "SELECT count(*) > 0 FROM laras.keyring_status WHERE phase = 'open'"), 'the vault opens');
-my %secret = (5100001 => 'first-bot-secret-token', 5100002 => 'second-bot-secret-token');
-sql("SELECT laras.register_provider_app('{telegram}', '$_', '$secret{$_}', 'not used by Telegram')") for sort keys %secret;
+my ($old, $new) = ('the secret of all bots here', 'the secret after a change');
+my %secret = map { $_ => hmac_sha256_hex("telegram/$_", $old) } 5100001, 5100002, 77;
+my ($ret, undef, $error) = $node->psql('postgres', "SELECT laras.create_workspace('W0', 'w0\@shop.example', 'correct horse battery') AS w \\gset\nBEGIN; SELECT laras.act_as(:w); SELECT laras.pair_connection('telegram', '{\"bot_id\": \"77\"}', 'x', false)");
+like($error, qr/no provider app serves this channel/, 'before the operator has registered a secret no bot is paired');
+sql("SELECT laras.register_provider_app('{telegram}', 'bots', '$old', 'not used by Telegram')");
 my @workspace = map { sql("SELECT laras.create_workspace('W$_', 'w$_\@shop.example', 'correct horse battery')") } 1, 2;
 my $first = pair($workspace[0], 5100001);
 my $second = pair($workspace[1], 5100002);
-my ($ret, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace[0]); SELECT laras.pair_connection('telegram', '{\"bot_id\": \"77\"}', 'x', false)");
-like($error, qr/no provider app serves this channel/, 'a bot whose secret is not registered cannot be paired');
 
 # ------------------------------------------------- secrets and the path
 my $hello = update(message => message(1, text => 'halo'));
@@ -33,7 +35,9 @@ is(receive(5100001, $hello, $secret{5100002}), 401, "another bot's secret is ref
 is(receive(5100001, $hello, "$secret{5100001} "), 401, 'so is one character more');
 is(receive(5100001, $hello, ''), 401, 'and none');
 is(receive(5100001, $hello, undef), 401, 'none at all');
-is(receive(77, $hello), 401, 'a bot nobody knows');
+is(receive(5100001, $hello, $old), 401, "and the operator's own, which never leaves the house");
+is(receive(77, $hello), 200, 'a bot that nobody has connected is answered');
+is(sql("SELECT count FROM laras.ignored_events WHERE channel = 'telegram' AND reason = 'unknown_account'"), 1, 'and counted');
 is(post('telegram', $hello, $secret{5100001}), 404, 'a path without a bot');
 is(post('telegram/5100001/x', $hello, $secret{5100001}), 404, 'a path with more');
 is(receive(5100001, $hello), 200, 'its own secret is taken');
@@ -63,7 +67,10 @@ bound($workspace[0], "SELECT laras.disconnect($first)");
 is(receive(5100001, update(message => message(3, text => 'masih di sana?'))), 200, 'a bot that is disconnected is answered');
 drain();
 is(bound($workspace[0], "SELECT count(*) FROM laras.messages WHERE provider_message_id = '700000001:3'"), 0, 'and not heard');
-is(sql("SELECT count FROM laras.ignored_events WHERE channel = 'telegram' AND reason = 'unknown_account'"), 1, 'but counted');
+is(sql("SELECT count FROM laras.ignored_events WHERE channel = 'telegram' AND reason = 'unknown_account'"), 2, 'but counted');
+sql("SELECT laras.register_provider_app('{telegram}', 'bots', '$new', 'not used by Telegram')");
+is(receive(5100002, update(message => message(2, text => 'sesudah')), hmac_sha256_hex('telegram/5100002', $new)), 200, 'after the secret changed its token is taken');
+is(receive(5100002, update(message => message(3, text => 'sebelum'))), 200, 'and the one before, which Telegram still has');
 
 is(sql('SELECT count(*) FROM laras.worker_status WHERE failures > 0'), 0, 'no worker failed');
 is(bound($_, 'SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence verifies') for @workspace;

@@ -1,0 +1,257 @@
+=pod
+
+=head1 NAME
+
+Channels - every channel as one shop of its own, for what must hold of all alike
+
+=head1 SYNOPSIS
+
+  for my $shop (map { Channels->open($stage, $_) } Channels->names)
+  {
+      my ($status, $answer) = $shop->connect;    # over HTTP, against the sandbox
+      $shop->says('Sari', 'halo');               # a customer writes
+      is(scalar($shop->sends('Sari')), 1);       # what the provider took
+  }
+
+=head1 DESCRIPTION
+
+A driver of the product joins every shared story by one package here that says
+how its accounts are made in the sandbox, connected, written to and cut. The
+stage is one cluster; each shop is a workspace of its own.
+
+=cut
+
+package Channels;
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+
+my %class = (whatsapp => 'Channels::WhatsApp', telegram => 'Channels::Telegram');
+my $json = JSON::PP->new->canonical->allow_nonref;
+my $count = 0;
+
+sub names { return sort keys %class; }
+
+=head2 Channels->open($stage, $channel)
+
+A new workspace whose owner is signed in, and an account at the provider that
+is not connected yet.
+
+=cut
+
+sub open
+{
+	my ($self, $stage, $channel) = @_;
+	my $n = ++$count;
+	my $shop = bless { stage => $stage, channel => $channel, n => $n, email => "owner$n\@shop.example" }, $class{$channel};
+	$shop->{workspace} = $stage->sql("SELECT laras.create_workspace('Toko $n', '$shop->{email}', '$stage->{password}')");
+	$shop->as(sub { $stage->sign_in == 200 or die "could not sign in\n"; $shop->{cookie} = $stage->{cookie} });
+	$stage->{installed}{$channel}++ or $shop->install;
+	$shop->asset;
+	return $shop;
+}
+
+sub channel { return $_[0]{channel}; }
+sub stage { return $_[0]{stage}; }
+sub workspace { return $_[0]{workspace}; }
+sub connection { return $_[0]{connection}; }
+sub sandbox { return $_[0]{stage}->sandbox; }
+
+# Runs with the stage in this shop's hands.
+sub as
+{
+	my ($self, $code) = @_;
+	local @{ $self->{stage} }{qw(cookie email)} = ($self->{cookie}, $self->{email});
+	return $code->();
+}
+
+sub call { my ($self, @request) = @_; return $self->as(sub { return $self->{stage}->call(@request) }); }
+sub bound { my ($self, $query) = @_; return $self->{stage}->bound($query, $self->{workspace}); }
+
+sub wait_bound
+{
+	my ($self, $query, $seconds) = @_;
+	local $self->{stage}{workspace} = $self->{workspace};
+	return $self->{stage}->wait_bound($query, $seconds);
+}
+
+=head2 $shop->connect(%change)
+
+Connects over HTTP as its owner would; (status, answer). C<%change> spoils it:
+C<token> (or code) is given instead of a good one, C<account> is another shop's.
+
+=cut
+
+sub connect
+{
+	my ($self, %change) = @_;
+	my ($status, $answer) = $self->log_in(%change);
+	$self->{connection} = $self->bound("SELECT id FROM laras.connections WHERE state = 'connected' ORDER BY connected_at DESC, id DESC LIMIT 1")
+	  if $status == 200;
+	return ($status, $answer);
+}
+
+# The tile of the channel on the integrations page.
+sub tile
+{
+	my ($self) = @_;
+	my (undef, $answer) = $self->call(GET => '/app/settings/integrations');
+	return (grep { $_->{channel} eq $self->{channel} } @{ $answer->{integrations} })[0];
+}
+
+# A number for a person's name, always the same in a shop.
+sub person
+{
+	my ($self, $name) = @_;
+	return $self->{people}{$name} //= sprintf '62812%03d%05d', $self->{n}, 1 + keys %{ $self->{people} // {} };
+}
+
+# Answers a person in the conversation that they began.
+sub reply
+{
+	my ($self, $name, $text) = @_;
+	return $self->bound("SELECT laras.reply((SELECT v.id FROM laras.conversations v JOIN laras.contact_identities i ON i.contact_id = v.contact_id WHERE i.value = '"
+		  . $self->person($name) . "' ORDER BY v.id LIMIT 1), \$text\$$text\$text\$)");
+}
+
+# Requests to send to this person, of those that the provider took.
+sub sends
+{
+	my ($self, $name) = @_;
+	return $self->sandbox->ledger(to => $self->person($name), accepted => 'true', number => $self->{account}{number});
+}
+
+# A fault for the next send of this shop.
+sub fault { my ($self, %fault) = @_; return $self->sandbox->fault(match => $self->matches_send, %fault); }
+
+# What is so of most channels.
+sub statuses { return 0; }     # it is told what became of a message
+sub names_people { return 1; }  # it says what a customer is called
+sub callback { return; }       # path and form of what the provider posts about who connected
+sub too_long { return 'x' x 4097; }
+
+# The form of a callback about who connected.
+sub signed_request
+{
+	my ($self) = @_;
+	my $payload = MIME::Base64::encode_base64url($json->encode({ algorithm => 'HMAC-SHA256', issued_at => time, user_id => $self->{account}{user} }));
+	return HTTP::Tiny->new->www_form_urlencode(
+		{ signed_request => MIME::Base64::encode_base64url(Digest::SHA::hmac_sha256($payload, $self->{account}{secret})) . ".$payload" });
+}
+
+# -------------------------------------------------------------------- WhatsApp
+package Channels::WhatsApp;
+
+use Digest::SHA ();
+use HTTP::Tiny;
+use MIME::Base64 ();
+our @ISA = ('Channels');
+
+sub install { return; }    # the stage has registered the app
+
+sub asset
+{
+	my ($self) = @_;
+	my $shop = $self->{stage}->shop;
+	my $waba = $self->sandbox->control(POST => 'waba', { name => "Shop $self->{n}", subscribe => [] });
+	my $phone = sprintf '6281110%05d', 50000 + $self->{n};
+	my $number = $self->sandbox->control(POST => 'number', { waba_id => $waba->{id}, display_phone_number => "+$phone" });
+	$self->{account} = { number => $number->{id}, above => $waba->{id}, display => "+$phone", user => "77$self->{n}", app => $shop->{app}, secret => $shop->{secret} };
+	return;
+}
+
+sub log_in
+{
+	my ($self, %change) = @_;
+	my $account = $change{account} // $self->{account};
+	my (undef, $launch) = $self->call(POST => '/api/wa/connect', {});
+	my $code = $self->sandbox->control(POST => 'code', { app_id => $account->{app}, number => $account->{number}, waba_id => $account->{above}, user_id => $account->{user} });
+	return $self->call(POST => '/api/wa/embedded-signup-callback',
+		{ state => $launch->{state}, code => $change{token} // $code->{code}, waba_id => $account->{above}, phone_number_id => $account->{number} });
+}
+
+sub refused { return (502, 'exchange_refused'); }
+sub subscribing { return { path => 'subscribed_apps', method => 'POST' }; }
+sub told { my ($self) = @_; return grep { $_->{method} eq 'DELETE' && $_->{path} =~ m{/$self->{account}{above}/subscribed_apps} } $self->sandbox->ledger; }
+sub matches_send { my ($self) = @_; return { route => 'messages', number => $self->{account}{number} }; }
+sub fault_codes { return (throttled => 130429, refused => 131026, dead => 190); }
+sub statuses { return 1; }
+
+sub says
+{
+	my ($self, $name, $text) = @_;
+	return $self->sandbox->control(POST => 'customer/message',
+		{ number => $self->{account}{number}, from => $self->person($name), name => $name, text => $text, wait => JSON::PP::true })->{status};
+}
+
+# What a provider that was not told goes on sending.
+sub late
+{
+	my ($self, $name, $text) = @_;
+	my $body = $self->{stage}->body($self->person($name), $text, number => $self->{account}{number});
+	$body =~ s/$self->{stage}{shop}{waba}/$self->{account}{above}/;
+	return Laras::post_webhook($self->{stage}->url, 'wa', $self->{account}{secret}, $body)->{status};
+}
+
+sub callback
+{
+	my ($self, $kind) = @_;
+	return ($kind eq 'deletion' ? '/api/meta/data-deletion' : '/api/meta/deauthorize', $self->signed_request);
+}
+
+# -------------------------------------------------------------------- Telegram
+package Channels::Telegram;
+
+our @ISA = ('Channels');
+
+my $secret = 'the secret of all bots of this house';
+
+sub install
+{
+	my ($self) = @_;
+	$self->{stage}->sql("SELECT laras.register_provider_app('{telegram}', 'bots', '$secret', 'not used by Telegram', '{\"graph_url\": \"" . $self->sandbox->url . "\"}')");
+	return;
+}
+
+sub asset
+{
+	my ($self) = @_;
+	my $bot = $self->sandbox->control(POST => 'bot', { id => "51000$self->{n}", username => "toko$self->{n}_bot" });
+	$self->{account} = { number => $bot->{id}, token => $bot->{token}, display => "\@$bot->{username}" };
+	return;
+}
+
+sub log_in
+{
+	my ($self, %change) = @_;
+	my $account = $change{account} // $self->{account};
+	return $self->call(POST => '/api/telegram/connect', { token => $change{token} // $account->{token} });
+}
+
+sub refused { return (422, 'token_not_for_account'); }
+sub subscribing { my ($self) = @_; return { path => "bot$self->{account}{number}", route => 'setWebhook' }; }
+sub told { my ($self) = @_; return grep { $_->{path} eq "/bot$self->{account}{number}/deleteWebhook" } $self->sandbox->ledger; }
+sub matches_send { my ($self) = @_; return { route => 'sendMessage', path => "bot$self->{account}{number}:" }; }
+sub fault_codes { return (throttled => 429, refused => 403, dead => 401); }
+
+sub says
+{
+	my ($self, $name, $text) = @_;
+	return $self->sandbox->control(POST => 'bot/message',
+		{ bot => $self->{account}{number}, from => $self->person($name), name => $name, text => $text, wait => JSON::PP::true })->{status};
+}
+
+sub late
+{
+	my ($self, $name, $text) = @_;
+	my $person = { id => $self->person($name) + 0, is_bot => JSON::PP::false, first_name => $name };
+	my $response = Laras::http_call('POST', "$self->{stage}{url}/api/webhooks/telegram/$self->{account}{number}",
+		headers => { 'Content-Type' => 'application/json',
+			'X-Telegram-Bot-Api-Secret-Token' => Digest::SHA::hmac_sha256_hex("telegram/$self->{account}{number}", $secret) },
+		content => $json->encode({ update_id => 1, message => { message_id => 900, date => time, from => $person, chat => { id => $person->{id}, type => 'private' }, text => $text } }));
+	return $response->{status};
+}
+
+1;

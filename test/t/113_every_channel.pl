@@ -1,0 +1,170 @@
+# The same story for every channel whose accounts can be connected: refused
+# without anything left, connected over HTTP, not connected twice, heard,
+# answered once, throttled, refused, stopped by a dead token; then cut, by its
+# owner and by whatever the provider posts, always to the same end.
+#
+# proves R022 R023 R045 R092 R119 R120 R130 R140
+
+use strict;
+use warnings;
+
+use Channels;
+use Laras;
+use PostgreSQL::Test::Utils;
+use Stage;
+use Test::More;
+
+my $stage = Stage->new('every_channel');
+
+for my $channel (Channels->names)
+{
+	my $shop = Channels->open($stage, $channel);
+	my $other = Channels->open($stage, $channel);
+	my ($status, $answer);
+
+	# ------------------------------------------------------------ connecting
+	is($shop->tile->{state} . ' ' . $shop->tile->{can_connect}, 'not_connected 1', "$channel: can be connected");
+	my ($want, $why) = $shop->refused;
+	($status, $answer) = $shop->connect(token => '5109999:AAnobody-has-this-token-and-nobody-had');
+	is("$status $answer->{error}{code}", "$want $why", "$channel: what the provider does not know is refused");
+	is($shop->bound("SELECT count(*) FROM laras.connections"), 0, "$channel: and leaves nothing");
+	is($shop->bound("SELECT count(*) FROM laras.notices WHERE kind = 'connect_failed'"), 1, "$channel: but a notice");
+
+	$shop->sandbox->fault(match => $shop->subscribing, action => 'refuse', code => 400);
+	($status, $answer) = $shop->connect;
+	is("$status $answer->{error}{code}", '502 subscribe_refused', "$channel: without its events nothing is connected");
+	is($stage->sql("SELECT (SELECT count(*) FROM laras.connection WHERE workspace_id = $shop->{workspace}) + (SELECT count(*) FROM laras.channel_token WHERE workspace_id = $shop->{workspace}) + (SELECT count(*) FROM laras.route WHERE workspace_id = $shop->{workspace})"),
+		0, "$channel: and leaves nothing");
+
+	($status, $answer) = $shop->connect;
+	is("$status " . ($answer->{state} // ''), '200 connected', "$channel: is connected") or diag explain $answer;
+	my $connection = $shop->connection;
+	is($shop->tile->{connections}[0]{display_name}, $shop->{account}{display}, "$channel: under the name that the provider gave");
+	is($stage->sql("SELECT count(*) FROM laras.consent_grant WHERE connection_id = $connection"), 1, "$channel: with a consent");
+	my @texts;
+	for my $who ($shop, $other)
+	{
+		($status, $answer) = $who->connect(account => $shop->{account});
+		push @texts, "$status $answer->{error}{code} $answer->{error}{message}";
+	}
+	like($texts[0], qr/^409 account_in_use/, "$channel: it is not connected again");
+	is($texts[1], $texts[0], "$channel: nor by another, who learns nothing more");
+	is($other->bound('SELECT count(*) FROM laras.connections'), 0, "$channel: who has none");
+
+	# ---------------------------------------------------------- both ways
+	is($shop->says(Sari => 'halo kak'), 200, "$channel: a customer's message is taken");
+	ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo kak'"), "$channel: and read");
+	is($other->bound('SELECT count(*) FROM laras.messages'), 0, "$channel: by its own workspace alone");
+	is($shop->bound('SELECT name FROM laras.contacts'), 'Sari', "$channel: the customer has a name") if $shop->names_people;
+	my $first = $shop->reply(Sari => 'Halo Sari, ada yang bisa dibantu?');
+	ok(reaches($shop, $first, 'sent'), "$channel: the answer is sent");
+	is(scalar($shop->sends('Sari')), 1, "$channel: once");
+	is($shop->bound("SELECT provider_message_id IS NOT NULL FROM laras.messages WHERE id = $first"), 't', "$channel: it has the provider's id");
+	ok($shop->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $first"), "$channel: and is delivered") if $shop->statuses;
+	my (undef, undef, $error) = $stage->node->psql('postgres', "BEGIN; SELECT laras.act_as($shop->{workspace}); SELECT laras.reply((SELECT max(id) FROM laras.conversations), '" . $shop->too_long . "')");
+	like($error, qr/ERROR/, "$channel: what is longer than the provider takes is not queued");
+
+	my %code = $shop->fault_codes;
+	$shop->fault(action => 'refuse', code => $code{throttled});
+	ok(reaches($shop, $shop->reply(Sari => 'satu lagi ya'), 'sent'), "$channel: throttled, it is sent later");
+	is(scalar($shop->sends('Sari')), 2, "$channel: once");
+	$shop->fault(action => 'refuse', code => $code{refused});
+	ok(reaches($shop, $shop->reply(Sari => 'yang ini tidak'), 'refused'), "$channel: what the provider refuses is refused");
+	for my $action (qw(close_unanswered malformed no_id http_error))
+	{
+		$shop->fault(action => $action, statuses => 'never');
+		ok(reaches($shop, $shop->reply(Sari => "setelah $action"), 'uncertain'), "$channel: $action leaves it uncertain");
+	}
+	$shop->fault(action => 'refuse', code => $code{dead});
+	ok(reaches($shop, $shop->reply(Sari => 'token mati'), 'parked'), "$channel: a dead token parks it");
+	is($shop->tile->{state}, 'needs_reauth', "$channel: and the tile says so");
+
+	# ------------------------------------------------------------------ cut
+	my %end;
+	for my $way (qw(owner deauthorize deletion))
+	{
+		my $cut = Channels->open($stage, $channel);
+		my ($path, $form) = $way eq 'owner' ? () : $cut->callback($way);
+		next unless $way eq 'owner' || defined $path;
+		($status) = $cut->connect;
+		is($status, 200, "$channel, $way: connected");
+		$cut->says(Budi => 'halo');
+		ok($cut->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo'"), "$channel, $way: heard");
+		ok(reaches($cut, $cut->reply(Budi => 'Halo Budi'), 'sent'), "$channel, $way: answered");
+		ok($cut->wait_bound("SELECT count(*) = 0 FROM laras.messages WHERE direction = 'out' AND status <> 'delivered'"), "$channel, $way: delivered") if $cut->statuses;
+		$stage->sql("SELECT laras.pause_workers('courier')");
+		$cut->reply(Budi => 'Sebentar ya');
+		my $id = $cut->connection;
+		if ($way eq 'owner')
+		{
+			($status) = $cut->call(POST => "/app/settings/integrations/$id/disconnect", {});
+		}
+		else
+		{
+			($path, $form) = $cut->callback($way);
+			($status) = $cut->call(POST => $path, $form, 'Content-Type' => 'application/x-www-form-urlencoded');
+		}
+		$stage->sql("SELECT laras.resume_workers('courier')");
+		is($status, 200, "$channel, $way: cut");
+		is($stage->sql("SELECT laras.key_state(slot) FROM laras.connection WHERE id = $id"), 'destroyed', "$channel, $way: its key is destroyed");
+		ok($cut->wait_bound("SELECT remote_revoke IN ('done', 'skipped') FROM laras.connections WHERE id = $id"), "$channel, $way: to the end");
+		is(scalar($cut->told), $way eq 'owner' ? 1 : 0, "$channel, $way: the provider is told where it does not know");
+		is($cut->late(Budi => 'masih di sana?'), 200, "$channel, $way: what comes later is acknowledged");
+		is($stage->sql("SELECT laras.drain('30 s')"), 't', "$channel, $way: drained");
+		is($cut->bound("SELECT count(*) FROM laras.messages WHERE body = 'masih di sana?'"), 0, "$channel, $way: and not heard");
+		is(scalar($cut->sends('Budi')), 1, "$channel, $way: nothing more was sent");
+		$end{$way} = contents($cut);
+		is($cut->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, "$channel, $way: the evidence verifies");
+		next unless $way eq 'owner';
+		($status) = $cut->connect;
+		is("$status " . $cut->tile->{state} . ' ' . scalar(@{ $cut->tile->{connections} }), '200 connected 2', "$channel: it can be connected afresh");
+	}
+	for my $way (grep { $_ ne 'owner' } sort keys %end)
+	{
+		my @differ = grep { ($end{owner}{$_} // '') ne ($end{$way}{$_} // '') } sort keys %{ { %{ $end{owner} }, %{ $end{$way} } } };
+		is("@differ", '', "$channel: $way ends as the owner's disconnect")
+		  or diag join "\n", map { "$_\n owner\n" . ($end{owner}{$_} // '') . "\n $way\n" . ($end{$way}{$_} // '') } @differ;
+	}
+	cmp_ok(scalar(grep { length } values %{ $end{owner} }), '>', 10, "$channel: the comparison saw rows of many tables");
+	next unless defined $shop->{account}{token};
+	unlike($stage->seen, qr/\Q$shop->{account}{token}\E/, "$channel: no token in any answer");
+	unlike(slurp_file($stage->node->logfile), qr/\Q$shop->{account}{token}\E/, "$channel: nor in the log");
+}
+
+is($stage->sql('SELECT count(*) FROM laras.worker_status WHERE failures > 0'), 0, 'no worker failed');
+$stage->stop;
+done_testing();
+
+sub reaches
+{
+	my ($shop, $id, $state) = @_;
+	return $shop->wait_bound("SELECT state = '$state' FROM laras.outbox WHERE message_id = $id", 30);
+}
+
+# Every row of the shop's workspace, without what is random or a time: numbers that name rows are left out, of what is
+# sealed only whether it is there. Left out too is who asked: the trigger, the request with its code, the act's evidence.
+sub contents
+{
+	my ($shop) = @_;
+	my %rows;
+	for my $line (split /\n/, $stage->sql(<<'SQL'))
+SELECT c.relname, string_agg(CASE
+  WHEN t.typname IN ('sealed', 'bytea') THEN format('(%I IS NOT NULL)::text', a.attname)
+  WHEN t.typname = 'jsonb' THEN format('jsonb_typeof(%I)', a.attname)
+  WHEN t.typname IN ('timestamptz', 'xid8', 'pg_snapshot', 'tsvector') OR a.attname ~ '(^id|_id|slot|_index|version|_hour|duration_ms|position|digest|hash|bucket)$' THEN format('(%I IS NOT NULL)::text', a.attname)
+  ELSE format('%I::text', a.attname) END, ', ' ORDER BY a.attnum)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid
+WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND EXISTS (SELECT FROM pg_attribute w WHERE w.attrelid = c.oid AND w.attname = 'workspace_id')
+  AND c.relname !~ '^(evidence_|checkpoint|erasure_|session|outbound_call|courier_task)'
+  AND NOT (c.relname = 'send_attempt' AND a.attname = 'resolved_by') -- a status may overtake the answer
+  AND NOT (c.relname = 'connection' AND a.attname IN ('disconnect_trigger', 'remote_revoke', 'remote_revoke_error'))
+GROUP BY c.relname ORDER BY c.relname
+SQL
+	{
+		my ($table, $columns) = split /\|/, $line, 2;
+		$rows{$table} = $stage->sql("SELECT string_agg(r, E'\\n' ORDER BY r) FROM (SELECT regexp_replace(concat_ws(' ', $columns), '[0-9]{15,}', 'N', 'g') AS r FROM laras.$table WHERE workspace_id = $shop->{workspace}) s");
+	}
+	$rows{'keys of'} = $stage->sql("SELECT string_agg(k, ' ' ORDER BY k) FROM (SELECT kind || ':' || laras.key_state(slot) AS k FROM laras.key_owner WHERE workspace_id = $shop->{workspace}) s");
+	return \%rows;
+}
