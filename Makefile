@@ -27,7 +27,7 @@ CONNECT = app connection attempt pair login revoke disconnect
 # src/courier/
 COURIER = outbox egress fence carry claim prepare record reconcile http task task_kinds handoff
 # src/inbox/
-INBOX = rows identity apply part change person wish suppression account again status message window
+INBOX = rows identity apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
 ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview
 # src/erasure/
@@ -163,6 +163,8 @@ install: install-programs
 install-programs: $(PROGRAMS) installdirs
 	$(if $(PROGRAMS),$(INSTALL_PROGRAM) $(PROGRAMS) '$(DESTDIR)$(bindir)/')
 .PHONY: install-programs
+
+src/inbox/sentimentweights.o: src/inbox/sentiment.weights
 
 DEPENDS = $(patsubst %.o,%.d,$(OBJS) $(foreach p,$(PROGRAMS),$($(p)_OBJS)))
 -include $(DEPENDS)

@@ -175,6 +175,7 @@ CREATE TABLE laras.message (
   edited_at timestamptz,
   unsent_at timestamptz,
   parsed_by smallint,
+  sentiment laras.sealed,
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, event_index),
   FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id),
@@ -211,6 +212,7 @@ COMMENT ON COLUMN laras.message.historical IS 'Imported with the past of the acc
 COMMENT ON COLUMN laras.message.edited_at IS 'When it was edited last, by the provider.';
 COMMENT ON COLUMN laras.message.unsent_at IS 'When it was unsent; its content went then.';
 COMMENT ON COLUMN laras.message.parsed_by IS 'Version of the driver that found it unsupported; a later one reads it again.';
+COMMENT ON COLUMN laras.message.sentiment IS 'How an inbound text sounds: a decimal number from -1 (negative) to 1 (positive).';
 ALTER TABLE laras.message ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.message FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.message TO laras_owner
@@ -451,6 +453,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('message', 'edited_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'unsent_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'parsed_by', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'sentiment', 'message', 29, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -576,7 +579,8 @@ CREATE VIEW laras.messages AS
       AND t.provider_message_index = m.about_index) AS about_message_id,
     m.historical,
     m.edited_at,
-    m.unsent_at
+    m.unsent_at,
+    laras.reveal(m.sentiment, m.id, 29::smallint)::real AS sentiment
   FROM laras.message m WHERE laras.may('inbox');
 COMMENT ON VIEW laras.messages IS 'Messages in both directions.';
 COMMENT ON COLUMN laras.messages.id IS 'Id.';
@@ -599,6 +603,7 @@ COMMENT ON COLUMN laras.messages.about_message_id IS 'The message it answers, re
 COMMENT ON COLUMN laras.messages.historical IS 'Imported with the past of the account.';
 COMMENT ON COLUMN laras.messages.edited_at IS 'When it was edited last; body and parts are as they read now.';
 COMMENT ON COLUMN laras.messages.unsent_at IS 'When it was unsent; body and parts are gone.';
+COMMENT ON COLUMN laras.messages.sentiment IS 'How an inbound text sounds, from -1 (negative) to 1 (positive); null without a text or once erased.';
 GRANT SELECT ON laras.messages TO laras_app, laras_service;
 
 CREATE VIEW laras.message_parts AS
@@ -720,3 +725,21 @@ COMMENT ON COLUMN laras.conversation_windows.reason IS 'open; or why not: window
 COMMENT ON COLUMN laras.conversation_windows.closes_at IS 'When it closes, or closed; null: it never does, or was never open.';
 GRANT SELECT ON laras.conversation_windows TO laras_app, laras_service;
 RESET ROLE;
+
+CREATE FUNCTION laras.conversation_sentiment(conversation_id bigint) RETURNS real
+  LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  BEGIN ATOMIC
+    SELECT (pg_catalog.sum(m.sentiment * pg_catalog.power(0.8, m.back)) / pg_catalog.sum(pg_catalog.power(0.8, m.back)))::real
+      FROM (SELECT laras.reveal(t.sentiment, t.id, 29::smallint)::real AS sentiment,
+          pg_catalog.row_number() OVER (ORDER BY t.provider_timestamp DESC, t.id DESC) - 1 AS back
+        FROM (SELECT x.sentiment, x.id, x.provider_timestamp FROM laras.message x
+          WHERE x.workspace_id = (SELECT laras.current_workspace()) AND x.conversation_id = conversation_sentiment.conversation_id
+            AND x.sentiment IS NOT NULL AND x.kind <> 'edit' AND laras.may('inbox')
+          ORDER BY x.provider_timestamp DESC, x.id DESC LIMIT 20) t) m
+      WHERE m.sentiment IS NOT NULL;
+  END;
+ALTER FUNCTION laras.conversation_sentiment(bigint) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.conversation_sentiment(bigint) IS
+  'How the customer of a conversation sounds of late, from -1 to 1: the mean of their last 20 texts, each counting a fifth less than the one after it. Null where there is none. Needs scope inbox; without it, null. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.conversation_sentiment(bigint) TO laras_app, laras_service;

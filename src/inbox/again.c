@@ -18,6 +18,7 @@
 #include "inbox/inbox.h"
 #include "inbox/person.h"
 #include "inbox/rows.h"
+#include "inbox/sentiment.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -32,7 +33,8 @@
 
 LARAS_PLAN(
 	find_unsupported,
-	"SELECT m.workspace_id, m.id, m.contact_id, m.slot, m.element, m.provider_message_index FROM laras.message m "
+	"SELECT m.workspace_id, m.id, m.contact_id, m.slot, m.element, m.provider_message_index, "
+	"m.direction OPERATOR(pg_catalog.=) 'in' FROM laras.message m "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND p.id OPERATOR(pg_catalog.=) m.contact_id "
 	"WHERE m.kind OPERATOR(pg_catalog.=) 'unsupported' AND m.channel OPERATOR(pg_catalog.=) $1 "
 	"AND (m.parsed_by IS NULL OR m.parsed_by OPERATOR(pg_catalog.<) $2) "
@@ -46,15 +48,16 @@ LARAS_PLAN(give_up,
 
 LARAS_PLAN(
 	read_now,
-	"UPDATE laras.message SET kind = $3, body = $4, about_index = $5, element = NULL, parsed_by = NULL "
+	"UPDATE laras.message SET kind = $3, body = $4, about_index = $5, sentiment = $6, element = NULL, parsed_by = NULL "
 	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-	INT8OID, INT8OID, TEXTOID, LARAS_SEALED, BYTEAOID);
+	INT8OID, INT8OID, TEXTOID, LARAS_SEALED, BYTEAOID, LARAS_SEALED);
 
 /* an unsupported message and what it turned out to be */
 typedef struct Unread
 {
 	LarasStoredMessage message;
 	bytea *element;
+	bool inbound;
 } Unread;
 
 /* The record of an element; NULL where it still cannot be read. */
@@ -98,12 +101,13 @@ record_reading(const LarasStoredMessage *m)
 }
 
 static void
-store_reading(const LarasStoredMessage *m)
+store_reading(const LarasStoredMessage *m, bool inbound)
 {
 	const LarasRecord *r = m->record;
 	bytea *body = NULL;
 	bytea *about = NULL;
-	char nulls[6] = "     ";
+	bytea *sentiment = NULL;
+	char nulls[7] = "      ";
 
 	if (r->text.s != NULL)
 		body = laras_seal(m->workspace_slot, m->contact.slot, LARAS_FIELD_message_body,
@@ -112,11 +116,15 @@ store_reading(const LarasStoredMessage *m)
 		about = laras_index_bytea(m->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE, m->channel,
 								  r->about.s, r->about.n);
 	nulls[3] = body == NULL ? 'n' : ' ';
+	if (inbound && r->text.s != NULL)
+		sentiment = laras_sentiment_seal(m->workspace_slot, m->contact.slot, m->workspace_id, m->id,
+										 r->text.s, r->text.n);
+	nulls[5] = sentiment == NULL ? 'n' : ' ';
 	nulls[4] = about == NULL ? 'n' : ' ';
 	laras_spi_run_one(&read_now,
 					  (Datum[]){Int64GetDatum(m->workspace_id), Int64GetDatum(m->id),
 								CStringGetTextDatum(r->message_kind), PointerGetDatum(body),
-								PointerGetDatum(about)},
+								PointerGetDatum(about), PointerGetDatum(sentiment)},
 					  nulls);
 	record_reading(m);
 }
@@ -168,6 +176,7 @@ read_channel(const LarasChannelDriver *driver)
 		m->contact.slot = (uint32) laras_spi_int8(i, 4);
 		list[i].element = (bytea *) laras_spi_varlena(i, 5);
 		m->index = PointerGetDatum(laras_spi_varlena(i, 6));
+		list[i].inbound = laras_spi_bool(i, 7);
 		m->channel = driver->channel;
 	}
 	for (uint64 i = 0; i < found; i++)
@@ -186,7 +195,7 @@ read_channel(const LarasChannelDriver *driver)
 						  NULL);
 			continue;
 		}
-		store_reading(m);
+		store_reading(m, list[i].inbound);
 		senders[n].workspace_id = m->workspace_id;
 		senders[n].workspace_slot = m->workspace_slot;
 		senders[n].channel = m->channel;

@@ -22,6 +22,7 @@
 #include "inbox/part.h"
 #include "inbox/person.h"
 #include "inbox/rows.h"
+#include "inbox/sentiment.h"
 #include "inbox/status.h"
 #include "inbox/wish.h"
 #include "utils/builtins.h"
@@ -48,16 +49,16 @@ LARAS_PLAN(
 	add_messages,
 	"INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
 	"direction, kind, body, element, provider_message_id, provider_message_index, event_index, "
-	"provider_timestamp, created_at, status, author_kind, about_index, historical, parsed_by) "
+	"provider_timestamp, created_at, status, author_kind, about_index, historical, parsed_by, sentiment) "
 	"SELECT u.w, u.i, u.cv, u.ct, u.cn, u.s, u.ch, CASE WHEN u.o THEN 'out' ELSE 'in' END, u.k, u.b, u.e, u.p, u.px, u.ex, "
-	"u.t, laras.now(), u.st, CASE WHEN u.o THEN 'app' ELSE 'contact' END, u.ax, u.h, u.v "
-	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
-	"AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t, st, ax, o, h, v) "
+	"u.t, laras.now(), u.st, CASE WHEN u.o THEN 'app' ELSE 'contact' END, u.ax, u.h, u.v, u.se "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
+	"AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t, st, ax, o, h, v, se) "
 	"ON CONFLICT DO NOTHING RETURNING id",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY,
 	BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BOOLARRAYOID,
-	BOOLARRAYOID, INT2ARRAYOID);
+	BOOLARRAYOID, INT2ARRAYOID, LARAS_SEALED_ARRAY);
 
 /* The window opens from the provider's time, never from the future. */
 LARAS_PLAN(touch_conversations,
@@ -227,7 +228,7 @@ compare_stored(const void *a, const void *b)
 static void
 store_messages(Inbound *messages, int n)
 {
-	LarasColumn c[19];
+	LarasColumn c[20];
 	bool *no_body = palloc0(sizeof(bool) * n);
 	bool *no_element = palloc0(sizeof(bool) * n);
 	bool *no_id = palloc0(sizeof(bool) * n);
@@ -235,13 +236,14 @@ store_messages(Inbound *messages, int n)
 	bool *no_time = palloc0(sizeof(bool) * n);
 	bool *no_about = palloc0(sizeof(bool) * n);
 	bool *no_version = palloc0(sizeof(bool) * n);
+	bool *no_sentiment = palloc0(sizeof(bool) * n);
 	Datum received = CStringGetTextDatum("received");
 	Datum sent = CStringGetTextDatum("sent");
 	Stored *order = palloc(sizeof(Stored) * n);
 	Oid sealed = laras_sealed_type();
 	uint64 stored;
 
-	laras_columns_init(c, 19, n);
+	laras_columns_init(c, 20, n);
 	for (int i = 0; i < n; i++)
 	{
 		Inbound *m = &messages[i];
@@ -302,6 +304,10 @@ store_messages(Inbound *messages, int n)
 		c[17].values[i] = BoolGetDatum((r->flags & LARAS_HISTORICAL) != 0);
 		no_version[i] = !r->keep_element;
 		c[18].values[i] = Int16GetDatum((int16) m->event->driver->version);
+		if (!no_body[i] && (r->flags & LARAS_OUTBOUND) == 0)
+			c[19].values[i] =
+				PointerGetDatum(laras_sentiment_seal(w, s, ws, m->id, r->text.s, r->text.n));
+		no_sentiment[i] = DatumGetPointer(c[19].values[i]) == NULL;
 	}
 	c[8].nulls = no_body;
 	c[9].nulls = no_element;
@@ -310,20 +316,21 @@ store_messages(Inbound *messages, int n)
 	c[13].nulls = no_time;
 	c[15].nulls = no_about;
 	c[18].nulls = no_version;
+	c[19].nulls = no_sentiment;
 	laras_spi_open();
 	stored = laras_spi_run(
 		&add_messages,
-		(Datum[]){laras_column_array(&c[0], n, INT8OID), laras_column_array(&c[1], n, INT8OID),
-				  laras_column_array(&c[2], n, INT8OID), laras_column_array(&c[3], n, INT8OID),
-				  laras_column_array(&c[4], n, INT8OID), laras_column_array(&c[5], n, INT8OID),
-				  laras_column_array(&c[6], n, TEXTOID), laras_column_array(&c[7], n, TEXTOID),
-				  laras_column_array(&c[8], n, sealed), laras_column_array(&c[9], n, sealed),
-				  laras_column_array(&c[10], n, sealed), laras_column_array(&c[11], n, BYTEAOID),
-				  laras_column_array(&c[12], n, BYTEAOID),
-				  laras_column_array(&c[13], n, TIMESTAMPTZOID),
-				  laras_column_array(&c[14], n, TEXTOID), laras_column_array(&c[15], n, BYTEAOID),
-				  laras_column_array(&c[16], n, BOOLOID), laras_column_array(&c[17], n, BOOLOID),
-				  laras_column_array(&c[18], n, INT2OID)},
+		(Datum[]){
+			laras_column_array(&c[0], n, INT8OID),   laras_column_array(&c[1], n, INT8OID),
+			laras_column_array(&c[2], n, INT8OID),   laras_column_array(&c[3], n, INT8OID),
+			laras_column_array(&c[4], n, INT8OID),   laras_column_array(&c[5], n, INT8OID),
+			laras_column_array(&c[6], n, TEXTOID),   laras_column_array(&c[7], n, TEXTOID),
+			laras_column_array(&c[8], n, sealed),    laras_column_array(&c[9], n, sealed),
+			laras_column_array(&c[10], n, sealed),   laras_column_array(&c[11], n, BYTEAOID),
+			laras_column_array(&c[12], n, BYTEAOID), laras_column_array(&c[13], n, TIMESTAMPTZOID),
+			laras_column_array(&c[14], n, TEXTOID),  laras_column_array(&c[15], n, BYTEAOID),
+			laras_column_array(&c[16], n, BOOLOID),  laras_column_array(&c[17], n, BOOLOID),
+			laras_column_array(&c[18], n, INT2OID),  laras_column_array(&c[19], n, sealed)},
 		NULL);
 	qsort(order, n, sizeof(Stored), compare_stored);
 	for (uint64 i = 0; i < stored; i++)

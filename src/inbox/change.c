@@ -17,6 +17,7 @@
 #include "evidence/evidence.h"
 #include "inbox/change.h"
 #include "inbox/rows.h"
+#include "inbox/sentiment.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -60,9 +61,9 @@ LARAS_PLAN(
 	INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID);
 
 LARAS_PLAN(rewrite,
-		   "UPDATE laras.message SET body = $3, edited_at = $4 "
+		   "UPDATE laras.message SET body = $3, edited_at = $4, sentiment = $5 "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID, LARAS_SEALED, TIMESTAMPTZOID);
+		   INT8OID, INT8OID, LARAS_SEALED, TIMESTAMPTZOID, LARAS_SEALED);
 
 /* what stands about a message stays; what it consists of is replaced */
 LARAS_PLAN(
@@ -79,17 +80,18 @@ LARAS_PLAN(
 	INT8OID, INT8OID, INT8OID);
 
 LARAS_PLAN(withdraw,
-		   "UPDATE laras.message SET body = NULL, element = NULL, unsent_at = $3 "
+		   "UPDATE laras.message SET body = NULL, element = NULL, sentiment = NULL, unsent_at = $3 "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID, TIMESTAMPTZOID);
 
-LARAS_PLAN(withdraw_edits,
-		   "UPDATE laras.message e SET body = NULL, element = NULL FROM laras.message t "
-		   "WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $2 "
-		   "AND e.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND e.about_index OPERATOR(pg_catalog.=) t.provider_message_index "
-		   "AND e.kind OPERATOR(pg_catalog.=) 'edit'",
-		   INT8OID, INT8OID);
+LARAS_PLAN(
+	withdraw_edits,
+	"UPDATE laras.message e SET body = NULL, element = NULL, sentiment = NULL FROM laras.message t "
+	"WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $2 "
+	"AND e.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND e.about_index OPERATOR(pg_catalog.=) t.provider_message_index "
+	"AND e.kind OPERATOR(pg_catalog.=) 'edit'",
+	INT8OID, INT8OID);
 
 LARAS_PLAN(
 	drop_parts,
@@ -146,8 +148,10 @@ edit_target(const Pair *p)
 {
 	uint32 w = laras_workspace_slot(p->workspace_id);
 	bytea *sealed = NULL;
+	bytea *sentiment = NULL;
 	char *text = NULL;
 	size_t n = 0;
+	char nulls[6] = "     ";
 
 	if (p->body != NULL)
 	{
@@ -156,11 +160,16 @@ edit_target(const Pair *p)
 			return;
 		sealed = laras_seal(w, p->slot, LARAS_FIELD_message_body, p->workspace_id, p->target_id,
 							text, n);
+		if (!p->outbound)
+			sentiment = laras_sentiment_seal(w, p->slot, p->workspace_id, p->target_id, text, n);
 	}
+	nulls[2] = sealed == NULL ? 'n' : ' ';
+	nulls[4] = sentiment == NULL ? 'n' : ' ';
 	laras_spi_run(&rewrite,
 				  (Datum[]){Int64GetDatum(p->workspace_id), Int64GetDatum(p->target_id),
-							PointerGetDatum(sealed), TimestampTzGetDatum(p->time)},
-				  sealed == NULL ? "  n " : NULL);
+							PointerGetDatum(sealed), TimestampTzGetDatum(p->time),
+							PointerGetDatum(sentiment)},
+				  nulls);
 	laras_spi_run(&drop_content,
 				  (Datum[]){Int64GetDatum(p->workspace_id), Int64GetDatum(p->target_id)}, NULL);
 	laras_spi_run(&hand_over_parts,
