@@ -124,10 +124,11 @@ packages:
 	test/bin/packages
 tree: packages
 	test/bin/build release faults
+# PG=17 runs them inside an unpacked Debian that has that release (test/bin/machine).
 test:
-	@test/bin/test $(TESTS)
+	@$(if $(PG),test/bin/machine $(PG)) test/bin/test $(TESTS)
 test-long:
-	@LARAS_SIZE=long test/bin/test $(TESTS)
+	@$(if $(PG),test/bin/machine $(PG)) env LARAS_SIZE=long test/bin/test $(TESTS)
 lint:
 	@test/bin/test lint
 list-tests:

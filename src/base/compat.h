@@ -20,6 +20,18 @@
 #include "varatt.h"
 #endif
 
+/* Before a declaration, as C has it now, instead of behind it. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* What pg_b64_encode reads and pg_b64_decode writes. */
+#if PG_VERSION_NUM >= 180000
+typedef uint8 LarasBase64Byte;
+#else
+typedef char LarasBase64Byte;
+#endif
+
 /* The local transaction id moved into a struct in 17. */
 #if PG_VERSION_NUM >= 170000
 #define LARAS_MY_LXID (MyProc->vxid.lxid)

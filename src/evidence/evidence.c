@@ -151,7 +151,8 @@ next_ordinal(void)
 	return ordinal++;
 }
 
-static pg_attribute_noreturn() void field_refused(const LarasFieldInfo *info)
+pg_noreturn static void
+field_refused(const LarasFieldInfo *info)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("evidence field \"%s\" does not admit this value", info->name),

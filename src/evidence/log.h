@@ -5,6 +5,7 @@
 #ifndef LARAS_EVIDENCE_LOG_H
 #define LARAS_EVIDENCE_LOG_H
 
+#include "base/compat.h"
 #include "base/spi.h"
 #include "evidence/highwater.h"
 #include "evidence/merkle.h"
@@ -24,7 +25,7 @@ extern bool laras_evidence_in_data_directory(const char *path);
  */
 extern void laras_evidence_act_for(int64 workspace_id, LarasRunAs *saved);
 
-extern void laras_evidence_hash_failed(void) pg_attribute_noreturn();
+pg_noreturn extern void laras_evidence_hash_failed(void);
 
 /*
  * The right edges of trees at these sizes, from the nodes kept beside the

@@ -63,7 +63,7 @@ laras_sealed_in(PG_FUNCTION_ARGS)
 	len -= TEXT_PREFIX_LEN;
 	size = pg_b64_dec_len((int) len);
 	result = palloc(VARHDRSZ + size);
-	got = pg_b64_decode(text, (int) len, VARDATA(result), size);
+	got = pg_b64_decode(text, (int) len, (LarasBase64Byte *) VARDATA(result), size);
 	if (got < 0 || !laras_sealed_parse((uint8 *) VARDATA(result), (size_t) got, &h))
 		refuse_input();
 	SET_VARSIZE(result, VARHDRSZ + got);
@@ -80,7 +80,8 @@ laras_sealed_out(PG_FUNCTION_ARGS)
 	int got;
 
 	memcpy(result, TEXT_PREFIX, TEXT_PREFIX_LEN);
-	got = pg_b64_encode(VARDATA_ANY(value), len, result + TEXT_PREFIX_LEN, size);
+	got =
+		pg_b64_encode((LarasBase64Byte *) VARDATA_ANY(value), len, result + TEXT_PREFIX_LEN, size);
 	if (got < 0)
 		elog(ERROR, "base64 form of a sealed value does not fit");
 	result[TEXT_PREFIX_LEN + got] = '\0';

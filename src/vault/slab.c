@@ -22,7 +22,7 @@
 #define BLOCK 4096
 #define WINDOW 65536u
 
-static const char slab_magic[8] = "LARASLAB";
+#define SLAB_MAGIC "LARASLAB" /* eight bytes, without the zero */
 
 void
 laras_slab_name(uint32_t number, char out[LARAS_SLAB_NAME_LEN])
@@ -36,7 +36,7 @@ laras_slab_header_encode(const LarasSlabHeader *h, uint8_t out[LARAS_SLAB_HEADER
 	LarasPiece piece = {out, CHECKSUM_AT};
 
 	memset(out, 0, LARAS_SLAB_HEADER_LEN);
-	memcpy(out, slab_magic, 8);
+	memcpy(out, SLAB_MAGIC, 8);
 	laras_put16(out + 8, SLAB_VERSION);
 	laras_put16(out + 10, h->keyring_number);
 	laras_put32(out + 12, h->number);
@@ -54,7 +54,7 @@ laras_slab_header_decode(const uint8_t in[LARAS_SLAB_HEADER_LEN], LarasSlabHeade
 	LarasPiece piece = {in, CHECKSUM_AT};
 	uint8_t sum[LARAS_HASH_LEN];
 
-	if (memcmp(in, slab_magic, 8) != 0 || laras_get16(in + 8) != SLAB_VERSION ||
+	if (memcmp(in, SLAB_MAGIC, 8) != 0 || laras_get16(in + 8) != SLAB_VERSION ||
 		laras_get32(in + 60) != LARAS_SLOTS_PER_SLAB || !laras_sha256(&piece, 1, sum) ||
 		memcmp(sum, in + CHECKSUM_AT, LARAS_HASH_LEN) != 0)
 		return false;

@@ -24,6 +24,7 @@
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 
+#include "base/compat.h"
 #include "vault/journal.h"
 #include "vault/keyerror.h"
 #include "vault/mirror.h"
@@ -265,10 +266,10 @@ extern bool
 laras_fetch_master_keys(const char *purpose, struct LarasMasterKeys *keys, LarasKeyError *err);
 
 /* raise the error that says why this vault is shut; v may be NULL */
-extern void laras_vault_raise_closed(LarasVault *v) pg_attribute_noreturn();
+pg_noreturn extern void laras_vault_raise_closed(LarasVault *v);
 
 /* raise a LarasKeyError; never shows a path or a byte that was read */
-extern void laras_vault_raise(const LarasKeyError *err) pg_attribute_noreturn();
+pg_noreturn extern void laras_vault_raise(const LarasKeyError *err);
 /* the same as a WARNING to the log, where raising is forbidden */
 extern void laras_vault_log(int elevel, const LarasKeyError *err, const char *doing);
 
