@@ -85,8 +85,11 @@ like(answers('laras_app', q{laras.add_member('new@example.com', 'x', 'agent', 'p
 my %login = map { $_ => $tenants->talk('laras_app', "SELECT laras.log_in('$_', 'wrong password');") } qw(other@example.com nobody@example.com);
 is($login{'other@example.com'}, $login{'nobody@example.com'}, 'a log-in says the same about a known and an unknown address');
 
-# Time: medians of interleaved tries, on the server's own clock.
+# Time: medians of interleaved tries, on the server's own clock. Many tries tell
+# a difference of a twentieth, the goal; the few of a short run, beside whatever
+# else the machine does, tell a look-up or a hash that one of the two went without.
 my $tries = long_run(100, 2000);
+my $tolerance = long_run(0.15, 0.05);
 my $member = $node->safe_psql('postgres', "SELECT id FROM laras.member WHERE workspace_id = $other AND role = 'owner' LIMIT 1");
 $node->safe_psql('postgres', q{
 	CREATE SCHEMA probe; GRANT USAGE ON SCHEMA probe TO PUBLIC;
@@ -120,9 +123,9 @@ sub same_time
 		$ratio = $node->safe_psql('postgres', "BEGIN; $bind SELECT probe.ratio(\$a\$$one\$a\$, \$b\$$two\$b\$, $n, $times); COMMIT",
 			extra_params => [ '-U', 'laras_app' ]);
 		$ratio =~ s/.*\n//s;
-		last if $ratio > 0.95 && $ratio < 1.05;
+		last if abs($ratio - 1) < $tolerance;
 	}
-	ok($ratio > 0.95 && $ratio < 1.05, "$name takes the same time") or diag("ratio of medians over $n tries: $ratio");
+	ok(abs($ratio - 1) < $tolerance, "$name takes the same time") or diag("ratio of medians over $n tries: $ratio");
 	note("$name: ratio of medians over $n tries $ratio");
 	return;
 }
