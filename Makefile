@@ -29,7 +29,7 @@ COURIER = outbox egress fence carry claim prepare record reconcile http task tas
 # src/inbox/
 INBOX = rows identity apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
-ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview
+ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview import knowledgetext
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring
 # src/gateway/
@@ -94,6 +94,7 @@ laras-keytool_LIBS = $(shell pkg-config --libs libcrypto)
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \
 	grounding \
+	knowledge \
 	install \
 	sealed \
 	tenancy \

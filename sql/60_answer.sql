@@ -451,3 +451,12 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('review_rule', 'minimum_confidence', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('review_rule', 'act', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('review_rule', 'priority', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
+
+CREATE FUNCTION laras.import_knowledge(kind text, format text, data text,
+    OUT line integer, OUT act text, OUT id bigint, OUT problem text) RETURNS SETOF record
+  LANGUAGE c VOLATILE PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_import_knowledge';
+COMMENT ON FUNCTION laras.import_knowledge(text, text, text) IS
+  'Brings a file of knowledge into the workspace and tells what became of each record: added, changed, same or refused, with the row''s id or the problem. kind: catalog (name, description, price, currency, stock, state; other columns are attributes), policies (topic, language, body), faqs (question, language, answer). format: csv (with a header; comma, semicolon or tab) or json (an array of objects). A record finds its row by name, topic or question and language; what it does not name stays. 22023 unknown kind, format or no header, 22P04 and 22P02 no CSV or JSON, 54000 over 16 MB or 50,000 records.';
+GRANT EXECUTE ON FUNCTION laras.import_knowledge(text, text, text) TO laras_app, laras_service;

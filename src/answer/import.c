@@ -1,0 +1,533 @@
+/*
+ * import.c
+ *		laras.import_knowledge: a file of items, policies or FAQs becomes rows, and
+ *		the caller learns what became of each of its lines.
+ *
+ * A record finds its row by what a person would know it by: an item's name, a
+ * policy's topic or a FAQ's question with the language. What the file does not
+ * name stays as it is. A record with a mistake is left out and told; the others
+ * go in, all in the caller's transaction and under the caller's rights.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "answer/knowledgetext.h"
+#include "base/arguments.h"
+#include "base/id.h"
+#include "base/json_owner.h"
+#include "base/spi.h"
+#include "catalog/pg_collation_d.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tenancy/tenancy.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(laras_import_knowledge);
+
+#define MOST_RECORDS 50000
+#define MOST_BYTES (16 * 1024 * 1024)
+
+/* $1: [{"n": 0, "name": ..., ...}] */
+#define RECORDS "pg_catalog.jsonb_array_elements($1) AS e (r)"
+#define FIELD(name) "(e.r ->> '" name "')"
+#define GIVEN(name) "CASE WHEN e.r ? '" name "' THEN "
+
+/* which row a record is about: its number, how many rows match, the row */
+#define FIND(relation, condition)                                                          \
+	"SELECT (e.r ->> 'n')::pg_catalog.int4, pg_catalog.count(x.id), pg_catalog.min(x.id) " \
+	"FROM " RECORDS " JOIN laras." relation " x "                                          \
+	"ON x.workspace_id = (SELECT laras.current_workspace()) AND " condition " GROUP BY 1"
+
+LARAS_PLAN(find_items,
+		   FIND("catalog_item", "pg_catalog.lower(x.name) = pg_catalog.lower(" FIELD("name") ")"),
+		   JSONBOID);
+LARAS_PLAN(find_policies,
+		   FIND("policy_text",
+				"pg_catalog.lower(x.topic) = pg_catalog.lower(" FIELD(
+					"topic") ") AND x.language = coalesce(" FIELD("language") ", 'id')"),
+		   JSONBOID);
+LARAS_PLAN(find_faqs,
+		   FIND("faq", "pg_catalog.lower(x.question) = pg_catalog.lower(" FIELD(
+						   "question") ") AND x.language = coalesce(" FIELD("language") ", 'id')"),
+		   JSONBOID);
+
+LARAS_PLAN(
+	add_items,
+	"INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, currency, stock, attributes, state) "
+	"SELECT laras.current_workspace(), " FIELD("id") "::pg_catalog.int8, " FIELD("name") ", coalesce(" FIELD("description") ", ''), " FIELD(
+		"price") "::pg_catalog.numeric, coalesce(" FIELD("currency") ", 'IDR'), " FIELD("stock") "::pg_catalog.int4, "
+																								 "pg_catalog.jsonb_strip_nulls(coalesce(e.r -> 'attributes', '{}')), coalesce(" FIELD(
+																									 "state") ", 'active') FROM " RECORDS,
+	JSONBOID);
+LARAS_PLAN(add_policies,
+		   "INSERT INTO laras.policy_text (workspace_id, id, topic, language, body) "
+		   "SELECT laras.current_workspace(), " FIELD("id") "::pg_catalog.int8, " FIELD(
+			   "topic") ", coalesce(" FIELD("language") ", 'id'), " FIELD("body") " FROM " RECORDS,
+		   JSONBOID);
+LARAS_PLAN(
+	add_faqs,
+	"INSERT INTO laras.faq (workspace_id, id, question, answer, language) "
+	"SELECT laras.current_workspace(), " FIELD("id") "::pg_catalog.int8, " FIELD(
+		"question") ", " FIELD("answer") ", coalesce(" FIELD("language") ", 'id') FROM " RECORDS,
+	JSONBOID);
+
+/* the numbers of the records that changed something */
+LARAS_PLAN(
+	change_items,
+	"UPDATE laras.catalog_item x SET description = v.d, price = v.p, currency = v.c, stock = v.s, attributes = v.a, state = v.st, "
+	"updated_at = laras.now() FROM (SELECT (e.r ->> 'n')::pg_catalog.int4 AS n, c.workspace_id AS w, c.id AS i, " GIVEN(
+		"description") "coalesce(" FIELD("description") ", '') ELSE c.description END AS d, " GIVEN("price")
+		FIELD(
+			"price") "::pg_catalog.numeric(18,2) ELSE c.price END AS p, "
+					 "coalesce(" FIELD("currency") ", c.currency) AS c, " GIVEN("stock") FIELD(
+						 "stock") "::pg_catalog.int4 ELSE c.stock END AS s, "
+								  "pg_catalog.jsonb_strip_nulls(c.attributes || coalesce(e.r -> 'attributes', '{}')) AS a, "
+								  "coalesce(" FIELD(
+									  "state") ", c.state) AS st FROM " RECORDS
+											   " JOIN laras.catalog_item c ON c.workspace_id = (SELECT laras.current_workspace()) AND c.id = " FIELD(
+												   "id") "::pg_catalog.int8) v "
+														 "WHERE x.workspace_id = v.w AND x.id = v.i AND (x.description, x.price, x.currency, x.stock, x.attributes, x.state) "
+														 "IS DISTINCT FROM (v.d, v.p, v.c, v.s, v.a, v.st) RETURNING v.n",
+	JSONBOID);
+LARAS_PLAN(
+	change_policies,
+	"UPDATE laras.policy_text x SET body = " FIELD(
+		"body") ", updated_at = laras.now() FROM " RECORDS
+				" WHERE x.workspace_id = (SELECT laras.current_workspace()) AND x.id = " FIELD(
+					"id") "::pg_catalog.int8 "
+						  "AND x.body <> " FIELD(
+							  "body") " RETURNING (e.r ->> 'n')::pg_catalog.int4",
+	JSONBOID);
+LARAS_PLAN(
+	change_faqs,
+	"UPDATE laras.faq x SET answer = " FIELD(
+		"answer") ", updated_at = laras.now() FROM " RECORDS
+				  " WHERE x.workspace_id = (SELECT laras.current_workspace()) AND x.id = " FIELD(
+					  "id") "::pg_catalog.int8 "
+							"AND x.answer <> " FIELD(
+								"answer") " RETURNING (e.r ->> 'n')::pg_catalog.int4",
+	JSONBOID);
+
+/* ------------------------------------------------------------------ columns */
+
+typedef enum ColumnKind
+{
+	COLUMN_NAME, /* what the row is known by: never empty */
+	COLUMN_TEXT,
+	COLUMN_BODY, /* text that may not be empty */
+	COLUMN_PRICE,
+	COLUMN_CURRENCY,
+	COLUMN_STOCK,
+	COLUMN_STATE,
+	COLUMN_LANGUAGE,
+	COLUMN_ATTRIBUTES
+} ColumnKind;
+
+typedef struct Column
+{
+	const char *name;
+	ColumnKind kind;
+} Column;
+
+typedef struct Kind
+{
+	const char *name;
+	const Column *columns;
+	bool takes_attributes; /* other columns are attributes rather than mistakes */
+	LarasPlan *find;
+	LarasPlan *add;
+	LarasPlan *change;
+} Kind;
+
+static const Column item_columns[] = {{"name", COLUMN_NAME},
+									  {"description", COLUMN_TEXT},
+									  {"price", COLUMN_PRICE},
+									  {"currency", COLUMN_CURRENCY},
+									  {"stock", COLUMN_STOCK},
+									  {"state", COLUMN_STATE},
+									  {"attributes", COLUMN_ATTRIBUTES},
+									  {NULL, 0}};
+static const Column policy_columns[] = {{"topic", COLUMN_NAME},
+										{"language", COLUMN_LANGUAGE},
+										{"body", COLUMN_BODY},
+										{NULL, 0}};
+static const Column faq_columns[] = {{"question", COLUMN_NAME},
+									 {"language", COLUMN_LANGUAGE},
+									 {"answer", COLUMN_BODY},
+									 {NULL, 0}};
+
+static const Kind kinds[] = {
+	{"catalog", item_columns, true, &find_items, &add_items, &change_items},
+	{"policies", policy_columns, false, &find_policies, &add_policies, &change_policies},
+	{"faqs", faq_columns, false, &find_faqs, &add_faqs, &change_faqs},
+};
+
+/* A record on its way. */
+typedef struct Line
+{
+	const LarasKnowledgeRecord *record;
+	json_t *row; /* what is stored */
+	const char *act;
+	int64 id;
+	const char *problem; /* a constant: what was written is not repeated */
+} Line;
+
+/* ----------------------------------------------------------------- checking */
+
+static const Column *
+column_named(const Kind *kind, const char *name)
+{
+	for (const Column *c = kind->columns; c->name != NULL; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+/* Digits, and where decimals is not 0 a point and at most that many more. */
+static bool
+is_number(LarasText t, size_t digits, size_t decimals)
+{
+	size_t whole = strspn(t.s, "0123456789");
+	size_t fraction = 0;
+
+	if (whole == 0 || whole > digits)
+		return false;
+	if (whole < t.n)
+	{
+		if (decimals == 0 || t.s[whole] != '.')
+			return false;
+		fraction = strspn(t.s + whole + 1, "0123456789");
+		if (fraction == 0 || fraction > decimals)
+			return false;
+		fraction++;
+	}
+	return whole + fraction == t.n;
+}
+
+/* A value as text: strings without the blanks around them, numbers as written. */
+static LarasText
+trimmed(const json_t *value)
+{
+	LarasText t = laras_json_text(value);
+
+	if (json_is_number(value))
+	{
+		char *digits = json_is_integer(value)
+						   ? psprintf("%lld", (long long) json_integer_value(value))
+						   : psprintf("%.15g", json_real_value(value));
+
+		return (LarasText){digits, strlen(digits)};
+	}
+	if (t.s == NULL)
+		return t;
+	while (t.n > 0 && strchr(" \t\r\n", t.s[0]) != NULL)
+		t.s++, t.n--;
+	while (t.n > 0 && strchr(" \t\r\n", t.s[t.n - 1]) != NULL)
+		t.n--;
+	return (LarasText){pnstrdup(t.s, t.n), t.n};
+}
+
+/* NULL, or what is wrong with a value; an absent t is null. */
+static const char *
+check(ColumnKind kind, LarasText t)
+{
+	bool empty = t.s == NULL || t.n == 0;
+
+	switch (kind)
+	{
+		case COLUMN_NAME:
+			return empty       ? "its name is missing"
+				   : t.n > 500 ? "its name is longer than 500 bytes"
+							   : NULL;
+		case COLUMN_BODY:
+			return empty ? "its text is missing" : NULL;
+		case COLUMN_PRICE:
+			return empty || is_number(t, 15, 2)
+					   ? NULL
+					   : "the price is no plain number: write 45000 or 45000.50";
+		case COLUMN_STOCK:
+			return empty || is_number(t, 9, 0) ? NULL : "the stock is no whole number";
+		case COLUMN_CURRENCY:
+			return empty || (t.n == 3 && strspn(t.s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3)
+					   ? NULL
+					   : "the currency is no ISO 4217 code";
+		case COLUMN_STATE:
+			return empty || laras_text_is(t, "active") || laras_text_is(t, "hidden")
+					   ? NULL
+					   : "the state is neither active nor hidden";
+		case COLUMN_LANGUAGE:
+			return empty || laras_text_is(t, "id") || laras_text_is(t, "en")
+					   ? NULL
+					   : "the language is neither id nor en";
+		case COLUMN_TEXT:
+		case COLUMN_ATTRIBUTES:
+			break;
+	}
+	return NULL;
+}
+
+static void
+put(json_t *object, const char *name, json_t *value)
+{
+	if (json_object_set_new(object, name, value) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+/* One member of a record into the row; what is wrong with it, or NULL. */
+static const char *
+take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
+{
+	const Column *column = column_named(kind, name);
+	json_t *attributes = laras_json_get(row, "attributes");
+	LarasText t;
+	const char *problem;
+
+	if (column != NULL && column->kind == COLUMN_ATTRIBUTES && json_is_object(value))
+		return json_object_update(attributes, value) == 0 ? NULL : "out of memory";
+	if (column == NULL || column->kind == COLUMN_ATTRIBUTES)
+	{
+		if (!kind->takes_attributes || (column != NULL && !json_is_null(value)))
+			return column == NULL ? "has a column that is not known"
+								  : "the attributes are no object";
+		if (column == NULL)
+			put(attributes, name, json_incref(value));
+		return NULL;
+	}
+	t = trimmed(value);
+	if (t.s == NULL && !json_is_null(value))
+		return "a value is neither text nor number";
+	problem = check(column->kind, t);
+	if (problem == NULL)
+		put(row, column->name,
+			t.s == NULL || (t.n == 0 && column->kind != COLUMN_TEXT) ? json_null()
+																	 : json_stringn(t.s, t.n));
+	return problem;
+}
+
+/* The row that a record stands for. */
+static void
+read_record(const Kind *kind, Line *line, int n)
+{
+	const char *name;
+	json_t *value;
+
+	line->act = "refused";
+	line->problem = line->record->problem;
+	if (line->problem != NULL)
+		return;
+	line->row = laras_json_own(laras_json_object());
+	put(line->row, "n", json_integer(n));
+	if (kind->takes_attributes)
+		put(line->row, "attributes", laras_json_object());
+	json_object_foreach(line->record->values, name, value)
+	{
+		if (line->problem == NULL)
+			line->problem = take_member(kind, line->row, name, value);
+	}
+	for (const Column *c = kind->columns; c->name != NULL && line->problem == NULL; c++)
+		if (c->kind == COLUMN_NAME)
+			line->problem = check(c->kind, laras_json_text_at(line->row, c->name));
+	if (line->problem == NULL)
+		line->act = NULL;
+}
+
+/* -------------------------------------------------------------------- storing */
+
+/* The rows of lines with this act (NULL: none yet), as $1 of a plan. */
+static Datum
+rows_of(Line *lines, int n, const char *act, int *count)
+{
+	json_t *array = laras_json_own(json_array());
+	char *text;
+
+	*count = 0;
+	for (int i = 0; i < n; i++)
+	{
+		bool same = act == NULL ? lines[i].act == NULL
+								: lines[i].act != NULL && strcmp(lines[i].act, act) == 0;
+
+		if (!same)
+			continue;
+		if (lines[i].id != 0)
+			put(lines[i].row, "id", json_string(psprintf(INT64_FORMAT, lines[i].id)));
+		if (json_array_append(array, lines[i].row) != 0)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		(*count)++;
+	}
+	text = laras_json_text_of(array, NULL);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+}
+
+/* What a row is known by, as the plans compare it. */
+static Datum
+known_by(const Kind *kind, const json_t *row)
+{
+	StringInfoData key;
+
+	initStringInfo(&key);
+	for (const Column *c = kind->columns; c->name != NULL; c++)
+	{
+		LarasText t = laras_json_text_at(row, c->name);
+
+		if (c->kind == COLUMN_NAME)
+			appendBinaryStringInfo(&key, t.s, (int) t.n);
+		else if (c->kind == COLUMN_LANGUAGE)
+			appendStringInfo(&key, "\n%s", t.s == NULL ? "id" : t.s);
+	}
+	return DirectFunctionCall1Coll(lower, DEFAULT_COLLATION_OID, CStringGetTextDatum(key.data));
+}
+
+/* Of two records about one row the second is refused. */
+static void
+refuse_repeats(const Kind *kind, Line *lines, int n)
+{
+	HASHCTL control = {.keysize = sizeof(uint64),
+					   .entrysize = sizeof(uint64),
+					   .hcxt = CurrentMemoryContext};
+	HTAB *seen =
+		hash_create("laras records", n + 1, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	for (int i = 0; i < n; i++)
+	{
+		uint64 hash;
+		bool found;
+
+		if (lines[i].act != NULL)
+			continue;
+		hash =
+			DatumGetUInt64(DirectFunctionCall2Coll(hashtextextended, DEFAULT_COLLATION_OID,
+												   known_by(kind, lines[i].row), Int64GetDatum(0)));
+		(void) hash_search(seen, &hash, HASH_ENTER, &found);
+		if (found)
+		{
+			lines[i].act = "refused";
+			lines[i].problem = "the file names it twice";
+		}
+	}
+}
+
+static void
+find_rows(const Kind *kind, Line *lines, int n)
+{
+	int count;
+	Datum rows = rows_of(lines, n, NULL, &count);
+	uint64 found = laras_spi_run(kind->find, (Datum[]){rows}, NULL);
+
+	for (uint64 i = 0; i < found; i++)
+	{
+		Line *line = &lines[laras_spi_int4(i, 1)];
+
+		line->act = "same";
+		line->id = laras_spi_int8(i, 3);
+		if (laras_spi_int8(i, 2) > 1)
+		{
+			line->act = "refused";
+			line->id = 0;
+			line->problem = "several rows of the workspace have its name";
+		}
+	}
+	for (int i = 0; i < n; i++)
+		if (lines[i].act == NULL)
+		{
+			lines[i].act = "added";
+			lines[i].id = laras_new_id();
+		}
+}
+
+/* What a new row cannot do without. */
+static void
+refuse_incomplete(const Kind *kind, Line *lines, int n)
+{
+	for (int i = 0; i < n; i++)
+		for (const Column *c = kind->columns; lines[i].act == NULL && c->name != NULL; c++)
+			if (c->kind == COLUMN_BODY && laras_json_text_at(lines[i].row, c->name).s == NULL)
+			{
+				lines[i].act = "refused";
+				lines[i].problem = "its text is missing";
+			}
+}
+
+static void
+store(const Kind *kind, Line *lines, int n)
+{
+	Datum rows;
+	uint64 changed;
+	int count;
+
+	refuse_repeats(kind, lines, n);
+	refuse_incomplete(kind, lines, n);
+	find_rows(kind, lines, n);
+	rows = rows_of(lines, n, "same", &count);
+	changed = count == 0 ? 0 : laras_spi_run(kind->change, (Datum[]){rows}, NULL);
+	for (uint64 i = 0; i < changed; i++)
+		lines[laras_spi_int4(i, 1)].act = "changed";
+	rows = rows_of(lines, n, "added", &count);
+	if (count > 0)
+		laras_spi_run(kind->add, (Datum[]){rows}, NULL);
+}
+
+/*
+ * laras.import_knowledge(kind text, format text, data text)
+ *		returns setof (line int, act text, id bigint, problem text)
+ */
+Datum
+laras_import_knowledge(PG_FUNCTION_ARGS)
+{
+	LARAS_NO_NULLS(fcinfo);
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char *kind_name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *format = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	text *data;
+	const Kind *kind = NULL;
+	LarasKnowledgeRecord *records;
+	Line *lines;
+	int n;
+
+	laras_require_workspace();
+	for (size_t i = 0; i < lengthof(kinds); i++)
+		if (strcmp(kinds[i].name, kind_name) == 0)
+			kind = &kinds[i];
+	if (kind == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such kind of knowledge"),
+				 errhint("Kinds are catalog, policies and faqs.")));
+	if (strcmp(format, "csv") != 0 && strcmp(format, "json") != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such format"),
+						errhint("Formats are csv and json.")));
+	if (toast_raw_datum_size(PG_GETARG_DATUM(2)) > MOST_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the file is too large"),
+				 errdetail("At most 16 MB are read by one call."),
+				 errhint("Import the file in parts: what stands already is not added twice.")));
+	data = PG_GETARG_TEXT_PP(2);
+	InitMaterializedSRF(fcinfo, 0);
+	if (strcmp(format, "csv") == 0)
+		records = laras_knowledge_csv(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), MOST_RECORDS, &n);
+	else
+		records =
+			laras_knowledge_json(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), MOST_RECORDS, &n);
+	lines = palloc0(sizeof(Line) * (n + 1));
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		lines[i].record = &records[i];
+		read_record(kind, &lines[i], i);
+	}
+	laras_spi_open();
+	store(kind, lines, n);
+	laras_spi_close();
+	for (int i = 0; i < n; i++)
+	{
+		Datum values[4] = {Int32GetDatum(lines[i].record->line), CStringGetTextDatum(lines[i].act),
+						   Int64GetDatum(lines[i].id), (Datum) 0};
+		bool isnull[4] = {false, false, lines[i].id == 0, lines[i].problem == NULL};
+
+		if (!isnull[3])
+			values[3] = CStringGetTextDatum(lines[i].problem);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, isnull);
+	}
+	return (Datum) 0;
+}

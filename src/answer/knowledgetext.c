@@ -1,0 +1,223 @@
+/*
+ * knowledgetext.c
+ *		Reads files of knowledge. CSV is read by the server's own COPY.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "answer/knowledgetext.h"
+#include "base/json_owner.h"
+#include "catalog/namespace.h"
+#include "commands/copy.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_node.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* more columns than any sheet of a shop has */
+#define MOST_COLUMNS 200
+
+static void
+refuse_length(int limit)
+{
+	ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many records at once"),
+					errdetail("At most %d are taken by one call.", limit),
+					errhint("Import the file in parts: what stands already is not added twice.")));
+}
+
+static void
+refuse_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+/* --------------------------------------------------------------------- CSV */
+
+/* what COPY reads next; it hands no context to whom it asks */
+static const char *source_at;
+static const char *source_end;
+
+static int
+give_bytes(void *out, int least, int most)
+{
+	int n = (int) Min((ptrdiff_t) most, source_end - source_at);
+
+	memcpy(out, source_at, n);
+	source_at += n;
+	return n;
+}
+
+/* The separator that the header uses. */
+static char *
+separator(const char *text, size_t n)
+{
+	const char *end = memchr(text, '\n', n);
+	size_t header = end == NULL ? n : (size_t) (end - text);
+
+	if (memchr(text, ',', header) == NULL)
+	{
+		if (memchr(text, ';', header) != NULL)
+			return pstrdup(";");
+		if (memchr(text, '\t', header) != NULL)
+			return pstrdup("\t");
+	}
+	return pstrdup(",");
+}
+
+static int
+lines_in(char **fields, int n)
+{
+	int lines = 1;
+
+	for (int i = 0; i < n; i++)
+		for (const char *p = fields[i]; p != NULL && (p = strchr(p, '\n')) != NULL; p++)
+			lines++;
+	return lines;
+}
+
+/* The names of the header, in lower case, without what a byte order mark or spreadsheet adds. */
+static char **
+read_header(char **fields, int n)
+{
+	char **names = palloc(sizeof(char *) * n);
+	bool any = false;
+
+	if (n > MOST_COLUMNS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many columns"),
+						errdetail("At most %d are read.", MOST_COLUMNS)));
+	for (int i = 0; i < n; i++)
+	{
+		char *name = fields[i] == NULL ? pstrdup("") : pstrdup(fields[i]);
+		size_t length;
+
+		name += strspn(name, " ");
+		length = strlen(name);
+		while (length > 0 && name[length - 1] == ' ')
+			name[--length] = '\0';
+		for (char *p = name; *p; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				*p += 'a' - 'A';
+		names[i] = name;
+		any |= length > 0;
+		for (int k = 0; k < i; k++)
+			if (length > 0 && strcmp(names[k], name) == 0)
+				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+								errmsg("the header names a column twice"),
+								errdetail("It is column %d and column %d.", k + 1, i + 1)));
+	}
+	if (!any)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the file has no header"),
+						errhint("The first line names the columns, as name,price,stock.")));
+	return names;
+}
+
+static void
+read_fields(LarasKnowledgeRecord *record, char **names, int columns, char **fields, int n)
+{
+	if (n > columns)
+	{
+		record->problem = "has more fields than the header";
+		return;
+	}
+	record->values = laras_json_own(laras_json_object());
+	for (int i = 0; i < n; i++)
+		if (names[i][0] != '\0' &&
+			json_object_set_new(record->values, names[i],
+								fields[i] == NULL ? json_null() : json_string(fields[i])) != 0)
+			refuse_memory();
+}
+
+LarasKnowledgeRecord *
+laras_knowledge_csv(const char *text, size_t n, int limit, int *count)
+{
+	/* COPY wants a table; nothing of this one is read or written */
+	Relation table =
+		table_open(get_relname_relid("catalog_item", get_namespace_oid("laras", false)),
+				   AccessShareLock);
+	LarasKnowledgeRecord *records = palloc(sizeof(LarasKnowledgeRecord) * 64);
+	int room = 64;
+	char **names = NULL;
+	int columns = 0;
+	int line = 1;
+	CopyFromState copy;
+	char **fields;
+	int got;
+
+	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+	{
+		text += 3;
+		n -= 3;
+	}
+	source_at = text;
+	source_end = text + n;
+	copy = BeginCopyFrom(
+		make_parsestate(NULL), table, NULL, NULL, false, give_bytes, NIL,
+		list_make3(makeDefElem("format", (Node *) makeString(pstrdup("csv")), -1),
+				   makeDefElem("delimiter", (Node *) makeString(separator(text, n)), -1),
+				   makeDefElem("encoding", (Node *) makeString(pstrdup(GetDatabaseEncodingName())),
+							   -1)));
+	*count = 0;
+	while (NextCopyFromRawFields(copy, &fields, &got))
+	{
+		int at = line;
+
+		CHECK_FOR_INTERRUPTS();
+		line += lines_in(fields, got);
+		/* an empty line is one empty field */
+		if (got == 1 && fields[0] == NULL)
+			continue;
+		if (names == NULL)
+		{
+			names = read_header(fields, got);
+			columns = got;
+			continue;
+		}
+		if (*count == limit)
+			refuse_length(limit);
+		if (*count == room)
+			records = repalloc(records, sizeof(LarasKnowledgeRecord) * (room *= 2));
+		records[*count] = (LarasKnowledgeRecord){.line = at};
+		read_fields(&records[(*count)++], names, columns, fields, got);
+	}
+	EndCopyFrom(copy);
+	table_close(table, AccessShareLock);
+	if (names == NULL)
+		(void) read_header(NULL, 0);
+	return records;
+}
+
+/* -------------------------------------------------------------------- JSON */
+
+LarasKnowledgeRecord *
+laras_knowledge_json(const char *text, size_t n, int limit, int *count)
+{
+	const char *reason = NULL;
+	json_t *document = laras_json_own(laras_json_parse(text, n, &reason));
+	LarasKnowledgeRecord *records;
+	json_t *element;
+	size_t i;
+
+	if (document == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("the file is not JSON"), errdetail("The reason is %s.", reason)));
+	if (!json_is_array(document))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("the file is not an array of objects"),
+						errhint("Write [{\"name\": ..., \"price\": ...}, ...].")));
+	if (json_array_size(document) > (size_t) limit)
+		refuse_length(limit);
+	records = palloc(sizeof(LarasKnowledgeRecord) * (json_array_size(document) + 1));
+	json_array_foreach(document, i, element)
+	{
+		records[i] = (LarasKnowledgeRecord){.line = (int) i + 1, .values = element};
+		if (!json_is_object(element))
+		{
+			records[i].values = NULL;
+			records[i].problem = "is not an object";
+		}
+	}
+	*count = (int) json_array_size(document);
+	return records;
+}
