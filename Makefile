@@ -15,7 +15,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record login meta meta_message instagram messenger threads telegram telegram_send telegram_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
+CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger threads telegram telegram_send telegram_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
@@ -23,7 +23,7 @@ WORKER = hooks shared crash database loop keeper launcher control rooms installa
 # src/intake/
 INTAKE = signature receive consume quarantine ring
 # src/connect/
-CONNECT = app connection attempt pair login revoke disconnect
+CONNECT = app connection attempt pair login refresh revoke disconnect
 # src/courier/
 COURIER = outbox egress fence carry claim prepare record reconcile http task task_kinds handoff
 # src/inbox/
@@ -82,7 +82,7 @@ HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS): override CPPFLAGS += -I$(libpq_srcdir)
-laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o objects.o bot.o graph.o oauth.o assets.o \
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o objects.o account.o bot.o graph.o oauth.o assets.o \
 	messages.o content.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 

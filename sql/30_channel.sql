@@ -105,7 +105,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.provider_app', '');
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.provider_host AS
   SELECT d.host, NULL::text AS app_id, false AS registered
-    FROM (VALUES ('graph.facebook.com'), ('graph.instagram.com'), ('graph.threads.net'), ('api.telegram.org')) AS d (host)
+    FROM (VALUES ('graph.facebook.com'), ('graph.instagram.com'), ('api.instagram.com'), ('graph.threads.net'), ('api.telegram.org')) AS d (host)
   UNION ALL
   SELECT DISTINCT pg_catalog.lower(pg_catalog.substring(a.options ->> 'graph_url', '^https?://(\[[^]]+\]|[^/:?#@]+)')),
       a.app_id, true

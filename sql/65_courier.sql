@@ -89,7 +89,7 @@ CREATE TABLE laras.send_attempt (
   started_at timestamptz NOT NULL DEFAULT laras.now(),
   finished_at timestamptz,
   resolved_by text
-    CHECK (resolved_by IN ('answer', 'status', 'member', 'timeout', 'restart')),
+    CHECK (resolved_by IN ('answer', 'status', 'echo', 'member', 'timeout', 'restart')),
   PRIMARY KEY (workspace_id, id),
   FOREIGN KEY (workspace_id, outbox_id) REFERENCES laras.outbox (workspace_id, id)
 ) WITH (fillfactor = 50); -- each row is written twice; its end fits beside its beginning

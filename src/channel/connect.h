@@ -43,12 +43,27 @@ typedef struct LarasConnectDriver
 	LarasLoginNext (*login)(LarasLogin *login);
 	/* After a failure: the one request that takes back what was done; false: nothing is to be. */
 	bool (*undo)(LarasLogin *login);
+	/*
+	 * Renews the account's token: asked once for the request, then with its
+	 * answer, when memory has the new token and when that expires
+	 * (LARAS_LOGIN_DONE). NULL: the channel's tokens do not expire, or cannot be
+	 * renewed.
+	 */
+	LarasLoginNext (*refresh)(LarasLogin *login);
 	const char *by_code;       /* what evidence calls a log-in by code */
 	const char *const *scopes; /* what an app asks for by itself; ends with NULL */
 
 	/* /api/SEGMENT/connect and what else follows; and where a launch ends, below the public URL */
 	const char *segment;
 	const char *finish_path;
+
+	/*
+	 * The page on which the person consents, where that is opened by a link: it
+	 * sends the browser to finish_path with a code. A stand-in has it at its own
+	 * address. NULL: a popup does it.
+	 */
+	const char *dialog_url;
+	const char *dialog_path;
 
 	/* false when memory is short; where the token goes, request says */
 	bool (*build_subscribe)(const LarasAccountRequest *about, const LarasAllocator *allocator,

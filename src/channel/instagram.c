@@ -7,8 +7,9 @@
  * deliveries call a comment's id `id`, one of Meta's examples `comment_id`.
  * What the account itself comments comes back as an event.
  */
-#include "channel/connect.h"
 #include "channel/meta.h"
+#include "channel/meta_connect.h"
+#include "channel/meta_send.h"
 #include "vault/numbers.h"
 
 #include <string.h>
@@ -100,12 +101,6 @@ parse_element(const json_t *element, const LarasAllocator *allocator, LarasRecor
 	return laras_meta_parse_element(&instagram, element, allocator, records, reason);
 }
 
-static const LarasConnectDriver connect_driver = {
-	.accounts = {{"ig_id", LARAS_ACCOUNT_NUMBER}},
-	.subscribed = LARAS_ACCOUNT_NUMBER,
-	.example = "{\"ig_id\": \"...\"}",
-};
-
 const LarasChannelDriver laras_instagram_driver = {
 	.channel = "instagram",
 	.path = "instagram",
@@ -119,5 +114,6 @@ const LarasChannelDriver laras_instagram_driver = {
 	.token_least = 24,
 	.deauthorize_path = "/api/meta/instagram/deauthorize",
 	.deletion_path = "/api/meta/instagram/data-deletion",
-	.connect = &connect_driver,
+	.send = &laras_instagram_send,
+	.connect = &laras_instagram_connect,
 };

@@ -37,10 +37,11 @@ typedef struct LarasLoginMemory
 	int step; /* the driver's */
 	char token[LARAS_LONGEST_TOKEN];
 	size_t token_n;
-	bool exchanged;   /* the token was made for us, by a code */
-	bool subscribed;  /* events come to us */
-	char account[64]; /* that webhooks carry, once the provider has confirmed it; "" before */
-	char user[64];    /* app-scoped id of who authorised; "": unknown */
+	bool exchanged;    /* the token was made for us, by a code */
+	bool subscribed;   /* events come to us */
+	char account[64];  /* that webhooks carry, once the provider has confirmed it; "" before */
+	char granted[512]; /* permissions, words between commas; "": nothing was said */
+	char user[64];     /* app-scoped id of who authorised; "": unknown */
 	char display[256];
 	char profile[1024]; /* JSON text; "": none */
 	int64_t expires_at; /* seconds since 1970; 0: never */

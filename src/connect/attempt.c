@@ -25,6 +25,7 @@
 #include "courier/task.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "tenancy/tenancy.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -112,6 +113,33 @@ nonce_hash(const char *p, size_t n)
 	return hash;
 }
 
+/* The page on which the person consents; null as long as nobody knows where it would lead back to. */
+static json_t *
+dialog(const LarasChannelDriver *driver, const LarasProviderApp *app, const json_t *scopes,
+	   LarasText callback, LarasText state)
+{
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
+	LarasText id = laras_text_encoded(&allocator, (LarasText){app->app_id, strlen(app->app_id)});
+	LarasText back = laras_text_encoded(&allocator, callback);
+	StringInfoData words;
+	json_t *scope;
+	size_t i;
+
+	if (back.s == NULL)
+		return json_null();
+	initStringInfo(&words);
+	json_array_foreach(scopes, i, scope)
+		appendStringInfo(&words, "%s%s", i > 0 ? "," : "",
+						 json_is_string(scope) ? json_string_value(scope) : "");
+	scope = json_sprintf("%s%s?client_id=%s&redirect_uri=%s&response_type=code&scope=%s&state=%.*s",
+						 strcmp(app->graph_url, driver->base_url) == 0 ? driver->connect->dialog_url
+																	   : app->graph_url,
+						 driver->connect->dialog_path, id.s, back.s,
+						 laras_text_encoded(&allocator, (LarasText){words.data, words.len}).s,
+						 (int) state.n, state.s);
+	return scope == NULL ? json_null() : scope;
+}
+
 json_t *
 laras_attempt_begin(const LarasChannelDriver *driver)
 {
@@ -188,6 +216,10 @@ laras_attempt_begin(const LarasChannelDriver *driver)
 	if (result != NULL && public_url != NULL && public_url[0] != '\0')
 		json_object_set_new(result, "callback",
 							json_sprintf("%s%s", public_url, driver->connect->finish_path));
+	if (result != NULL && driver->connect->dialog_url != NULL)
+		json_object_set_new(result, "authorize_url",
+							dialog(driver, &app, scopes, laras_json_text_at(result, "callback"),
+								   laras_json_text_at(result, "state")));
 	return result;
 }
 

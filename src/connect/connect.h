@@ -71,6 +71,13 @@ extern int64 laras_connection_create(int64 workspace_id, const LarasNewConnectio
 /* Is this account connected anywhere? In the same roles. */
 extern bool laras_account_in_use(const char *channel, LarasText account);
 
+/*
+ * A dead token or account: nothing more leaves through it until its owner
+ * connects it anew; what waits is parked, and a notice says so. code is the
+ * provider's, 0: none. As laras_worker. Idempotent.
+ */
+extern void laras_connection_stop(int64 workspace_id, int64 connection_id, int code);
+
 /* ---------------------------------------------------------------- attempts */
 
 typedef enum LarasAttemptState

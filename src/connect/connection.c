@@ -11,6 +11,7 @@
 #include "catalog/pg_type_d.h"
 #include "connect/connect.h"
 #include "evidence/evidence.h"
+#include "inbox/inbox.h"
 #include "tenancy/tenancy.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -58,6 +59,19 @@ LARAS_PLAN(name_consent,
 		   "UPDATE laras.consent_grant SET connection_id = $3 "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND attempt_id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID, INT8OID);
+
+LARAS_PLAN(
+	needs_reauth,
+	"UPDATE laras.connection SET state = 'needs_reauth' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'connected' RETURNING id",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(
+	park_connection,
+	"UPDATE laras.outbox SET state = 'parked', reason = 'needs_reauth' "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
+	"AND state OPERATOR(pg_catalog.=) 'queued'",
+	INT8OID, INT8OID);
 
 bool
 laras_account_in_use(const char *channel, LarasText account)
@@ -203,4 +217,32 @@ laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 		laras_evidence_append(&act);
 	}
 	return c->id;
+}
+
+void
+laras_connection_stop(int64 workspace_id, int64 connection_id, int code)
+{
+	Datum key[2] = {Int64GetDatum(workspace_id), Int64GetDatum(connection_id)};
+
+	laras_spi_open();
+	if (laras_spi_run(&needs_reauth, key, NULL) > 0)
+	{
+		LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, code)};
+		LarasEvidence act = {
+			.workspace_id = workspace_id,
+			.workspace_slot = laras_workspace_slot(workspace_id),
+			.action = LARAS_ACT_CONNECTION_NEEDS_REAUTH,
+			.actor_kind = LARAS_ACTOR_PROVIDER,
+			.actor_id = connection_id,
+			.subject_kind = LARAS_SUBJECT_CONNECTION,
+			.subject_id = connection_id,
+			.nfields = lengthof(fields),
+			.fields = fields,
+		};
+
+		laras_notice(workspace_id, "needs_reauth", connection_id, 0, 0, code);
+		laras_evidence_append(&act);
+	}
+	laras_spi_run(&park_connection, key, NULL);
+	laras_spi_close();
 }

@@ -244,6 +244,20 @@ take_token(LarasTask *task, LarasText token)
 	return true;
 }
 
+/* Words between commas as a list that ends with NULL. */
+static const char *const *
+words_of(const char *words)
+{
+	const char **list = palloc0(sizeof(char *) * (strlen(words) / 2 + 2));
+	char *rest;
+	int n = 0;
+
+	for (char *word = strtok_r(pstrdup(words), ", ", &rest); word != NULL;
+		 word = strtok_r(NULL, ", ", &rest))
+		list[n++] = word;
+	return list;
+}
+
 /* The provider has confirmed everything: the connection comes into being. False after login->failure was set. */
 static bool
 create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLogin *login)
@@ -266,6 +280,8 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 
 	if (c.account.s == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("a log-in named no account")));
+	if (m->granted[0] != '\0')
+		c.scopes = words_of(m->granted);
 	while (c.scopes != NULL && c.scopes[c.scope_count] != NULL)
 		c.scope_count++;
 	laras_json_integer(laras_json_get(task->request, "connection_id"), &connection_id);

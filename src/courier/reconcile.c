@@ -4,14 +4,17 @@
  *
  * A provider without idempotency keys leaves one way to learn what became of a
  * send whose answer was lost: its status webhook echoes the callback data of
- * the attempt, which nobody else can have made.
+ * the attempt, which nobody else can have made. Others tell of what the account
+ * sent by itself, whoever sent it: what we sent is known among that by its text.
  */
 #include "postgres.h"
 
+#include "answer/answer.h"
 #include "base/clock.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "courier/carry.h"
+#include "courier/echo.h"
 #include "courier/reconcile.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
@@ -45,15 +48,27 @@ LARAS_PLAN(
 	INT8OID, INT8OID);
 
 LARAS_PLAN(settle_attempt,
-		   "UPDATE laras.send_attempt SET outcome = 'sent', resolved_by = 'status', "
+		   "UPDATE laras.send_attempt SET outcome = 'sent', resolved_by = $3, "
 		   "finished_at = coalesce(finished_at, laras.now()) "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
+		   INT8OID, INT8OID, TEXTOID);
 
 LARAS_PLAN(settle_row,
 		   "UPDATE laras.outbox SET state = 'sent', reason = NULL, finished_at = laras.now() "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
+
+/* what of a conversation may have been sent, the likeliest first; nothing where the id is known already */
+LARAS_PLAN(
+	find_unanswered,
+	"SELECT o.attempt_id, o.message_id, o.text_digest FROM laras.outbox o "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.connection_id OPERATOR(pg_catalog.=) $2 "
+	"AND o.contact_id OPERATOR(pg_catalog.=) $3 AND o.attempt_id IS NOT NULL "
+	"AND o.state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[]) "
+	"AND NOT EXISTS (SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND m.provider_message_index OPERATOR(pg_catalog.=) $4) "
+	"ORDER BY o.state, o.message_id DESC LIMIT 50",
+	INT8OID, INT8OID, INT8OID, BYTEAOID);
 
 /* the draft that the message came from, where it came from one */
 LARAS_PLAN(
@@ -133,7 +148,7 @@ laras_callback_attempt(uint32_t workspace_slot, const char *data, size_t n, int6
 
 /* The row is locked: settle it, unless the courier was faster. */
 static void
-settle(const LarasMark *mark, int64_t attempt_id)
+settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 {
 	int64 outbox_id;
 	int64 message_id;
@@ -158,7 +173,8 @@ settle(const LarasMark *mark, int64_t attempt_id)
 		return;
 	}
 	laras_spi_run_one(&settle_attempt,
-					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id)},
+					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id),
+								CStringGetTextDatum(by)},
 					  NULL);
 	if (strcmp(state, "sent") != 0)
 	{
@@ -172,7 +188,7 @@ settle(const LarasMark *mark, int64_t attempt_id)
 	laras_spi_close();
 	{
 		LarasEvidenceField fields[] = {
-			LARAS_EV_CODE(LARAS_EVF_REASON, "status"),
+			LARAS_EV_CODE(LARAS_EVF_REASON, by),
 			LARAS_EV_CODE(LARAS_EVF_STATUS, mark->status),
 		};
 		LarasEvidence act = {
@@ -191,11 +207,15 @@ settle(const LarasMark *mark, int64_t attempt_id)
 	}
 }
 
-void
-laras_reconcile_statuses(const LarasMark *marks, int n)
+/*
+ * Settle what these marks are of: attempt[i], 0 where a mark is of none. Rows
+ * are locked in the order in which the courier locks them, and settled in it
+ * too, since their messages are locked one after the other.
+ */
+static void
+settle_all(const LarasMark *marks, const int64 *attempt, int n, const char *by)
 {
 	LarasColumn c[2];
-	int64 *attempt = palloc0(sizeof(int64) * (n + 1)); /* 0: not ours */
 	int64 *open;
 	uint64 open_count;
 	int ours = 0;
@@ -203,19 +223,10 @@ laras_reconcile_statuses(const LarasMark *marks, int n)
 	laras_columns_init(c, 2, n);
 	for (int i = 0; i < n; i++)
 	{
-		int64_t id;
-
-		if (!laras_callback_attempt(marks[i].workspace_slot, marks[i].callback_data.s,
-									marks[i].callback_data.n, &id))
-		{
-			LarasIgnored ignored = {marks[i].channel, "wrong_mark", 1};
-
-			laras_count_ignored(&ignored, 1);
+		if (attempt[i] == 0)
 			continue;
-		}
-		attempt[i] = id;
 		c[0].values[ours] = Int64GetDatum(marks[i].workspace_id);
-		c[1].values[ours++] = Int64GetDatum(id);
+		c[1].values[ours++] = Int64GetDatum(attempt[i]);
 	}
 	if (ours == 0)
 		return;
@@ -230,13 +241,110 @@ laras_reconcile_statuses(const LarasMark *marks, int n)
 		open[2 * i] = laras_spi_int8(i, 1);
 		open[2 * i + 1] = laras_spi_int8(i, 2);
 	}
-	/* in that order too, since their messages are locked one after the other */
 	for (uint64 i = 0; i < open_count; i++)
 		for (int k = 0; k < n; k++)
 			if (attempt[k] == open[2 * i + 1] && marks[k].workspace_id == open[2 * i])
 			{
-				settle(&marks[k], attempt[k]);
+				settle(&marks[k], attempt[k], by);
 				break;
 			}
+	laras_spi_close();
+}
+
+void
+laras_reconcile_statuses(const LarasMark *marks, int n)
+{
+	int64 *attempt = palloc0(sizeof(int64) * (n + 1)); /* 0: not ours */
+
+	for (int i = 0; i < n; i++)
+	{
+		int64_t id;
+
+		if (laras_callback_attempt(marks[i].workspace_slot, marks[i].callback_data.s,
+								   marks[i].callback_data.n, &id))
+			attempt[i] = id;
+		else
+		{
+			LarasIgnored ignored = {marks[i].channel, "wrong_mark", 1};
+
+			laras_count_ignored(&ignored, 1);
+		}
+	}
+	settle_all(marks, attempt, n, "status");
+}
+
+/* Is it among those that other echoes are of? */
+static bool
+is_taken(const int64 *attempt, int n, int64 id)
+{
+	for (int i = 0; i < n; i++)
+		if (attempt[i] == id)
+			return true;
+	return false;
+}
+
+/* The attempt that an echo without callback data of ours is of, but for those taken; 0: none. Inside SPI. */
+static int64
+attempt_by_text(const LarasEcho *echo, const int64 *taken, int n)
+{
+	uint64 found;
+
+	if (echo->text.s == NULL || laras_slot_is_destroyed(echo->contact_slot))
+		return 0;
+	found =
+		laras_spi_run(&find_unanswered,
+					  (Datum[]){Int64GetDatum(echo->workspace_id),
+								Int64GetDatum(echo->connection_id), Int64GetDatum(echo->contact_id),
+								PointerGetDatum(
+									laras_index_bytea(echo->workspace_slot,
+													  LARAS_INDEX_PROVIDER_MESSAGE, echo->channel,
+													  echo->provider_id.s, echo->provider_id.n))},
+					  NULL);
+	for (uint64 i = 0; i < found; i++)
+	{
+		bool isnull;
+		bytea *judged = DatumGetByteaPP(laras_spi_value(i, 3, &isnull));
+		uint8 digest[LARAS_TEXT_DIGEST];
+
+		if (is_taken(taken, n, laras_spi_int8(i, 1)))
+			continue;
+		laras_text_digest(echo->workspace_slot, echo->contact_slot, laras_spi_int8(i, 2),
+						  echo->text.s, echo->text.n, digest);
+		if (VARSIZE_ANY_EXHDR(judged) == sizeof(digest) &&
+			memcmp(VARDATA_ANY(judged), digest, sizeof(digest)) == 0)
+			return laras_spi_int8(i, 1);
+	}
+	return 0;
+}
+
+void
+laras_reconcile_echoes(const LarasEcho *echoes, int n)
+{
+	LarasMark *marks = palloc0(sizeof(LarasMark) * n);
+	int64 *attempt = palloc0(sizeof(int64) * n);
+
+	laras_spi_open();
+	for (int i = 0; i < n; i++)
+	{
+		const LarasEcho *echo = &echoes[i];
+		int64_t id;
+
+		marks[i].workspace_id = echo->workspace_id;
+		marks[i].workspace_slot = echo->workspace_slot;
+		marks[i].connection_id = echo->connection_id;
+		marks[i].channel = echo->channel;
+		marks[i].provider_id = echo->provider_id;
+		marks[i].status = "sent";
+		if (echo->provider_id.s == NULL)
+			continue;
+		/* data of somebody else's is no matter: the text may still be ours */
+		if (echo->callback_data.s != NULL &&
+			laras_callback_attempt(echo->workspace_slot, echo->callback_data.s,
+								   echo->callback_data.n, &id))
+			attempt[i] = id;
+		else
+			attempt[i] = attempt_by_text(echo, attempt, i);
+	}
+	settle_all(marks, attempt, n, "echo");
 	laras_spi_close();
 }

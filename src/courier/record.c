@@ -14,6 +14,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
+#include "connect/connect.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
@@ -56,19 +57,6 @@ LARAS_PLAN(
 	"AND a.outcome OPERATOR(pg_catalog.=) 'sending'",
 	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
 	INT4ARRAYOID, TEXTARRAYOID);
-
-LARAS_PLAN(
-	needs_reauth,
-	"UPDATE laras.connection SET state = 'needs_reauth' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'connected' RETURNING id",
-	INT8OID, INT8OID);
-
-LARAS_PLAN(
-	park_connection,
-	"UPDATE laras.outbox SET state = 'parked', reason = 'needs_reauth' "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
-	"AND state OPERATOR(pg_catalog.=) 'queued'",
-	INT8OID, INT8OID);
 
 LARAS_PLAN(stale_drafts,
 		   "UPDATE laras.draft d SET state = 'stale' FROM unnest($1, $2) AS u (w, i) "
@@ -332,36 +320,6 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 	write_evidence(outcomes, n, changed);
 }
 
-/* A dead token or account: nothing more leaves through it until somebody acts. */
-static void
-stop_connection(const LarasFlight *f, int code)
-{
-	laras_spi_open();
-	if (laras_spi_run(&needs_reauth,
-					  (Datum[]){Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)},
-					  NULL) > 0)
-	{
-		LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, code)};
-		LarasEvidence act = {
-			.workspace_id = f->workspace_id,
-			.workspace_slot = f->workspace_slot,
-			.action = LARAS_ACT_CONNECTION_NEEDS_REAUTH,
-			.actor_kind = LARAS_ACTOR_PROVIDER,
-			.actor_id = f->connection_id,
-			.subject_kind = LARAS_SUBJECT_CONNECTION,
-			.subject_id = f->connection_id,
-			.nfields = lengthof(fields),
-			.fields = fields,
-		};
-
-		laras_notice(f->workspace_id, "needs_reauth", f->connection_id, 0, 0, code);
-		laras_evidence_append(&act);
-	}
-	laras_spi_run(&park_connection,
-				  (Datum[]){Int64GetDatum(f->workspace_id), Int64GetDatum(f->connection_id)}, NULL);
-	laras_spi_close();
-}
-
 /* What the end of a request means for its row. */
 static LarasOutcome
 outcome_of(LarasFlight *f)
@@ -468,7 +426,8 @@ stop_connections(const LarasOutcome *outcomes, int n)
 			again = strcmp(outcomes[k].outbox_state, "parked") == 0 &&
 					outcomes[k].flight->connection_id == outcomes[i].flight->connection_id;
 		if (!again)
-			stop_connection(outcomes[i].flight, outcomes[i].error_code);
+			laras_connection_stop(outcomes[i].flight->workspace_id,
+								  outcomes[i].flight->connection_id, outcomes[i].error_code);
 	}
 	laras_worker_commit();
 }

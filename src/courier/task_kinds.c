@@ -5,9 +5,10 @@
 #include "postgres.h"
 
 #include "connect/login.h"
+#include "connect/refresh.h"
 #include "courier/task.h"
 
-static const LarasTaskKind *const kinds[] = {&laras_login_task, NULL};
+static const LarasTaskKind *const kinds[] = {&laras_login_task, &laras_refresh_task, NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

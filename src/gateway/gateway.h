@@ -106,6 +106,7 @@ extern void laras_http_begin_connect(LarasHttp *h);
 extern void laras_http_finish_connect(LarasHttp *h);
 extern void laras_http_cancel_connect(LarasHttp *h);
 extern void laras_http_connect_by_token(LarasHttp *h);
+extern void laras_http_connect_callback(LarasHttp *h);
 extern void laras_http_message(LarasHttp *h);
 extern void laras_http_deauthorize(LarasHttp *h);
 extern void laras_http_data_deletion(LarasHttp *h);

@@ -16,6 +16,8 @@ const LarasRoute laras_routes[] = {
 	{"POST", "/api/wa/connect", LARAS_HTTP_MEMBER, laras_http_begin_connect},
 	{"POST", "/api/wa/embedded-signup-callback", LARAS_HTTP_MEMBER, laras_http_finish_connect},
 	{"POST", "/api/wa/embedded-signup-cancel", LARAS_HTTP_MEMBER, laras_http_cancel_connect},
+	{"POST", "/api/ig/connect", LARAS_HTTP_MEMBER, laras_http_begin_connect},
+	{"GET", "/api/ig/callback", LARAS_HTTP_MEMBER, laras_http_connect_callback},
 	{"POST", "/api/telegram/connect", LARAS_HTTP_MEMBER, laras_http_connect_by_token},
 	{"GET", "/api/messages/{}", LARAS_HTTP_MEMBER, laras_http_message},
 	{"POST", "/api/meta/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},

@@ -289,6 +289,44 @@ laras_http_connect_by_token(LarasHttp *h)
 	wait_for_courier(h, ticket);
 }
 
+/*
+ * The provider sends the browser back here: with a code, or with an error where
+ * the person did not consent. That it was this session which began is what the
+ * state proves.
+ */
+void
+laras_http_connect_callback(LarasHttp *h)
+{
+	const LarasChannelDriver *driver = driver_of(h);
+	LarasText state = laras_http_parameter(h->query, "state");
+	LarasText code = laras_http_parameter(h->query, "code");
+	uint8 ticket[32];
+	LarasAttemptState found;
+
+	laras_require_scope(LARAS_SCOPE_CONNECT);
+	if (code.s == NULL && laras_http_parameter(h->query, "error").s != NULL)
+	{
+		(void) laras_attempt_cancel(driver, state);
+		laras_http_json(h, 200,
+						json_pack("{s:s, s:s}", "state", "cancelled", "message", CANCELLED));
+		return;
+	}
+	/* Instagram appends it to every code */
+	if (code.n >= 2 && memcmp(code.s + code.n - 2, "#_", 2) == 0)
+		code.n -= 2;
+	if (code.s == NULL || code.n == 0 || code.n > 1024)
+	{
+		laras_http_error(h, 422, "incomplete", "the code is needed");
+		return;
+	}
+	laras_vault_require_open();
+	found = laras_attempt_finish(driver, state, code, laras_json_own(laras_json_object()), ticket);
+	if (found != LARAS_ATTEMPT_OPEN)
+		attempt_error(h, found);
+	else
+		wait_for_courier(h, ticket);
+}
+
 void
 laras_http_cancel_connect(LarasHttp *h)
 {

@@ -14,6 +14,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "courier/echo.h"
 #include "evidence/evidence.h"
 #include "inbox/account.h"
 #include "inbox/change.h"
@@ -550,6 +551,35 @@ record_contacts(const LarasSender *senders, int n)
 		laras_evidence_append_many(entries, acts);
 }
 
+/* What the account sent may be what we sent, not known to have been taken yet. */
+static void
+settle_echoes(const Inbound *messages, int n)
+{
+	LarasEcho *echoes = palloc(sizeof(LarasEcho) * n);
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const Inbound *m = &messages[i];
+
+		if ((m->record->flags & (LARAS_OUTBOUND | LARAS_HISTORICAL)) == LARAS_OUTBOUND &&
+			m->record->effect == LARAS_EFFECT_NONE)
+			echoes[count++] = (LarasEcho){
+				.workspace_id = m->event->workspace_id,
+				.workspace_slot = m->event->workspace_slot,
+				.connection_id = m->event->connection_id,
+				.contact_id = m->sender->contact.id,
+				.contact_slot = m->sender->contact.slot,
+				.channel = m->event->driver->channel,
+				.callback_data = m->record->callback_data,
+				.provider_id = m->record->provider_id,
+				.text = m->record->text,
+			};
+	}
+	if (count > 0)
+		laras_reconcile_echoes(echoes, count);
+}
+
 /* Is this a record of a person, said or not? */
 static bool
 has_person(const LarasRecord *record)
@@ -626,6 +656,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 	}
 	if (m > 0)
 	{
+		settle_echoes(inbound, m);
 		find_conversations_of(inbound, m);
 		store_messages(inbound, m);
 		follow_up(inbound, m);

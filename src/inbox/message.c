@@ -49,7 +49,8 @@ LARAS_PLAN(
 LARAS_PLAN(
 	mark_sent,
 	"UPDATE laras.message m SET provider_message_id = coalesce(m.provider_message_id, u.p), "
-	"provider_message_index = coalesce(m.provider_message_index, u.x), "
+	"provider_message_index = coalesce(m.provider_message_index, CASE WHEN NOT EXISTS (SELECT 1 FROM laras.message d "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.provider_message_index OPERATOR(pg_catalog.=) u.x) THEN u.x END), "
 	"provider_timestamp = coalesce(m.provider_timestamp, $5), "
 	"status = CASE WHEN m.status OPERATOR(pg_catalog.=) ANY ('{queued,uncertain,cancelled}'::pg_catalog.text[]) "
 	"THEN 'sent' ELSE m.status END FROM unnest($1, $2, $3, $4) AS u (w, i, p, x) "

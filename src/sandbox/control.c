@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandbox/account.h"
 #include "sandbox/bot.h"
 #include "sandbox/fault.h"
 #include "sandbox/control.h"
@@ -448,6 +449,11 @@ static const struct
 	{"POST", "customer", NULL, sb_put_customer},
 	{"POST", "customer", "message", play_message},
 	{"POST", "customer", "preference", play_preference},
+	{"POST", "account", NULL, sb_put_account},
+	{"POST", "account", "code", sb_put_account_code},
+	{"POST", "account", "token", sb_put_account_token},
+	{"POST", "account", "message", sb_play_account_message},
+	{"POST", "account", "event", sb_play_account_event},
 	{"POST", "bot", NULL, sb_put_bot},
 	{"POST", "bot", "chat", sb_put_chat},
 	{"POST", "bot", "message", sb_play_bot_message},

@@ -36,10 +36,11 @@ typedef struct Event
 
 typedef struct Queue
 {
-	char *key; /* URL, a line feed, secret */
+	char *key; /* URL, secret and object, a line feed between */
 	char *url;
 	char *secret;
-	bool single; /* a body is one event, and the secret goes with it as it is */
+	char *
+		object; /* of the bodies; NULL: a body is one event, and the secret goes with it as it is */
 	Event *head;
 	Event *tail;
 	int flights;
@@ -429,13 +430,13 @@ post_headers(Transfer *t, const char *type)
 /* ---------- queues ---------- */
 
 static Queue *
-queue_for(const char *url, const char *secret, bool single)
+queue_for(const char *url, const char *secret, const char *object)
 {
 	static SbBuffer key;
 	Queue *q;
 
 	sb_clear(&key);
-	sb_addf(&key, "%s\n%s%s", url, secret, single ? "\n" : "");
+	sb_addf(&key, "%s\n%s\n%s", url, secret, object ? object : "");
 	q = sb_table_get(&queues, key.data);
 	if (q == NULL)
 	{
@@ -443,7 +444,7 @@ queue_for(const char *url, const char *secret, bool single)
 		q->key = sb_strdup(key.data);
 		q->url = sb_strdup(url);
 		q->secret = sb_strdup(secret);
-		q->single = single;
+		q->object = object ? sb_strdup(object) : NULL;
 		sb_table_put(&queues, q->key, q);
 	}
 	return q;
@@ -459,9 +460,9 @@ pump(Queue *q)
 		Event **link = &t->events;
 
 		t->queue = q;
-		if (!q->single)
-			sb_adds(&t->body, "{\"object\":\"whatsapp_business_account\",\"entry\":[");
-		while (q->head != NULL && t->nevents < (q->single ? 1 : sb_settings.webhook_batch) &&
+		if (q->object != NULL)
+			sb_addf(&t->body, "{\"object\":\"%s\",\"entry\":[", q->object);
+		while (q->head != NULL && t->nevents < (q->object ? sb_settings.webhook_batch : 1) &&
 			   (t->nevents == 0 || t->body.len + q->head->length < MAX_BODY))
 		{
 			Event *e = q->head;
@@ -477,11 +478,11 @@ pump(Queue *q)
 		}
 		if (q->head == NULL)
 			q->tail = NULL;
-		if (!q->single)
+		if (q->object != NULL)
 			sb_adds(&t->body, "]}");
 		sb_delivery.waiting_bytes += (int64_t) t->body.len;
 		post_headers(t, "Content-Type: application/json");
-		if (!q->single)
+		if (q->object != NULL)
 			sign(t, q->secret);
 		else if (q->secret[0] != '\0')
 			add_header(t, "X-Telegram-Bot-Api-Secret-Token", q->secret);
@@ -491,7 +492,7 @@ pump(Queue *q)
 }
 
 static bool
-push(const char *url, const char *secret, bool single, const SbBuffer *json, SbWait *wait)
+push(const char *url, const char *secret, const char *object, const SbBuffer *json, SbWait *wait)
 {
 	Queue *q;
 	Event *e;
@@ -502,7 +503,7 @@ push(const char *url, const char *secret, bool single, const SbBuffer *json, SbW
 		sb_delivery.dropped++;
 		return false;
 	}
-	q = queue_for(url, secret, single);
+	q = queue_for(url, secret, object);
 	e = sb_alloc(sizeof(Event) + json->len + 1);
 	e->length = json->len;
 	e->wait = wait;
@@ -538,12 +539,24 @@ sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value,
 
 		if (url == NULL)
 			continue;
-		if (push(url, s->app->secret, false, &json, wait))
+		if (push(url, s->app->secret, "whatsapp_business_account", &json, wait))
 			n++;
 	}
 	if (n == 0)
 		sb_delivery.nowhere++;
 	return n;
+}
+
+bool
+sb_entry(const char *url, const char *secret, const char *object, const char *json, SbWait *wait)
+{
+	SbBuffer b = {0};
+	bool queued;
+
+	sb_adds(&b, json);
+	queued = push(url, secret, object, &b, wait);
+	sb_release(&b);
+	return queued;
 }
 
 bool
@@ -553,7 +566,7 @@ sb_update(const char *url, const char *secret, const char *json, SbWait *wait)
 	bool queued;
 
 	sb_adds(&b, json);
-	queued = push(url, secret ? secret : "", true, &b, wait);
+	queued = push(url, secret ? secret : "", NULL, &b, wait);
 	sb_release(&b);
 	return queued;
 }
@@ -661,6 +674,7 @@ sb_deliver_reset(void)
 		free(q->key);
 		free(q->url);
 		free(q->secret);
+		free(q->object);
 		free(q);
 	}
 	sb_table_clear(&queues, NULL);

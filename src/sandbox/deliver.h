@@ -58,6 +58,14 @@ extern int
 sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value, SbWait *wait);
 
 /*
+ * Queues one entry of an object ("instagram"), to be signed with the secret and
+ * share a body with others of that object. False, and the wait not raised,
+ * where there is no room.
+ */
+extern bool
+sb_entry(const char *url, const char *secret, const char *object, const char *json, SbWait *wait);
+
+/*
  * Queues one update of a bot, a body of its own, with the secret (may be NULL)
  * in Telegram's header. False, and the wait not raised, where there is no room.
  */

@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "sandbox/account.h"
 #include "sandbox/refusal.h"
 
 void
@@ -192,6 +193,8 @@ sb_graph(SbCall *call)
 	SbWaba *waba;
 	SbApp *app;
 
+	if (sb_account_call(call))
+		return;
 	if (second != NULL && strcmp(first, "oauth") == 0 && strcmp(second, "access_token") == 0)
 		sb_oauth_access_token(call);
 	else if (second != NULL && strcmp(first, "dialog") == 0 && strcmp(second, "oauth") == 0 && get)

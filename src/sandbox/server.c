@@ -15,6 +15,7 @@
 
 #include "base/hex.h"
 #include "relay/http_server.h"
+#include "sandbox/account.h"
 #include "sandbox/bot.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
@@ -434,6 +435,7 @@ sb_reset_all(void)
 	sb_deliver_reset();
 	sb_traffic_reset();
 	sb_bots_reset();
+	sb_accounts_reset();
 	sb_fault_remove(0);
 	sb_world_reset();
 	sb_settings_reset();

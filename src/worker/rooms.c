@@ -10,6 +10,7 @@
 #include "answer/answer.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "connect/refresh.h"
 #include "courier/courier.h"
 #include "courier/fence.h"
 #include "courier/handoff.h"
@@ -57,16 +58,16 @@ const LarasWorkerSpec laras_worker_specs[] = {
 	{0, NULL}};
 
 /* What the keeper does. */
-const LarasKeeperDuty laras_keeper_duties[] = {{"evidence", 1000, false, laras_evidence_duty},
-											   {"drafts", 10 * 1000, true, laras_answer_duty},
-											   {"stale drafts", 60 * 1000, false, laras_stale_duty},
-											   {"erasure", 1000, true, laras_erasure_duty},
-											   {"unsupported messages", 60 * 60 * 1000, false,
-												laras_again_duty},
-											   {"expiry", 60 * 60 * 1000, false, laras_expiry_duty},
-											   {"raw events", 10 * 60 * 1000, false,
-												laras_intake_purge},
+const LarasKeeperDuty laras_keeper_duties[] = {
+	{"evidence", 1000, false, laras_evidence_duty},
+	{"drafts", 10 * 1000, true, laras_answer_duty},
+	{"stale drafts", 60 * 1000, false, laras_stale_duty},
+	{"erasure", 1000, true, laras_erasure_duty},
+	{"unsupported messages", 60 * 60 * 1000, false, laras_again_duty},
+	{"expiry", 60 * 60 * 1000, false, laras_expiry_duty},
+	{"tokens", 10 * 60 * 1000, false, laras_refresh_duty},
+	{"raw events", 10 * 60 * 1000, false, laras_intake_purge},
 #ifdef LARAS_FAULTS
-											   {"test", 3600 * 1000, true, laras_test_duty},
+	{"test", 3600 * 1000, true, laras_test_duty},
 #endif
-											   {NULL}};
+	{NULL}};

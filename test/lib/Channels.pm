@@ -28,7 +28,7 @@ use warnings;
 
 use JSON::PP ();
 
-my %class = (whatsapp => 'Channels::WhatsApp', telegram => 'Channels::Telegram');
+my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', telegram => 'Channels::Telegram');
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $count = 0;
 
@@ -199,6 +199,82 @@ sub callback
 {
 	my ($self, $kind) = @_;
 	return ($kind eq 'deletion' ? '/api/meta/data-deletion' : '/api/meta/deauthorize', $self->signed_request);
+}
+
+# ------------------------------------------------------------------- Instagram
+package Channels::Instagram;
+
+our @ISA = ('Channels');
+
+sub install
+{
+	my ($self) = @_;
+	my $url = $self->{stage}->url;
+	my $app = $self->{stage}{instagram} = $self->sandbox->control(POST => 'app', { callback_url => "$url/api/webhooks/instagram", verify_token => 'verify-me-please' });
+	$self->{stage}->sql("SELECT laras.register_provider_app('{instagram}', '$app->{id}', '$app->{secret}', 'verify-me-please', '{\"graph_url\": \"" . $self->sandbox->url . "\"}')");
+	return;
+}
+
+sub asset
+{
+	my ($self) = @_;
+	my $app = $self->{stage}{instagram};
+	my $made = $self->sandbox->control(POST => 'account', { app_id => $app->{id}, username => "toko.$self->{n}" });
+	$self->{account} = { number => $made->{id}, display => "\@toko.$self->{n}", user => "88$self->{n}", app => $app->{id}, secret => $app->{secret} };
+	return;
+}
+
+# A code as the log-in page gives it; %change: permissions.
+sub code
+{
+	my ($self, $account, %change) = @_;
+	return $self->sandbox->control(POST => 'account/code',
+		{ account => $account->{number}, user_id => $account->{user}, redirect_uri => $self->{stage}->url . '/api/ig/callback', %change })->{code};
+}
+
+sub log_in
+{
+	my ($self, %change) = @_;
+	my (undef, $launch) = $self->call(POST => '/api/ig/connect', {});
+	my $code = $change{token} // $self->code($change{account} // $self->{account}, map { $_ => $change{$_} } grep { $_ eq 'permissions' } keys %change);
+	$self->{calls} = () = $self->sandbox->ledger;
+	return $self->call(GET => "/api/ig/callback?code=$code%23_&state=$launch->{state}");
+}
+
+sub refused { return (502, 'exchange_refused'); }
+sub subscribing { return { path => 'subscribed_apps', method => 'POST' }; }
+sub matches_send { my ($self) = @_; return { route => 'messages', path => $self->{account}{number} }; }
+sub fault_codes { return (throttled => 613, refused => 100, dead => 190); }
+sub names_people { return 0; }
+sub too_long { return "\xC3\xA9" x 501; }    # 1,002 bytes
+
+sub told
+{
+	my ($self) = @_;
+	my @call = $self->sandbox->ledger;
+	return grep { $_->{method} eq 'DELETE' && $_->{path} =~ m{/me/subscribed_apps$} } @call[ $self->{calls} .. $#call ];
+}
+
+sub says
+{
+	my ($self, $name, $text) = @_;
+	return $self->sandbox->control(POST => 'account/message',
+		{ account => $self->{account}{number}, from => $self->person($name), text => $text, wait => JSON::PP::true })->{status};
+}
+
+sub late
+{
+	my ($self, $name, $text) = @_;
+	return Laras::post_webhook($self->{stage}->url, 'instagram', $self->{account}{secret}, $json->encode({ object => 'instagram', entry => [ {
+		id => $self->{account}{number}, time => time * 1000, messaging => [ {
+			sender => { id => $self->person($name) }, recipient => { id => $self->{account}{number} }, timestamp => time * 1000,
+			message => { mid => 'aWdfLATE', text => $text } } ] } ] }))->{status};
+}
+
+sub callback
+{
+	my ($self, $kind) = @_;
+	return ($kind eq 'deletion' ? '/api/meta/instagram/data-deletion' : '/api/meta/instagram/deauthorize', $self->signed_request);
 }
 
 # -------------------------------------------------------------------- Telegram

@@ -1,0 +1,32 @@
+/*
+ * meta_connect.h
+ *		The log-in that Instagram and Threads share: a code, a token of an hour,
+ *		one of sixty days, who it belongs to.
+ */
+#ifndef LARAS_META_CONNECT_H
+#define LARAS_META_CONNECT_H
+
+#include "channel/connect.h"
+
+/* how one of the two differs from the other */
+typedef struct LarasMetaLogin
+{
+	const struct LarasConnectDriver *driver;
+	const char *base_url;        /* where its interface is, by itself */
+	const char *exchange_url;    /* where codes are exchanged; a stand-in does all in one place */
+	const char *grant;           /* "ig": of the kinds of grant */
+	const char *fields;          /* of GET /me */
+	const char *account;         /* of these, the id that webhooks carry */
+	const char *const *eligible; /* kinds of account (account_type); ends with NULL; NULL: any */
+	const char *const
+		*needed; /* permissions without which there is nothing to do; ends with NULL */
+} LarasMetaLogin;
+
+extern LarasLoginNext laras_meta_login(const LarasMetaLogin *channel, LarasLogin *login);
+
+/* Sixty days more for a token that is a day old and has not expired. */
+extern LarasLoginNext laras_meta_refresh(const LarasMetaLogin *channel, LarasLogin *login);
+
+extern const struct LarasConnectDriver laras_instagram_connect;
+
+#endif /* LARAS_META_CONNECT_H */

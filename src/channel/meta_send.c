@@ -1,0 +1,165 @@
+/*
+ * meta_send.c
+ *		The error object of the Graph API, and the direct message of Instagram and
+ *		Messenger.
+ *
+ * Sources: "Send API" of the Messenger Platform; Instagram API with Instagram
+ * Login, "Send a message" (text of 1,000 bytes); "Common error codes"; "Rate
+ * limits". Decisions stand on error.code and error_subcode, never on text; HTTP
+ * status is no guide (a throttle may come as 400, 403 or 429).
+ */
+#include "channel/meta_send.h"
+#include "vault/numbers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* message.text of Instagram, in bytes of UTF-8 */
+#define INSTAGRAM_LIMIT 1000
+
+/* A copy that outlives the parsed answer. */
+static LarasText
+copied(LarasText t, const LarasAllocator *allocator)
+{
+	LarasText copy = {NULL, 0};
+	char *bytes = t.s != NULL ? laras_allocate(allocator, t.n + 1) : NULL;
+
+	if (bytes != NULL)
+	{
+		memcpy(bytes, t.s, t.n);
+		copy.s = bytes;
+		copy.n = t.n;
+	}
+	return copy;
+}
+
+void
+laras_meta_read_answer(int http_status, const char *body, size_t n, const LarasAllocator *allocator,
+					   LarasSendAnswer *answer, LarasAnswer (*meaning)(int code, int subcode),
+					   LarasText (*id_of)(const json_t *document))
+{
+	json_t *document = laras_json_parse(body, n, NULL);
+	const json_t *error = laras_json_get(document, "error");
+	int64_t code = 0;
+	int64_t subcode = 0;
+
+	memset(answer, 0, sizeof(*answer));
+	answer->answer = LARAS_ANSWER_UNCERTAIN;
+	if (json_is_object(error) && laras_json_integer(laras_json_get(error, "code"), &code) &&
+		code > 0 && code < INT32_MAX)
+	{
+		if (laras_json_integer(laras_json_get(error, "error_subcode"), &subcode) && subcode > 0 &&
+			subcode < INT32_MAX)
+			answer->error_subcode = (int) subcode;
+		answer->error_code = (int) code;
+		/* a parsed error object says that nothing was accepted, but not where the server failed */
+		answer->answer = http_status >= 500 ? LARAS_ANSWER_UNCERTAIN
+											: meaning((int) code, answer->error_subcode);
+	}
+	else if (http_status == 200)
+	{
+		LarasText id = id_of(document);
+
+		if (id.s != NULL && id.n > 0 && id.n <= 1024)
+		{
+			answer->provider_id = copied(id, allocator);
+			if (answer->provider_id.s != NULL)
+				answer->answer = LARAS_ANSWER_SENT;
+		}
+	}
+	else if (http_status == 429)
+		answer->answer = LARAS_ANSWER_THROTTLED;
+	json_decref(document);
+}
+
+LarasAnswer
+laras_meta_meaning(int code, int subcode)
+{
+	switch (code)
+	{
+		/* unknown, service down, a send that failed for the moment */
+		case 1:
+		case 2:
+		case 1200:
+			return LARAS_ANSWER_RETRY;
+		/* application, user, page and custom limits, and those by use case */
+		case 4:
+		case 17:
+		case 32:
+		case 613:
+		case 80001:
+		case 80002:
+		case 80006:
+		case 80007:
+			return LARAS_ANSWER_THROTTLED;
+		/* outside the window, worded as a missing permission */
+		case 10:
+			if (subcode == 2018278 || subcode == 2534022)
+				return LARAS_ANSWER_WINDOW;
+			if (subcode == 2018108)
+				return LARAS_ANSWER_REFUSED;
+			return LARAS_ANSWER_ACCOUNT;
+		case 3:
+		case 102:
+		case 190:
+		case 368:
+			return LARAS_ANSWER_ACCOUNT;
+		/* the person cannot be reached, while the permission stands */
+		case 200:
+			if (subcode == 2018108)
+				return LARAS_ANSWER_REFUSED;
+			break;
+	}
+	return code >= 200 && code <= 299 ? LARAS_ANSWER_ACCOUNT : LARAS_ANSWER_REFUSED;
+}
+
+bool
+laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAllocator *allocator,
+						 LarasProviderRequest *request)
+{
+	json_t *message = json_pack("{s:{s:s%}, s:{s:s%}}", "recipient", "id", send->to.value.s,
+								send->to.value.n, "message", "text", send->text.s, send->text.n);
+	char *dumped = NULL;
+
+	if (message != NULL && body != NULL)
+		json_object_update_recursive(message, body);
+	json_decref(body);
+	if (message != NULL)
+		dumped = laras_json_dump(message, &request->body.n);
+	json_decref(message);
+	request->method = "POST";
+	request->url = laras_text_print(allocator, "%s/%s/%.*s/messages", send->base_url,
+									send->api_version, (int) send->account.n, send->account.s);
+	if (dumped != NULL)
+		request->body = copied((LarasText){dumped, request->body.n}, allocator);
+	free(dumped);
+	return request->url.s != NULL && request->body.s != NULL;
+}
+
+static LarasText
+message_id(const json_t *document)
+{
+	return laras_json_text_at(document, "message_id");
+}
+
+void
+laras_meta_read_message(int http_status, const char *body, size_t n,
+						const LarasAllocator *allocator, LarasSendAnswer *answer)
+{
+	laras_meta_read_answer(http_status, body, n, allocator, answer, laras_meta_meaning, message_id);
+}
+
+static bool
+build_instagram(const LarasSendText *send, const LarasAllocator *allocator,
+				LarasProviderRequest *request)
+{
+	return send->to.kind == LARAS_INDEX_IGSID &&
+		   laras_meta_build_message(send, NULL, allocator, request);
+}
+
+const struct LarasSendDriver laras_instagram_send = {
+	.build_text = build_instagram,
+	.read_answer = laras_meta_read_message,
+	.text_limit = INSTAGRAM_LIMIT,
+	.text_unit = LARAS_TEXT_BYTES,
+};

@@ -1,0 +1,38 @@
+/*
+ * meta_send.h
+ *		What the products of the Graph API share in sending: the error object, and
+ *		the direct message of Instagram and Messenger.
+ */
+#ifndef LARAS_META_SEND_H
+#define LARAS_META_SEND_H
+
+#include "channel/send.h"
+
+/*
+ * Read an answer: an error object by what meaning says of its code and subcode,
+ * else an accepted message by the id that id_of finds. Anything else is
+ * uncertain, and so is an error of a server that failed (5xx).
+ */
+extern void
+laras_meta_read_answer(int http_status, const char *body, size_t n, const LarasAllocator *allocator,
+					   LarasSendAnswer *answer, LarasAnswer (*meaning)(int code, int subcode),
+					   LarasText (*id_of)(const json_t *document));
+
+/* What codes mean that all products have. LARAS_ANSWER_REFUSED for any other. */
+extern LarasAnswer laras_meta_meaning(int code, int subcode);
+
+/*
+ * A direct message: body has what the channel adds to it, or is NULL, and is
+ * released. False when memory is short.
+ */
+extern bool
+laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAllocator *allocator,
+						 LarasProviderRequest *request);
+
+/* The answer to a direct message. */
+extern void laras_meta_read_message(int http_status, const char *body, size_t n,
+									const LarasAllocator *allocator, LarasSendAnswer *answer);
+
+extern const struct LarasSendDriver laras_instagram_send;
+
+#endif /* LARAS_META_SEND_H */

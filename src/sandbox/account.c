@@ -1,0 +1,734 @@
+/*
+ * account.c
+ *		Instagram's API with Instagram Login, as it answers an app: log-in page,
+ *		code, tokens of an hour and of sixty days, /me, subscriptions, direct
+ *		messages; and the control calls that play the people who write.
+ *
+ * Sources: "Business Login for Instagram", "Send messages" (text of 1,000
+ * bytes, 24 hours), "Webhook notification examples". Echoes of what an account
+ * sends come on the same field, as they do there.
+ */
+#include "sandbox/account.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "sandbox/control.h"
+#include "sandbox/deliver.h"
+#include "sandbox/fault.h"
+#include "sandbox/refusal.h"
+
+#define SHORT_LIFE (3600 * SB_SECOND)
+#define LONG_LIFE (60 * 24 * 3600 * SB_SECOND)
+#define CODE_LIFE (3600 * SB_SECOND)
+#define YOUNGEST_REFRESH (24 * 3600 * SB_SECOND)
+#define LONGEST_TEXT 1000
+
+#define BASIC "instagram_business_basic"
+#define MESSAGES "instagram_business_manage_messages"
+#define COMMENTS "instagram_business_manage_comments"
+
+/* a person, as the account knows them */
+typedef struct Person
+{
+	char *id;
+	int64_t last_inbound; /* opens the 24-hour window; 0: never wrote */
+} Person;
+
+typedef struct Account
+{
+	char *id; /* that webhooks carry */
+	char *username;
+	char *name;
+	char *type; /* BUSINESS, MEDIA_CREATOR, PERSONAL */
+	SbApp *app;
+	bool subscribed;
+	bool echoes; /* what it sends comes back */
+	uint64_t accepted;
+	SbTable persons;
+} Account;
+
+/* a code or a token of an account */
+typedef struct Grant
+{
+	char *text;
+	char *label;   /* stands for a token in ledger and answers; NULL: a code */
+	char *user_id; /* app-scoped id of who granted */
+	char *redirect_uri;
+	char *permissions; /* words between commas */
+	Account *account;
+	int64_t issued;
+	int64_t expires;
+	bool used; /* a code's */
+	bool is_long;
+	int dead; /* subcode of 190 once invalid, or 0 */
+} Grant;
+
+static SbTable accounts;
+static Account *at_the_browser; /* the one named last by a control call */
+static SbTable grants;
+
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/* ---------- objects ---------- */
+
+static void
+drop_person(void *p)
+{
+	free(((Person *) p)->id);
+	free(p);
+}
+
+static void
+drop_account(void *p)
+{
+	Account *a = p;
+
+	sb_table_clear(&a->persons, drop_person);
+	free(a->id);
+	free(a->username);
+	free(a->name);
+	free(a->type);
+	free(a);
+}
+
+static void
+drop_grant(void *p)
+{
+	Grant *g = p;
+
+	free(g->text);
+	free(g->label);
+	free(g->user_id);
+	free(g->redirect_uri);
+	free(g->permissions);
+	free(g);
+}
+
+void
+sb_accounts_reset(void)
+{
+	sb_table_clear(&grants, drop_grant);
+	sb_table_clear(&accounts, drop_account);
+	at_the_browser = NULL;
+}
+
+static Account *
+account_of(const char *id)
+{
+	return id == NULL ? NULL : sb_table_get(&accounts, id);
+}
+
+static Grant *
+grant_of(const char *text)
+{
+	return text == NULL ? NULL : sb_table_get(&grants, text);
+}
+
+/* An account that belongs to the app: whose owner is at the browser, or any; NULL: it is no app of this product. */
+static Account *
+account_of_app(const SbApp *app)
+{
+	size_t pos = 0;
+	Account *a = at_the_browser;
+
+	if (a != NULL && a->app == app)
+		return a;
+	while ((a = sb_table_next(&accounts, &pos)) != NULL)
+		if (a->app == app)
+			return a;
+	return NULL;
+}
+
+static Grant *
+new_grant(Account *account, const char *user_id, const char *permissions, bool token)
+{
+	Grant *g = sb_alloc(sizeof(Grant));
+	char random[128];
+	char label[32];
+	static unsigned made;
+
+	snprintf(random, sizeof(random), "%s", token ? "IGAA" : "AQ");
+	sb_random_text(random + strlen(random), 100, letters);
+	g->text = sb_strdup(random);
+	snprintf(label, sizeof(label), "account-token-%u", ++made);
+	g->label = token ? sb_strdup(label) : NULL;
+	g->user_id = sb_strdup(user_id);
+	g->permissions = sb_strdup(permissions);
+	g->account = account;
+	g->issued = sb_now();
+	sb_table_put(&grants, g->text, g);
+	return g;
+}
+
+static bool
+has_permission(const Grant *g, const char *word)
+{
+	const char *p = strstr(g->permissions, word);
+
+	return p != NULL && (p[strlen(word)] == '\0' || p[strlen(word)] == ',');
+}
+
+/* ---------- log-in and tokens ---------- */
+
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && strlen(a) == strlen(b) && CRYPTO_memcmp(a, b, strlen(a)) == 0;
+}
+
+/* GET /oauth/authorize: the person consents at once to what is asked; the browser is sent back. */
+static void
+authorize(SbCall *call, Account *account)
+{
+	const char *uri = sb_param(call, "redirect_uri");
+	const char *scope = sb_param(call, "scope");
+	const char *state = sb_param(call, "state");
+	char user[40];
+	Grant *code;
+
+	if (uri == NULL || scope == NULL)
+	{
+		sb_refuse(call, 100, 0, "(#100) redirect_uri and scope are required.", NULL);
+		return;
+	}
+	snprintf(user, sizeof(user), "9%s", account->id);
+	code = new_grant(account, user, scope, false);
+	code->redirect_uri = sb_strdup(uri);
+	call->status = 302;
+	call->extra_name = "Location";
+	sb_addf(&call->extra_value, "%s?code=%s", uri, code->text);
+	if (state != NULL)
+	{
+		sb_adds(&call->extra_value, "&state=");
+		sb_add_urlencoded(&call->extra_value, state);
+	}
+	sb_adds(&call->extra_value, "#_");
+}
+
+static json_t *
+words(const char *list)
+{
+	json_t *a = json_array();
+	char *copy = sb_strdup(list);
+	char *rest;
+
+	for (char *w = strtok_r(copy, ",", &rest); w != NULL; w = strtok_r(NULL, ",", &rest))
+		json_array_append_new(a, json_string(w));
+	free(copy);
+	return a;
+}
+
+/* POST /oauth/access_token, a form */
+static void
+exchange(SbCall *call, SbApp *app)
+{
+	Grant *code = grant_of(sb_param(call, "code"));
+	const char *grant = sb_param(call, "grant_type");
+	const char *uri = sb_param(call, "redirect_uri");
+	Grant *token;
+
+	call->note.route = "access_token";
+	if (strcmp(call->method, "POST") != 0 || grant == NULL ||
+		strcmp(grant, "authorization_code") != 0)
+		sb_refuse(call, 100, 0, "(#100) grant_type is authorization_code, in a POST.", NULL);
+	else if (!same(sb_param(call, "client_secret"), app->secret))
+		sb_refuse(call, 101, 0, "Error validating client secret.", NULL);
+	else if (code == NULL || code->label != NULL || code->account->app != app)
+		sb_refuse(call, 100, 0, "Invalid authorization code", NULL);
+	else if (code->used)
+		sb_refuse(call, 100, 36009, "This authorization code has been used", NULL);
+	else if (sb_now() - code->issued > CODE_LIFE)
+		sb_refuse(call, 100, 36007, "This authorization code has expired", NULL);
+	else if (!same(uri, code->redirect_uri))
+		sb_refuse(call, 100, 36008, "Error validating verification code: redirect_uri differs",
+				  NULL);
+	else
+	{
+		code->used = true;
+		token = new_grant(code->account, code->user_id, code->permissions, true);
+		token->expires = sb_now() + SHORT_LIFE;
+		call->note.token = token->label;
+		sb_answer_json(call, 200,
+					   json_pack("{s:[{s:s,s:s,s:o}]}", "data", "access_token", token->text,
+								 "user_id", token->user_id, "permissions",
+								 words(token->permissions)));
+	}
+}
+
+/* The live token of the call; NULL after a refusal. */
+static Grant *
+live_token(SbCall *call)
+{
+	Grant *g = grant_of(sb_bearer(call));
+
+	if (g == NULL || g->label == NULL)
+	{
+		sb_refuse(call, 190, 0, NULL, NULL);
+		return NULL;
+	}
+	call->note.token = g->label;
+	if (g->dead != 0 || (g->expires != 0 && g->expires <= sb_now()))
+	{
+		sb_refuse(call, 190, g->dead ? g->dead : 463, NULL, NULL);
+		return NULL;
+	}
+	return g;
+}
+
+static void
+answer_long(SbCall *call, Grant *token)
+{
+	token->expires = sb_now() + LONG_LIFE;
+	token->is_long = true;
+	call->note.token = token->label;
+	sb_answer_json(call, 200,
+				   json_pack("{s:s,s:s,s:I}", "access_token", token->text, "token_type", "bearer",
+							 "expires_in", (json_int_t) (LONG_LIFE / SB_SECOND)));
+}
+
+/* GET /access_token: a token of an hour for one of sixty days */
+static void
+extend(SbCall *call)
+{
+	Grant *g = live_token(call);
+	const char *grant = sb_param(call, "grant_type");
+
+	call->note.route = "extend";
+	if (g == NULL)
+		return;
+	if (grant == NULL || strcmp(grant, "ig_exchange_token") != 0 || g->is_long)
+		sb_refuse(call, 100, 0, "(#100) a short-lived token is exchanged by ig_exchange_token",
+				  NULL);
+	else if (!same(sb_param(call, "client_secret"), g->account->app->secret))
+		sb_refuse(call, 101, 0, "Error validating client secret.", NULL);
+	else
+		answer_long(call, new_grant(g->account, g->user_id, g->permissions, true));
+}
+
+/* GET /refresh_access_token: sixty days more, for one that is a day old */
+static void
+refresh(SbCall *call)
+{
+	Grant *g = live_token(call);
+	const char *grant = sb_param(call, "grant_type");
+	Grant *next;
+
+	call->note.route = "refresh";
+	if (g == NULL)
+		return;
+	if (grant == NULL || strcmp(grant, "ig_refresh_token") != 0 || !g->is_long)
+		sb_refuse(call, 100, 0, "(#100) a long-lived token is refreshed by ig_refresh_token", NULL);
+	else if (sb_now() - g->issued < YOUNGEST_REFRESH)
+		sb_refuse(call, 100, 0, "(#100) the token is younger than 24 hours", NULL);
+	else
+	{
+		next = new_grant(g->account, g->user_id, g->permissions, true);
+		answer_long(call, next);
+	}
+}
+
+/* ---------- the account ---------- */
+
+static void
+get_me(SbCall *call, Grant *g)
+{
+	const Account *a = g->account;
+
+	sb_answer_json(call, 200,
+				   json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "id", g->user_id, "user_id", a->id,
+							 "username", a->username, "name", a->name, "account_type", a->type,
+							 "profile_picture_url", "https://scontent.cdninstagram.example/p.jpg"));
+}
+
+static void
+subscriptions(SbCall *call, Grant *g)
+{
+	Account *a = g->account;
+
+	call->note.route = "subscribed_apps";
+	if (strcmp(call->method, "GET") == 0)
+	{
+		json_t *list = json_array();
+
+		if (a->subscribed)
+			json_array_append_new(list, json_pack("{s:s}", "id", a->app->id));
+		sb_answer_json(call, 200, json_pack("{s:o}", "data", list));
+		return;
+	}
+	if (strcmp(call->method, "POST") == 0 && sb_param(call, "subscribed_fields") == NULL)
+	{
+		sb_refuse(call, 100, 0, "(#100) The parameter subscribed_fields is required.", NULL);
+		return;
+	}
+	a->subscribed = strcmp(call->method, "POST") == 0;
+	sb_answer_success(call);
+}
+
+/* ---------- messages ---------- */
+
+static Person *
+person_of(Account *a, const char *id, bool make)
+{
+	Person *p = sb_table_get(&a->persons, id);
+
+	if (p == NULL && make)
+	{
+		p = sb_alloc(sizeof(Person));
+		p->id = sb_strdup(id);
+		sb_table_put(&a->persons, p->id, p);
+	}
+	return p;
+}
+
+/* Sends one messaging event to the app; false where it goes nowhere. */
+static bool
+deliver(Account *a, json_t *event, SbWait *wait)
+{
+	json_t *entry;
+	char *text;
+	bool queued;
+
+	if (!a->subscribed || a->app->callback_url == NULL)
+	{
+		json_decref(event);
+		return false;
+	}
+	entry = json_pack("{s:I,s:s,s:[o]}", "time", (json_int_t) (sb_now() / 1000), "id", a->id,
+					  "messaging", event);
+	text = sb_wire_text(entry);
+	json_decref(entry);
+	queued = sb_entry(a->app->callback_url, a->app->secret, "instagram", text, wait);
+	free(text);
+	return queued;
+}
+
+static json_t *
+messaging(const char *from, const char *to, json_t *message)
+{
+	return json_pack("{s:{s:s},s:{s:s},s:I,s:o}", "sender", "id", from, "recipient", "id", to,
+					 "timestamp", (json_int_t) (sb_now() / 1000), "message", message);
+}
+
+static void
+new_mid(char out[64])
+{
+	memcpy(out, "aWdf", 4);
+	sb_random_text(out + 4, 48, letters);
+	out[52] = '\0';
+}
+
+static void
+send_message(SbCall *call, Grant *g)
+{
+	Account *a = g->account;
+	const char *to =
+		json_string_value(json_object_get(json_object_get(call->json, "recipient"), "id"));
+	const char *text =
+		json_string_value(json_object_get(json_object_get(call->json, "message"), "text"));
+	Person *p;
+	char mid[64];
+
+	call->note.route = "messages";
+	call->note.number = a->id;
+	snprintf(call->note.type, sizeof(call->note.type), "text");
+	if (to != NULL)
+		snprintf(call->note.to, sizeof(call->note.to), "%s", to);
+	if (!has_permission(g, MESSAGES))
+		sb_refuse(call, 10, 0, NULL, NULL);
+	else if (to == NULL)
+		sb_refuse(call, 100, 0, "(#100) The parameter recipient is required.", NULL);
+	else if (text == NULL || text[0] == '\0')
+		sb_refuse(call, 100, 0, "(#100) The parameter message is required.", NULL);
+	else if (strlen(text) > LONGEST_TEXT)
+		sb_refuse(call, 100, 0,
+				  "(#100) Length of param message[text] must be less than or equal to 1000", NULL);
+	else if ((p = person_of(a, to, false)) == NULL)
+		sb_refuse(call, 100, 2534014, "(#100) The requested user cannot be found.", NULL);
+	else if (p->last_inbound == 0 || sb_now() - p->last_inbound >= SB_WINDOW)
+	{
+		call->note.outside_window = true;
+		sb_refuse(call, 10, 2534022, "(#10) This message is sent outside of allowed window.", NULL);
+	}
+	else
+	{
+		new_mid(mid);
+		a->accepted++;
+		call->note.accepted = true;
+		call->note.content = sb_hash(text, strlen(text)) ^ sb_hash(to, strlen(to)) * 3 ^
+							 sb_hash(a->id, strlen(a->id)) * 5;
+		snprintf(call->note.wamid, sizeof(call->note.wamid), "%s", mid);
+		sb_answer_json(call, 200,
+					   call->fault != NULL && call->fault->action == SB_FAULT_NO_ID
+						   ? json_pack("{s:s}", "recipient_id", to)
+						   : json_pack("{s:s,s:s}", "recipient_id", to, "message_id", mid));
+		if (a->echoes && (call->fault == NULL || call->fault->statuses != SB_STATUS_NEVER))
+			deliver(a,
+					messaging(a->id, to,
+							  json_pack("{s:s,s:s,s:b}", "mid", mid, "text", text, "is_echo", 1)),
+					NULL);
+	}
+}
+
+/* ---------- the call ---------- */
+
+bool
+sb_account_call(SbCall *call)
+{
+	const char *first = call->nparts > 0 ? call->parts[0] : "";
+	const char *second = call->nparts > 1 ? call->parts[1] : "";
+	bool get = strcmp(call->method, "GET") == 0;
+	SbApp *app = sb_app(sb_param(call, "client_id"));
+	Account *of_app = app ? account_of_app(app) : NULL;
+	Account *a;
+	Grant *g;
+
+	if (strcmp(first, "oauth") == 0 && of_app != NULL)
+	{
+		if (strcmp(second, "access_token") == 0)
+			exchange(call, app);
+		else if (strcmp(second, "authorize") == 0 && get)
+			authorize(call, of_app);
+		else
+			return false;
+		return true;
+	}
+	if (call->nparts == 1 && get && strcmp(first, "access_token") == 0)
+	{
+		extend(call);
+		return true;
+	}
+	if (call->nparts == 1 && get && strcmp(first, "refresh_access_token") == 0)
+	{
+		refresh(call);
+		return true;
+	}
+	a = account_of(first);
+	g = grant_of(sb_bearer(call));
+	if (a == NULL && (g == NULL || strcmp(first, "me") != 0))
+		return false;
+	g = live_token(call);
+	if (g == NULL)
+		return true;
+	if (a != NULL && g->account != a)
+		sb_refuse_object(call, first);
+	else if (call->nparts == 1 && get)
+		get_me(call, g);
+	else if (strcmp(second, "subscribed_apps") == 0)
+		subscriptions(call, g);
+	else if (strcmp(second, "messages") == 0 && !get)
+		send_message(call, g);
+	else
+		sb_refuse_object(call, first);
+	return true;
+}
+
+/* ---------- control calls ---------- */
+
+void
+sb_put_account(SbCall *call)
+{
+	static const char *const names[] = {"id",           "app_id",     "username", "name",
+										"account_type", "subscribed", "echoes",   NULL};
+	Account *a = account_of(sb_text_of(call, "id"));
+	SbApp *app = sb_app(sb_text_of(call, "app_id"));
+
+	if (!sb_only(call, names))
+		return;
+	if (a == NULL && app == NULL)
+	{
+		sb_unknown(call, "app_id");
+		return;
+	}
+	if (a == NULL)
+	{
+		a = sb_alloc(sizeof(Account));
+		a->id = sb_text_of(call, "id") ? sb_strdup(sb_text_of(call, "id")) : sb_new_id();
+		a->username = sb_strdup("sandbox.shop");
+		a->name = sb_strdup("Sandbox shop");
+		a->type = sb_strdup("BUSINESS");
+		a->echoes = true;
+		sb_table_put(&accounts, a->id, a);
+	}
+	at_the_browser = a;
+	if (app != NULL)
+		a->app = app;
+	if (sb_text_of(call, "username") != NULL)
+		sb_replace(&a->username, sb_text_of(call, "username"));
+	if (sb_text_of(call, "name") != NULL)
+		sb_replace(&a->name, sb_text_of(call, "name"));
+	if (sb_text_of(call, "account_type") != NULL)
+		sb_replace(&a->type, sb_text_of(call, "account_type"));
+	sb_update_flag(call, "subscribed", &a->subscribed);
+	sb_update_flag(call, "echoes", &a->echoes);
+	sb_answer_json(call, 200,
+				   json_pack("{s:s,s:s,s:s,s:s,s:b,s:I}", "id", a->id, "app_id", a->app->id,
+							 "username", a->username, "account_type", a->type, "subscribed",
+							 a->subscribed, "accepted", (json_int_t) a->accepted));
+}
+
+/* The account and the person of a control call that makes a grant; false after an answer. */
+static bool
+read_grant(SbCall *call, Account **a, const char **user, const char **permissions)
+{
+	*a = account_of(sb_text_of(call, "account"));
+	*user = sb_text_of(call, "user_id");
+	*permissions = sb_text_of(call, "permissions");
+	if (*permissions == NULL)
+		*permissions = BASIC "," MESSAGES "," COMMENTS;
+	if (*a == NULL)
+		sb_unknown(call, "account");
+	else if (*user == NULL)
+		sb_wrong(call, "user_id is missing");
+	else
+		return true;
+	return false;
+}
+
+/* A code as the log-in page gives it. */
+void
+sb_put_account_code(SbCall *call)
+{
+	static const char *const names[] = {"account", "user_id", "permissions", "redirect_uri", NULL};
+	const char *uri = sb_text_of(call, "redirect_uri");
+	const char *user;
+	const char *permissions;
+	Account *a;
+	Grant *g;
+
+	if (!sb_only(call, names) || !read_grant(call, &a, &user, &permissions))
+		return;
+	if (uri == NULL)
+	{
+		sb_wrong(call, "redirect_uri is missing");
+		return;
+	}
+	g = new_grant(a, user, permissions, false);
+	g->redirect_uri = sb_strdup(uri);
+	sb_answer_json(call, 200, json_pack("{s:s,s:s}", "code", g->text, "user_id", g->user_id));
+}
+
+/* A token of sixty days, or the state of one. */
+void
+sb_put_account_token(SbCall *call)
+{
+	static const char *const names[] = {"token", "account", "user_id", "permissions", "dead", NULL};
+	Grant *g = grant_of(sb_text_of(call, "token"));
+	const char *user;
+	const char *permissions;
+	Account *a;
+
+	if (!sb_only(call, names))
+		return;
+	if (g == NULL)
+	{
+		if (!read_grant(call, &a, &user, &permissions))
+			return;
+		g = new_grant(a, user, permissions, true);
+		g->expires = sb_now() + LONG_LIFE;
+		g->is_long = true;
+	}
+	sb_update_int(call, "dead", &g->dead);
+	sb_answer_json(call, 200,
+				   json_pack("{s:s,s:s?,s:s,s:i}", "token", g->text, "label", g->label, "user_id",
+							 g->user_id, "dead", g->dead));
+}
+
+typedef struct Play
+{
+	SbWait wait; /* first */
+	SbCall *call;
+	json_t *answer;
+} Play;
+
+static void
+play_delivered(SbWait *wait)
+{
+	Play *p = (Play *) wait;
+
+	json_object_set_new(p->answer, "status", json_integer(wait->status));
+	sb_answer_json(p->call, 200, p->answer);
+	sb_call_finish(p->call);
+	free(p);
+}
+
+/* Delivers, and answers the control call: at once, or once it was delivered. */
+static void
+play(SbCall *call, Account *a, json_t *event, json_t *answer)
+{
+	Play *p = NULL;
+	bool told;
+
+	if (sb_flag_of(call, "wait", false))
+	{
+		p = sb_alloc(sizeof(Play));
+		p->wait.done = play_delivered;
+		p->wait.pending = 1;
+		p->call = call;
+	}
+	told = deliver(a, event, p ? &p->wait : NULL);
+	json_object_set_new(answer, "told", json_boolean(told));
+	if (p != NULL && --p->wait.pending > 0)
+	{
+		p->answer = answer;
+		call->held = true;
+		return;
+	}
+	free(p);
+	sb_answer_json(call, 200, answer);
+}
+
+/* A person writes to the account. */
+void
+sb_play_account_message(SbCall *call)
+{
+	static const char *const names[] = {"account", "from", "text", "message", "wait", NULL};
+	Account *a = account_of(sb_text_of(call, "account"));
+	const char *from = sb_text_of(call, "from");
+	const char *text = sb_text_of(call, "text");
+	json_t *body = json_object_get(call->json, "message");
+	json_t *message;
+	char mid[64];
+
+	if (!sb_only(call, names))
+		return;
+	if (a == NULL)
+	{
+		sb_unknown(call, "account");
+		return;
+	}
+	if (from == NULL || (text == NULL) == !json_is_object(body))
+	{
+		sb_wrong(call, "give from, and text, or message as an object");
+		return;
+	}
+	person_of(a, from, true)->last_inbound = sb_now();
+	new_mid(mid);
+	message = json_pack("{s:s}", "mid", mid);
+	if (text != NULL)
+		json_object_set_new(message, "text", json_string(text));
+	else
+		json_object_update(message, body);
+	play(call, a, messaging(from, a->id, message), json_pack("{s:s}", "id", mid));
+}
+
+/* Any messaging event of the account, as it stands in an entry. */
+void
+sb_play_account_event(SbCall *call)
+{
+	static const char *const names[] = {"account", "event", "wait", NULL};
+	Account *a = account_of(sb_text_of(call, "account"));
+	const json_t *event = json_object_get(call->json, "event");
+
+	if (!sb_only(call, names))
+		return;
+	if (a == NULL)
+		sb_unknown(call, "account");
+	else if (!json_is_object(event))
+		sb_wrong(call, "event is an object");
+	else
+		play(call, a, json_deep_copy(event), json_object());
+}
