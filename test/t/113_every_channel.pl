@@ -157,7 +157,7 @@ FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND N
 WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND EXISTS (SELECT FROM pg_attribute w WHERE w.attrelid = c.oid AND w.attname = 'workspace_id')
   AND c.relname !~ '^(evidence_|checkpoint|erasure_|session|outbound_call|courier_task)'
-  AND NOT (c.relname = 'send_attempt' AND a.attname = 'resolved_by') -- a status may overtake the answer
+  AND NOT (c.relname = 'send_attempt' AND a.attname IN ('resolved_by', 'http_status', 'error_code', 'error_subcode', 'curl_code')) -- a status or an echo may overtake the answer
   AND NOT (c.relname = 'connection' AND a.attname IN ('disconnect_trigger', 'remote_revoke', 'remote_revoke_error'))
 GROUP BY c.relname ORDER BY c.relname
 SQL
