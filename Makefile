@@ -25,7 +25,7 @@ INTAKE = signature receive consume quarantine ring
 # src/connect/
 CONNECT = app connection attempt pair login refresh revoke disconnect
 # src/courier/
-COURIER = outbox egress fence carry claim prepare record reconcile http task task_kinds handoff
+COURIER = outbox steer egress fence carry limit lane claim prepare record reconcile http task task_kinds handoff
 # src/inbox/
 INBOX = rows identity apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/

@@ -69,6 +69,49 @@ COMMENT ON COLUMN laras.window_rules.remark IS 'Where the rule stands, or why th
 GRANT SELECT ON laras.window_rules TO laras_app, laras_service, laras_worker, laras_dba;
 RESET ROLE;
 
+-- How fast messages may leave through one account of a channel, and to one person. Rows of origin local are the operator's and win.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.limit_rule (
+  channel text NOT NULL REFERENCES laras.provider,
+  origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
+  per_second integer CHECK (per_second BETWEEN 1 AND 100000),
+  pair_burst integer CHECK (pair_burst > 0),
+  pair_interval integer CHECK (pair_interval > 0),
+  remark text NOT NULL,
+  PRIMARY KEY (channel, origin),
+  CHECK ((pair_burst IS NULL) = (pair_interval IS NULL))
+);
+COMMENT ON TABLE laras.limit_rule IS 'How fast messages may leave through one account of a channel, and to one person. Rows of origin local are the operator''s and win.';
+COMMENT ON COLUMN laras.limit_rule.channel IS 'Channel.';
+COMMENT ON COLUMN laras.limit_rule.origin IS 'laras: came with the extension, not dumped; local: made by the operator, in force instead.';
+COMMENT ON COLUMN laras.limit_rule.per_second IS 'Messages within any second through one account, where set_send_rate says nothing else; null: no limit.';
+COMMENT ON COLUMN laras.limit_rule.pair_burst IS 'Messages to one person at once; null: no limit.';
+COMMENT ON COLUMN laras.limit_rule.pair_interval IS 'Milliseconds after which one more may follow.';
+COMMENT ON COLUMN laras.limit_rule.remark IS 'Where the limit stands, or why the operator made it.';
+ALTER TABLE laras.limit_rule ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.limit_rule FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON laras.limit_rule FOR SELECT TO PUBLIC USING (true);
+CREATE POLICY owner ON laras.limit_rule TO laras_owner USING (true) WITH CHECK (true);
+CREATE POLICY operator ON laras.limit_rule TO laras_dba USING (origin = 'local') WITH CHECK (origin = 'local');
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.limit_rule TO laras_dba;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.limit_rule', $$WHERE origin = 'local'$$);
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.limit_rules AS
+  SELECT r.channel, r.per_second, r.pair_burst, r.pair_interval, r.remark
+    FROM laras.limit_rule r
+    WHERE r.origin = 'local' OR NOT EXISTS (SELECT 1 FROM laras.limit_rule o
+      WHERE o.channel = r.channel AND o.origin = 'local');
+COMMENT ON VIEW laras.limit_rules IS 'The limits that are in force.';
+COMMENT ON COLUMN laras.limit_rules.channel IS 'Channel.';
+COMMENT ON COLUMN laras.limit_rules.per_second IS 'Messages within any second through one account; null: no limit.';
+COMMENT ON COLUMN laras.limit_rules.pair_burst IS 'Messages to one person at once; null: no limit.';
+COMMENT ON COLUMN laras.limit_rules.pair_interval IS 'Milliseconds after which one more may follow.';
+COMMENT ON COLUMN laras.limit_rules.remark IS 'Where the limit stands, or why the operator made it.';
+GRANT SELECT ON laras.limit_rules TO laras_app, laras_service, laras_worker, laras_dba;
+RESET ROLE;
+
 -- Credentials of an app registered at a provider. A webhook path verifies with the secrets of its own channel, current and previous.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.provider_app (
@@ -133,6 +176,7 @@ CREATE TABLE laras.connection (
   account_index bytea CHECK (octet_length(account_index) = 16),
   scopes text[] NOT NULL DEFAULT '{}',
   auto_send boolean NOT NULL DEFAULT false,
+  send_rate integer CHECK (send_rate BETWEEN 1 AND 100000),
   authorizer_known boolean NOT NULL DEFAULT false,
   token_expires_at timestamptz,
   connected_at timestamptz NOT NULL DEFAULT laras.now(),
@@ -159,6 +203,7 @@ COMMENT ON COLUMN laras.connection.profile IS 'JSON shown only to recognise the 
 COMMENT ON COLUMN laras.connection.account_index IS 'Blind index (kind 32) of the id webhooks carry.';
 COMMENT ON COLUMN laras.connection.scopes IS 'Scopes granted.';
 COMMENT ON COLUMN laras.connection.auto_send IS 'Drafts that pass are sent without approval.';
+COMMENT ON COLUMN laras.connection.send_rate IS 'Messages that may leave within a second; null: what laras.limit_rules says.';
 COMMENT ON COLUMN laras.connection.authorizer_known IS 'The exchange gave the app-scoped id of the person who connected; false reads: authorizer unknown.';
 COMMENT ON COLUMN laras.connection.token_expires_at IS 'When the token expires; null: it does not.';
 COMMENT ON COLUMN laras.connection.connected_at IS 'When it was connected.';
@@ -338,6 +383,12 @@ SELECT pg_catalog.pg_extension_config_dump('laras.consent_grant', '');
 
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('limit_rule', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'per_second', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'pair_burst', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'pair_interval', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'remark', 'system', NULL, NULL, 'words of the operator about a provider''s rule; names nobody', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'purpose', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
@@ -372,6 +423,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('connection', 'account_index', 'account_reference', NULL, NULL, 'keyed hash, gone with the connection', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'scopes', 'account_reference', NULL, NULL, 'words from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'auto_send', 'automation_state', NULL, NULL, 'a flag', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'send_rate', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'authorizer_known', 'account_reference', NULL, NULL, 'a flag', 'keep', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'token_expires_at', 'access_token', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'connected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -434,3 +486,9 @@ INSERT INTO laras.window_rule (channel, purpose, origin, opened_by, lasts, uses,
   ('threads', 'reply', 'laras', 'message', NULL, NULL, true, 'Public replies have a quota and no window.'),
   ('telegram', 'reply', 'laras', 'message', NULL, NULL, true, 'A bot may write to whoever began the conversation.'),
   ('generic', 'reply', 'laras', 'message', NULL, NULL, true, 'The connected system has its own rules.');
+
+INSERT INTO laras.limit_rule (channel, origin, per_second, pair_burst, pair_interval, remark) VALUES
+  ('whatsapp', 'laras', 80, 45, 6000, 'Throughput of a business phone number, and its pair rate limit: one message each 6 s, a burst of 45.'),
+  ('messenger', 'laras', 300, NULL, NULL, 'Send API, text.'),
+  ('instagram', 'laras', 100, NULL, NULL, 'The older and lower of two published figures, text.'),
+  ('telegram', 'laras', 30, NULL, NULL, 'Bots, to different people.');

@@ -35,7 +35,7 @@ CREATE TABLE laras.outbox (
   FOREIGN KEY (workspace_id, message_id) REFERENCES laras.message (workspace_id, id),
   FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
 );
-CREATE INDEX outbox_ready ON laras.outbox (priority, not_before, workspace_id, id) WHERE state = 'queued';
+CREATE INDEX outbox_lane ON laras.outbox (workspace_id, connection_id, priority, not_before, id) WHERE state = 'queued';
 CREATE INDEX outbox_sending ON laras.outbox (incarnation) WHERE state = 'sending';
 CREATE INDEX outbox_connection ON laras.outbox (workspace_id, connection_id) WHERE state IN ('queued', 'parked');
 CREATE INDEX outbox_contact ON laras.outbox (workspace_id, contact_id);
@@ -312,3 +312,12 @@ COMMENT ON COLUMN laras.stat_courier.oldest_age IS 'How long the oldest message 
 COMMENT ON COLUMN laras.stat_courier.last_sent_at IS 'When the provider last took one.';
 GRANT SELECT ON laras.stat_courier TO laras_app, laras_service;
 RESET ROLE;
+
+CREATE FUNCTION laras.set_send_rate(connection_id bigint, per_second integer) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_send_rate';
+ALTER FUNCTION laras.set_send_rate(bigint, integer) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_send_rate(bigint, integer) IS
+  'How many messages may leave within a second through a connection that the provider allows more, or less, than others of its channel: 1 to 100000, or 0 for what laras.limit_rules says. Holds from the next message on. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another number. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.set_send_rate(bigint, integer) TO laras_app, laras_service;

@@ -69,6 +69,8 @@ laras_meta_read_answer(int http_status, const char *body, size_t n, const LarasA
 	}
 	else if (http_status == 429)
 		answer->answer = LARAS_ANSWER_THROTTLED;
+	if (answer->answer == LARAS_ANSWER_THROTTLED)
+		answer->throttle = LARAS_THROTTLE_ACCOUNT;
 	json_decref(document);
 }
 

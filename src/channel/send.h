@@ -42,9 +42,19 @@ typedef enum LarasAnswer
 	LARAS_ANSWER_UNCERTAIN  /* nobody knows */
 } LarasAnswer;
 
+/* of what the provider wants less, where it says so */
+typedef enum LarasThrottle
+{
+	LARAS_THROTTLE_NONE,
+	LARAS_THROTTLE_PAIR,   /* of messages to this person */
+	LARAS_THROTTLE_NUMBER, /* of messages through this account; it is a matter of seconds */
+	LARAS_THROTTLE_ACCOUNT /* of all requests; it may take minutes */
+} LarasThrottle;
+
 typedef struct LarasSendAnswer
 {
 	LarasAnswer answer;
+	LarasThrottle throttle;
 	LarasText provider_id;
 	int error_code; /* 0: none */
 	int error_subcode;

@@ -113,6 +113,8 @@ read_answer(int http_status, const char *body, size_t n, const LarasAllocator *a
 	}
 	else if (http_status == 429)
 		answer->answer = LARAS_ANSWER_THROTTLED;
+	if (answer->answer == LARAS_ANSWER_THROTTLED)
+		answer->throttle = LARAS_THROTTLE_NUMBER;
 	json_decref(document);
 }
 

@@ -87,6 +87,17 @@ meaning(int code, int subcode)
 	return laras_meta_meaning(code, subcode);
 }
 
+/* Whom a throttle is about. */
+static LarasThrottle
+throttle(LarasAnswer answer, int code)
+{
+	if (answer != LARAS_ANSWER_THROTTLED)
+		return LARAS_THROTTLE_NONE;
+	if (code == 131056)
+		return LARAS_THROTTLE_PAIR;
+	return code == 130429 ? LARAS_THROTTLE_NUMBER : LARAS_THROTTLE_ACCOUNT;
+}
+
 static LarasText
 message_id(const json_t *document)
 {
@@ -98,6 +109,7 @@ read_answer(int http_status, const char *body, size_t n, const LarasAllocator *a
 			LarasSendAnswer *answer)
 {
 	laras_meta_read_answer(http_status, body, n, allocator, answer, meaning, message_id);
+	answer->throttle = throttle(answer->answer, answer->error_code);
 }
 
 const struct LarasSendDriver laras_whatsapp_send = {

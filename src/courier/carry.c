@@ -11,12 +11,16 @@
 
 #include "base/fault.h"
 #include "base/id.h"
+#include "base/spi.h"
 #include "connect/revoke.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/fence.h"
+#include "courier/lane.h"
+#include "courier/limit.h"
 #include "courier/task.h"
 #include "miscadmin.h"
+#include "tenancy/tenancy.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -49,10 +53,12 @@ laras_flight_is_cut(const LarasFlight *flight)
 static bool
 may_go(void *owner)
 {
-	const LarasFlight *flight = owner;
+	LarasFlight *flight = owner;
 	bool cut = flight->kind == LARAS_FLIGHT_SEND && laras_flight_is_cut(flight);
 
 	LARAS_FAULT("courier_go");
+	if (!cut && flight->kind == LARAS_FLIGHT_SEND)
+		flight->departed_at = laras_limit_now();
 	return !cut;
 }
 
@@ -135,6 +141,17 @@ is_closed(void)
 		asked_at = GetCurrentTimestamp();
 	}
 	return closed;
+}
+
+static void
+inherit_limits(void)
+{
+	laras_worker_begin("reading what an earlier run sent");
+	laras_worker_bind_all();
+	laras_spi_open();
+	laras_limit_inherit();
+	laras_spi_close();
+	laras_worker_commit();
 }
 
 /* Sends that have ended and are not recorded. */
@@ -238,6 +255,7 @@ laras_courier_turn(void)
 	if (!swept)
 	{
 		laras_courier_sweep();
+		inherit_limits();
 		laras_task_sweep();
 		laras_revoke_sweep();
 		swept = true;
@@ -257,7 +275,7 @@ laras_courier_turn(void)
 		laras_http_drive();
 	}
 	rest(answered);
-	laras_worker_set_pending(laras_http_in_flight() + ended_count);
+	laras_worker_set_pending(laras_http_in_flight() + ended_count + laras_choice_waits());
 	timeout = laras_http_timeout();
 	if (timeout >= 0)
 		laras_worker_wake_in(timeout);

@@ -42,7 +42,10 @@ typedef struct LarasFlight
 	uint32_t contact_slot;
 	uint32_t connection_slot;
 	int attempts;
-	int records; /* how often its end was to be recorded by itself, and could not be */
+	int64_t departed_at; /* when its first byte could leave (limit.h); 0: not yet, or never */
+	bool counted;        /* by the limits (limit.h) */
+	bool opened_breaker; /* the owner is to be told */
+	int records;         /* how often its end was to be recorded by itself, and could not be */
 	const LarasChannelDriver *driver;
 	LarasHttpCall *call;
 } LarasFlight;
@@ -97,6 +100,7 @@ typedef struct LarasOutcome
 	int error_subcode;
 	int curl_code;
 	int delay_ms; /* queued again: not before this */
+	LarasThrottle throttle;
 	LarasText provider_id;
 } LarasOutcome;
 

@@ -3,9 +3,9 @@
  *		Takes messages that are due, decides which may leave, marks those
  *		`sending` in one committed transaction, and begins their requests.
  *
- * One message of a conversation is under way at a time, so that what a person
- * reads comes in the order it was written; which those are is known to this
- * process alone, since no other sends for this database.
+ * What is taken is chosen by lane.c: one message of a conversation at a time, so
+ * that what a person reads comes in the order it was written, and no more than
+ * the provider's limits allow.
  *
  * Locks: connections FOR SHARE and contacts FOR KEY SHARE come before the rows
  * of the outbox, as whoever cuts a connection or erases a contact takes them;
@@ -22,32 +22,19 @@
 #include "catalog/pg_type_d.h"
 #include "courier/courier.h"
 #include "courier/egress.h"
+#include "courier/lane.h"
+#include "courier/limit.h"
 #include "courier/prepare.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-/* rows of the queue looked at for one batch, a page at a time */
-#define LONGEST_LOOK 10000
-#define PAGE 256
-
 /* a message that could not be judged for an error stands back this long */
 #define STAND_BACK_MS (5 * 60 * 1000)
-
-/* The queue from a row on. Ordered as the index outbox_ready is, and joined with nothing. */
-LARAS_PLAN(
-	read_due,
-	"SELECT o.workspace_id, o.id, o.conversation_id, o.connection_id, o.contact_id, o.priority, o.not_before "
-	"FROM laras.outbox o WHERE o.state OPERATOR(pg_catalog.=) 'queued' "
-	"AND o.not_before OPERATOR(pg_catalog.<=) laras.now() "
-	"AND ROW(o.priority, o.not_before, o.workspace_id, o.id) OPERATOR(pg_catalog.>) ROW($1, $2, $3, $4) "
-	"ORDER BY o.priority, o.not_before, o.workspace_id, o.id LIMIT $5",
-	INT2OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT4OID);
 
 LARAS_PLAN(lock_contacts,
 		   "SELECT 1 FROM unnest($1, $2) AS u (w, p) CROSS JOIN LATERAL (SELECT 1 FROM "
@@ -80,114 +67,6 @@ LARAS_PLAN(add_attempts,
 		   "SELECT u.w, u.a, u.o, u.c FROM unnest($1, $2, $3, $4) AS u (w, a, o, c)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
-/* ------------------------------------------------------ conversations under way */
-
-typedef struct Conversation
-{
-	int64 workspace_id;
-	int64 conversation_id;
-} Conversation;
-
-static HTAB *under_way = NULL;
-
-static bool
-take_conversation(int64 workspace_id, int64 conversation_id)
-{
-	Conversation key = {workspace_id, conversation_id};
-	bool found;
-
-	if (under_way == NULL)
-	{
-		HASHCTL control = {.keysize = sizeof(Conversation),
-						   .entrysize = sizeof(Conversation),
-						   .hcxt = TopMemoryContext};
-
-		under_way = hash_create("laras conversations under way", LARAS_COURIER_FLIGHTS * 2,
-								&control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	(void) hash_search(under_way, &key, HASH_ENTER, &found);
-	return !found;
-}
-
-void
-laras_conversation_free(int64_t workspace_id, int64_t conversation_id)
-{
-	Conversation key = {workspace_id, conversation_id};
-
-	if (under_way != NULL)
-		(void) hash_search(under_way, &key, HASH_REMOVE, NULL);
-}
-
-/* ------------------------------------------------------------------- choosing */
-
-typedef struct Choice
-{
-	int count;
-	Datum *workspace;
-	Datum *row;
-	Datum *conversation;
-	Datum *connection;
-	Datum *contact;
-} Choice;
-
-static Choice *
-choice_new(int n)
-{
-	Choice *c = palloc0(sizeof(Choice));
-
-	c->workspace = palloc(sizeof(Datum) * n);
-	c->row = palloc(sizeof(Datum) * n);
-	c->conversation = palloc(sizeof(Datum) * n);
-	c->connection = palloc(sizeof(Datum) * n);
-	c->contact = palloc(sizeof(Datum) * n);
-	return c;
-}
-
-/* Up to n rows that are due, one a conversation, of conversations that are not under way. */
-static void
-choose(Choice *c, int n)
-{
-	int16 priority = PG_INT16_MIN;
-	TimestampTz not_before = DT_NOBEGIN;
-	int64 workspace_id = 0;
-	int64 id = 0;
-	int page = Max(n, PAGE);
-	uint64 found;
-	int looked = 0;
-
-	do
-	{
-		found = laras_spi_read(&read_due,
-							   (Datum[]){Int16GetDatum(priority), TimestampTzGetDatum(not_before),
-										 Int64GetDatum(workspace_id), Int64GetDatum(id),
-										 Int32GetDatum(page)},
-							   NULL);
-		for (uint64 i = 0; i < found && c->count < n; i++)
-		{
-			int64 w = laras_spi_int8(i, 1);
-			int64 conversation_id = laras_spi_int8(i, 3);
-
-			if (!take_conversation(w, conversation_id))
-				continue;
-			c->workspace[c->count] = Int64GetDatum(w);
-			c->row[c->count] = Int64GetDatum(laras_spi_int8(i, 2));
-			c->conversation[c->count] = Int64GetDatum(conversation_id);
-			c->connection[c->count] = Int64GetDatum(laras_spi_int8(i, 4));
-			c->contact[c->count++] = Int64GetDatum(laras_spi_int8(i, 5));
-		}
-		if (found > 0)
-		{
-			bool isnull;
-
-			workspace_id = laras_spi_int8(found - 1, 1);
-			id = laras_spi_int8(found - 1, 2);
-			priority = DatumGetInt16(laras_spi_value(found - 1, 6, &isnull));
-			not_before = DatumGetTimestampTz(laras_spi_value(found - 1, 7, &isnull));
-		}
-		looked += (int) found;
-	} while (c->count < n && (int) found == page && looked < LONGEST_LOOK);
-}
-
 static int
 compare_pair(const void *a, const void *b)
 {
@@ -201,7 +80,7 @@ compare_pair(const void *a, const void *b)
 
 /* In the order of their ids, as everybody who locks several. */
 static void
-lock_all_contacts(const Choice *c)
+lock_all_contacts(const LarasChoice *c)
 {
 	int64 *pair = palloc(sizeof(int64) * 2 * c->count);
 	LarasColumn column[2];
@@ -331,7 +210,7 @@ mark(const LarasDeparture *list, int n)
  * Returns how many leave: the first of *list.
  */
 static int
-judge_all(const Choice *c, LarasDeparture *list, MemoryContext context, bool apart)
+judge_all(const LarasChoice *c, LarasDeparture *list, MemoryContext context, bool apart)
 {
 	LarasRoutes *routes = laras_routes_read(context, c->workspace, c->connection, c->count);
 	LarasOutcome *outcomes = palloc(sizeof(LarasOutcome) * c->count);
@@ -398,8 +277,11 @@ depart(LarasDeparture *list, int n)
 		LarasDeparture *d = &list[i];
 		LarasFlight *flight = laras_http_memory(sizeof(LarasFlight));
 
-		if (flight == NULL)
-			continue; /* the next run finds the row */
+		if (flight == NULL) /* the next run finds the row */
+		{
+			laras_lane_back(d->flight.workspace_id, d->flight.connection_id);
+			continue;
+		}
 		*flight = d->flight;
 		if (!laras_flight_is_cut(flight))
 			flight->call = laras_http_start(d->request.method, d->request.url.s, d->request.url.n,
@@ -414,9 +296,9 @@ depart(LarasDeparture *list, int n)
 		laras_courier_ended(failed, failures);
 }
 
-/* Conversations of what was chosen and does not leave are free again. */
+/* The places of what was chosen and does not leave are free again. */
 static void
-free_stayers(const Choice *c, const LarasDeparture *list, int leaving)
+free_stayers(const LarasChoice *c, const LarasDeparture *list, int leaving)
 {
 	for (int i = 0; i < c->count; i++)
 	{
@@ -425,8 +307,7 @@ free_stayers(const Choice *c, const LarasDeparture *list, int leaving)
 		for (int k = 0; k < leaving && !leaves; k++)
 			leaves = list[k].flight.outbox_id == DatumGetInt64(c->row[i]);
 		if (!leaves)
-			laras_conversation_free(DatumGetInt64(c->workspace[i]),
-									DatumGetInt64(c->conversation[i]));
+			laras_choice_back(c, i);
 	}
 }
 
@@ -439,13 +320,12 @@ laras_courier_dispatch(int n)
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
 	LarasDeparture *list;
-	Choice *chosen;
+	LarasChoice *chosen = NULL;
 	int leaving = 0;
 	int found;
 	volatile int left = 0;
 
 	MemoryContextSwitchTo(context);
-	chosen = choice_new(n);
 	list = palloc(sizeof(LarasDeparture) * (n + 1));
 	failed_before = true;
 	PG_TRY();
@@ -453,7 +333,7 @@ laras_courier_dispatch(int n)
 		laras_worker_begin("handing off messages");
 		laras_worker_bind_all();
 		laras_spi_open();
-		choose(chosen, n);
+		chosen = laras_choose(n);
 		if (chosen->count > 0)
 		{
 			laras_egress_refresh();
@@ -471,8 +351,9 @@ laras_courier_dispatch(int n)
 	}
 	PG_FINALLY();
 	{
-		free_stayers(chosen, list, left);
-		found = chosen->count;
+		if (chosen != NULL)
+			free_stayers(chosen, list, left);
+		found = chosen != NULL ? chosen->count : 0;
 		MemoryContextSwitchTo(caller);
 		MemoryContextDelete(context);
 	}

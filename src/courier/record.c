@@ -17,6 +17,7 @@
 #include "connect/connect.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
+#include "courier/limit.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
@@ -341,6 +342,7 @@ outcome_of(LarasFlight *f)
 		o.http_status = f->call->http_status;
 		o.curl_code = f->call->curl_code;
 	}
+	o.throttle = answer.throttle;
 	o.error_code = answer.error_code;
 	o.error_subcode = answer.error_subcode;
 	switch (answer.answer)
@@ -441,6 +443,9 @@ laras_courier_record(LarasFlight **flights, int n)
 	for (int i = 0; i < n; i++)
 	{
 		outcomes[i] = outcome_of(flights[i]);
+		if (!flights[i]->counted)
+			flights[i]->opened_breaker = laras_limit_ended(flights[i], &outcomes[i]);
+		flights[i]->counted = true;
 		stops = stops || strcmp(outcomes[i].outbox_state, "parked") == 0;
 	}
 	if (stops)
@@ -449,6 +454,10 @@ laras_courier_record(LarasFlight **flights, int n)
 	laras_worker_begin("recording sends");
 	laras_worker_bind_all();
 	laras_courier_settle(outcomes, n);
+	for (int i = 0; i < n; i++)
+		if (flights[i]->opened_breaker)
+			laras_notice(flights[i]->workspace_id, "sending_paused", flights[i]->connection_id, 0,
+						 0, 0);
 	LARAS_FAULT("courier_before_record_commit");
 	laras_worker_commit();
 	LARAS_FAULT("courier_after_record_commit");

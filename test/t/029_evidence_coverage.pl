@@ -86,6 +86,7 @@ my %case = (
 	request_erasure => [ $act, "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')" ],
 	revoke_api_key => [ $act, "SELECT laras.revoke_api_key('$prefix')" ],
 	set_auto_send => [ $act, "SELECT laras.set_auto_send($connection, true)" ],
+	set_send_rate => [ $act, "SELECT laras.set_send_rate($connection, 20)" ],
 	set_opt_out => [ $act, "SELECT laras.set_opt_out($contact, true)" ],
 	set_member_role => [ $act, "SELECT laras.set_member_role($agent, 'admin')" ],
 );

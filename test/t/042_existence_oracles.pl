@@ -30,7 +30,7 @@ cmp_ok(scalar @foreign, '>=', 3, 'ids of the other tenant to ask about');
 
 my %dummy = (
 	text => "'x'", 'text[]' => "'{}'::text[]", jsonb => "'{}'::jsonb", json => "'{}'::json", bytea => "'\\x00'::bytea",
-	'bytea[]' => "'{}'::bytea[]", boolean => 'true', integer => '1', smallint => '1::smallint', interval => "'1 s'::interval",
+	'bytea[]' => "'{}'::bytea[]", boolean => 'true', integer => '1::integer', smallint => '1::smallint', interval => "'1 s'::interval",
 	'timestamp with time zone' => 'laras.now()', date => 'current_date', numeric => '1', inet => 'NULL::inet', name => "'x'::name",
 	'laras.sealed' => 'NULL::laras.sealed', uuid => "'00000000-0000-0000-0000-000000000000'::uuid", 'bigint[]' => "'{}'::bigint[]");
 

@@ -1,0 +1,322 @@
+/*
+ * lane.c
+ *		A fair choice: every connection has a lane, and lanes take turns.
+ *
+ * The queue is read lane by lane, each only as far as its tokens reach, so that
+ * a hundred thousand messages through one number keep nobody else waiting and
+ * cost nothing while they wait. Of more lanes than fit a look, the next look
+ * begins behind the last.
+ */
+#include "postgres.h"
+
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "courier/lane.h"
+#include "courier/limit.h"
+#include "inbox/rows.h"
+#include "utils/timestamp.h"
+#include "worker/worker.h"
+
+/* lanes of one look */
+#define LANES 64
+
+/* rows looked at for one choice: behind what cannot leave, others may */
+#define LONGEST_LOOK 10000
+
+/*
+ * The connections behind ($1, $2) that have something queued, each found by one
+ * probe of the index, and their limits.
+ */
+LARAS_PLAN(
+	read_lanes,
+	"WITH RECURSIVE lane (w, c) AS ((SELECT o.workspace_id, o.connection_id FROM laras.outbox o "
+	"WHERE o.state OPERATOR(pg_catalog.=) 'queued' "
+	"AND ROW(o.workspace_id, o.connection_id) OPERATOR(pg_catalog.>) ROW($1, $2) "
+	"ORDER BY o.workspace_id, o.connection_id LIMIT 1) UNION ALL SELECT n.w, n.c FROM lane l CROSS JOIN LATERAL "
+	"(SELECT o.workspace_id AS w, o.connection_id AS c FROM laras.outbox o "
+	"WHERE o.state OPERATOR(pg_catalog.=) 'queued' "
+	"AND ROW(o.workspace_id, o.connection_id) OPERATOR(pg_catalog.>) ROW(l.w, l.c) "
+	"ORDER BY o.workspace_id, o.connection_id LIMIT 1) n) "
+	"SELECT l.w, l.c, coalesce(x.send_rate, r.per_second, 0), coalesce(r.pair_burst, 0), "
+	"coalesce(r.pair_interval, 0) FROM (SELECT w, c FROM lane LIMIT $3) l "
+	"CROSS JOIN LATERAL (SELECT y.channel, y.send_rate FROM laras.connection y "
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) l.w AND y.id OPERATOR(pg_catalog.=) l.c LIMIT 1) x "
+	"LEFT JOIN laras.limit_rules r ON r.channel OPERATOR(pg_catalog.=) x.channel ORDER BY l.w, l.c",
+	INT8OID, INT8OID, INT4OID);
+
+/* The rows of these lanes that are due, each from a place on: ordered as the index outbox_lane is. */
+LARAS_PLAN(
+	read_due,
+	"SELECT u.n, o.id, o.conversation_id, o.contact_id, o.priority, o.not_before "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (n, w, c, k, p, t, i) CROSS JOIN LATERAL "
+	"(SELECT x.id, x.conversation_id, x.contact_id, x.priority, x.not_before FROM laras.outbox x "
+	"WHERE x.state OPERATOR(pg_catalog.=) 'queued' AND x.workspace_id OPERATOR(pg_catalog.=) u.w "
+	"AND x.connection_id OPERATOR(pg_catalog.=) u.c AND x.not_before OPERATOR(pg_catalog.<=) laras.now() "
+	"AND ROW(x.priority, x.not_before, x.id) OPERATOR(pg_catalog.>) ROW(u.p, u.t, u.i) "
+	"ORDER BY x.priority, x.not_before, x.id LIMIT u.k) AS o",
+	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID,
+	INT8ARRAYOID);
+
+typedef struct Look
+{
+	int64 workspace_id;
+	int64 connection_id;
+	LarasLane *lane;
+	int wanted; /* at most so many rows */
+	int got;
+	int asked; /* rows of the last page; 0: nothing more to be had */
+	int read;
+	/* the last row read */
+	int16 priority;
+	TimestampTz not_before;
+	int64 id;
+	int turn; /* of the next row of this lane among those of its workspace */
+} Look;
+
+typedef struct Candidate
+{
+	int look;
+	int64 row;
+	int64 conversation;
+	int64 contact;
+	int16 priority;
+	int turn;
+} Candidate;
+
+/* where the next look begins */
+static Look last_seen = {0};
+static bool waits = false;
+
+bool
+laras_choice_waits(void)
+{
+	return waits;
+}
+
+/* The lanes behind a place, added to those there are; stops at one that is there. */
+static int
+add_lanes(Look *list, int n, int64 workspace_id, int64 connection_id)
+{
+	uint64 found = laras_spi_read(&read_lanes,
+								  (Datum[]){Int64GetDatum(workspace_id),
+											Int64GetDatum(connection_id), Int32GetDatum(LANES - n)},
+								  NULL);
+
+	for (uint64 i = 0; i < found; i++)
+	{
+		LarasLaneLimits limits = {laras_spi_int4(i, 3), laras_spi_int4(i, 4), laras_spi_int4(i, 5)};
+		Look *look = &list[n];
+
+		memset(look, 0, sizeof(Look));
+		look->workspace_id = laras_spi_int8(i, 1);
+		look->connection_id = laras_spi_int8(i, 2);
+		if (n > 0 && look->workspace_id == list[0].workspace_id &&
+			look->connection_id == list[0].connection_id)
+			break;
+		look->lane = laras_lane(look->workspace_id, look->connection_id, &limits);
+		look->priority = PG_INT16_MIN;
+		look->not_before = DT_NOBEGIN;
+		n++;
+	}
+	return n;
+}
+
+static int
+read_all_lanes(Look *list)
+{
+	int n = add_lanes(list, 0, last_seen.workspace_id, last_seen.connection_id);
+
+	if (n < LANES && last_seen.workspace_id != 0)
+		n = add_lanes(list, n, 0, 0);
+	memset(&last_seen, 0, sizeof(last_seen));
+	if (n == LANES)
+		last_seen = list[n - 1];
+	return n;
+}
+
+/* One more page of every lane that wants one. Returns how many rows it brought. */
+static int
+read_page(Look *looks, int n, Candidate *candidates, int *count, int room, int64 now, int64 *again)
+{
+	LarasColumn c[7];
+	int asking = 0;
+	uint64 found;
+
+	laras_columns_init(c, 7, n);
+	for (int i = 0; i < n; i++)
+	{
+		Look *look = &looks[i];
+
+		if (look->asked == 0)
+			continue;
+		c[0].values[asking] = Int32GetDatum(i);
+		c[1].values[asking] = Int64GetDatum(look->workspace_id);
+		c[2].values[asking] = Int64GetDatum(look->connection_id);
+		c[3].values[asking] = Int32GetDatum(look->asked);
+		c[4].values[asking] = Int16GetDatum(look->priority);
+		c[5].values[asking] = TimestampTzGetDatum(look->not_before);
+		c[6].values[asking++] = Int64GetDatum(look->id);
+		look->read = 0;
+	}
+	if (asking == 0)
+		return 0;
+	found = laras_spi_read(&read_due,
+						   (Datum[]){laras_column_array(&c[0], asking, INT4OID),
+									 laras_column_array(&c[1], asking, INT8OID),
+									 laras_column_array(&c[2], asking, INT8OID),
+									 laras_column_array(&c[3], asking, INT4OID),
+									 laras_column_array(&c[4], asking, INT2OID),
+									 laras_column_array(&c[5], asking, TIMESTAMPTZOID),
+									 laras_column_array(&c[6], asking, INT8OID)},
+						   NULL);
+	for (uint64 i = 0; i < found; i++)
+	{
+		bool isnull;
+		int at = laras_spi_int4(i, 1);
+		Look *look = &looks[at];
+		int64 conversation = laras_spi_int8(i, 3);
+
+		look->read++;
+		look->id = laras_spi_int8(i, 2);
+		look->priority = DatumGetInt16(laras_spi_value(i, 5, &isnull));
+		look->not_before = DatumGetTimestampTz(laras_spi_value(i, 6, &isnull));
+		if (look->got >= look->wanted || *count >= room ||
+			!laras_conversation_take(look->lane, look->workspace_id, conversation, now, again))
+			continue;
+		candidates[(*count)++] = (Candidate){
+			.look = at,
+			.row = look->id,
+			.conversation = conversation,
+			.contact = laras_spi_int8(i, 4),
+			.priority = look->priority,
+		};
+		look->got++;
+	}
+	for (int i = 0; i < n; i++)
+		if (looks[i].asked > 0 &&
+			(looks[i].read < looks[i].asked || looks[i].got >= looks[i].wanted))
+			looks[i].asked = 0;
+	return (int) found;
+}
+
+static int
+compare_turn(const void *a, const void *b)
+{
+	const Candidate *x = a;
+	const Candidate *y = b;
+
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
+	return x->look - y->look;
+}
+
+/*
+ * In turns: the first rows of all workspaces, then the second ones, those of a
+ * workspace from its lanes in turn; replies of all before the bulk of any.
+ */
+static void
+take_turns(Look *looks, int n, Candidate *candidates, int count)
+{
+	for (int i = 0; i < n;)
+	{
+		int lanes = 1;
+
+		while (i + lanes < n && looks[i + lanes].workspace_id == looks[i].workspace_id)
+			lanes++;
+		for (int k = 0; k < lanes; k++)
+			looks[i + k].turn = k;
+		for (int k = 0; k < count; k++)
+			if (candidates[k].look >= i && candidates[k].look < i + lanes)
+			{
+				candidates[k].turn = looks[candidates[k].look].turn;
+				looks[candidates[k].look].turn += lanes;
+			}
+		i += lanes;
+	}
+	qsort(candidates, count, sizeof(Candidate), compare_turn);
+}
+
+static LarasChoice *
+choice_of(const Look *looks, const Candidate *candidates, int count, int64 now)
+{
+	LarasChoice *choice = palloc0(sizeof(LarasChoice));
+
+	choice->workspace = palloc(sizeof(Datum) * (count + 1));
+	choice->row = palloc(sizeof(Datum) * (count + 1));
+	choice->conversation = palloc(sizeof(Datum) * (count + 1));
+	choice->connection = palloc(sizeof(Datum) * (count + 1));
+	choice->contact = palloc(sizeof(Datum) * (count + 1));
+	for (int i = 0; i < count; i++)
+	{
+		const Look *look = &looks[candidates[i].look];
+
+		choice->workspace[i] = Int64GetDatum(look->workspace_id);
+		choice->row[i] = Int64GetDatum(candidates[i].row);
+		choice->conversation[i] = Int64GetDatum(candidates[i].conversation);
+		choice->connection[i] = Int64GetDatum(look->connection_id);
+		choice->contact[i] = Int64GetDatum(candidates[i].contact);
+		laras_lane_take(look->lane, now);
+		choice->count++;
+	}
+	return choice;
+}
+
+LarasChoice *
+laras_choose(int n)
+{
+	int64 now = laras_limit_now();
+	int64 again = PG_INT64_MAX;
+	int64 seconds = PG_INT64_MAX;
+	Look looks[LANES];
+	Candidate *candidates;
+	LarasChoice *choice;
+	int lanes = read_all_lanes(looks);
+	int room = 0;
+	int count = 0;
+	int looked = 0;
+	int found;
+
+	for (int i = 0; i < lanes; i++)
+	{
+		int tokens = laras_lane_tokens(looks[i].lane, now, &seconds);
+
+		/* each a few more than its share: another may have less */
+		looks[i].wanted = Min(tokens, lanes == 1 ? n : Max(4, 4 * n / lanes));
+		looks[i].asked = looks[i].wanted == 0 ? 0 : looks[i].wanted + looks[i].wanted / 4 + 8;
+		room += looks[i].wanted;
+	}
+	candidates = palloc(sizeof(Candidate) * (room + 1));
+	do
+	{
+		found = read_page(looks, lanes, candidates, &count, room, now, &again);
+		looked += found;
+	} while (found > 0 && looked < LONGEST_LOOK);
+	if (count > n)
+	{
+		take_turns(looks, lanes, candidates, count);
+		for (int i = n; i < count; i++)
+			laras_conversation_free(looks[candidates[i].look].workspace_id,
+									candidates[i].conversation);
+		count = n;
+	}
+	choice = choice_of(looks, candidates, count, now);
+	for (int i = 0; i < lanes; i++)
+		if (looks[i].got > 0 && looks[i].got >= looks[i].wanted)
+			(void) laras_lane_tokens(looks[i].lane, now, &seconds);
+	waits = seconds != PG_INT64_MAX && seconds - now <= USECS_PER_SEC * 2;
+	again = Min(again, seconds);
+	if (again != PG_INT64_MAX)
+		laras_worker_wake_in((int) Min((Max(again - now, 0) + 999) / 1000, 60 * 1000));
+	return choice;
+}
+
+void
+laras_choice_back(const LarasChoice *choice, int i)
+{
+	int64 workspace_id = DatumGetInt64(choice->workspace[i]);
+
+	laras_conversation_free(workspace_id, DatumGetInt64(choice->conversation[i]));
+	laras_lane_back(workspace_id, DatumGetInt64(choice->connection[i]));
+}

@@ -1,0 +1,483 @@
+/*
+ * limit.c
+ *		Token buckets for numbers and pairs, pauses, and the breaker.
+ *
+ * Number: at most `per_second` messages within any second, as the provider
+ * sees it. We know neither when it takes a message nor how the way there
+ * jitters, only that it lies between our sending and its answer. So a token
+ * comes back one second after the message left, plus what its answer took
+ * longer than the quickest; a message under way holds its token. Tokens are
+ * also spread over the second, so that a number sends evenly.
+ *
+ * Pair: a bucket of `pair_burst` that refills by one each interval, kept as a
+ * theoretical arrival time and moved at the answer, which comes after the
+ * provider counted.
+ *
+ * Breaker: after FAILURES requests in a row without an answer that says
+ * anything, the lane rests, with full jitter and doubling; then one message
+ * goes as a probe, and its end decides.
+ *
+ * A clock that nobody sets, never the product's: these are timeouts, and a
+ * clock that is put back a day must not silence a number for one.
+ */
+#include "postgres.h"
+
+#include <time.h>
+
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "common/pg_prng.h"
+#include "courier/limit.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define SECOND INT64CONST(1000000)
+
+/* granted on top of a second, for the ticks of two clocks */
+#define SLACK (SECOND / 100)
+
+/* tokens are saved up for this part of a second, and not handed out more often than that */
+#define SPREAD 8
+#define TICK (40 * 1000)
+
+/* in a row, before the breaker opens */
+#define FAILURES 5
+
+#define FIRST_REST SECOND
+#define LONGEST_REST (60 * SECOND)
+#define LONGEST_THROTTLE (15 * 60 * SECOND)
+
+/* how far back an earlier run's messages may still be counted: 45 at one each 6 s, and the longest request */
+#define MEMORY_MS (10 * 60 * 1000)
+/* how long before its start a message of an earlier run may have been claimed that left within its last second */
+#define CLAIM_MS (10 * 1000)
+
+/* lanes and pairs are looked through for forgotten ones when there are so many more */
+#define SWEEP_AFTER 8192
+
+typedef struct Key
+{
+	int64 workspace_id;
+	int64 id; /* connection, or conversation */
+} Key;
+
+struct LarasLane
+{
+	Key key;
+	LarasLaneLimits limits;
+	/* when tokens come back, `per_second` of them, the oldest at front */
+	int64 *back;
+	int front;
+	int under_way;
+	int64 pace;     /* when the next would leave, were all evenly spread */
+	int64 quickest; /* answer */
+	int inherited;  /* sent by an earlier run, perhaps just before we began */
+	int64 began;    /* and when that was */
+	/* breaker and pauses */
+	int64 rests_until;
+	int rests;
+	int failures;
+	bool open; /* from FAILURES on until an answer comes */
+	int64 used_at;
+};
+
+typedef struct Pair
+{
+	Key key;
+	int64 arrival; /* of the next, were the bucket kept exactly */
+	bool busy;
+} Pair;
+
+static HTAB *lanes = NULL;
+static HTAB *pairs = NULL;
+static long lanes_swept = 0;
+static long pairs_swept = 0;
+
+#define RECENT                                                                                       \
+	"FROM laras.workspace w CROSS JOIN LATERAL (SELECT x.id, x.outbox_id FROM laras.send_attempt x " \
+	"WHERE x.workspace_id OPERATOR(pg_catalog.=) w.workspace_id "                                    \
+	"AND x.id OPERATOR(pg_catalog.>) ($1 OPERATOR(pg_catalog.<<) 21)) a "                            \
+	"CROSS JOIN LATERAL (SELECT y.connection_id, y.conversation_id FROM laras.outbox y "             \
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) w.workspace_id "                                    \
+	"AND y.id OPERATOR(pg_catalog.=) a.outbox_id) o "
+
+/* $1: milliseconds since 1970 from which attempts count */
+LARAS_PLAN(inherit_lanes,
+		   "SELECT w.workspace_id, o.connection_id, pg_catalog.count(*) " RECENT
+		   "GROUP BY w.workspace_id, o.connection_id",
+		   INT8OID);
+
+/*
+ * Of each conversation the theoretical arrival time. One message of it was
+ * under way at a time, so each was counted before the next was claimed, and the
+ * last before $2, our beginning.
+ */
+LARAS_PLAN(
+	inherit_pairs,
+	"SELECT s.workspace_id, s.conversation_id, pg_catalog.max(s.counted OPERATOR(pg_catalog.+) "
+	"(s.nth OPERATOR(pg_catalog.*) r.pair_interval)), "
+	"pg_catalog.max(pg_catalog.int8(r.pair_burst) OPERATOR(pg_catalog.*) r.pair_interval) FROM (SELECT w.workspace_id, o.connection_id, "
+	"o.conversation_id, pg_catalog.lead(a.id OPERATOR(pg_catalog.>>) 21, 1, $2) OVER (later) AS counted, "
+	"pg_catalog.row_number() OVER (PARTITION BY w.workspace_id, o.conversation_id ORDER BY a.id DESC) AS nth " RECENT
+	"WINDOW later AS (PARTITION BY w.workspace_id, o.conversation_id ORDER BY a.id)) AS s "
+	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id "
+	"AND c.id OPERATOR(pg_catalog.=) s.connection_id "
+	"JOIN laras.limit_rules r ON r.channel OPERATOR(pg_catalog.=) c.channel "
+	"WHERE r.pair_interval IS NOT NULL GROUP BY s.workspace_id, s.conversation_id",
+	INT8OID, INT8OID);
+
+int64_t
+laras_limit_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64) t.tv_sec * SECOND + t.tv_nsec / 1000;
+}
+
+static HTAB *
+table_of(const char *name, Size entry)
+{
+	HASHCTL control = {.keysize = sizeof(Key), .entrysize = entry, .hcxt = TopMemoryContext};
+
+	return hash_create(name, 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* --------------------------------------------------------------------- lanes */
+
+/* Forget lanes through which nothing was sent for a while. */
+static void
+sweep_lanes(int64 now)
+{
+	HASH_SEQ_STATUS scan;
+	LarasLane *lane;
+
+	if (hash_get_num_entries(lanes) < lanes_swept + SWEEP_AFTER)
+		return;
+	hash_seq_init(&scan, lanes);
+	while ((lane = hash_seq_search(&scan)) != NULL)
+		if (lane->under_way == 0 && lane->used_at < now - 60 * SECOND && lane->rests_until < now)
+		{
+			if (lane->back != NULL)
+				pfree(lane->back);
+			(void) hash_search(lanes, &lane->key, HASH_REMOVE, NULL);
+		}
+	lanes_swept = hash_get_num_entries(lanes);
+}
+
+static LarasLane *
+find_lane(int64 workspace_id, int64 connection_id, HASHACTION action)
+{
+	Key key = {workspace_id, connection_id};
+	LarasLane *lane;
+	bool found = false;
+
+	if (lanes == NULL)
+		lanes = table_of("laras lanes", sizeof(LarasLane));
+	lane = hash_search(lanes, &key, action, &found);
+	if (!found && lane != NULL)
+		memset((char *) lane + sizeof(Key), 0, sizeof(LarasLane) - sizeof(Key));
+	return lane;
+}
+
+/* Another number of tokens; those that are out stay out. */
+static void
+set_rate(LarasLane *lane, int rate, int64 now)
+{
+	int64 *back = rate > 0 ? MemoryContextAllocZero(TopMemoryContext, sizeof(int64) * rate) : NULL;
+	int out = lane->inherited;
+
+	for (int i = 0; i < lane->limits.per_second; i++)
+		out += lane->back[i] > now;
+	for (int i = 0; i < Min(out, rate); i++)
+		back[rate - 1 - i] = (lane->inherited > 0 ? lane->began : now) + SECOND + SLACK;
+	if (lane->back != NULL)
+		pfree(lane->back);
+	lane->back = back;
+	lane->front = 0;
+	lane->inherited = 0;
+	lane->limits.per_second = rate;
+}
+
+LarasLane *
+laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *limits)
+{
+	int64 now = laras_limit_now();
+	LarasLane *lane = find_lane(workspace_id, connection_id, HASH_ENTER);
+
+	if (lane->limits.per_second != limits->per_second ||
+		(limits->per_second > 0 && lane->back == NULL))
+		set_rate(lane, limits->per_second, now);
+	lane->limits = *limits;
+	lane->used_at = now;
+	return lane;
+}
+
+static void
+sooner(int64 *again, int64 to)
+{
+	*again = Min(*again, to);
+}
+
+int
+laras_lane_tokens(LarasLane *lane, int64 now, int64 *again)
+{
+	int rate = lane->limits.per_second;
+	int64 interval;
+	int64 spread;
+	int tokens = 0;
+
+	if (now < lane->rests_until)
+	{
+		sooner(again, lane->rests_until);
+		return 0;
+	}
+	if (lane->open)
+		return lane->under_way > 0 ? 0 : 1;
+	if (rate == 0)
+		return INT_MAX;
+	interval = (SECOND + SLACK) / rate;
+	spread = Max(SECOND / SPREAD, interval);
+	while (tokens < rate && lane->back[(lane->front + tokens) % rate] <= now)
+		tokens++;
+	if (tokens <= lane->under_way)
+	{
+		/* those under way give theirs back at their end, and that wakes us */
+		if (tokens < rate)
+			sooner(again, Max(lane->back[(lane->front + tokens) % rate], now + TICK));
+		return 0;
+	}
+	tokens -= lane->under_way;
+	if (lane->pace > now)
+	{
+		int64 saved = spread - (lane->pace - now);
+
+		if (saved < interval)
+		{
+			sooner(again, Max(now + interval - saved, now + TICK));
+			return 0;
+		}
+		tokens = Min(tokens, saved / interval);
+	}
+	else
+		tokens = Min(tokens, spread / interval);
+	return tokens;
+}
+
+void
+laras_lane_take(LarasLane *lane, int64 now)
+{
+	lane->under_way++;
+	if (lane->limits.per_second > 0)
+		lane->pace = Max(lane->pace, now) + (SECOND + SLACK) / lane->limits.per_second;
+}
+
+void
+laras_lane_back(int64_t workspace_id, int64_t connection_id)
+{
+	LarasLane *lane = find_lane(workspace_id, connection_id, HASH_FIND);
+
+	if (lane == NULL || lane->under_way == 0)
+		return;
+	lane->under_way--;
+	if (lane->limits.per_second > 0)
+		lane->pace -= (SECOND + SLACK) / lane->limits.per_second;
+}
+
+/* A token that comes back then; the oldest has come back long ago, or it could not have been taken. */
+static void
+spend(LarasLane *lane, int64 until)
+{
+	if (lane->limits.per_second == 0)
+		return;
+	lane->back[lane->front] = until;
+	lane->front = (lane->front + 1) % lane->limits.per_second;
+}
+
+/* --------------------------------------------------------------------- pairs */
+
+static void
+sweep_pairs(int64 now)
+{
+	HASH_SEQ_STATUS scan;
+	Pair *pair;
+
+	if (hash_get_num_entries(pairs) < pairs_swept + SWEEP_AFTER)
+		return;
+	hash_seq_init(&scan, pairs);
+	while ((pair = hash_seq_search(&scan)) != NULL)
+		if (!pair->busy && pair->arrival <= now)
+			(void) hash_search(pairs, &pair->key, HASH_REMOVE, NULL);
+	pairs_swept = hash_get_num_entries(pairs);
+}
+
+static Pair *
+find_pair(int64 workspace_id, int64 conversation_id, HASHACTION action)
+{
+	Key key = {workspace_id, conversation_id};
+	Pair *pair;
+	bool found = false;
+
+	if (pairs == NULL)
+		pairs = table_of("laras pairs", sizeof(Pair));
+	pair = hash_search(pairs, &key, action, &found);
+	if (!found && pair != NULL)
+	{
+		pair->arrival = 0;
+		pair->busy = false;
+	}
+	return pair;
+}
+
+bool
+laras_conversation_take(LarasLane *lane, int64_t workspace_id, int64_t conversation_id, int64 now,
+						int64 *again)
+{
+	Pair *pair = find_pair(workspace_id, conversation_id, HASH_ENTER);
+
+	if (pair->busy)
+		return false;
+	if (lane->limits.pair_interval_ms > 0)
+	{
+		int64 reach =
+			(int64) lane->limits.pair_interval_ms * 1000 * (Max(lane->limits.pair_burst, 1) - 1);
+
+		if (pair->arrival > now + reach)
+		{
+			sooner(again, pair->arrival - reach);
+			return false;
+		}
+	}
+	pair->busy = true;
+	return true;
+}
+
+void
+laras_conversation_free(int64_t workspace_id, int64_t conversation_id)
+{
+	Pair *pair = find_pair(workspace_id, conversation_id, HASH_FIND);
+
+	if (pair == NULL)
+		return;
+	pair->busy = false;
+	if (pair->arrival == 0)
+		(void) hash_search(pairs, &pair->key, HASH_REMOVE, NULL);
+}
+
+/* --------------------------------------------------------------- how it ended */
+
+/* full jitter: anything between nothing and a bound that doubles */
+static int64
+jitter(int64 first, int nth, int64 longest)
+{
+	int64 bound = first;
+
+	while (nth-- > 0 && bound < longest)
+		bound *= 2;
+	return (int64) (pg_prng_double(&pg_global_prng_state) * Min(bound, longest)) + 1;
+}
+
+static void
+rest(LarasLane *lane, int64 now, int64 first, int64 longest)
+{
+	lane->rests_until = Max(lane->rests_until, now + jitter(first, lane->rests, longest));
+	lane->rests++;
+}
+
+bool
+laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
+{
+	int64 now = laras_limit_now();
+	LarasLane *lane = find_lane(flight->workspace_id, flight->connection_id, HASH_FIND);
+	bool left = flight->departed_at != 0;
+	bool answered = flight->call != NULL && flight->call->end == LARAS_HTTP_ANSWERED &&
+					flight->call->http_status < 500;
+	bool opens = false;
+
+	if (lane == NULL)
+		return false;
+	lane->under_way = Max(lane->under_way - 1, 0);
+	if (left)
+	{
+		int64 took = Max(now - flight->departed_at, 0);
+
+		if (answered && (lane->quickest == 0 || took < lane->quickest))
+			lane->quickest = took;
+		spend(lane, now - Min(took, answered ? lane->quickest : 0) + SECOND + SLACK);
+		if (lane->limits.pair_interval_ms > 0)
+		{
+			Pair *pair = find_pair(flight->workspace_id, flight->conversation_id, HASH_ENTER);
+			int64 interval = (int64) lane->limits.pair_interval_ms * 1000;
+
+			pair->arrival = Max(pair->arrival, now) + interval;
+			/* the provider counts otherwise than we do: 4, 16, 64 ... seconds for one more */
+			if (outcome->throttle == LARAS_THROTTLE_PAIR)
+				pair->arrival = now + interval * (Max(lane->limits.pair_burst, 1) - 1) +
+								(SECOND << (2 * Min(Max(flight->attempts, 1), 6)));
+		}
+	}
+	switch (outcome->throttle)
+	{
+		case LARAS_THROTTLE_NONE:
+		case LARAS_THROTTLE_PAIR:
+			break;
+		case LARAS_THROTTLE_NUMBER:
+			rest(lane, now, FIRST_REST, LONGEST_REST);
+			break;
+		case LARAS_THROTTLE_ACCOUNT:
+			rest(lane, now, 5 * FIRST_REST, LONGEST_THROTTLE);
+			break;
+	}
+	if (answered)
+	{
+		lane->failures = 0;
+		lane->open = false;
+		if (outcome->throttle == LARAS_THROTTLE_NONE)
+			lane->rests = 0;
+	}
+	else if (flight->call != NULL && !laras_flight_is_cut(flight) &&
+			 (++lane->failures >= FAILURES || lane->open))
+	{
+		/* those that were under way when it opened say nothing new */
+		if (!lane->open || lane->under_way == 0)
+			rest(lane, now, FIRST_REST, LONGEST_REST);
+		opens = !lane->open;
+		lane->open = true;
+	}
+	sweep_lanes(now);
+	if (pairs != NULL)
+		sweep_pairs(now);
+	return opens;
+}
+
+/* ----------------------------------------------------------- an earlier run's */
+
+void
+laras_limit_inherit(void)
+{
+	int64 began = laras_limit_now();
+	TimestampTz clock = GetCurrentTimestamp();
+	int64 ms = (clock + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
+	uint64 found = laras_spi_run(&inherit_lanes, (Datum[]){Int64GetDatum(ms - CLAIM_MS)}, NULL);
+
+	for (uint64 i = 0; i < found; i++)
+	{
+		LarasLane *lane = find_lane(laras_spi_int8(i, 1), laras_spi_int8(i, 2), HASH_ENTER);
+
+		lane->inherited = (int) Min(laras_spi_int8(i, 3), INT_MAX / 2);
+		lane->began = began;
+		lane->used_at = began;
+	}
+	found = laras_spi_run(&inherit_pairs,
+						  (Datum[]){Int64GetDatum(ms - MEMORY_MS), Int64GetDatum(ms + 1)}, NULL);
+	for (uint64 i = 0; i < found; i++)
+	{
+		/* at most a whole bucket's, wherever the clock stood when it was sent */
+		int64 left = Min(laras_spi_int8(i, 3) - ms, laras_spi_int8(i, 4)) * 1000;
+
+		if (left > 0)
+			find_pair(laras_spi_int8(i, 1), laras_spi_int8(i, 2), HASH_ENTER)->arrival =
+				began + left;
+	}
+}

@@ -1,0 +1,64 @@
+/*
+ * limit.h
+ *		How much may leave now: the provider's limits for a number and for one
+ *		person at it, pauses after refusals, and the breaker of an account.
+ *
+ * All of it is memory of the one process that sends for this database. What a
+ * restart must not forget is read back from the attempts in the database.
+ */
+#ifndef LARAS_LIMIT_H
+#define LARAS_LIMIT_H
+
+#include "courier/carry.h"
+
+/* Microseconds of a clock that nobody sets. All moments below are of it. */
+extern int64_t laras_limit_now(void);
+
+/* what leaves through one connection */
+typedef struct LarasLane LarasLane;
+
+/* the limits in force for it; 0: none */
+typedef struct LarasLaneLimits
+{
+	int per_second;
+	int pair_burst;
+	int pair_interval_ms;
+} LarasLaneLimits;
+
+/* The lane of a connection, made where there is none; it obeys these limits from now on. */
+extern LarasLane *
+laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *limits);
+
+/*
+ * How many messages may leave through it at that moment. Where that is none,
+ * *again is lowered to the moment at which it is worth asking.
+ */
+extern int laras_lane_tokens(LarasLane *lane, int64_t now, int64_t *again);
+
+/*
+ * Take one message's place: of its conversation, of which one at a time is
+ * under way, and of the pair's limit. False where it must wait, and *again is
+ * lowered to when it need not. Given back by laras_conversation_free.
+ */
+extern bool laras_conversation_take(LarasLane *lane, int64_t workspace_id, int64_t conversation_id,
+									int64_t now, int64_t *again);
+
+/* Take one of the tokens; given back by laras_lane_back or laras_limit_ended. */
+extern void laras_lane_take(LarasLane *lane, int64_t now);
+/* It did not leave after all. */
+extern void laras_lane_back(int64_t workspace_id, int64_t connection_id);
+
+/*
+ * The request of this flight has ended as *outcome says: what the provider
+ * counts, and whether the account is to be left alone for a while. True when
+ * the breaker has just opened.
+ */
+extern bool laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome);
+
+/*
+ * Once at the start: take over what an earlier run sent and the provider may
+ * still count. In a transaction as laras_worker bound to all, SPI open.
+ */
+extern void laras_limit_inherit(void);
+
+#endif /* LARAS_LIMIT_H */

@@ -1,0 +1,136 @@
+# The provider's limits are kept and used: never more messages within a second
+# than a number may send, never more to one person, across an end of the courier
+# too, by the sandbox's own count. A flood through one number keeps no other
+# waiting, a reply passes what is sent in bulk, and an account that does not
+# answer is left alone but for a probe.
+#
+# proves R082
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Laras;
+use Stage;
+use Test::More;
+
+my $size = long_run(1, 20);
+# limits are counted and not enforced, and nothing is granted on top of them
+my $stage = Stage->new('limits', sandbox => { enforce_limits => JSON::PP::false, tolerance_ms => 0, sent_after_ms => 5, delivered_after_ms => -1 });
+my $sandbox = $stage->sandbox;
+my $workspace = $stage->workspace;
+my $connection = $stage->connect;
+my $rate = 60;
+my $people = 36 * $size;
+my $person = 628_123_480_000;
+
+$stage->sql("SELECT laras.pause_workers('keeper')");
+$sandbox->control(POST => 'number', { id => $stage->shop->{number}, rate => $rate, pair_burst => 4, pair_interval_ms => 400 });
+$stage->customer($person + $_ . q(), 'halo', wait => JSON::PP::false) for 1 .. $people;
+ok($stage->wait_bound("SELECT count(*) = $people FROM laras.conversations", 30), "$people people write");
+
+# -------------------------------------------------------------- what is set
+is($stage->sql("SELECT string_agg(channel || ' ' || per_second || coalesce(' ' || pair_burst || ' ' || pair_interval, ''), ', ' ORDER BY channel) FROM laras.limit_rules"),
+	'instagram 100, messenger 300, telegram 30, whatsapp 80 45 6000', 'the limits that came with laras');
+is($stage->bound("SELECT laras.set_send_rate($connection, $rate)"), '', 'a number may have its own');
+is($stage->bound("SELECT count(*) FROM laras.evidence_log WHERE action = 'send_rate.set' AND subject_id = $connection"), 1, 'with evidence');
+for my $case ([ 4711, 10, 'P0002' ], [ $connection, -1, '22023' ], [ $connection, 100_001, '22023' ])
+{
+	my (undef, undef, $error) = $stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($workspace); SELECT laras.set_send_rate($case->[0], $case->[1])");
+	like($error, qr/ERROR:  $case->[2]:/, "set_send_rate($case->[1]) answers $case->[2]");
+}
+is($stage->sql("SET ROLE laras_dba; INSERT INTO laras.limit_rule (channel, per_second, pair_burst, pair_interval, remark) VALUES ('whatsapp', $rate, 4, 400, 'a test in a hurry')"), '', 'an operator may have other limits');
+
+# ------------------------------------------- a number's second, and its end
+pause();
+queue_all('satu', 2);
+resume();
+ok(wait_for_sql($stage->node, "SELECT count(*) >= $rate FROM laras.outbox WHERE state = 'sent'", 30), 'a backlog leaves');
+is($stage->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'laras courier'"), 't', 'the courier is ended in the middle');
+ok(all_sent(), 'the rest leaves by its successor');
+is($sandbox->totals->{violations}{number_limit}, 0, 'no second had more than the number may send');
+is($sandbox->totals->{messages}{repeated}, 0, 'and nobody got anything twice');
+
+# --------------------------------------------------------- one person's pace
+pause();
+my $talker = $stage->bound('SELECT min(id) FROM laras.conversations');
+$stage->bound("SELECT count(laras.reply($talker, 'kata ' || g)) FROM generate_series(1, 9) g");
+resume();
+ok(wait_for_sql($stage->node, "SELECT count(*) >= 5 FROM laras.outbox WHERE state = 'sent' AND conversation_id = $talker", 30), 'one person gets many');
+is($stage->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'laras courier'"), 't', 'the courier is ended again');
+ok(all_sent(), 'the rest leaves');
+is($sandbox->totals->{violations}{pair_limit}, 0, 'no faster than one person may be written to');
+is($stage->sql("SELECT array_agg(id ORDER BY finished_at, id) = array_agg(id ORDER BY id) FROM laras.outbox WHERE conversation_id = $talker AND finished_at IS NOT NULL"), 't', 'and in the order they were written');
+
+# --------------------------------------------------------- replies pass bulk
+pause();
+queue_all('promo', 1);
+$stage->sql("UPDATE laras.outbox SET priority = 10 WHERE state = 'queued'");
+my $after = seq();
+my $reply = $stage->bound("SELECT laras.reply((SELECT max(id) FROM laras.conversations), 'ini balasan')");
+resume();
+ok(all_sent(), 'bulk and a reply leave');
+# those that leave at once arrive in any order
+my @first = $sandbox->ledger(method => 'POST', path => '/messages', after => $after, limit => $rate / 8);
+is(scalar(grep { $_->{body}{text}{body} eq 'ini balasan' } @first), 1, 'the reply, queued last, among the first to leave');
+
+# -------------------------------------------------- a flood keeps nobody waiting
+my $waba = $sandbox->control(POST => 'waba', { name => 'Toko Lain', subscribe => [ $stage->shop->{app} ] })->{id};
+my $second = $sandbox->control(POST => 'number', { waba_id => $waba, display_phone_number => '+628117770009' })->{id};
+my $token = $sandbox->control(POST => 'token', { app_id => $stage->shop->{app}, waba_id => $waba })->{token};
+my $other = $stage->sql("SELECT laras.create_workspace('Toko Lain', 'lain\@shop.example', 'correct horse battery')");
+$stage->bound(qq(SELECT laras.pair_connection('whatsapp', '{"phone_number_id": "$second", "waba_id": "$waba"}', '$token', false)), $other);
+$sandbox->customer_says({ number => $second }, '628999000111', 'halo dari sebelah', wait => JSON::PP::true);
+ok(wait_for(sub { $stage->bound('SELECT count(*) FROM laras.conversations', $other) eq '1' }), "somebody writes to another's number");
+pause();
+queue_all('banjir', 2);
+$after = seq();
+$reply = $stage->bound("SELECT laras.reply((SELECT id FROM laras.conversations), 'untuk sebelah')", $other);
+resume();
+ok(all_sent(), 'a flood, and one reply of the other workspace behind it');
+my @order = map { $_->{body}{text}{body} } $sandbox->ledger(method => 'POST', path => '/messages', after => $after, limit => 1000);
+my ($place) = grep { $order[$_] eq 'untuk sebelah' } 0 .. $#order;
+cmp_ok($place, '<', $rate, 'the reply does not wait for the flood to pass') or diag "place $place of @{[scalar @order]}";
+is($sandbox->totals->{violations}{number_limit}, 0, 'which keeps to its number');
+
+# --------------------------------------------------------- when nobody answers
+my $closed = free_port();
+options("'{graph_url}', '\"http://127.0.0.1:$closed\"'");
+pause();
+queue_all('diam', 1);
+resume();
+ok($stage->wait_bound("SELECT count(*) > 0 FROM laras.notices WHERE kind = 'sending_paused' AND connection_id = $connection", 30), 'an account that does not answer is left alone, and the owner is told');
+is($stage->sql("SELECT count(*) FROM laras.outbox WHERE state NOT IN ('sent', 'queued', 'sending')"), 0, 'nothing is given up');
+cmp_ok($stage->sql("SELECT count(*) FROM laras.send_attempt WHERE outcome = 'not_sent'"), '<', $people, 'most was not even tried');
+options("'{graph_url}', '\"" . $sandbox->url . "\"'");
+ok(all_sent(), 'all leaves once somebody answers a probe');
+is($sandbox->totals->{violations}{number_limit} + $sandbox->totals->{violations}{pair_limit}, 0, 'within the limits');
+is($sandbox->totals->{messages}{repeated}, 0, 'each once');
+$stage->stop;
+done_testing();
+
+sub pause { return $stage->sql("SELECT laras.pause_workers('courier')"); }
+sub resume { return $stage->sql("SELECT laras.resume_workers('courier')"); }
+
+sub queue_all
+{
+	my ($text, $each) = @_;
+	return $stage->bound("SELECT count(laras.reply(c.id, '$text ' || g)) FROM laras.conversations c, generate_series(1, $each) g");
+}
+
+sub all_sent
+{
+	return wait_for_sql($stage->node, "SELECT count(*) = 0 FROM laras.outbox WHERE state <> 'sent'", 60 * $size);
+}
+
+sub seq
+{
+	my @entries = $sandbox->ledger(limit => 100_000);
+	return @entries ? $entries[-1]{seq} : 0;
+}
+
+sub options
+{
+	my ($change) = @_;
+	return $stage->sql("UPDATE laras.provider_app SET options = jsonb_set(options, $change)");
+}
