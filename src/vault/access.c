@@ -160,6 +160,7 @@ laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 	LarasWrapSet wraps;
 	LarasSlotState state;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
+	uint64 generation;
 
 	if (slot >= v->max_slots)
 		raise_slot(LARAS_KEYERR_ABSENT, slot, NULL);
@@ -169,13 +170,20 @@ laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 		laras_vault_raise_closed(v);
 	if (laras_bit_test(v->damaged, slot))
 		raise_damaged(v, slot);
-	m = laras_vault_mirrors(v, &usable);
-
-	LWLockAcquire(v->lock, LW_SHARED);
-	wraps = v->page->wraps;
-	LWLockRelease(v->lock);
-	state = laras_mirrors_read(m, usable, slot, &wraps, LARAS_DOMAIN_CONTENT, out, &repair, &err);
-	laras_wipe(&wraps, sizeof(wraps));
+	do
+	{
+		generation = pg_atomic_read_u64(&v->page->generation);
+		m = laras_vault_mirrors(v, &usable);
+		LWLockAcquire(v->lock, LW_SHARED);
+		wraps = v->page->wraps;
+		LWLockRelease(v->lock);
+		state =
+			laras_mirrors_read(m, usable, slot, &wraps, LARAS_DOMAIN_CONTENT, out, &repair, &err);
+		laras_wipe(&wraps, sizeof(wraps));
+		/* wrapped anew under us, with a key that came after we looked? */
+	} while (state == LARAS_SLOT_WRAPPED &&
+			 pg_atomic_read_u64(&v->page->generation) != generation &&
+			 laras_vault_phase(v) == LARAS_VAULT_OPEN);
 
 	if (repair != 0)
 		ask_repair(v, slot);
@@ -203,8 +211,10 @@ laras_slot_secret(LarasVault *v, uint32 slot, uint8 out[LARAS_KEY_LEN])
 			raise_slot(err.code == LARAS_KEYERR_NONE ? LARAS_KEYERR_ABSENT : err.code, slot, &err);
 			break;
 		case LARAS_SLOT_WRAPPED:
-			/* no wrapping key of its epoch: the page changed or shut under us */
-			laras_vault_raise_closed(v);
+			/* the page was shut under us, or the slot names an epoch that never was */
+			if (laras_vault_phase(v) != LARAS_VAULT_OPEN)
+				laras_vault_raise_closed(v);
+			raise_damaged(v, slot);
 			break;
 	}
 	pg_unreachable();

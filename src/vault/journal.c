@@ -134,6 +134,46 @@ open_journal(int dirfd, uint32_t number, int flags, LarasKeyError *err)
 	return fd;
 }
 
+bool
+laras_journal_mend(int dirfd, uint32_t files, LarasKeyError *err)
+{
+	for (uint32_t number = 0; number < files; number++)
+	{
+		LarasKeyError why = LARAS_KEYERROR_INIT;
+		char name[LARAS_JOURNAL_NAME_LEN];
+		int fd = open_journal(dirfd, number, O_RDONLY, &why);
+		bool ok;
+
+		if (fd >= 0)
+		{
+			close(fd);
+			continue;
+		}
+		if (why.code != LARAS_KEYERR_ABSENT)
+		{
+			if (err != NULL)
+				*err = why;
+			return false;
+		}
+		laras_journal_name(number, name);
+		if (why.sys_errno == ENOENT)
+		{
+			if (!laras_journal_make(dirfd, number, err))
+				return false;
+			continue;
+		}
+		fd = openat(dirfd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+		ok = fd >= 0 && ftruncate(fd, LARAS_JOURNAL_FILE_LEN) == 0 && fsync(fd) == 0;
+		if (!ok)
+			laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "mending a journal file");
+		if (fd >= 0)
+			close(fd);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
 int
 laras_journal_open(int dirfd, uint32_t number, LarasKeyError *err)
 {

@@ -85,6 +85,13 @@ laras_journal_follows(const LarasJournalTail *tail, const uint8_t in[LARAS_JOURN
 extern bool laras_journal_make(int dirfd, uint32_t number, LarasKeyError *err);
 
 /*
+ * Give the journal its first files files again: a missing one all zeros, a cut
+ * one filled up with zeros. For a mirror beside another one that has all the
+ * records, which are copied to it then.
+ */
+extern bool laras_journal_mend(int dirfd, uint32_t files, LarasKeyError *err);
+
+/*
  * Open file number for appending; checks its length.  ABSENT where it is
  * missing or short.  PRE_COMMIT calls it for the file of the next record and
  * the one after, in each mirror, because other committers may fill the first.

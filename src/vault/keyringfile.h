@@ -129,4 +129,7 @@ extern uint32_t laras_keyring_next_slab(int dirfd);
  */
 extern uint32_t laras_keyring_slab_end(int dirfd);
 
+/* Remove what writing a file of the keyring left behind in a crash. The caller has the lock. */
+extern void laras_keyring_tidy(int dirfd);
+
 #endif /* LARAS_VAULT_KEYRINGFILE_H */

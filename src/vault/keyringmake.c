@@ -211,20 +211,27 @@ laras_keyring_next_slab(int dirfd)
 	}
 }
 
+/* To read through an open directory from its beginning; NULL with errno. */
+static DIR *
+list_directory(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir == NULL && fd >= 0)
+		close(fd);
+	return dir;
+}
+
 uint32_t
 laras_keyring_slab_end(int dirfd)
 {
 	uint32_t end = FIRST_LEASED_SLAB;
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = list_directory(dirfd);
 	struct dirent *entry;
 
 	if (dir == NULL)
-	{
-		if (fd >= 0)
-			close(fd);
 		return end;
-	}
 	while ((entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] == 's' && is_keyring_name(entry->d_name))
 		{
@@ -235,6 +242,29 @@ laras_keyring_slab_end(int dirfd)
 		}
 	closedir(dir);
 	return end;
+}
+
+void
+laras_keyring_tidy(int dirfd)
+{
+	DIR *dir = list_directory(dirfd);
+	struct dirent *entry;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+	{
+		char name[LARAS_JOURNAL_NAME_LEN];
+		size_t n = strlen(entry->d_name);
+
+		if (n <= 4 || n - 4 >= sizeof(name) || strcmp(entry->d_name + n - 4, ".tmp") != 0)
+			continue;
+		memcpy(name, entry->d_name, n - 4);
+		name[n - 4] = '\0';
+		if (is_keyring_name(name))
+			(void) unlinkat(dirfd, entry->d_name, 0);
+	}
+	closedir(dir);
 }
 
 /* Slab 0 and what follows from it: built once, put into every mirror. */
@@ -361,20 +391,16 @@ bool
 laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKeyError *err)
 {
 	int to = make_new_directory(to_path, number, err);
-	int again;
 	DIR *dir;
 	struct dirent *entry;
 	bool ok = true;
 
 	if (to < 0)
 		return false;
-	again = openat(from_dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = again < 0 ? NULL : fdopendir(again);
+	dir = list_directory(from_dirfd);
 	if (dir == NULL)
 	{
 		ok = laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "reading a keyring directory");
-		if (again >= 0)
-			close(again);
 		close(to);
 		return ok;
 	}

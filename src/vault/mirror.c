@@ -594,6 +594,8 @@ laras_mirrors_repair(LarasMirrors *m, LarasMirrorMask mask, uint32_t slot, const
 		return LARAS_SLOT_DAMAGED;
 	}
 	state = laras_slot_open(&place, won, keys, 0, NULL);
+	if (state == LARAS_SLOT_WRAPPED && laras_slot_is_void(&place, won, keys))
+		state = LARAS_SLOT_DAMAGED;
 	if (state != LARAS_SLOT_LIVE && state != LARAS_SLOT_DESTROYED)
 		return state;
 

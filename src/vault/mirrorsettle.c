@@ -514,6 +514,36 @@ laras_vault_settle_slab(uint32 number)
  * ------------------------------------------------------------------------
  */
 
+/* Read one mirror's journal; orders where its chain does not reach go to stray. */
+static bool
+scan_mirror(LarasVaultWork *w, int mirror, Stray *stray, LarasJournalScan *scan, LarasKeyError *err)
+{
+	LarasJournalEnd end = laras_journal_scan(w->m.mirror[mirror].dirfd, w->m.keyring, NULL,
+											 ignore_record, keep_stray, stray, scan, err);
+
+	if (end == LARAS_JOURNAL_BROKEN)
+		ereport(
+			WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the journal of keyring mirror \"%s\" is broken after record " UINT64_FORMAT,
+					w->m.mirror[mirror].name, scan->tail.seq),
+			 errdetail(UINT64_FORMAT " later records are readable; their orders are carried out.",
+					   scan->beyond)));
+	return end != LARAS_JOURNAL_FAILED;
+}
+
+/* Does a journal hold this record at its place? */
+static bool
+has_record(int dirfd, const LarasJournalTail *tail, const LarasJournalRecord *rec)
+{
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	uint8 raw[LARAS_JOURNAL_RECORD_LEN];
+	LarasJournalRecord own;
+
+	return rec->seq <= tail->seq && read_records(dirfd, rec->seq, 1, raw, &err) &&
+		   laras_journal_decode(raw, &own) && memcmp(own.chain, rec->chain, LARAS_CHAIN_LEN) == 0;
+}
+
 /*
  * Bring the journals of all open mirrors to one end. Mirrors that cannot take
  * part leave *mask. Returns the mirror whose journal was longest, or -1.
@@ -524,36 +554,40 @@ laras_settle_journals(LarasVaultWork *w, LarasMirrorMask *mask, LarasJournalTail
 {
 	LarasJournalScan scans[LARAS_MAX_MIRRORS];
 	Stray stray = {NULL, 0, 0};
+	LarasMirrorMask cut = 0;
 	int first = -1;
 
 	for (int i = 0; i < w->m.n; i++)
 	{
-		LarasJournalEnd end;
 		LarasKeyError one = LARAS_KEYERROR_INIT;
 
 		if ((*mask & ((LarasMirrorMask) 1 << i)) == 0)
 			continue;
-		end = laras_journal_scan(w->m.mirror[i].dirfd, w->m.keyring, NULL, ignore_record,
-								 keep_stray, &stray, &scans[i], &one);
-		if (end == LARAS_JOURNAL_FAILED)
+		if (!scan_mirror(w, i, &stray, &scans[i], &one))
 		{
-			laras_vault_log(WARNING, &one, "reading the journal");
+			if (one.code == LARAS_KEYERR_ABSENT)
+				cut |= (LarasMirrorMask) 1 << i;
+			else
+				laras_vault_log(WARNING, &one, "reading the journal");
 			*err = one;
 			*mask &= ~((LarasMirrorMask) 1 << i);
 			continue;
 		}
-		if (end == LARAS_JOURNAL_BROKEN)
-			ereport(
-				WARNING,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg(
-					 "the journal of keyring mirror \"%s\" is broken after record " UINT64_FORMAT,
-					 w->m.mirror[i].name, scans[i].tail.seq),
-				 errdetail(UINT64_FORMAT
-						   " later records are readable; their orders are carried out.",
-						   scans[i].beyond)));
 		if (first < 0 || scans[i].tail.seq > scans[first].tail.seq)
 			first = i;
+	}
+	/* a mirror that lost a file of it gets the records of the others */
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasKeyError one = LARAS_KEYERROR_INIT;
+
+		if ((cut & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		if (first >= 0 && laras_journal_mend(w->m.mirror[i].dirfd, scans[first].files, &one) &&
+			scan_mirror(w, i, &stray, &scans[i], &one))
+			*mask |= (LarasMirrorMask) 1 << i;
+		else
+			laras_vault_log(WARNING, first >= 0 ? &one : err, "reading the journal");
 	}
 	if (first < 0)
 		return -1;
@@ -589,7 +623,8 @@ laras_settle_journals(LarasVaultWork *w, LarasMirrorMask *mask, LarasJournalTail
 	}
 	for (uint32 s = 0; s < stray.n; s++)
 	{
-		if (!laras_append_record(w->m.mirror[first].dirfd, tail, &stray.rec[s], err))
+		if (!has_record(w->m.mirror[first].dirfd, &scans[first].tail, &stray.rec[s]) &&
+			!laras_append_record(w->m.mirror[first].dirfd, tail, &stray.rec[s], err))
 			return -1;
 	}
 	for (int i = 0; i < w->m.n; i++)
@@ -769,7 +804,12 @@ laras_vault_join(int mirror, LarasKeyError *err)
 	 */
 	applied = pg_atomic_read_u64(&v->mirror[first].applied);
 	if (laras_journal_scan(w->m.mirror[mirror].dirfd, w->m.keyring, NULL, ignore_record, NULL, NULL,
-						   &scan, err) == LARAS_JOURNAL_FAILED)
+						   &scan, err) == LARAS_JOURNAL_FAILED &&
+		(err->code != LARAS_KEYERR_ABSENT ||
+		 !laras_journal_mend(w->m.mirror[mirror].dirfd, LARAS_JOURNAL_FILE_OF(applied + 1) + 1,
+							 err) ||
+		 laras_journal_scan(w->m.mirror[mirror].dirfd, w->m.keyring, NULL, ignore_record, NULL,
+							NULL, &scan, err) == LARAS_JOURNAL_FAILED))
 		return false;
 	ok = common_records(w->m.mirror[first].dirfd, w->m.mirror[mirror].dirfd,
 						Min(scan.tail.seq, applied), &common, err);
@@ -816,5 +856,6 @@ laras_vault_join(int mirror, LarasKeyError *err)
 	pg_atomic_fetch_add_u64(&v->page->generation, 1);
 	LWLockRelease(v->lock);
 	ereport(LOG, (errmsg("keyring mirror \"%s\" is in sync again", info->name)));
+	laras_vault_settle_courier();
 	return true;
 }

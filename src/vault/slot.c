@@ -173,11 +173,25 @@ merge_tombs(const uint8_t *a, const uint8_t *b)
 	return memcmp(a, b, LARAS_SLOT_LEN) < 0 ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
 }
 
-/* Of an earlier epoch, whose key is at hand no more: a copy from before a rotation. */
-static bool
-is_older(const uint8_t *wrapped, const uint8_t *live)
+bool
+laras_slot_is_void(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
+				   const LarasWrapSet *keys)
 {
-	return wrapped[1] == live[1] && laras_get16(wrapped + 2) < laras_get16(live + 2);
+	uint8_t domain;
+	uint16_t epoch;
+	bool have = false;
+
+	if (!laras_slot_epoch(raw, &domain, &epoch))
+		return false;
+	if (domain != (place->id == LARAS_SLOT_COURIER ? LARAS_DOMAIN_COURIER : LARAS_DOMAIN_CONTENT))
+		return true;
+	for (int i = 0; i < keys->n; i++)
+	{
+		if (keys->wrap[i].domain == domain && keys->wrap[i].epoch == epoch)
+			return false;
+		have |= keys->wrap[i].domain == domain;
+	}
+	return have;
 }
 
 LarasMerge
@@ -195,6 +209,10 @@ laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b
 		sa = laras_slot_open(place, a, keys, 0, secret_a);
 	if (b != NULL)
 		sb = laras_slot_open(place, b, keys, 0, secret_b);
+	if (sa == LARAS_SLOT_WRAPPED && laras_slot_is_void(place, a, keys))
+		sa = LARAS_SLOT_DAMAGED;
+	if (sb == LARAS_SLOT_WRAPPED && laras_slot_is_void(place, b, keys))
+		sb = LARAS_SLOT_DAMAGED;
 
 	if (a != NULL && b != NULL && memcmp(a, b, LARAS_SLOT_LEN) == 0)
 	{
@@ -208,16 +226,6 @@ laras_slot_merge(const LarasSlotPlace *place, const uint8_t *a, const uint8_t *b
 		else
 			result = sa == LARAS_SLOT_DESTROYED ? LARAS_MERGE_TAKE_A : LARAS_MERGE_TAKE_B;
 		won = LARAS_SLOT_DESTROYED;
-	}
-	else if (sa == LARAS_SLOT_LIVE && sb == LARAS_SLOT_WRAPPED && is_older(b, a))
-	{
-		result = LARAS_MERGE_TAKE_A;
-		won = LARAS_SLOT_LIVE;
-	}
-	else if (sb == LARAS_SLOT_LIVE && sa == LARAS_SLOT_WRAPPED && is_older(a, b))
-	{
-		result = LARAS_MERGE_TAKE_B;
-		won = LARAS_SLOT_LIVE;
 	}
 	else if (sa == LARAS_SLOT_WRAPPED || sb == LARAS_SLOT_WRAPPED)
 	{

@@ -103,6 +103,15 @@ laras_slot_open(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
 extern bool laras_slot_epoch(const uint8_t raw[LARAS_SLOT_LEN], uint8_t *domain, uint16_t *epoch);
 
 /*
+ * Has the shape of a live slot, and opens with no key that the keyring has in
+ * use, all of whose domain are in the set: it names another epoch (damage in
+ * four bytes looks so, and so does a copy from before a rotation), or the
+ * domain that does not belong at its place. Counts as damaged.
+ */
+extern bool laras_slot_is_void(const LarasSlotPlace *place, const uint8_t raw[LARAS_SLOT_LEN],
+							   const LarasWrapSet *keys);
+
+/*
  * Merging one slot of two mirrors (a or b NULL: absent there).
  */
 typedef enum LarasMerge

@@ -64,10 +64,9 @@ laras_vault_flush_mirrors(void)
 	}
 }
 
-/* Mirrors that failed lose their place; false when none is left of mask. */
-static bool
-keep_in_sync(LarasVaultWork *w, LarasMirrorMask wanted, LarasMirrorMask done,
-			 const LarasKeyError *err)
+bool
+laras_keep_in_sync(LarasVaultWork *w, LarasMirrorMask wanted, LarasMirrorMask done,
+				   const LarasKeyError *err)
 {
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -102,7 +101,7 @@ laras_vault_lease_ahead(LarasKeyError *err)
 	lease.wal_position = GetFlushRecPtr(NULL);
 	LARAS_FAULT("lease.before_write");
 	done = laras_mirrors_lease(&w->m, mask, &lease, err);
-	if (!keep_in_sync(w, mask, done, err))
+	if (!laras_keep_in_sync(w, mask, done, err))
 		return false;
 	LARAS_FAULT("lease.written");
 	w->lease = lease;

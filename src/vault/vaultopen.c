@@ -105,6 +105,7 @@ laras_open_and_lock(LarasVaultWork *w, int mirror, LarasKeyError *err)
 		close(fd);
 		return laras_keyerror(err, LARAS_KEYERR_DISAGREE, 0, "mirror of another keyring");
 	}
+	laras_keyring_tidy(fd);
 	w->m.mirror[mirror].dirfd = fd;
 	w->opened |= (LarasMirrorMask) 1 << mirror;
 	return true;

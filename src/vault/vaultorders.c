@@ -253,6 +253,20 @@ by_slab(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A slab to read back from; one that the mirror lost is copied from another first. */
+static bool
+open_grave(LarasVaultWork *w, int mirror, uint32 number, LarasGrave *grave)
+{
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+
+	if (laras_mirrors_prepare(&w->m, mirror, number, grave, &err))
+		return true;
+	if (err.code != LARAS_KEYERR_ABSENT)
+		return false;
+	laras_vault_settle_slab(number);
+	return laras_mirrors_prepare(&w->m, mirror, number, grave, &err);
+}
+
 /* Read the marks of rows back from one mirror. */
 static void
 read_back(LarasVaultWork *w, int mirror, Pending *rows, uint32 n)
@@ -270,7 +284,7 @@ read_back(LarasVaultWork *w, int mirror, Pending *rows, uint32 n)
 		if (grave.slab.fd < 0 || grave.slab.number != LARAS_SLAB_OF(rows[i].slot))
 		{
 			laras_mirrors_release(&grave);
-			if (!laras_mirrors_prepare(&w->m, mirror, LARAS_SLAB_OF(rows[i].slot), &grave, &err))
+			if (!open_grave(w, mirror, LARAS_SLAB_OF(rows[i].slot), &grave))
 				continue;
 		}
 		if (laras_mirrors_verify(&w->m, &grave, rows[i].slot, &direct, &err))

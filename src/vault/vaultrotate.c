@@ -156,10 +156,13 @@ laras_vault_wrap_courier(const LarasMasterKeys *keys, LarasKeyError *err)
 	LarasWrapSet wraps;
 	uint8 secret[LARAS_KEY_LEN];
 	uint8 raw[LARAS_SLOT_LEN];
+	uint8 first[LARAS_SLOT_LEN];
 	LarasSlotPlace place = {w->m.keyring, v->slabs[0].uuid, LARAS_SLOT_COURIER};
 	LarasSlotState state;
 	uint8 domain;
 	uint16 epoch;
+	bool have = false;
+	bool same = true; /* the same bytes everywhere, under the current epoch */
 	bool ok = true;
 
 	laras_mirrors_forget(&w->m);
@@ -171,15 +174,27 @@ laras_vault_wrap_courier(const LarasMasterKeys *keys, LarasKeyError *err)
 		ok = laras_keyerror(err, LARAS_KEYERR_DAMAGED, 0, "the courier's seed");
 	for (int i = 0; ok && i < w->m.n; i++)
 	{
-		LarasMirrorMask one = (LarasMirrorMask) 1 << i;
+		LarasSlotState own;
+		uint8 seen[LARAS_KEY_LEN];
 
-		if ((mask & one) == 0)
+		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
 			continue;
-		(void) laras_mirrors_look(&w->m, i, LARAS_SLOT_COURIER, raw, NULL, err);
-		if (!laras_slot_epoch(raw, &domain, &epoch) || epoch != v->keyring.current_epoch)
-			ok = false;
+		if (laras_mirrors_look(&w->m, i, LARAS_SLOT_COURIER, raw, NULL, err) != LARAS_SLOT_WRAPPED)
+		{
+			same = false;
+			continue;
+		}
+		own = laras_slot_open(&place, raw, &wraps, LARAS_DOMAIN_COURIER, seen);
+		if (own == LARAS_SLOT_LIVE && !laras_same_bytes(seen, secret, LARAS_KEY_LEN))
+			ok = laras_keyerror(err, LARAS_KEYERR_DISAGREE, 0, "two seeds of the courier");
+		if (own != LARAS_SLOT_LIVE || !laras_slot_epoch(raw, &domain, &epoch) ||
+			epoch != v->keyring.current_epoch || (have && memcmp(raw, first, LARAS_SLOT_LEN) != 0))
+			same = false;
+		memcpy(first, raw, LARAS_SLOT_LEN);
+		have = true;
+		laras_wipe(seen, sizeof(seen));
 	}
-	if (state == LARAS_SLOT_LIVE && !ok)
+	if (ok && !same)
 	{
 		ok =
 			laras_slot_seal(&place, LARAS_DOMAIN_COURIER, v->keyring.current_epoch,
@@ -193,6 +208,44 @@ laras_vault_wrap_courier(const LarasMasterKeys *keys, LarasKeyError *err)
 	laras_wipe(secret, sizeof(secret));
 	laras_wipe(&wraps, sizeof(wraps));
 	return ok;
+}
+
+void
+laras_vault_settle_courier(void)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasMirrorMask mask = laras_vault_in_sync(w->v) & w->opened;
+	uint8 first[LARAS_SLOT_LEN];
+	bool have = false;
+	bool same = true;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	LarasMasterKeys keys;
+
+	laras_mirrors_forget(&w->m);
+	for (int i = 0; i < w->m.n; i++)
+	{
+		uint8 raw[LARAS_SLOT_LEN] = {0};
+
+		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		if (laras_mirrors_look(&w->m, i, LARAS_SLOT_COURIER, raw, NULL, &err) !=
+				LARAS_SLOT_WRAPPED ||
+			(have && memcmp(raw, first, LARAS_SLOT_LEN) != 0))
+			same = false;
+		memcpy(first, raw, LARAS_SLOT_LEN);
+		have = true;
+	}
+	if (same)
+		return;
+	if (!laras_fetch_master_keys("courier", &keys, &err))
+	{
+		laras_vault_log(WARNING, &err, "comparing the courier's seed");
+		return;
+	}
+	if (!laras_masterkey_check(&keys, &w->v->keyring, false, &err) ||
+		!laras_vault_wrap_courier(&keys, &err))
+		laras_vault_log(WARNING, &err, "comparing the courier's seed");
+	laras_masterkey_wipe(&keys);
 }
 
 bool
@@ -243,6 +296,7 @@ laras_vault_begin_rotation(LarasKeyError *err)
 static uint32 next_slab = 0;
 static uint64 hindrances = 0;
 static TimestampTz pass_ended = 0;
+static uint64 pass_generation = 0; /* of the page; moves when a mirror joins */
 
 /*
  * Wrap slots first..first+n-1 of a slab anew in all mirrors of mask. In no
@@ -477,6 +531,7 @@ laras_vault_rotate(void)
 	if (next_slab == 0)
 	{
 		hindrances = 0;
+		pass_generation = pg_atomic_read_u64(&v->page->generation);
 		pg_atomic_write_u64(&v->rotate_done, 0);
 	}
 	pg_atomic_write_u64(&v->rotate_total, total);
@@ -490,6 +545,12 @@ laras_vault_rotate(void)
 		return true;
 
 	if (!courier_is_wrapped(w))
+		hindrances++;
+	/*
+	 * A mirror that joined meanwhile may have given back a key that nobody had
+	 * when its slab was passed, as it was wrapped then.
+	 */
+	if (pg_atomic_read_u64(&v->page->generation) != pass_generation)
 		hindrances++;
 	/* the pass is over; a mirror that is away may hold slots of the old epoch */
 	next_slab = 0;

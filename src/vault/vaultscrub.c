@@ -130,7 +130,7 @@ is_sound(LarasVaultWork *w, const uint8 *uuid, const uint8 *raw, uint32 slot, bo
 	*state = slot == LARAS_SLOT_COURIER ? laras_slot_look(&place, raw, NULL)
 										: laras_slot_open(&place, raw, wraps, 0, NULL);
 	if (*state == LARAS_SLOT_WRAPPED)
-		*state = LARAS_SLOT_LIVE;
+		*state = slot == LARAS_SLOT_COURIER ? LARAS_SLOT_LIVE : LARAS_SLOT_DAMAGED;
 	return destroyed ? *state == LARAS_SLOT_DESTROYED : *state != LARAS_SLOT_DAMAGED;
 }
 
@@ -143,8 +143,12 @@ mend(LarasVaultWork *w, LarasMirrorMask mask, uint32 slot, bool destroyed,
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasSlotState state;
 
+	if (slot == LARAS_SLOT_COURIER)
+		laras_vault_settle_courier();
 	laras_mirrors_forget(&w->m);
 	state = laras_mirrors_repair(&w->m, mask, slot, wraps, NULL, &err);
+	if (slot == LARAS_SLOT_COURIER && state == LARAS_SLOT_WRAPPED)
+		state = LARAS_SLOT_LIVE; /* its key is not at hand here: its shape must do */
 	if (destroyed)
 	{
 		count(v, LARAS_SCRUB_DESTROYED);

@@ -117,6 +117,12 @@ extern bool laras_vault_begin_rotation(LarasKeyError *err);
 /* The courier's seed under the current epoch, in every mirror in sync. */
 extern bool laras_vault_wrap_courier(const struct LarasMasterKeys *keys, LarasKeyError *err);
 
+/*
+ * The same bytes of the courier's seed in every mirror in sync, where they
+ * differ: no merge can tell them apart without the key, which is fetched then.
+ */
+extern void laras_vault_settle_courier(void);
+
 /* A slab of it, where one is under way; true: there is more. The vault must be open. */
 extern bool laras_vault_rotate(void);
 
@@ -138,6 +144,10 @@ extern bool laras_vault_scrub(void);
 
 /* Bring the mirrors beyond the first up to the journal's end. */
 extern void laras_vault_flush_mirrors(void);
+
+/* Of the mirrors wanted, those that are not done lose their place; false where none is left. */
+extern bool laras_keep_in_sync(LarasVaultWork *w, LarasMirrorMask wanted, LarasMirrorMask done,
+							   const LarasKeyError *err);
 
 /* Lease ahead; make slabs ahead (one window's slab at a time; true: more to make). */
 extern bool laras_vault_lease_ahead(LarasKeyError *err);

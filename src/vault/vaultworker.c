@@ -262,8 +262,9 @@ take_key(void)
 	if (ok && !laras_masterkey_wraps(&keys, &v->keyring, LARAS_DOMAIN_CONTENT, &wraps))
 		ok = laras_keyerror(&err, LARAS_KEYERR_CRYPTO, 0, "deriving the wrapping key");
 	/* a rotation was cut short: the courier's seed is wrapped by who has both keys */
-	if (ok && v->keyring.oldest_epoch != v->keyring.current_epoch)
-		ok = laras_vault_wrap_courier(&keys, &err);
+	if (ok && v->keyring.oldest_epoch != v->keyring.current_epoch &&
+		!laras_vault_wrap_courier(&keys, &err))
+		laras_vault_log(WARNING, &err, "wrapping the courier's seed anew");
 	laras_masterkey_wipe(&keys);
 	if (!ok)
 	{
@@ -309,6 +310,7 @@ finish_opening(void)
 	LWLockRelease(v->lock);
 	logged_why = LARAS_KEYERR_NONE;
 	laras_vault_note_epoch();
+	laras_vault_settle_courier();
 	ereport(LOG, (errmsg("laras vault: keyring %u is open", w->number)));
 	return true;
 }
@@ -462,6 +464,7 @@ stamp_lease(void)
 	LarasLease lease = w->lease;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
+	LarasMirrorMask done;
 
 	SpinLockAcquire(&v->lease_lock);
 	next = v->lease_next;
@@ -470,7 +473,9 @@ stamp_lease(void)
 		return;
 	stamped_next = next;
 	lease.wal_position = GetFlushRecPtr(NULL);
-	if (laras_mirrors_lease(&w->m, mask, &lease, &err) != 0)
+	done = laras_mirrors_lease(&w->m, mask, &lease, &err);
+	/* where no mirror took it nobody is worse off: who needs one will see */
+	if (done != 0 && laras_keep_in_sync(w, mask, done, &err))
 		w->lease = lease;
 }
 

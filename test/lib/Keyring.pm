@@ -15,6 +15,9 @@ sub sources
 	return map { "src/vault/$_.c" } split ' ', $line;
 }
 
+my @flags = qw(-std=gnu99 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter
+  -Wno-missing-field-initializers -Wno-sign-compare -D_GNU_SOURCE -Isrc -Itest/c);
+
 # Not before the test runs: until then there is no directory to make it in.
 my $dir;
 
@@ -23,8 +26,7 @@ sub compile
 	my ($name, @files) = @_;
 	$dir //= PostgreSQL::Test::Utils::tempdir();
 	my $log = '';
-	ok( run([   $ENV{CC} // 'cc', qw(-std=gnu99 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter
-				  -Wno-missing-field-initializers -Wno-sign-compare -D_GNU_SOURCE -Isrc -Itest/c),
+	ok( run([   $ENV{CC} // 'cc', @flags,
 				@files, sources(), '-lcrypto', '-o', "$dir/$name" ],
 			'>', \$log, '2>&1'),
 		"$name builds without PostgreSQL") or BAIL_OUT($log);
@@ -33,6 +35,23 @@ sub compile
 
 # laras-keytool, built from the sources under test.
 sub build_tool { return compile('laras-keytool', map { "src/vault/$_.c" } qw(keytool keyscan vectors)) }
+
+# test/c/vault_model.c over the server half of the vault, whose objects are those
+# of the build with fault points; model_server.c takes the server's place.
+sub build_model
+{
+	my @server_half = qw(journalring destroy slotlease mirrorsettle vaultopen vaultduties vaultorders access vaultrotate vaultscrub
+	  vaultworker vaultshared vaultposition vaultwitness);
+	my @objects = map { s{^src/(.*)\.c$}{$ENV{LARAS_VAR}/build/faults/src/$1.o}r } sources(), map { "src/vault/$_.c" } @server_half;
+	chomp(my ($include, $lib) = map { scalar qx{$ENV{LARAS_BINDIR}/pg_config $_} } '--includedir-server', '--pkglibdir');
+	$dir //= PostgreSQL::Test::Utils::tempdir();
+	my $log = '';
+	ok( run([   $ENV{CC} // 'cc', @flags, '-DLARAS_FAULTS', "-I$include", (map { "test/c/$_.c" } qw(vault_model model_world model_files model_harm model_server model_tables model_disk)),
+				@objects, "-L$lib", qw(-lpgcommon -lpgport -lcrypto -lm), '-o', "$dir/vault_model" ],
+			'>', \$log, '2>&1'),
+		'the model builds') or BAIL_OUT($log);
+	return "$dir/vault_model";
+}
 
 # What a command prints; "exit N: ..." with its complaint where it fails.
 sub output
