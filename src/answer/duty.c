@@ -14,11 +14,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "answer/answer.h"
 #include "answer/draft.h"
 #include "answer/drafting.h"
 #include "base/clock.h"
+#include "base/contain.h"
 #include "base/fault.h"
 #include "base/id.h"
 #include "base/spi.h"
@@ -28,7 +28,6 @@
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
@@ -323,8 +322,10 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 
 /* Compose and judge, seeing this workspace only. */
 static void
-compose_one(LarasDrafting *d)
+compose_one(void *arg)
 {
+	LarasDrafting *d = arg;
+
 	laras_worker_bind(&d->workspace_id, 1);
 	LARAS_FAULT("answer_compose");
 	laras_compose(d->workspace_id, d->question.data, d->question.len, &d->composed);
@@ -361,31 +362,10 @@ hold_after_error(LarasDrafting *d)
 static void
 compose_contained(LarasDrafting *d)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *error = laras_contain(compose_one, d, laras_no_wish_to_stop);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
+	if (error != NULL)
 	{
-		compose_one(d);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 		ereport(LOG, (errcode(error->sqlerrcode),
 					  d->is_composed ? errmsg("a draft could not be judged")
 									 : errmsg("a message could not be drafted"),
@@ -394,7 +374,6 @@ compose_contained(LarasDrafting *d)
 		FreeErrorData(error);
 		hold_after_error(d);
 	}
-	PG_END_TRY();
 	laras_worker_bind_all();
 }
 

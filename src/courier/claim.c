@@ -16,7 +16,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "base/contain.h"
 #include "base/fault.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -30,7 +30,6 @@
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 /* a message that could not be judged for an error stands back this long */
@@ -138,6 +137,25 @@ find_stale_drafts(const LarasDeparture *list, int n, int *count)
 	return stale;
 }
 
+/* What laras_departure_judge is asked. */
+typedef struct Judgement
+{
+	uint64 row;
+	LarasDeparture *departure;
+	LarasRoutes *routes;
+	MemoryContext context;
+	LarasOutcome *outcome;
+	bool leaves;
+} Judgement;
+
+static void
+judge(void *arg)
+{
+	Judgement *j = arg;
+
+	j->leaves = laras_departure_judge(j->row, j->departure, j->routes, j->context, j->outcome);
+}
+
 /*
  * The same where a batch has failed before: a message that cannot be judged
  * stands back, and the others do not wait for it.
@@ -146,37 +164,20 @@ static bool
 judge_apart(uint64 row, LarasDeparture *d, LarasRoutes *routes, MemoryContext context,
 			LarasOutcome *outcome)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Judgement j = {row, d, routes, context, outcome, false};
 	SPITupleTable *rows = SPI_tuptable;
-	volatile bool leaves = false;
+	ErrorData *error = laras_contain(judge, &j, laras_any_error);
 
-	BeginInternalSubTransaction("judging");
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		leaves = laras_departure_judge(row, d, routes, context, outcome);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		int code;
-
-		MemoryContextSwitchTo(caller);
-		code = geterrcode();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		ereport(LOG, (errcode(code), errmsg("a message could not be judged and stands back"),
-					  errdetail("The error was SQLSTATE %s.", unpack_sql_state(code))));
-		d->flight.attempt_id = 0;
-		*outcome = laras_departure_stays(&d->flight, "queued", "error", NULL, NULL);
-		outcome->delay_ms = STAND_BACK_MS;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	SPI_tuptable = rows;
-	return leaves;
+	if (error == NULL)
+		return j.leaves;
+	ereport(LOG,
+			(errcode(error->sqlerrcode), errmsg("a message could not be judged and stands back"),
+			 errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
+	d->flight.attempt_id = 0;
+	*outcome = laras_departure_stays(&d->flight, "queued", "error", NULL, NULL);
+	outcome->delay_ms = STAND_BACK_MS;
+	return false;
 }
 
 static void

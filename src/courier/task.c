@@ -9,8 +9,8 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/clock.h"
+#include "base/contain.h"
 #include "base/id.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
@@ -23,7 +23,6 @@
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "vault/crypto.h"
 #include "vault/numbers.h"
@@ -275,6 +274,43 @@ write_call_end(const struct LarasTaskFlight *flight, const LarasTaskAnswer *answ
 	laras_spi_close();
 }
 
+/* A step of a kind, and what it decided. */
+typedef struct Step
+{
+	struct LarasTaskFlight *flight;
+	const LarasTaskAnswer *answer;
+	LarasTaskRequest *request;
+	LarasTaskNext next;
+} Step;
+
+static void
+take_step(void *arg)
+{
+	Step *step = arg;
+	LarasTask *task = &step->flight->task;
+	LarasTaskResult result = {.http_status = 502, .result = "failed"};
+
+	memset(step->request, 0, sizeof(*step->request));
+	step->next = step->answer == NULL
+					 ? task->kind->first(task, step->request, &result)
+					 : task->kind->answered(task, step->answer, step->request, &result);
+	switch (step->next)
+	{
+		case LARAS_TASK_REQUEST:
+			write_call(step->flight, step->request);
+			break;
+		case LARAS_TASK_DONE:
+			write_end(task, "done", result.http_status, result.result);
+			break;
+		case LARAS_TASK_FAILED:
+			write_end(task, "failed", result.http_status, result.result);
+			break;
+		case LARAS_TASK_AGAIN:
+			write_again(step->flight, result.delay_ms);
+			break;
+	}
+}
+
 /*
  * Run one step of the kind in a transaction, and write down what it decided.
  * True: *request is to be sent. False: the task has ended, or waits; the
@@ -284,64 +320,22 @@ write_call_end(const struct LarasTaskFlight *flight, const LarasTaskAnswer *answ
 static bool
 run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasTaskRequest *request)
 {
-	LarasTaskResult result = {.http_status = 502, .result = "failed"};
-	volatile LarasTaskNext next = LARAS_TASK_FAILED;
-	MemoryContext caller;
-	ResourceOwner owner;
+	Step step = {flight, answer, request, LARAS_TASK_FAILED};
+	ErrorData *error;
 
 	laras_worker_begin("carrying a task");
-	caller = CurrentMemoryContext;
-	owner = CurrentResourceOwner;
 	laras_worker_bind_all();
 	if (answer != NULL)
 		write_call_end(flight, answer);
-	BeginInternalSubTransaction("step");
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		memset(request, 0, sizeof(*request));
-		next = answer == NULL
-				   ? flight->task.kind->first(&flight->task, request, &result)
-				   : flight->task.kind->answered(&flight->task, answer, request, &result);
-		switch (next)
-		{
-			case LARAS_TASK_REQUEST:
-				write_call(flight, request);
-				break;
-			case LARAS_TASK_DONE:
-				write_end(&flight->task, "done", result.http_status, result.result);
-				break;
-			case LARAS_TASK_FAILED:
-				write_end(&flight->task, "failed", result.http_status, result.result);
-				break;
-			case LARAS_TASK_AGAIN:
-				write_again(flight, result.delay_ms);
-				break;
-		}
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		next = LARAS_TASK_FAILED;
-		ereport(LOG,
-				(errcode(error->sqlerrcode),
-				 errmsg("a task of kind %s failed", flight->task.kind->name),
-				 errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		write_end(&flight->task, "failed",
-				  error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ? 409 : 500, "error");
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return next == LARAS_TASK_REQUEST;
+	error = laras_contain(take_step, &step, laras_any_error);
+	if (error == NULL)
+		return step.next == LARAS_TASK_REQUEST;
+	ereport(LOG, (errcode(error->sqlerrcode),
+				  errmsg("a task of kind %s failed", flight->task.kind->name),
+				  errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
+	write_end(&flight->task, "failed", error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ? 409 : 500,
+			  "error");
+	return false;
 }
 
 /* Start the request that a step asked for. The transaction is still open: what it names lives in its memory. */

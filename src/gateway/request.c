@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "base/contain.h"
 #include "base/errors.h"
 #include "base/hex.h"
 #include "base/json_owner.h"
@@ -23,7 +24,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "vault/vault.h"
 #include "worker/installation.h"
 #include "worker/worker.h"
@@ -300,51 +300,34 @@ status_of(int sqlstate, bool *speak)
 }
 
 static void
+dispatch_contained(void *h)
+{
+	dispatch(h);
+}
+
+static void
 run(LarasHttp *h)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *error = laras_contain(dispatch_contained, h, laras_no_wish_to_stop);
+	bool speak;
+	int status;
 
-	BeginInternalSubTransaction("http");
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
+	if (error == NULL)
+		return;
+	status = status_of(error->sqlerrcode, &speak);
+	h->answer_header_count = 0;
+	if (status >= 500)
 	{
-		dispatch(h);
-		ReleaseCurrentSubTransaction();
+		ereport(LOG,
+				(errcode(error->sqlerrcode), errmsg("a request could not be answered"),
+				 errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
+		if (status == 503)
+			laras_http_add_header(h, "retry-after", "5");
 	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-		bool speak;
-		int status;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		status = status_of(error->sqlerrcode, &speak);
-		h->answer_header_count = 0;
-		if (status >= 500)
-		{
-			ereport(LOG,
-					(errcode(error->sqlerrcode), errmsg("a request could not be answered"),
-					 errdetail("The error was SQLSTATE %s.", unpack_sql_state(error->sqlerrcode))));
-			if (status == 503)
-				laras_http_add_header(h, "retry-after", "5");
-		}
-		laras_http_error(h, status, unpack_sql_state(error->sqlerrcode),
-						 speak           ? error->message
-						 : status == 503 ? "not available now, try again"
-										 : "internal error");
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
+	laras_http_error(h, status, unpack_sql_state(error->sqlerrcode),
+					 speak           ? error->message
+					 : status == 503 ? "not available now, try again"
+									 : "internal error");
 }
 
 /* ------------------------------------------------------------------- entry */

@@ -46,11 +46,13 @@ LARAS_PLAN(
 	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
 	INT8OID, INT8OID);
 
+/* An echo that came first has the id already; an id that another message of ours has is an error. */
 LARAS_PLAN(
 	mark_sent,
 	"UPDATE laras.message m SET provider_message_id = coalesce(m.provider_message_id, u.p), "
 	"provider_message_index = coalesce(m.provider_message_index, CASE WHEN NOT EXISTS (SELECT 1 FROM laras.message d "
-	"WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.provider_message_index OPERATOR(pg_catalog.=) u.x) THEN u.x END), "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.provider_message_index OPERATOR(pg_catalog.=) u.x "
+	"AND d.author_kind OPERATOR(pg_catalog.=) 'app') THEN u.x END), "
 	"provider_timestamp = coalesce(m.provider_timestamp, $5), "
 	"status = CASE WHEN m.status OPERATOR(pg_catalog.=) ANY ('{queued,uncertain,cancelled}'::pg_catalog.text[]) "
 	"THEN 'sent' ELSE m.status END FROM unnest($1, $2, $3, $4) AS u (w, i, p, x) "

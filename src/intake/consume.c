@@ -18,7 +18,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "access/xact.h"
+#include "base/contain.h"
 #include "base/errors.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
@@ -30,7 +30,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 #include "vault/numbers.h"
@@ -318,6 +317,26 @@ quarantine_failed(const Event *event, int sqlstate)
 	}
 }
 
+typedef struct Events
+{
+	Event *events;
+	int n;
+} Events;
+
+static void
+apply_all(void *arg)
+{
+	Events *all = arg;
+
+	apply(all->events, all->n);
+}
+
+static bool
+is_of_the_events(int sqlstate)
+{
+	return !is_of_the_server(sqlstate);
+}
+
 /*
  * Apply events[0..n); halve on error. Runs in subtransactions, so that a
  * failure leaves no trace of the half that failed.
@@ -325,31 +344,19 @@ quarantine_failed(const Event *event, int sqlstate)
 static void
 apply_halving(Event *events, int n)
 {
+	Events all = {events, n};
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile int failure = 0;
+	ErrorData *error;
+	int failure = 0;
 
 	if (n == 0)
 		return;
 	scratch = AllocSetContextCreate(caller, "laras intake chunk", ALLOCSET_DEFAULT_SIZES);
-	BeginInternalSubTransaction("intake");
 	MemoryContextSwitchTo(scratch);
-	PG_TRY();
+	error = laras_contain(apply_all, &all, is_of_the_events);
+	if (error != NULL)
 	{
-		apply(events, n);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(scratch);
-		error = CopyErrorData();
-		if (is_of_the_server(error->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
 		failure = error->sqlerrcode;
 		if (n == 1)
 			ereport(LOG, (errcode(failure),
@@ -359,9 +366,7 @@ apply_halving(Event *events, int n)
 									unpack_sql_state(failure),
 									error->funcname ? error->funcname : "an unknown function")));
 	}
-	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	MemoryContextDelete(scratch);
 	if (failure == 0)
 		return;

@@ -14,8 +14,8 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/clock.h"
+#include "base/contain.h"
 #include "base/id.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
@@ -28,7 +28,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "vault/crypto.h"
 #include "vault/numbers.h"
@@ -338,37 +337,16 @@ route(Row *rows, int n)
 	}
 }
 
-/*
- * Insert rows, none of which should be a repeat: false, and nothing inserted,
- * when one is. Inside SPI.
- */
-static bool
-insert_new(const Datum *values)
+static void
+insert_new(void *values)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool repeated = false;
+	laras_spi_run(&store_new_events, values, NULL);
+}
 
-	BeginInternalSubTransaction("webhooks");
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		laras_spi_run(&store_new_events, values, NULL);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		repeated = geterrcode() == ERRCODE_UNIQUE_VIOLATION;
-		if (!repeated)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return !repeated;
+static bool
+is_repeat(int sqlstate)
+{
+	return sqlstate == ERRCODE_UNIQUE_VIOLATION;
 }
 
 /*
@@ -378,13 +356,13 @@ insert_new(const Datum *values)
  * that met a repeat. Inside SPI.
  */
 static void
-insert_events(const Datum *values)
+insert_events(Datum *values)
 {
 	static int expecting_repeats; /* for so many calls */
 
 	if (expecting_repeats == 0)
 	{
-		if (insert_new(values))
+		if (laras_contain(insert_new, values, is_repeat) == NULL)
 			return;
 		expecting_repeats = CALLS_AFTER_REPEAT;
 	}

@@ -7,14 +7,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "base/contain.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/installation.h"
@@ -56,36 +54,30 @@ laras_doctor_row(LarasDoctorSink *sink, const char *check, const char *state, co
 	tuplestore_putvalues(sink->store, sink->desc, values, nulls);
 }
 
-/* Runs one room's checks in a subtransaction of its own. */
+/* Runs one room's checks; an error of theirs is a row too. */
+typedef struct Examination
+{
+	LarasDoctorSink *sink;
+	LarasDoctorCheck check;
+} Examination;
+
+static void
+run_check(void *arg)
+{
+	Examination *e = arg;
+
+	e->check(e->sink);
+}
+
 static void
 examine(LarasDoctorSink *sink, const char *room, LarasDoctorCheck check)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Examination e = {sink, check};
+	ErrorData *error = laras_contain(run_check, &e, laras_no_wish_to_stop);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		check(sink);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
+	if (error != NULL)
 		laras_doctor_row(sink, room, "fail",
 						 psprintf("the check itself failed: %s", error->message), error->hint);
-	}
-	PG_END_TRY();
 }
 
 /* laras.doctor(out check, out state, out detail, out hint) */
