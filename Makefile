@@ -11,7 +11,8 @@ BASE = arguments clock contain errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
-	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultposition vaultwitness vaultmirrors vaultscrub vaultrotate vaultworker vaultstatus vaultdoctor
+	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultposition vaultwitness vaultmirrors vaultscrub vaultrotate standbyserve standbysource standbyanswer standbycopy standby \
+	vaultworker vaultstatus vaultdoctor
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
@@ -81,7 +82,7 @@ PROGRAMS = laras-relay laras-sandbox laras-keytool
 HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
-$(laras-relay_OBJS): override CPPFLAGS += -I$(libpq_srcdir)
+$(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
 laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o objects.o account.o bot.o graph.o oauth.o assets.o \
 	messages.o content.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
@@ -115,7 +116,7 @@ PKGS = libcurl libcrypto jansson
 PG_CPPFLAGS = -Isrc -DLARAS_VERSION='"$(LARAS_VERSION)"' $(shell pkg-config --cflags $(PKGS)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
 # -MMD writes what each object was made from, so that a changed header rebuilds it.
 PG_CFLAGS = -MMD -MP
-SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) -Wl,--version-script=src/laras.map
+SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) $(libpq) -Wl,--version-script=src/laras.map
 
 # What the scripts of test/bin do themselves: no PostgreSQL need be installed yet.
 SCRIPTED = up down test test-long bench lint requirements reference tree packages list-tests

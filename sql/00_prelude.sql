@@ -13,4 +13,4 @@ DROP FUNCTION laras.make_roles();
 -- CREATE is taken back in 99_closing.
 GRANT USAGE, CREATE ON SCHEMA laras TO laras_owner;
 GRANT USAGE ON SCHEMA laras TO laras_worker, laras_intake, laras_service, laras_app,
-  laras_drafter, laras_relay, laras_dba, laras_auditor, laras_backup;
+  laras_drafter, laras_relay, laras_standby, laras_dba, laras_auditor, laras_backup;

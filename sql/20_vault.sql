@@ -195,7 +195,7 @@ COMMENT ON FUNCTION laras.keyring_summary() IS 'phase of the vault, why it is cl
 CREATE FUNCTION laras.adopt_keyring() RETURNS boolean
   AS 'MODULE_PATHNAME', 'laras_adopt_keyring' LANGUAGE c VOLATILE STRICT;
 COMMENT ON FUNCTION laras.adopt_keyring() IS
-  'makes this cluster and database the owner of the keyring it finds (after a restore or a clone); journalled; true when the owner changed. Errors: LRK01 LRK02 LRK06 LRK13';
+  'makes this cluster and database the owner of the keyring it finds (after a restore, a clone, or a promotion with an older copy); journalled; true when it was taken over. Errors: LRK01 LRK02 LRK06 LRK13';
 
 CREATE FUNCTION laras.remove_mirror(name text, statement text) RETURNS boolean
   AS 'MODULE_PATHNAME', 'laras_remove_mirror' LANGUAGE c VOLATILE
@@ -231,7 +231,29 @@ CREATE FUNCTION laras.keyring_scrub_progress(
   AS 'MODULE_PATHNAME', 'laras_show_scrub' LANGUAGE c VOLATILE;
 COMMENT ON FUNCTION laras.keyring_scrub_progress() IS 'how far the scrub of the keyring is, or what the last one since the server started found';
 
+CREATE FUNCTION laras.pull_keyring(
+  standby text, journal bigint, chain bytea, first_slab int, slabs int[],
+  OUT piece text, OUT number bigint, OUT bytes bytea)
+  RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'laras_pull_keyring' LANGUAGE c VOLATILE;
+COMMENT ON FUNCTION laras.pull_keyring(text, bigint, bytea, int, int[]) IS
+  'what the vault worker of a standby asks its primary: keyring file, lease, slabs by hash and as they lie (wrapped), journal after a position, which the standby thereby confirms. Errors: 22023, LRK01, LRK10 where the standby''s keyring is no copy of this one, LRK13';
+
+CREATE FUNCTION laras.list_keyring_standbys(
+  OUT standby text, OUT journal bigint, OUT behind bigint, OUT seen_at timestamptz)
+  RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'laras_list_keyring_standbys' LANGUAGE c VOLATILE;
+COMMENT ON FUNCTION laras.list_keyring_standbys() IS 'standbys that pulled this keyring since the server started, and how far each has come';
+
 SET LOCAL ROLE laras_owner;
+
+CREATE VIEW laras.keyring_standbys AS
+  SELECT s.standby, s.journal, s.behind, s.seen_at FROM laras.list_keyring_standbys() s;
+COMMENT ON VIEW laras.keyring_standbys IS 'standbys that pulled the keyring since the server started; each holds a copy of it';
+COMMENT ON COLUMN laras.keyring_standbys.standby IS 'its cluster_name';
+COMMENT ON COLUMN laras.keyring_standbys.journal IS 'records of the journal that it holds and has carried out';
+COMMENT ON COLUMN laras.keyring_standbys.behind IS 'records that it lacks';
+COMMENT ON COLUMN laras.keyring_standbys.seen_at IS 'when it last asked, by the real clock';
 
 CREATE VIEW laras.progress_scrub AS
   SELECT p.running, p.started_at, p.slabs_done, p.slabs, p.live, p.destroyed, p.damaged, p.absent, p.repaired
@@ -313,12 +335,13 @@ COMMENT ON VIEW laras.reveal_dependents IS 'indexes, statistics, generated colum
 COMMENT ON COLUMN laras.reveal_dependents.kind IS 'index, statistics, generated column or matview';
 COMMENT ON COLUMN laras.reveal_dependents.object IS 'the object';
 
-GRANT SELECT ON laras.keyring_status, laras.progress_scrub, laras.progress_rotation, laras.reveal_dependents TO laras_dba, laras_auditor;
+GRANT SELECT ON laras.keyring_status, laras.keyring_standbys, laras.progress_scrub, laras.progress_rotation, laras.reveal_dependents TO laras_dba, laras_auditor;
 
 RESET ROLE;
 
 GRANT EXECUTE ON FUNCTION laras.keyring_mirrors(), laras.keyring_summary() TO laras_owner, laras_dba, laras_auditor, laras_worker;
-GRANT EXECUTE ON FUNCTION laras.keyring_scrub_progress(), laras.keyring_rotation() TO laras_owner, laras_dba, laras_auditor;
+GRANT EXECUTE ON FUNCTION laras.pull_keyring(text, bigint, bytea, int, int[]) TO laras_standby;
+GRANT EXECUTE ON FUNCTION laras.list_keyring_standbys(), laras.keyring_scrub_progress(), laras.keyring_rotation() TO laras_owner, laras_dba, laras_auditor;
 GRANT EXECUTE ON FUNCTION laras.adopt_keyring(), laras.remove_mirror(text, text), laras.scrub_keyring(),
   laras.rotate_master_key(), laras.confirm_master_key_destroyed(int, text) TO laras_dba;
 

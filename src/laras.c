@@ -51,6 +51,7 @@ _PG_init(void)
 	laras_fault_init();
 #endif
 	laras_worker_init();
+	laras_standby_init();
 
 	MarkGUCPrefixReserved("laras");
 }

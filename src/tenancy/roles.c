@@ -40,6 +40,7 @@ const LarasRoleSpec laras_roles[] = {
 	{"laras_app", true, false, -1, true, "CREATE ROLE laras_app LOGIN"},
 	{"laras_drafter", false, false, -1, false, "CREATE ROLE laras_drafter NOLOGIN"},
 	{"laras_relay", true, false, -1, true, "CREATE ROLE laras_relay LOGIN"},
+	{"laras_standby", true, false, -1, false, "CREATE ROLE laras_standby LOGIN"},
 	{"laras_dba", false, false, -1, false, "CREATE ROLE laras_dba NOLOGIN", true},
 	{"laras_auditor", false, false, -1, false, "CREATE ROLE laras_auditor NOLOGIN", true},
 	{"laras_backup", false, true, -1, false, "CREATE ROLE laras_backup NOLOGIN BYPASSRLS", true},

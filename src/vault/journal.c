@@ -198,6 +198,30 @@ laras_journal_write(int fd, uint64_t first_seq, const uint8_t *raw, uint32_t n, 
 	return true;
 }
 
+bool
+laras_journal_chain(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], uint64_t seq,
+					uint8_t chain[LARAS_CHAIN_LEN], LarasKeyError *err)
+{
+	int fd;
+	bool ok;
+
+	if (seq == 0)
+	{
+		memcpy(chain, keyring, LARAS_CHAIN_LEN);
+		return true;
+	}
+	fd = laras_journal_open(dirfd, LARAS_JOURNAL_FILE_OF(seq), err);
+	if (fd < 0)
+		return false;
+	ok = laras_pread_all(fd, chain, LARAS_CHAIN_LEN,
+						 (off_t) ((seq - 1) % LARAS_JOURNAL_PER_FILE) * LARAS_JOURNAL_RECORD_LEN +
+							 CHAIN_AT);
+	if (!ok)
+		laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "reading the journal");
+	close(fd);
+	return ok;
+}
+
 static bool
 all_zeros(const uint8_t *p, size_t n)
 {

@@ -107,6 +107,10 @@ extern int laras_journal_open(int dirfd, uint32_t number, LarasKeyError *err);
 extern bool
 laras_journal_write(int fd, uint64_t first_seq, const uint8_t *raw, uint32_t n, LarasKeyError *err);
 
+/* The chain of record seq as it stands in its file (0: what the first one follows). */
+extern bool laras_journal_chain(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], uint64_t seq,
+								uint8_t chain[LARAS_CHAIN_LEN], LarasKeyError *err);
+
 /* Called for every record of a scan, in order; false stops the scan. */
 typedef bool (*LarasJournalVisit)(const LarasJournalRecord *rec, void *arg);
 

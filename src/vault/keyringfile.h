@@ -103,6 +103,14 @@ extern bool laras_keyring_create(const char *const *paths, int n, const LarasKey
 								 LarasKeyring *made, LarasKeyError *err);
 
 /*
+ * The two halves of making: an empty "<path>/<number>.new" (a left-over one is
+ * replaced), opened, or -1 with DISAGREE where the number exists; and its name
+ * without ".new", for good.
+ */
+extern int laras_keyring_new_directory(const char *path, uint16_t number, LarasKeyError *err);
+extern bool laras_keyring_name_directory(const char *path, uint16_t number, LarasKeyError *err);
+
+/*
  * Fill an empty mirror: copy every file of an open keyring directory into
  * "<path>/<number>.new", sync, rename.  Refused where "<path>/<number>" exists.
  * The caller holds off writers (it is the vault worker, before the mirror

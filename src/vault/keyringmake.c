@@ -73,8 +73,8 @@ remove_leftover(const char *name, LarasKeyError *err)
 }
 
 /* Make "<path>/<number>.new" and open it; -1 on failure. */
-static int
-make_new_directory(const char *path, uint16_t number, LarasKeyError *err)
+int
+laras_keyring_new_directory(const char *path, uint16_t number, LarasKeyError *err)
 {
 	char name[PATH_MAX];
 	struct stat st;
@@ -105,9 +105,8 @@ make_new_directory(const char *path, uint16_t number, LarasKeyError *err)
 	return fd;
 }
 
-/* "<number>.new" becomes "<number>", for good. */
-static bool
-name_directory(const char *path, uint16_t number, LarasKeyError *err)
+bool
+laras_keyring_name_directory(const char *path, uint16_t number, LarasKeyError *err)
 {
 	char from[PATH_MAX];
 	char to[PATH_MAX];
@@ -320,7 +319,7 @@ laras_keyring_create(const char *const *paths, int n, const LarasKeyringPlan *pl
 		slabs = SLABS_PER_WINDOW;
 	for (; ok && opened < n; opened++)
 	{
-		dirfds[opened] = make_new_directory(paths[opened], plan->number, err);
+		dirfds[opened] = laras_keyring_new_directory(paths[opened], plan->number, err);
 		ok = dirfds[opened] >= 0;
 		if (!ok)
 		{
@@ -349,7 +348,7 @@ laras_keyring_create(const char *const *paths, int n, const LarasKeyringPlan *pl
 		close(dirfds[i]);
 	for (int i = 0; ok && i < n; i++)
 	{
-		ok = name_directory(paths[i], plan->number, err);
+		ok = laras_keyring_name_directory(paths[i], plan->number, err);
 		if (!ok && err != NULL)
 			err->mirror = i;
 	}
@@ -390,7 +389,7 @@ copy_file(int from, int to, const char *name, LarasKeyError *err)
 bool
 laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKeyError *err)
 {
-	int to = make_new_directory(to_path, number, err);
+	int to = laras_keyring_new_directory(to_path, number, err);
 	DIR *dir;
 	struct dirent *entry;
 	bool ok = true;
@@ -415,5 +414,5 @@ laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKe
 		ok = laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "reading a keyring directory");
 	closedir(dir);
 	close(to);
-	return ok && name_directory(to_path, number, err);
+	return ok && laras_keyring_name_directory(to_path, number, err);
 }

@@ -87,9 +87,8 @@ common_records(int a, int b, uint64 last, uint64 *common, LarasKeyError *err)
 	return ok;
 }
 
-/* Write raw records, making the files they need, and sync. */
-static bool
-write_records(int dirfd, uint64 first, uint32 n, const uint8 *raw, LarasKeyError *err)
+bool
+laras_write_records(int dirfd, uint64 first, uint32 n, const uint8 *raw, LarasKeyError *err)
 {
 	uint32 number = LARAS_JOURNAL_FILE_OF(first);
 	char name[LARAS_JOURNAL_NAME_LEN];
@@ -120,7 +119,7 @@ copy_records(int from, int to, uint64 first, uint64 last, LarasKeyError *err)
 	{
 		uint32 n = records_in_file(first, last);
 
-		ok = read_records(from, first, n, raw, err) && write_records(to, first, n, raw, err);
+		ok = read_records(from, first, n, raw, err) && laras_write_records(to, first, n, raw, err);
 		first += n;
 	}
 	pfree(raw);
@@ -136,7 +135,7 @@ laras_append_record(int dirfd, LarasJournalTail *tail, LarasJournalRecord *rec, 
 
 	if (!laras_journal_encode(&next, rec, raw))
 		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "the journal's chain");
-	if (!write_records(dirfd, rec->seq, 1, raw, err))
+	if (!laras_write_records(dirfd, rec->seq, 1, raw, err))
 		return false;
 	*tail = next;
 	return true;
@@ -691,12 +690,9 @@ bury_sorted(LarasVaultWork *w, int mirror, const Reburial *all, uint32 n, LarasK
 	return true;
 }
 
-/*
- * Write the marks of records first..last again, whatever stands there: after a
- * failed sync the cache may show what the medium does not hold.
- */
-static bool
-bury_again(LarasVaultWork *w, int from, int mirror, uint64 first, uint64 last, LarasKeyError *err)
+bool
+laras_bury_again(LarasVaultWork *w, int from, int mirror, uint64 first, uint64 last,
+				 LarasKeyError *err)
 {
 	uint8 *raw = palloc(LARAS_JOURNAL_FILE_LEN);
 	Reburial *all = NULL;
@@ -818,7 +814,7 @@ laras_vault_join(int mirror, LarasKeyError *err)
 		common = Min(common, pg_atomic_read_u64(&info->applied));
 		ok = copy_records(w->m.mirror[first].dirfd, w->m.mirror[mirror].dirfd, common + 1, applied,
 						  err) &&
-			 bury_again(w, first, mirror, common + 1, applied, err);
+			 laras_bury_again(w, first, mirror, common + 1, applied, err);
 	}
 	if (!ok)
 		return false;

@@ -419,6 +419,9 @@ extern void laras_vault_before_utility(const LarasUtility *utility);
 extern LarasTurn laras_vault_turn(void);
 extern void laras_vault_stop(int code);
 
+/* the vault worker of a standby; after the worker room's settings, in _PG_init */
+extern void laras_standby_init(void);
+
 /* the vault's rows of laras.doctor() */
 struct LarasDoctorSink;
 extern void laras_doctor_vault(struct LarasDoctorSink *sink);

@@ -38,6 +38,17 @@ laras_unix_now(void)
 }
 
 bool
+laras_due(TimestampTz *last, int period_ms)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (*last != 0 && now >= *last && now < TimestampTzPlusMilliseconds(*last, period_ms))
+		return false;
+	*last = now;
+	return true;
+}
+
+bool
 laras_vault_is_owner(const LarasKeyring *k)
 {
 	return k->owner_system == GetSystemIdentifier() && k->owner_database == MyDatabaseId;
@@ -111,9 +122,8 @@ laras_open_and_lock(LarasVaultWork *w, int mirror, LarasKeyError *err)
 	return true;
 }
 
-/* Parse the setting and refuse what may hold no keys. */
-static bool
-parse_mirrors(LarasVaultWork *w, LarasKeyError *err)
+bool
+laras_vault_parse_mirrors(LarasVaultWork *w, LarasKeyError *err)
 {
 	laras_mirrors_close(&w->m);
 	w->opened = 0;
@@ -147,7 +157,7 @@ laras_vault_reopen_files(LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;
 
-	if (!parse_mirrors(w, err))
+	if (!laras_vault_parse_mirrors(w, err))
 		return false;
 	memcpy(w->m.keyring, w->v->keyring.uuid, LARAS_UUID_LEN);
 	for (int i = 0; i < w->m.n; i++)
@@ -166,6 +176,21 @@ laras_vault_reopen_files(LarasKeyError *err)
 	w->database_applied = true;
 	w->swept = true; /* the orphan list has lived on */
 	return true;
+}
+
+void
+laras_vault_forget(void)
+{
+	LarasVault *v = laras_vault_work.v;
+
+	LWLockAcquire(v->lock, LW_EXCLUSIVE);
+	pg_atomic_write_u32(&v->page->phase, LARAS_VAULT_CLOSED);
+	laras_wipe(&v->page->wraps, sizeof(v->page->wraps));
+	pg_atomic_write_u32(&v->known, 0);
+	pg_atomic_write_u32(&v->owned, 0);
+	pg_atomic_fetch_add_u64(&v->page->generation, 1);
+	LWLockRelease(v->lock);
+	laras_vault_close_files();
 }
 
 /* How often the file was replaced: an older one has taken fewer of the same steps. */
@@ -265,10 +290,9 @@ laras_fill_empty_mirrors(LarasVaultWork *w)
 	}
 }
 
-/* Tell shared memory who the keyring is. */
-static void
-publish(LarasVaultWork *w, const LarasKeyring *k, LarasMirrorMask in_sync,
-		const LarasJournalTail *tail, uint32 slabs)
+void
+laras_vault_publish(LarasVaultWork *w, const LarasKeyring *k, LarasMirrorMask in_sync,
+					const LarasJournalTail *tail, uint32 slabs)
 {
 	LarasVault *v = w->v;
 
@@ -375,8 +399,9 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 	int first;
 	uint32 slabs;
 	bool foreign;
+	bool older;
 
-	if (!parse_mirrors(w, err))
+	if (!laras_vault_parse_mirrors(w, err))
 		return LARAS_FILES_FAILED;
 	found = look_for_keyring(w, &k, err);
 	if (found != LARAS_FILES_OPEN)
@@ -458,12 +483,16 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 							 " orders of the journal were carried out again",
 							 replay.repeated)));
 
-	if (!laras_mirrors_read_lease(&w->m, mask, &w->lease, err))
+	/* a person may take an older keyring, knowing that it is one */
+	older = !laras_vault_reaches_replayed(err);
+	if (older && adopt)
+		err->code = LARAS_KEYERR_NONE;
+	if ((older && !adopt) || !laras_mirrors_read_lease(&w->m, mask, &w->lease, err))
 	{
 		laras_vault_close_files();
 		return LARAS_FILES_FAILED;
 	}
-	if (foreign && !take_over(w, &k, mask, &tail, err))
+	if ((foreign || older) && !take_over(w, &k, mask, &tail, err))
 	{
 		laras_vault_close_files();
 		return LARAS_FILES_FAILED;
@@ -471,7 +500,7 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 	w->lease_at_open = w->lease.next_position;
 	w->database_applied = false;
 	w->swept = false;
-	publish(w, &k, mask, &tail, slabs);
+	laras_vault_publish(w, &k, mask, &tail, slabs);
 	w->files_open = true;
 	return LARAS_FILES_OPEN;
 }

@@ -35,8 +35,8 @@
 #define GRACE_US (2 * USECS_PER_SEC)
 
 LARAS_PLAN(all_orders,
-		   "SELECT d.slot, d.order_id, d.reason, d.workspace_id FROM laras.key_destruction d"
-		   " WHERE (d.workspace_id, d.order_id, d.slot) > ($1, $2, $3)"
+		   "SELECT d.slot, d.order_id, d.reason, d.workspace_id, d.overwritten_at IS NOT NULL"
+		   " FROM laras.key_destruction d WHERE (d.workspace_id, d.order_id, d.slot) > ($1, $2, $3)"
 		   " ORDER BY d.workspace_id, d.order_id, d.slot LIMIT 10000",
 		   INT8OID, BYTEAOID, INT8OID);
 
@@ -154,6 +154,62 @@ close_if_set_back(LarasVaultWork *w)
 						"rows again, unreadable"),
 				 errhint("Call laras.resume(), which erases them once more; until then laras stays "
 						 "closed to traffic.")));
+}
+
+/*
+ * Promoted, or recovered to a point in time: an order that the primary's vault
+ * saw carried out stands in its journal. Where one does not in this keyring,
+ * this is an old copy, and some other server or mirror has a newer one.
+ */
+bool
+laras_vault_reaches_replayed(LarasKeyError *err)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	int64 workspace = PG_INT64_MIN;
+	uint8 order[LARAS_ORDER_LEN] = {0};
+	int64 slot = -1;
+	uint64 missing = 0;
+	uint64 rows;
+	bool same;
+
+	begin("comparing the keyring with replayed orders");
+	laras_spi_open();
+	same = laras_spi_read(&read_mark, NULL, NULL) == 0 ||
+		   laras_spi_int8(0, 1) == (int64) GetWALInsertionTimeLine();
+	laras_spi_close();
+	laras_worker_commit();
+	if (same)
+		return true;
+	do
+	{
+		begin("comparing the keyring with replayed orders");
+		laras_spi_open();
+		rows = laras_spi_read(&all_orders,
+							  (Datum[]){Int64GetDatum(workspace),
+										laras_bytea_datum(order, LARAS_ORDER_LEN),
+										Int64GetDatum(slot)},
+							  NULL);
+		for (uint64 i = 0; i < rows; i++)
+		{
+			bool isnull;
+			bytea *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+
+			slot = laras_spi_int8(i, 1);
+			memcpy(order, VARDATA_ANY(id), LARAS_ORDER_LEN);
+			workspace = laras_spi_int8(i, 4);
+			if (laras_spi_bool(i, 5) && slot < w->v->max_slots &&
+				!laras_bit_test(w->v->destroyed, (uint32) slot))
+				missing++;
+		}
+		laras_spi_close();
+		laras_worker_commit();
+	} while (rows == 10000);
+	if (missing == 0)
+		return true;
+	return laras_keyerror(
+		err, LARAS_KEYERR_OLDER, 0,
+		"this server was promoted, and orders that it replayed as carried out are "
+		"not in its keyring");
 }
 
 /*

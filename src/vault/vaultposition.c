@@ -9,13 +9,10 @@
  */
 #include "postgres.h"
 
-#include <unistd.h>
-
 #include "miscadmin.h"
 
 #include "base/compat.h"
 #include "base/errors.h"
-#include "vault/files.h"
 #include "vault/journalring.h"
 #include "vault/vault.h"
 #include "vault/vaultwork.h"
@@ -76,28 +73,11 @@ has_chain(LarasVaultWork *w, int mirror, const LarasJournalTail *tail, const Lar
 {
 	uint8 chain[LARAS_CHAIN_LEN];
 
-	if (witness->seq == 0)
-		memcpy(chain, w->m.keyring, LARAS_CHAIN_LEN);
-	else if (witness->seq == tail->seq)
+	if (witness->seq == tail->seq)
 		memcpy(chain, tail->chain, LARAS_CHAIN_LEN);
-	else
-	{
-		int fd =
-			laras_journal_open(w->m.mirror[mirror].dirfd, LARAS_JOURNAL_FILE_OF(witness->seq), err);
-		bool ok;
-
-		if (fd < 0)
-			return false;
-		ok = laras_pread_all(fd, chain, LARAS_CHAIN_LEN,
-							 (off_t) ((witness->seq - 1) % LARAS_JOURNAL_PER_FILE) *
-									 LARAS_JOURNAL_RECORD_LEN +
-								 CHAIN_AT);
-		if (!ok)
-			laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "reading the journal");
-		close(fd);
-		if (!ok)
-			return false;
-	}
+	else if (!laras_journal_chain(w->m.mirror[mirror].dirfd, w->m.keyring, witness->seq, chain,
+								  err))
+		return false;
 	*has = memcmp(chain, witness->chain, LARAS_CHAIN_LEN) == 0;
 	return true;
 }

@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "vault/vault.h"
+#include "vault/standby.h"
 #include "vault/vaultshared.h"
 #include "worker/worker.h"
 
@@ -97,6 +98,12 @@ laras_vault_init(void)
 		"Slabs of unused slots that the vault worker keeps ready at least.",
 		"A slab holds 4,096 slots in 260 kB a mirror; sixteen slabs make one window of the lease.",
 		&laras_keyring_slabs_ahead, 64, 16, 65536, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"laras.keyring_source",
+		"Connection string of the primary from which a standby pulls the keyring.",
+		"As laras_standby, over TLS, for each database by its own name; passwords belong into a password file. Empty: a standby pulls none. Ignored on a primary.",
+		&laras_keyring_source, "", laras_guc_context(PGC_POSTMASTER), GUC_SUPERUSER_ONLY, NULL,
+		NULL, NULL);
 	DefineCustomStringVariable(
 		"laras.master_key_command",
 		"Shell command that prints the master key's lines; %p is content, courier or rotate.",

@@ -156,6 +156,7 @@ init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 	pg_atomic_init_u64(&v->rotate_total, 0);
 	pg_atomic_init_u32(&v->scrub_asked, 0);
 	pg_atomic_init_u32(&v->witness_compared, 0);
+	memset(v->standby, 0, sizeof(v->standby));
 	pg_atomic_init_u32(&v->scrub_running, 0);
 	pg_atomic_init_u64(&v->scrub_started, 0);
 	pg_atomic_init_u64(&v->scrub_done, 0);
@@ -359,7 +360,7 @@ hint_of(LarasKeyErrorCode code)
 		case LARAS_KEYERR_FOREIGN_OWNER:
 			return "If this database took the keyring's owner's place, call laras.adopt_keyring(). If its contents were sealed under another keyring, bring that one.";
 		case LARAS_KEYERR_OLDER:
-			return "Put back the newest mirrors of the keyring. Where none is newer, and only then, move this keyring's checkpoints out of laras.checkpoint_directory: what was erased since this copy may be readable again.";
+			return "Put back the newest mirrors of the keyring, the old primary's after a failover. Where none is newer, and only then, take this copy: docs/how-to/restore.md and failover.md say how, and what of it is lost.";
 		case LARAS_KEYERR_NO_SLOT:
 			return "Check that the vault worker runs and that the mirrors have room.";
 		case LARAS_KEYERR_DISAGREE:

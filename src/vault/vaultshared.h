@@ -29,9 +29,10 @@
 #include "vault/keyerror.h"
 #include "vault/mirror.h"
 
-#define LARAS_VAULT_RING 16384    /* journal records not yet in every mirror */
-#define LARAS_VAULT_ORDERS 8192   /* slots destroyed by one transaction */
-#define LARAS_VAULT_REPAIRS 64    /* slots readers ask to be repaired at once */
+#define LARAS_VAULT_RING 16384  /* journal records not yet in every mirror */
+#define LARAS_VAULT_ORDERS 8192 /* slots destroyed by one transaction */
+#define LARAS_VAULT_REPAIRS 64  /* slots readers ask to be repaired at once */
+#define LARAS_VAULT_STANDBYS 8
 #define LARAS_VAULT_ORPHANS 65536 /* slots handed out and not yet committed */
 
 typedef enum LarasVaultPhase
@@ -155,6 +156,14 @@ typedef struct LarasVault
 	pg_atomic_uint64 scrub_done;    /* slabs, of scrub_total */
 	pg_atomic_uint64 scrub_total;
 	pg_atomic_uint64 scrub_count[LARAS_SCRUB_COUNTS];
+
+	/* standbys that pull this keyring (lock); the name empty: none */
+	struct
+	{
+		char name[LARAS_MIRROR_NAME];
+		uint64 journal; /* records it said it has */
+		TimestampTz seen_at;
+	} standby[LARAS_VAULT_STANDBYS];
 
 	/* the journal was held against what is kept outside; vault worker */
 	pg_atomic_uint32 witness_compared;

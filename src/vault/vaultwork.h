@@ -49,8 +49,21 @@ extern LarasOpenFiles laras_vault_open_files(bool adopt, const uint8 *wanted, La
 extern bool laras_vault_reopen_files(LarasKeyError *err);
 extern void laras_vault_close_files(void);
 
+/* Close, and let shared memory forget the keyring: it is opened anew, from its files. */
+extern void laras_vault_forget(void);
+
 /* Make a keyring where there is none; fetches the master key. */
 extern bool laras_vault_create(LarasKeyError *err);
+
+/* Read laras.keyring_directory into w->m, refusing what may hold no keys; nothing is open then. */
+extern bool laras_vault_parse_mirrors(LarasVaultWork *w, LarasKeyError *err);
+
+/* The number of the keyring in the mirrors that names this database as its owner, or -1. */
+extern int laras_vault_owned_number(void);
+
+/* Tell shared memory who the keyring is and how far these mirrors have come. */
+extern void laras_vault_publish(LarasVaultWork *w, const LarasKeyring *k, LarasMirrorMask in_sync,
+								const LarasJournalTail *tail, uint32 slabs);
 
 /* Open and lock one mirror's directory; its keyring must be w->m.keyring. */
 extern bool laras_open_and_lock(LarasVaultWork *w, int mirror, LarasKeyError *err);
@@ -75,6 +88,18 @@ extern int laras_settle_journals(LarasVaultWork *w, LarasMirrorMask *mask, Laras
 /* Append one record to one mirror's journal and sync it; fills seq and chain. */
 extern bool
 laras_append_record(int dirfd, LarasJournalTail *tail, LarasJournalRecord *rec, LarasKeyError *err);
+
+/* Write n raw records from first on, all of one file, which is made where it is not there; synced. */
+extern bool
+laras_write_records(int dirfd, uint64 first, uint32 n, const uint8 *raw, LarasKeyError *err);
+
+/*
+ * Write the marks of records first..last of `from`'s journal into a mirror,
+ * whatever stands there: after a failed sync the cache may show what the medium
+ * does not hold.
+ */
+extern bool laras_bury_again(LarasVaultWork *w, int from, int mirror, uint64 first, uint64 last,
+							 LarasKeyError *err);
 
 /*
  * All slabs of the mirrors in mask to one state, their slots' bits set;
@@ -175,6 +200,12 @@ extern void laras_vault_repair_slots(void);
 
 /* ---- vaultorders.c: the database's orders; own transactions ---- */
 
+/*
+ * False with err (OLDER) where the timeline is a new one and the keyring lacks
+ * orders that the database says were carried out.
+ */
+extern bool laras_vault_reaches_replayed(LarasKeyError *err);
+
 /* Carry out every order of the database whose slot is not destroyed. */
 extern void laras_vault_apply_database(void);
 
@@ -216,6 +247,9 @@ extern bool laras_database_has_keys(void);
 
 /* the keyring that its contents were sealed under; false: none yet */
 extern bool laras_database_keyring(uint8 uuid[LARAS_UUID_LEN]);
+
+/* Is it so long since *last? Then *last is now. */
+extern bool laras_due(TimestampTz *last, int period_ms);
 
 /* microseconds since 1970, real clock */
 extern int64 laras_unix_now(void);

@@ -51,17 +51,6 @@ static TimestampTz last_removals = 0;
 static TimestampTz last_witness = 0;
 static LarasKeyErrorCode logged_why = LARAS_KEYERR_NONE;
 
-static bool
-due(TimestampTz *last, int period_ms)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (*last != 0 && now >= *last && now < TimestampTzPlusMilliseconds(*last, period_ms))
-		return false;
-	*last = now;
-	return true;
-}
-
 /* Say why the vault is shut: for those who ask, and once in the log. */
 static void
 shut(const LarasKeyError *err)
@@ -114,9 +103,8 @@ place_in_list(void)
 	return place;
 }
 
-/* The number of the keyring that names this database as its owner, or -1. */
-static int
-owned_number(void)
+int
+laras_vault_owned_number(void)
 {
 	LarasMirrors *m;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
@@ -149,7 +137,7 @@ attach(void)
 
 	if (w->v != NULL)
 		return true;
-	number = owned_number();
+	number = laras_vault_owned_number();
 	if (number < 0)
 		number = place_in_list();
 	if (number < 0 || laras_vault_at(number) == NULL)
@@ -251,7 +239,7 @@ take_key(void)
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	bool ok;
 
-	if (!due(&last_key_attempt, RETRY_MS))
+	if (!laras_due(&last_key_attempt, RETRY_MS))
 		return false;
 	if (!laras_fetch_master_keys("content", &keys, &err))
 	{
@@ -383,7 +371,7 @@ rejoin_mirrors(void)
 	LarasVault *v = w->v;
 	bool none = laras_vault_in_sync(v) == 0;
 
-	if (!due(&last_join, none ? RETRY_MS : JOIN_EVERY_MS))
+	if (!laras_due(&last_join, none ? RETRY_MS : JOIN_EVERY_MS))
 		return;
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -413,7 +401,7 @@ look_at_witness(void)
 	int mirror = 0;
 
 	if (pg_atomic_read_u32(&v->witness_compared) != 0 || in_sync == 0 ||
-		!due(&last_witness, WITNESS_EVERY_MS))
+		!laras_due(&last_witness, WITNESS_EVERY_MS))
 		return;
 	laras_vault_flush_mirrors();
 	while ((in_sync & ((LarasMirrorMask) 1 << mirror)) == 0)
@@ -443,7 +431,7 @@ expire_time_slots(void)
 {
 	int n;
 
-	if (!due(&last_expiry, EXPIRE_EVERY_MS))
+	if (!laras_due(&last_expiry, EXPIRE_EVERY_MS))
 		return;
 	laras_worker_begin("destroying keys of hours that are over");
 	laras_worker_bind_all();
@@ -469,7 +457,7 @@ stamp_lease(void)
 	SpinLockAcquire(&v->lease_lock);
 	next = v->lease_next;
 	SpinLockRelease(&v->lease_lock);
-	if (next == stamped_next || !due(&last_stamp, LEASE_STAMP_MS))
+	if (next == stamped_next || !laras_due(&last_stamp, LEASE_STAMP_MS))
 		return;
 	stamped_next = next;
 	lease.wal_position = GetFlushRecPtr(NULL);
@@ -494,7 +482,7 @@ verify_orders(void)
 	bool fresh = journal != verified_to;
 
 	/* rows may also come from elsewhere: a restore, a crash before the journal */
-	if (!due(&last, fresh ? VERIFY_EVERY_MS : LOOK_EVERY_MS))
+	if (!laras_due(&last, fresh ? VERIFY_EVERY_MS : LOOK_EVERY_MS))
 	{
 		if (fresh)
 			laras_worker_wake_in(VERIFY_EVERY_MS);
@@ -526,7 +514,7 @@ laras_vault_turn(void)
 	laras_vault_flush_mirrors();
 	(void) laras_vault_journal_ahead(&err);
 	answer_rotation();
-	if (due(&last_removals, REMOVALS_EVERY_MS))
+	if (laras_due(&last_removals, REMOVALS_EVERY_MS))
 	{
 		laras_vault_apply_removals();
 		laras_vault_journal_epochs();

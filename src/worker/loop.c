@@ -728,6 +728,28 @@ settle_settings(void)
 }
 
 void
+laras_worker_prepare(const LarasWorkerSpec *spec)
+{
+	my_spec = spec;
+	settle_settings();
+	wait_event = LARAS_WAIT_EVENT("LarasWorker");
+	failures.what = my_spec->name;
+	turn_context = AllocSetContextCreate(TopMemoryContext, "laras turn", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(turn_context);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+void
+laras_worker_rest(int ms)
+{
+	MemoryContextReset(turn_context);
+	if (ms > 0)
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
 laras_worker_main(Datum arg)
 {
 	LarasWorkerStart start;

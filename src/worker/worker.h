@@ -190,6 +190,15 @@ typedef struct LarasWorkerSpec
 } LarasWorkerSpec;
 
 /*
+ * A worker that is none of the launcher's, with a name and no slot: settings,
+ * and memory that laras_worker_rest empties. Then transactions as in a turn.
+ */
+extern void laras_worker_prepare(const LarasWorkerSpec *spec);
+
+/* Wait so long, or until the latch is set; 0: not at all. Serves interrupts. */
+extern void laras_worker_rest(int ms);
+
+/*
  * Waits until this worker is woken, its descriptor is readable or the time
  * has passed (ms; -1: no limit; 0: serves interrupts and returns).  Serves
  * interrupts, reloads the configuration, stays inside while the worker is

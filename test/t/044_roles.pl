@@ -10,7 +10,7 @@ use Test::More;
 my $node = Laras->cluster('roles', extension => 0, databases => 'postgres');
 my %made = (
 	laras_owner => 'f|f|-1', laras_worker => 't|f|0', laras_intake => 'f|f|-1', laras_service => 't|f|-1', laras_app => 't|f|-1',
-	laras_drafter => 'f|f|-1', laras_relay => 't|f|-1', laras_dba => 'f|f|-1', laras_auditor => 'f|f|-1', laras_backup => 'f|t|-1');
+	laras_drafter => 'f|f|-1', laras_relay => 't|f|-1', laras_standby => 't|f|-1', laras_dba => 'f|f|-1', laras_auditor => 'f|f|-1', laras_backup => 'f|t|-1');
 
 sub install
 {
@@ -66,7 +66,7 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_auth_members m WHERE '
 for my $role (sort keys %made)
 {
 	my ($code, $out, $err) = $node->psql('postgres', 'SELECT current_user', extra_params => [ '-U', $role ]);
-	my $may = $role =~ /^laras_(service|app|relay)$/;
+	my $may = $role =~ /^laras_(service|app|relay|standby)$/;
 	is($code == 0 ? 1 : 0, $may ? 1 : 0, "a client " . ($may ? 'logs in' : 'does not log in') . " as $role") or diag($err);
 }
 
