@@ -91,7 +91,7 @@ SELECT c.relname, string_agg(CASE
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid
 WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND c.relname !~ '^(evidence_|checkpoint|data_column|installation|erasure_request|keyring|event_cursor|session|outbound_call|courier_task)'
-  AND NOT (c.relname = 'send_attempt' AND a.attname = 'resolved_by') -- a status may overtake the answer
+  AND NOT (c.relname = 'send_attempt' AND a.attname IN ('resolved_by', 'http_status', 'error_code', 'error_subcode', 'curl_code')) -- a status may overtake the answer
   AND NOT (c.relname = 'connection' AND a.attname IN ('disconnect_trigger', 'remote_revoke', 'remote_revoke_error'))
 GROUP BY c.relname ORDER BY c.relname
 SQL
