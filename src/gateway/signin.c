@@ -19,6 +19,7 @@ laras_http_login(LarasHttp *h)
 	json_t *body = laras_http_json_body(h);
 	LarasText email = laras_json_text_at(body, "email");
 	LarasText password = laras_json_text_at(body, "password");
+	int wait;
 	char *token;
 	char *cookie;
 
@@ -32,10 +33,19 @@ laras_http_login(LarasHttp *h)
 		laras_http_error(h, 422, "missing", "give email and password");
 		return;
 	}
+	/* before the password is looked at, so that who guesses does not learn it from the limit */
+	wait = laras_limiter_wait(h);
+	if (wait > 0)
+	{
+		laras_http_error(h, 429, "too_many", "too many log-ins that failed; try again later");
+		laras_http_add_header(h, "retry-after", psprintf("%d", wait));
+		return;
+	}
 	laras_vault_require_open();
 	token = laras_log_in(email.s, password.s);
 	if (token == NULL)
 	{
+		laras_limiter_charge(h);
 		laras_http_error(h, 401, "wrong_credentials", REFUSED);
 		return;
 	}

@@ -26,6 +26,21 @@ my ($status, $answer);
 is($status, 401, 'integrations need a session');
 ($status) = $stage->call(POST => '/login', { email => 'owner@shop.example', password => 'wrong horse battery' });
 is($status, 401, 'a wrong password is refused');
+{
+	# Guesses over HTTP are stopped, and only those of who guesses.
+	my $from = sub {
+		my ($peer, $password) = @_;
+		return $stage->sql("SELECT status FROM laras.http_request('POST', '/login', '', '{content-type,application/json}', "
+			  . qq{convert_to('{"email": "owner\@shop.example", "password": "$password"}', 'UTF8'), '$peer')});
+	};
+	my %answers;
+	ok(wait_for(sub { $answers{ $from->('192.0.2.50', 'wrong horse battery') }++ for 1 .. 25; return $from->('192.0.2.50', 'correct horse battery') == 429 }, 60),
+		'who goes on guessing passwords is refused, also the right one: it learns nothing');
+	is(join(' ', sort keys %answers), '401 429', 'with no other answers');
+	cmp_ok($answers{401}, '>=', 20, 'after twenty wrong ones');
+	is($from->('192.0.2.51', 'correct horse battery'), 200, 'another client is not');
+	$stage->sql('DELETE FROM laras.session');
+}
 is($stage->bound("SELECT count(*) FROM laras.workspaces"), 1, 'the workspace is there');
 is($stage->sql('SELECT count(*) FROM laras.session'), 0, 'and left no session');
 is($stage->sign_in, 200, 'the owner signs in');
