@@ -32,6 +32,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+/* microseconds */
+#define REFRESH_EVERY 10000
+
 /* a message that could not be judged for an error stands back this long */
 #define STAND_BACK_MS (5 * 60 * 1000)
 
@@ -312,6 +315,20 @@ free_stayers(const LarasChoice *c, const LarasDeparture *list, int leaving)
 	}
 }
 
+/* What every judgement goes by; in a burst of batches it is read now and then. */
+static void
+refresh(void)
+{
+	static int64 refreshed_at = 0;
+	int64 now = laras_limit_now();
+
+	if (refreshed_at != 0 && now - refreshed_at < REFRESH_EVERY)
+		return;
+	laras_egress_refresh();
+	laras_window_refresh();
+	refreshed_at = now;
+}
+
 int
 laras_courier_dispatch(int n)
 {
@@ -337,8 +354,7 @@ laras_courier_dispatch(int n)
 		chosen = laras_choose(n);
 		if (chosen->count > 0)
 		{
-			laras_egress_refresh();
-			laras_window_refresh();
+			refresh();
 			leaving = judge_all(chosen, list, context, apart);
 		}
 		laras_spi_close();

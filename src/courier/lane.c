@@ -20,6 +20,9 @@
 /* lanes of one look */
 #define LANES 64
 
+/* in a burst of choices, lanes are looked for so often: microseconds */
+#define LOOK_EVERY 10000
+
 /* rows looked at for one choice: behind what cannot leave, others may */
 #define LONGEST_LOOK 10000
 
@@ -121,16 +124,28 @@ add_lanes(Look *list, int n, int64 workspace_id, int64 connection_id)
 	return n;
 }
 
+/* The lanes of this look; those of the last one where that has just been. */
 static int
-read_all_lanes(Look *list)
+read_all_lanes(Look *list, int64 now, bool *fresh)
 {
-	int n = add_lanes(list, 0, last_seen.workspace_id, last_seen.connection_id);
+	static Look seen[LANES];
+	static int n = 0;
+	static int64 seen_at = 0;
 
-	if (n < LANES && last_seen.workspace_id != 0)
-		n = add_lanes(list, n, 0, 0);
-	memset(&last_seen, 0, sizeof(last_seen));
-	if (n == LANES)
-		last_seen = list[n - 1];
+	*fresh = *fresh || n == 0 || n == LANES || now - seen_at >= LOOK_EVERY;
+	if (*fresh)
+	{
+		int found = add_lanes(seen, 0, last_seen.workspace_id, last_seen.connection_id);
+
+		if (found < LANES && last_seen.workspace_id != 0)
+			found = add_lanes(seen, found, 0, 0);
+		memset(&last_seen, 0, sizeof(last_seen));
+		if (found == LANES)
+			last_seen = seen[found - 1];
+		n = found;
+		seen_at = now;
+	}
+	memcpy(list, seen, sizeof(Look) * n);
 	return n;
 }
 
@@ -263,6 +278,34 @@ choice_of(const Look *looks, const Candidate *candidates, int count, int64 now)
 	return choice;
 }
 
+/* Rows of these lanes, at most n and at most what their tokens allow. */
+static int
+choose_from(Look *looks, int lanes, int n, int64 now, int64 *again, int64 *seconds,
+			Candidate **candidates)
+{
+	int room = 0;
+	int count = 0;
+	int looked = 0;
+	int found;
+
+	for (int i = 0; i < lanes; i++)
+	{
+		int tokens = laras_lane_tokens(looks[i].lane, now, seconds);
+
+		/* each a few more than its share: another may have less */
+		looks[i].wanted = Min(tokens, lanes == 1 ? n : Max(4, 4 * n / lanes));
+		looks[i].asked = looks[i].wanted == 0 ? 0 : looks[i].wanted + looks[i].wanted / 4 + 8;
+		room += looks[i].wanted;
+	}
+	*candidates = palloc(sizeof(Candidate) * (room + 1));
+	do
+	{
+		found = read_page(looks, lanes, *candidates, &count, room, now, again);
+		looked += found;
+	} while (found > 0 && looked < LONGEST_LOOK);
+	return count;
+}
+
 LarasChoice *
 laras_choose(int n)
 {
@@ -272,27 +315,16 @@ laras_choose(int n)
 	Look looks[LANES];
 	Candidate *candidates;
 	LarasChoice *choice;
-	int lanes = read_all_lanes(looks);
-	int room = 0;
-	int count = 0;
-	int looked = 0;
-	int found;
+	bool fresh = false;
+	int lanes = read_all_lanes(looks, now, &fresh);
+	int count = choose_from(looks, lanes, n, now, &again, &seconds, &candidates);
 
-	for (int i = 0; i < lanes; i++)
+	if (count == 0 && !fresh)
 	{
-		int tokens = laras_lane_tokens(looks[i].lane, now, &seconds);
-
-		/* each a few more than its share: another may have less */
-		looks[i].wanted = Min(tokens, lanes == 1 ? n : Max(4, 4 * n / lanes));
-		looks[i].asked = looks[i].wanted == 0 ? 0 : looks[i].wanted + looks[i].wanted / 4 + 8;
-		room += looks[i].wanted;
+		fresh = true;
+		lanes = read_all_lanes(looks, now, &fresh);
+		count = choose_from(looks, lanes, n, now, &again, &seconds, &candidates);
 	}
-	candidates = palloc(sizeof(Candidate) * (room + 1));
-	do
-	{
-		found = read_page(looks, lanes, candidates, &count, room, now, &again);
-		looked += found;
-	} while (found > 0 && looked < LONGEST_LOOK);
 	if (count > n)
 	{
 		take_turns(looks, lanes, candidates, count);

@@ -226,6 +226,7 @@ laras_lane_tokens(LarasLane *lane, int64 now, int64 *again)
 	int rate = lane->limits.per_second;
 	int64 interval;
 	int64 spread;
+	int most;
 	int tokens = 0;
 
 	if (now < lane->rests_until)
@@ -239,7 +240,9 @@ laras_lane_tokens(LarasLane *lane, int64 now, int64 *again)
 		return INT_MAX;
 	interval = (SECOND + SLACK) / rate;
 	spread = Max(SECOND / SPREAD, interval);
-	while (tokens < rate && lane->back[(lane->front + tokens) % rate] <= now)
+	/* no more than can be taken at once: a number may be allowed very many */
+	most = Min(rate, lane->under_way + LARAS_COURIER_FLIGHTS);
+	while (tokens < most && lane->back[(lane->front + tokens) % rate] <= now)
 		tokens++;
 	if (tokens <= lane->under_way)
 	{
