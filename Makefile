@@ -11,7 +11,7 @@ BASE = arguments clock contain errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
-	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultposition vaultwitness vaultmirrors vaultscrub vaultrotate standbyserve standbysource standbyanswer standbycopy standby \
+	revealguard slotcopy mirrorsettle vaultopen vaultduties vaultorders vaultposition vaultwitness vaultmirrors vaultcopies vaultscrub vaultrotate standbyserve standbysource standbyanswer standbycopy standby \
 	vaultworker vaultstatus vaultdoctor
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
@@ -32,7 +32,7 @@ INBOX = rows identity apply sentiment sentimentmodel sentimentweights part chang
 # src/answer/
 ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview import knowledgetext
 # src/erasure/
-ERASURE = plan accept request remove writers expire status replay resume keyring
+ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
 GATEWAY = request limiter routes signin settings callback pages continue
 #

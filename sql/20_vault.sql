@@ -158,6 +158,42 @@ CREATE POLICY reader ON laras.master_key_epoch FOR SELECT TO laras_dba, laras_au
 GRANT SELECT, INSERT, UPDATE ON laras.master_key_epoch TO laras_worker;
 GRANT SELECT ON laras.master_key_epoch TO laras_dba, laras_auditor;
 
+-- Copies of the keyring beside its mirrors, each with the day by which it must be gone.
+CREATE TABLE laras.keyring_copy (
+  copy_id bigint PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('escrow', 'other')),
+  label text NOT NULL CHECK (pg_catalog.length(label) BETWEEN 3 AND 200),
+  directory text CHECK ((directory IS NOT NULL) = (kind = 'escrow')),
+  oldest_epoch int NOT NULL,
+  epoch int NOT NULL CHECK (epoch >= oldest_epoch),
+  registered_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL CHECK (expires_at > registered_at AND expires_at <= registered_at + interval '30 days'),
+  made_at timestamptz,
+  trouble text,
+  destroyed_at timestamptz,
+  statement text CHECK (pg_catalog.length(statement) BETWEEN 10 AND 1000),
+  CHECK ((destroyed_at IS NULL) = (statement IS NULL))
+);
+COMMENT ON TABLE laras.keyring_copy IS 'copies of the keyring beside its mirrors: registered before a byte of them is written';
+COMMENT ON COLUMN laras.keyring_copy.copy_id IS 'id';
+COMMENT ON COLUMN laras.keyring_copy.kind IS 'escrow: made by laras.escrow_keyring(); other: made outside and registered (a clone, a snapshot)';
+COMMENT ON COLUMN laras.keyring_copy.label IS 'what a person calls it; names nobody';
+COMMENT ON COLUMN laras.keyring_copy.directory IS 'where an escrow copy was written';
+COMMENT ON COLUMN laras.keyring_copy.oldest_epoch IS 'oldest epoch of the master key that its keys are wrapped under';
+COMMENT ON COLUMN laras.keyring_copy.epoch IS 'newest such epoch: the copy is void when that one and all before it are destroyed';
+COMMENT ON COLUMN laras.keyring_copy.registered_at IS 'when it was registered, by the product''s clock';
+COMMENT ON COLUMN laras.keyring_copy.expires_at IS 'by when it must be destroyed, at most 30 days later';
+COMMENT ON COLUMN laras.keyring_copy.made_at IS 'when it was complete';
+COMMENT ON COLUMN laras.keyring_copy.trouble IS 'why it could not be made; nothing of it was left then';
+COMMENT ON COLUMN laras.keyring_copy.destroyed_at IS 'when a person confirmed that it is destroyed';
+COMMENT ON COLUMN laras.keyring_copy.statement IS 'what became of it; names nobody';
+ALTER TABLE laras.keyring_copy ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.keyring_copy FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner ON laras.keyring_copy TO laras_owner, laras_worker USING (true) WITH CHECK (true);
+CREATE POLICY reader ON laras.keyring_copy FOR SELECT TO laras_dba, laras_auditor USING (true);
+GRANT SELECT, UPDATE ON laras.keyring_copy TO laras_worker;
+GRANT SELECT ON laras.keyring_copy TO laras_dba, laras_auditor;
+
 GRANT SELECT, UPDATE ON laras.mirror_removal TO laras_worker;
 GRANT SELECT, INSERT, DELETE ON laras.keyring_scrub TO laras_worker;
 GRANT SELECT ON laras.mirror_removal, laras.keyring_scrub TO laras_dba, laras_auditor;
@@ -173,11 +209,13 @@ SELECT pg_catalog.pg_extension_config_dump('laras.keyring_mark', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.mirror_removal', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.master_key_epoch', '');
 SELECT pg_catalog.pg_extension_config_dump('laras.keyring_scrub', '');
+SELECT pg_catalog.pg_extension_config_dump('laras.keyring_copy', '');
 
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_owner FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.key_destruction FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.keyring_mark FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.master_key_epoch FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.keyring_copy FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.mirror_removal FOR EACH STATEMENT EXECUTE FUNCTION laras.refuse_truncate();
 
 CREATE FUNCTION laras.keyring_mirrors(
@@ -214,6 +252,24 @@ CREATE FUNCTION laras.confirm_master_key_destroyed(epoch int, reference text) RE
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION laras.confirm_master_key_destroyed(int, text) IS
   'records that the master key of a retired epoch is destroyed in its store, with the store''s own reference; copies of the keyring from before are void from then on. Epochs in their order; false where it was recorded before. Errors: 22023, 55000 not retired';
+
+CREATE FUNCTION laras.escrow_keyring(directory text, label text, expires interval DEFAULT '30 days') RETURNS bigint
+  AS 'MODULE_PATHNAME', 'laras_escrow_keyring' LANGUAGE c VOLATILE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION laras.escrow_keyring(text, text, interval) IS
+  'copies the keyring, its keys wrapped as they are, to a directory of this server that only its user can enter; registered with this transaction, written by the vault worker after its commit. See laras.keyring_copies. Returns the copy''s id. Errors: 22023 label, time or path, LRK01, LRK10 a keyring lies there, LRK12 the directory is unsafe';
+
+CREATE FUNCTION laras.register_keyring_copy(label text, expires interval DEFAULT '30 days') RETURNS bigint
+  AS 'MODULE_PATHNAME', 'laras_register_keyring_copy' LANGUAGE c VOLATILE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION laras.register_keyring_copy(text, interval) IS
+  'registers a copy of the keyring that was made outside: a clone, a snapshot of a mirror''s volume. Returns its id. Errors: 22023 label or time, LRK01';
+
+CREATE FUNCTION laras.confirm_keyring_copy_destroyed(copy bigint, statement text) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'laras_confirm_keyring_copy_destroyed' LANGUAGE c VOLATILE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION laras.confirm_keyring_copy_destroyed(bigint, text) IS
+  'records that a registered copy of the keyring is destroyed, on a statement of what became of it; false where it was recorded before. Errors: 22023 unknown copy or no statement';
 
 CREATE FUNCTION laras.keyring_rotation(
   OUT running boolean, OUT oldest_epoch int, OUT epoch int, OUT slabs_done bigint, OUT slabs bigint)
@@ -278,9 +334,36 @@ COMMENT ON COLUMN laras.progress_rotation.epoch IS 'current epoch';
 COMMENT ON COLUMN laras.progress_rotation.slabs_done IS 'slabs of this pass that are done';
 COMMENT ON COLUMN laras.progress_rotation.slabs IS 'slabs of a pass';
 
+CREATE VIEW laras.keyring_copies AS
+  SELECT c.copy_id, c.kind, c.label, c.directory, c.oldest_epoch, c.epoch, c.registered_at, c.made_at, c.expires_at,
+         CASE WHEN c.destroyed_at IS NOT NULL THEN 'destroyed'
+              WHEN c.trouble IS NOT NULL THEN 'failed'
+              WHEN NOT EXISTS (SELECT FROM laras.master_key_epoch e WHERE e.epoch <= c.epoch AND e.destroyed_at IS NULL)
+               AND EXISTS (SELECT FROM laras.master_key_epoch e WHERE e.epoch = c.epoch) THEN 'void'
+              WHEN c.made_at IS NULL THEN 'being made'
+              WHEN c.expires_at <= laras.now() THEN 'expired'
+              ELSE 'kept' END AS state,
+         c.trouble, c.destroyed_at, c.statement
+    FROM laras.keyring_copy c;
+COMMENT ON VIEW laras.keyring_copies IS 'registered copies of the keyring: until one is destroyed or void, whoever holds it and the master key of its time reads what was erased since';
+COMMENT ON COLUMN laras.keyring_copies.copy_id IS 'id';
+COMMENT ON COLUMN laras.keyring_copies.kind IS 'escrow or other';
+COMMENT ON COLUMN laras.keyring_copies.label IS 'what a person calls it';
+COMMENT ON COLUMN laras.keyring_copies.directory IS 'where an escrow copy was written';
+COMMENT ON COLUMN laras.keyring_copies.oldest_epoch IS 'oldest epoch of the master key that its keys are wrapped under';
+COMMENT ON COLUMN laras.keyring_copies.epoch IS 'newest such epoch';
+COMMENT ON COLUMN laras.keyring_copies.registered_at IS 'when it was registered';
+COMMENT ON COLUMN laras.keyring_copies.made_at IS 'when it was complete';
+COMMENT ON COLUMN laras.keyring_copies.expires_at IS 'by when it must be destroyed';
+COMMENT ON COLUMN laras.keyring_copies.state IS 'being made, kept, expired (it should be gone), void (its master keys are destroyed), destroyed (a person says so) or failed (it was not made)';
+COMMENT ON COLUMN laras.keyring_copies.trouble IS 'why it was not made';
+COMMENT ON COLUMN laras.keyring_copies.destroyed_at IS 'when a person confirmed that it is destroyed';
+COMMENT ON COLUMN laras.keyring_copies.statement IS 'what became of it';
+
 CREATE VIEW laras.keyring_status AS
   SELECT s.phase, s.reason, s.number, s.uuid, s.epoch, s.oldest_epoch, s.adoptions, s.slabs, s.leased,
          s.pending, s.swept, s.left_over, s.sweeping,
+         (SELECT pg_catalog.count(*) FROM laras.keyring_copies c WHERE c.state IN ('being made', 'kept', 'expired')) AS copies,
          m.mirror, m.state AS mirror_state, m.journal, m.applied, m.failures, m.read_back
   FROM laras.keyring_summary() s LEFT JOIN laras.keyring_mirrors() m ON true;
 COMMENT ON VIEW laras.keyring_status IS 'the keyring of this database, one row for each mirror';
@@ -297,6 +380,7 @@ COMMENT ON COLUMN laras.keyring_status.pending IS 'destructions not yet read bac
 COMMENT ON COLUMN laras.keyring_status.swept IS 'slots of rolled-back transactions destroyed since the server started';
 COMMENT ON COLUMN laras.keyring_status.left_over IS 'slots that nobody names and that are kept, because the database may be older than the keyring';
 COMMENT ON COLUMN laras.keyring_status.sweeping IS 'on, or why slots that nobody names are kept';
+COMMENT ON COLUMN laras.keyring_status.copies IS 'registered copies of the keyring that still open with a master key; see laras.keyring_copies';
 COMMENT ON COLUMN laras.keyring_status.mirror IS 'name of the mirror';
 COMMENT ON COLUMN laras.keyring_status.mirror_state IS 'in sync, behind or removed';
 COMMENT ON COLUMN laras.keyring_status.journal IS 'last record of the journal';
@@ -335,7 +419,7 @@ COMMENT ON VIEW laras.reveal_dependents IS 'indexes, statistics, generated colum
 COMMENT ON COLUMN laras.reveal_dependents.kind IS 'index, statistics, generated column or matview';
 COMMENT ON COLUMN laras.reveal_dependents.object IS 'the object';
 
-GRANT SELECT ON laras.keyring_status, laras.keyring_standbys, laras.progress_scrub, laras.progress_rotation, laras.reveal_dependents TO laras_dba, laras_auditor;
+GRANT SELECT ON laras.keyring_copies, laras.keyring_status, laras.keyring_standbys, laras.progress_scrub, laras.progress_rotation, laras.reveal_dependents TO laras_dba, laras_auditor;
 
 RESET ROLE;
 
@@ -343,7 +427,8 @@ GRANT EXECUTE ON FUNCTION laras.keyring_mirrors(), laras.keyring_summary() TO la
 GRANT EXECUTE ON FUNCTION laras.pull_keyring(text, bigint, bytea, int, int[]) TO laras_standby;
 GRANT EXECUTE ON FUNCTION laras.list_keyring_standbys(), laras.keyring_scrub_progress(), laras.keyring_rotation() TO laras_owner, laras_dba, laras_auditor;
 GRANT EXECUTE ON FUNCTION laras.adopt_keyring(), laras.remove_mirror(text, text), laras.scrub_keyring(),
-  laras.rotate_master_key(), laras.confirm_master_key_destroyed(int, text) TO laras_dba;
+  laras.rotate_master_key(), laras.confirm_master_key_destroyed(int, text), laras.escrow_keyring(text, text, interval),
+  laras.register_keyring_copy(text, interval), laras.confirm_keyring_copy_destroyed(bigint, text) TO laras_dba;
 
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
   ('key_owner', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'delete', 'delete', 'delete', 'delete', 'delete', NULL, NULL),
@@ -382,6 +467,18 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('keyring_scrub', 'absent', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_scrub', 'repaired', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('keyring_scrub', 'leased', 'system', NULL, NULL, 'a count', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'copy_id', 'system', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'kind', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'label', 'system', NULL, NULL, 'words of an operator; name nobody', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'directory', 'system', NULL, NULL, 'a path of this server', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'oldest_epoch', 'system', NULL, NULL, 'a number', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'epoch', 'system', NULL, NULL, 'a number', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'registered_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'expires_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'made_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'trouble', 'system', NULL, NULL, 'words of the product about a failure', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'destroyed_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
+  ('keyring_copy', 'statement', 'system', NULL, NULL, 'words of an operator about a medium; names nobody', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('master_key_epoch', 'epoch', 'system', NULL, NULL, 'a number', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('master_key_epoch', 'began_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),
   ('master_key_epoch', 'retired_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', 'keyring'),

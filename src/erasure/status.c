@@ -20,7 +20,9 @@ PG_FUNCTION_INFO_V1(laras_erasure_status);
 LARAS_PLAN(
 	find_status,
 	"SELECT r.scope, r.path, r.state, r.requested_at, r.unreadable_at, r.removed_at, r.raw_events_until, "
-	"r.connections, r.slots, r.policy_version FROM laras.erasure_request r "
+	"r.connections, r.slots, r.policy_version, (SELECT pg_catalog.max(c.expires_at) FROM laras.keyring_copies c "
+	"WHERE c.state OPERATOR(pg_catalog.=) ANY (ARRAY['being made', 'kept', 'expired']) "
+	"AND c.registered_at OPERATOR(pg_catalog.<=) r.unreadable_at) FROM laras.erasure_request r "
 	"WHERE r.code_hash OPERATOR(pg_catalog.=) ANY (ARRAY[$1, $2]) "
 	"ORDER BY r.state OPERATOR(pg_catalog.=) 'no_data_held' LIMIT 1",
 	BYTEAOID, BYTEAOID);
@@ -76,15 +78,14 @@ laras_erasure_status_json(const char *code, size_t n)
 		return NULL;
 	}
 	state = laras_spi_cstring(0, 3);
-	json =
-		json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:[{s:s, s:s}, {s:s, s:s}]}",
-				  "state", state, "summary", words(state), "scope", laras_spi_cstring(0, 1),
-				  "received_at", time_json(4), "unreadable_at", time_json(5), "removed_at",
-				  time_json(6), "raw_events_until", time_json(7), "connections_cut",
-				  laras_spi_int4(0, 8), "keys_destroyed", laras_spi_int4(0, 9), "policy_version",
-				  laras_spi_cstring(0, 10), "retained", "what",
-				  "a log of acts and times without names, numbers or text", "basis", "security",
-				  "what", "this request, without identifiers", "basis", "proof");
+	json = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:[{s:s, s:s}, {s:s, s:s}]}",
+		"state", state, "summary", words(state), "scope", laras_spi_cstring(0, 1), "received_at",
+		time_json(4), "unreadable_at", time_json(5), "removed_at", time_json(6), "raw_events_until",
+		time_json(7), "key_copies_until", time_json(11), "connections_cut", laras_spi_int4(0, 8),
+		"keys_destroyed", laras_spi_int4(0, 9), "policy_version", laras_spi_cstring(0, 10),
+		"retained", "what", "a log of acts and times without names, numbers or text", "basis",
+		"security", "what", "this request, without identifiers", "basis", "proof");
 	laras_spi_close();
 	return json;
 }

@@ -114,10 +114,11 @@ extern bool laras_keyring_name_directory(const char *path, uint16_t number, Lara
  * Fill an empty mirror: copy every file of an open keyring directory into
  * "<path>/<number>.new", sync, rename.  Refused where "<path>/<number>" exists.
  * The caller holds off writers (it is the vault worker, before the mirror
- * counts as in sync).
+ * counts as in sync).  between, if not NULL, is called after every file.  What
+ * a failure left is removed.
  */
-extern bool
-laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKeyError *err);
+extern bool laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number,
+							   void (*between)(void), LarasKeyError *err);
 
 /*
  * More slabs, identical in n open directories: windows from slab first

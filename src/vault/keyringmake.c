@@ -387,11 +387,13 @@ copy_file(int from, int to, const char *name, LarasKeyError *err)
 }
 
 bool
-laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKeyError *err)
+laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, void (*between)(void),
+				   LarasKeyError *err)
 {
 	int to = laras_keyring_new_directory(to_path, number, err);
 	DIR *dir;
 	struct dirent *entry;
+	char left[PATH_MAX];
 	bool ok = true;
 
 	if (to < 0)
@@ -408,11 +410,18 @@ laras_keyring_copy(int from_dirfd, const char *to_path, uint16_t number, LarasKe
 	{
 		if (is_keyring_name(entry->d_name))
 			ok = copy_file(from_dirfd, to, entry->d_name, err);
+		if (between != NULL)
+			between();
 		errno = 0;
 	}
 	if (ok && errno != 0)
 		ok = laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "reading a keyring directory");
 	closedir(dir);
 	close(to);
-	return ok && laras_keyring_name_directory(to_path, number, err);
+	if (ok)
+		return laras_keyring_name_directory(to_path, number, err);
+	/* what was copied are keys: they are not left lying about */
+	if (directory_path(left, to_path, number, ".new"))
+		(void) remove_leftover(left, NULL);
+	return false;
 }

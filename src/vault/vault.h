@@ -403,6 +403,17 @@ extern bool laras_vault_remove_mirror(const char *name, const char *statement, i
  */
 extern bool laras_vault_rotate_key(int *epoch);
 
+/*
+ * May a copy of the keyring be written to this directory of the server? Raises
+ * 22023 for a path that is not absolute or lies in a mirror, LRK01, LRK10 where
+ * a keyring of this number lies there, LRK12. *oldest and *epoch: the epochs
+ * whose keys it will hold.
+ */
+extern void laras_vault_check_copy(const char *directory, int *oldest, int *epoch);
+
+/* The epochs of the master key in use; raises LRK01. */
+extern void laras_vault_epochs(int *oldest, int *epoch);
+
 /* ------------------------------------- wiring, for src/laras.c and rooms.c */
 
 /* settings; in _PG_init */

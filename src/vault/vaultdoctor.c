@@ -35,6 +35,33 @@ LARAS_PLAN(old_epochs,
 		   " < laras.now() - pg_catalog.make_interval(days => $1)) FROM laras.master_key_epoch e",
 		   INT4OID);
 
+LARAS_PLAN(late_copies,
+		   "SELECT pg_catalog.count(*) FROM laras.keyring_copies c WHERE c.state = 'expired'");
+
+/* Copies of the keyring that should be gone. */
+static void
+check_copies(LarasDoctorSink *sink)
+{
+	LarasRunAs saved;
+	int64 late;
+
+	laras_run_as_owner(&saved);
+	laras_spi_open();
+	(void) laras_spi_read(&late_copies, NULL, NULL);
+	late = laras_spi_int8(0, 1);
+	laras_spi_close();
+	laras_run_as_end(&saved);
+	laras_doctor_row(
+		sink, "keyring copies", late > 0 ? "warn" : "ok",
+		late > 0
+			? psprintf(INT64_FORMAT " are past their time and not confirmed to be destroyed", late)
+			: NULL,
+		late > 0
+			? "Destroy them and call laras.confirm_keyring_copy_destroyed(), or the master key "
+			  "of their epoch; see laras.keyring_copies."
+			: NULL);
+}
+
 /* Epochs that are in use, or undestroyed, for too long. */
 static void
 check_epochs(LarasDoctorSink *sink)
@@ -279,6 +306,7 @@ laras_doctor_vault(LarasDoctorSink *sink)
 		}
 		check_scrub(sink);
 		check_epochs(sink);
+		check_copies(sink);
 	}
 	check_remains(sink);
 }

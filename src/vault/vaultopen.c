@@ -281,7 +281,8 @@ laras_fill_empty_mirrors(LarasVaultWork *w)
 		}
 		if (err.code != LARAS_KEYERR_ABSENT)
 			continue;
-		if (laras_keyring_copy(w->m.mirror[from].dirfd, w->m.mirror[i].path, w->number, &err) &&
+		if (laras_keyring_copy(w->m.mirror[from].dirfd, w->m.mirror[i].path, w->number, NULL,
+							   &err) &&
 			laras_open_and_lock(w, i, &err))
 			ereport(LOG, (errmsg("keyring mirror \"%s\" was empty and has been filled",
 								 w->m.mirror[i].name)));

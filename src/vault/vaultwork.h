@@ -132,6 +132,11 @@ extern LarasMirrorMask laras_vault_removed_mirrors(void);
 /* Take removed mirrors out of use, and journal it. */
 extern void laras_vault_apply_removals(void);
 
+/* ---- vaultcopies.c: copies of the keyring beside its mirrors; own transactions ---- */
+
+/* Write the copies that are registered and not made. */
+extern void laras_vault_make_copies(void);
+
 /* ---- vaultrotate.c: a new master key ---- */
 
 struct LarasMasterKeys;

@@ -518,6 +518,7 @@ laras_vault_turn(void)
 	{
 		laras_vault_apply_removals();
 		laras_vault_journal_epochs();
+		laras_vault_make_copies();
 	}
 	rejoin_mirrors();
 	look_at_witness();

@@ -649,6 +649,11 @@ laras_vault_apply_removals(void)
 }
 
 void
+laras_vault_make_copies(void)
+{
+}
+
+void
 model_master_key(int epoch, uint8 key[LARAS_KEY_LEN])
 {
 	memset(key, 0, LARAS_KEY_LEN);

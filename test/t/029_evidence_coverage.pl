@@ -63,6 +63,10 @@ unlink $key_file;
 PostgreSQL::Test::Utils::append_to_file($key_file, $keys);
 chmod 0400, $key_file or die;
 
+my $escrow = $node->basedir . '/escrow';
+mkdir $escrow, 0700 or die "$escrow: $!";
+my $copy = $stage->sql("SELECT laras.register_keyring_copy('clone for staging')");
+
 # What is run for each function, in a transaction of its own that is rolled back.
 my %case = (
 	add_member => [ $act, "SELECT laras.add_member('new\@shop.example', 'New', 'agent', 'correct horse battery')" ],
@@ -79,6 +83,9 @@ my %case = (
 	reject_draft => [ $act, "SELECT laras.reject_draft($draft, 'no')" ],
 	remove_member => [ $act, "SELECT laras.remove_member($agent)" ],
 	confirm_master_key_destroyed => [ "UPDATE laras.master_key_epoch SET retired_at = began_at", "SELECT laras.confirm_master_key_destroyed(1, 'HSM record 1')" ],
+	escrow_keyring => [ "SELECT laras.escrow_keyring('$escrow', 'safe of the bank')" ],
+	register_keyring_copy => [ "SELECT laras.register_keyring_copy('clone for staging')" ],
+	confirm_keyring_copy_destroyed => [ "SELECT laras.confirm_keyring_copy_destroyed($copy, 'the clone was wiped')" ],
 	rotate_master_key => [ 'SELECT laras.rotate_master_key()' ],
 	remove_mirror => [ "SELECT laras.remove_mirror('b', 'its disk was shredded')" ],
 	replay_quarantined => [ $act, "SELECT laras.replay_quarantined($aside)" ],

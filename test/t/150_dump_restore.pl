@@ -68,6 +68,8 @@ $stage->sql('SELECT laras.scrub_keyring()');
 ok(wait_for_sql($source, 'SELECT count(*) = 1 FROM laras.keyring_scrub'), 'the keyring is looked at');
 $stage->sql("INSERT INTO laras.mirror_removal (place, mirror, statement, pending, journalled_at) VALUES (decode('00112233445566778899aabbccddeeff', 'hex'), 'z', 'its disk was shredded', 0, now())");
 
+$stage->sql("SELECT laras.register_keyring_copy('clone for staging')");
+
 # What waits when the dump is made: two events, one reply.
 $stage->sql("SELECT laras.drain('30 s')");
 ok(wait_for_sql($source, 'SELECT count(*) = 0 FROM laras.key_destruction WHERE verified_at IS NULL'), 'every destruction is verified');
