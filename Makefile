@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger threads telegram telegram_send telegram_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
+CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger messenger_connect threads telegram telegram_send telegram_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/

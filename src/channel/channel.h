@@ -226,6 +226,11 @@ typedef struct LarasChannelDriver
 	/* callbacks of the provider about persons who connected: paths of POSTs, or NULL */
 	const char *deauthorize_path;
 	const char *deletion_path;
+	/*
+	 * The channel under whose name the ids of who authorised are kept: channels
+	 * that one app serves share them, since a callback is the app's. NULL: its own.
+	 */
+	const char *authorizer;
 
 	const struct LarasSendDriver *send;       /* NULL: nothing can be sent yet */
 	const struct LarasConnectDriver *connect; /* never NULL */
@@ -240,6 +245,9 @@ extern const LarasChannelDriver *
 laras_channel_by_path(const char *path, size_t n, LarasText *account);
 /* all of them in turn; NULL after the last */
 extern const LarasChannelDriver *laras_channel_nth(size_t i);
+
+/* Under whose name ids of who authorised are kept for that channel. */
+extern const char *laras_channel_authorizer(const char *channel);
 
 /* for drivers: zero-filled memory, or NULL */
 extern void *laras_allocate(const LarasAllocator *allocator, size_t n);

@@ -77,6 +77,14 @@ laras_channel_nth(size_t i)
 	return i < DRIVER_COUNT ? drivers[i] : NULL;
 }
 
+const char *
+laras_channel_authorizer(const char *channel)
+{
+	const LarasChannelDriver *driver = laras_channel_driver(channel);
+
+	return driver != NULL && driver->authorizer != NULL ? driver->authorizer : channel;
+}
+
 size_t
 laras_text_measure(LarasTextUnit unit, const char *s, size_t n)
 {

@@ -7,8 +7,9 @@
  * Page; only comments are conversations. Names differ between versions
  * (sender_id for from, camel case in some libraries' relays).
  */
-#include "channel/connect.h"
+#include "channel/messenger.h"
 #include "channel/meta.h"
+#include "channel/meta_send.h"
 #include "vault/numbers.h"
 
 #include <string.h>
@@ -111,12 +112,6 @@ parse_element(const json_t *element, const LarasAllocator *allocator, LarasRecor
 	return laras_meta_parse_element(&messenger, element, allocator, records, reason);
 }
 
-static const LarasConnectDriver connect_driver = {
-	.accounts = {{"page_id", LARAS_ACCOUNT_NUMBER}},
-	.subscribed = LARAS_ACCOUNT_NUMBER,
-	.example = "{\"page_id\": \"...\"}",
-};
-
 const LarasChannelDriver laras_messenger_driver = {
 	.channel = "messenger",
 	.path = "messenger",
@@ -131,5 +126,7 @@ const LarasChannelDriver laras_messenger_driver = {
 	/* the main app's, which may serve WhatsApp too */
 	.deauthorize_path = "/api/meta/deauthorize",
 	.deletion_path = "/api/meta/data-deletion",
-	.connect = &connect_driver,
+	.authorizer = "whatsapp",
+	.send = &laras_messenger_send,
+	.connect = &laras_messenger_connect,
 };

@@ -16,6 +16,8 @@
 
 /* message.text of Instagram, in bytes of UTF-8 */
 #define INSTAGRAM_LIMIT 1000
+/* message.text of Messenger, in characters */
+#define MESSENGER_LIMIT 2000
 
 /* A copy that outlives the parsed answer. */
 static LarasText
@@ -164,4 +166,27 @@ const struct LarasSendDriver laras_instagram_send = {
 	.read_answer = laras_meta_read_message,
 	.text_limit = INSTAGRAM_LIMIT,
 	.text_unit = LARAS_TEXT_BYTES,
+};
+
+/* What is given as metadata comes back with the message's echo. */
+static bool
+build_messenger(const LarasSendText *send, const LarasAllocator *allocator,
+				LarasProviderRequest *request)
+{
+	json_t *body;
+
+	if (send->to.kind != LARAS_INDEX_PSID)
+		return false;
+	body = json_pack("{s:s, s:{s:o*}}", "messaging_type", "RESPONSE", "message", "metadata",
+					 send->callback_data.s == NULL
+						 ? NULL
+						 : json_stringn(send->callback_data.s, send->callback_data.n));
+	return body != NULL && laras_meta_build_message(send, body, allocator, request);
+}
+
+const struct LarasSendDriver laras_messenger_send = {
+	.build_text = build_messenger,
+	.read_answer = laras_meta_read_message,
+	.text_limit = MESSENGER_LIMIT,
+	.text_unit = LARAS_TEXT_CHARACTERS,
 };

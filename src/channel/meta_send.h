@@ -34,5 +34,6 @@ extern void laras_meta_read_message(int http_status, const char *body, size_t n,
 									const LarasAllocator *allocator, LarasSendAnswer *answer);
 
 extern const struct LarasSendDriver laras_instagram_send;
+extern const struct LarasSendDriver laras_messenger_send;
 
 #endif /* LARAS_META_SEND_H */

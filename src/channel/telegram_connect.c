@@ -76,9 +76,10 @@ read_me(LarasLogin *login)
 		!json_is_true(laras_json_get(me, "is_bot")) || id.s == NULL ||
 		(named.s != NULL && !laras_text_same(named, id)))
 		return false;
-	profile = json_pack("{s:s%*, s:O*, s:O*}", "username", username.s, username.n, "first_name",
-						laras_json_get(me, "first_name"), "can_read_all_group_messages",
-						laras_json_get(me, "can_read_all_group_messages"));
+	profile =
+		json_pack("{s:O*, s:O*, s:O*}", "username", laras_json_get(me, "username"), "first_name",
+				  laras_json_get(me, "first_name"), "can_read_all_group_messages",
+				  laras_json_get(me, "can_read_all_group_messages"));
 	text = profile == NULL ? NULL : laras_json_dump(profile, &n);
 	laras_login_keep(m->profile, sizeof(m->profile), (LarasText){text, n});
 	free(text);

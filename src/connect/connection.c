@@ -181,7 +181,8 @@ laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 	if (c->app_user.s != NULL)
 		laras_spi_run_one(
 			&add_authorizer,
-			(Datum[]){PointerGetDatum(laras_authorizer_bytea(LARAS_INDEX_APP_USER, c->channel,
+			(Datum[]){PointerGetDatum(laras_authorizer_bytea(LARAS_INDEX_APP_USER,
+															 laras_channel_authorizer(c->channel),
 															 c->app_user.s, c->app_user.n)),
 					  Int64GetDatum(workspace_id), Int64GetDatum(c->id), Int64GetDatum(c->app_id)},
 			NULL);

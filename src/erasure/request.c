@@ -17,6 +17,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/channel.h"
 #include "connect/connect.h"
 #include "courier/courier.h"
 #include "erasure/accept.h"
@@ -286,7 +287,8 @@ callback_code(const char *channel, LarasText text, char *code)
 {
 	uint8 raw[LARAS_INDEX_BYTES];
 
-	laras_authorizer_hash(LARAS_INDEX_APP_USER, channel, text.s, text.n, raw);
+	laras_authorizer_hash(LARAS_INDEX_APP_USER, laras_channel_authorizer(channel), text.s, text.n,
+						  raw);
 	laras_hex_write(raw, sizeof(raw), code);
 }
 
@@ -348,7 +350,8 @@ laras_erasure_from_callback(const char *channel, int64 app_id, LarasText user_id
 	}
 	n = laras_spi_run(&find_authorized,
 					  (Datum[]){PointerGetDatum(laras_authorizer_bytea(
-									LARAS_INDEX_APP_USER, channel, user_id.s, user_id.n)),
+									LARAS_INDEX_APP_USER, laras_channel_authorizer(channel),
+									user_id.s, user_id.n)),
 								Int64GetDatum(app_id)},
 					  NULL);
 	pairs = palloc(sizeof(int64) * 2 * (n + 1));

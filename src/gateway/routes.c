@@ -18,6 +18,8 @@ const LarasRoute laras_routes[] = {
 	{"POST", "/api/wa/embedded-signup-cancel", LARAS_HTTP_MEMBER, laras_http_cancel_connect},
 	{"POST", "/api/ig/connect", LARAS_HTTP_MEMBER, laras_http_begin_connect},
 	{"GET", "/api/ig/callback", LARAS_HTTP_MEMBER, laras_http_connect_callback},
+	{"POST", "/api/messenger/connect", LARAS_HTTP_MEMBER, laras_http_begin_connect},
+	{"GET", "/api/messenger/callback", LARAS_HTTP_MEMBER, laras_http_connect_callback},
 	{"POST", "/api/telegram/connect", LARAS_HTTP_MEMBER, laras_http_connect_by_token},
 	{"GET", "/api/messages/{}", LARAS_HTTP_MEMBER, laras_http_message},
 	{"POST", "/api/meta/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},

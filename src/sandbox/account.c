@@ -1,12 +1,14 @@
 /*
  * account.c
- *		Instagram's API with Instagram Login, as it answers an app: log-in page,
- *		code, tokens of an hour and of sixty days, /me, subscriptions, direct
- *		messages; and the control calls that play the people who write.
+ *		Accounts of Instagram (by Instagram Login) and Facebook Pages (by their
+ *		owner's log-in), as they answer an app: log-in page, code, tokens, /me,
+ *		subscriptions, direct messages; and the control calls that play the people
+ *		who write.
  *
  * Sources: "Business Login for Instagram", "Send messages" (text of 1,000
- * bytes, 24 hours), "Webhook notification examples". Echoes of what an account
- * sends come on the same field, as they do there.
+ * bytes, 24 hours), "Webhook notification examples"; "Manually Build a Login
+ * Flow", "Send API". Echoes of what an account sends come on the same field, as
+ * they do there.
  */
 #include "sandbox/account.h"
 
@@ -16,6 +18,7 @@
 
 #include <openssl/crypto.h>
 
+#include "sandbox/content.h"
 #include "sandbox/control.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
@@ -26,10 +29,12 @@
 #define CODE_LIFE (3600 * SB_SECOND)
 #define YOUNGEST_REFRESH (24 * 3600 * SB_SECOND)
 #define LONGEST_TEXT 1000
+#define LONGEST_PAGE_TEXT 2000
 
 #define BASIC "instagram_business_basic"
 #define MESSAGES "instagram_business_manage_messages"
 #define COMMENTS "instagram_business_manage_comments"
+#define PAGE_MESSAGES "pages_messaging"
 
 /* a person, as the account knows them */
 typedef struct Person
@@ -40,7 +45,8 @@ typedef struct Person
 
 typedef struct Account
 {
-	char *id; /* that webhooks carry */
+	char *id;  /* that webhooks carry */
+	bool page; /* of Facebook; else an account of Instagram */
 	char *username;
 	char *name;
 	char *type; /* BUSINESS, MEDIA_CREATOR, PERSONAL */
@@ -59,7 +65,8 @@ typedef struct Grant
 	char *user_id; /* app-scoped id of who granted */
 	char *redirect_uri;
 	char *permissions; /* words between commas */
-	Account *account;
+	char *pages;       /* ids between commas that a person granted; NULL: the account's own */
+	Account *account;  /* of a person's: one of the Pages */
 	int64_t issued;
 	int64_t expires;
 	bool used; /* a code's */
@@ -105,6 +112,7 @@ drop_grant(void *p)
 	free(g->user_id);
 	free(g->redirect_uri);
 	free(g->permissions);
+	free(g->pages);
 	free(g);
 }
 
@@ -151,7 +159,7 @@ new_grant(Account *account, const char *user_id, const char *permissions, bool t
 	char label[32];
 	static unsigned made;
 
-	snprintf(random, sizeof(random), "%s", token ? "IGAA" : "AQ");
+	snprintf(random, sizeof(random), "%s", !token ? "AQ" : account->page ? "EAAP" : "IGAA");
 	sb_random_text(random + strlen(random), 100, letters);
 	g->text = sb_strdup(random);
 	snprintf(label, sizeof(label), "account-token-%u", ++made);
@@ -222,18 +230,44 @@ words(const char *list)
 	return a;
 }
 
-/* POST /oauth/access_token, a form */
+/* A person's token of sixty days for one of hours, or what is left of them. */
+static void
+exchange_person(SbCall *call, SbApp *app, const char *text)
+{
+	Grant *old = grant_of(text);
+	Grant *token;
+
+	if (old == NULL || old->label == NULL || old->pages == NULL || old->account->app != app)
+	{
+		sb_refuse(call, 190, 0, NULL, NULL);
+		return;
+	}
+	token = new_grant(old->account, old->user_id, old->permissions, true);
+	token->pages = sb_strdup(old->pages);
+	token->expires = sb_now() + LONG_LIFE;
+	call->note.token = token->label;
+	sb_answer_json(call, 200,
+				   json_pack("{s:s,s:s,s:I}", "access_token", token->text, "token_type", "bearer",
+							 "expires_in", (json_int_t) (LONG_LIFE / SB_SECOND)));
+}
+
+/* POST /oauth/access_token, a form; of Facebook's a GET too, without a kind of grant */
 static void
 exchange(SbCall *call, SbApp *app)
 {
 	Grant *code = grant_of(sb_param(call, "code"));
 	const char *grant = sb_param(call, "grant_type");
 	const char *uri = sb_param(call, "redirect_uri");
+	bool page = account_of_app(app)->page;
 	Grant *token;
 
 	call->note.route = "access_token";
-	if (strcmp(call->method, "POST") != 0 || grant == NULL ||
-		strcmp(grant, "authorization_code") != 0)
+	if (page && grant != NULL && strcmp(grant, "fb_exchange_token") == 0 &&
+		same(sb_param(call, "client_secret"), app->secret))
+		exchange_person(call, app, sb_param(call, "fb_exchange_token"));
+	else if (page ? grant != NULL
+				  : strcmp(call->method, "POST") != 0 || grant == NULL ||
+						strcmp(grant, "authorization_code") != 0)
 		sb_refuse(call, 100, 0, "(#100) grant_type is authorization_code, in a POST.", NULL);
 	else if (!same(sb_param(call, "client_secret"), app->secret))
 		sb_refuse(call, 101, 0, "Error validating client secret.", NULL);
@@ -252,6 +286,14 @@ exchange(SbCall *call, SbApp *app)
 		token = new_grant(code->account, code->user_id, code->permissions, true);
 		token->expires = sb_now() + SHORT_LIFE;
 		call->note.token = token->label;
+		if (page)
+		{
+			token->pages = sb_strdup(code->pages ? code->pages : code->account->id);
+			sb_answer_json(call, 200,
+						   json_pack("{s:s,s:s,s:i}", "access_token", token->text, "token_type",
+									 "bearer", "expires_in", 5000));
+			return;
+		}
 		sb_answer_json(call, 200,
 					   json_pack("{s:[{s:s,s:s,s:o}]}", "data", "access_token", token->text,
 								 "user_id", token->user_id, "permissions",
@@ -338,10 +380,42 @@ get_me(SbCall *call, Grant *g)
 {
 	const Account *a = g->account;
 
-	sb_answer_json(call, 200,
-				   json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "id", g->user_id, "user_id", a->id,
-							 "username", a->username, "name", a->name, "account_type", a->type,
-							 "profile_picture_url", "https://scontent.cdninstagram.example/p.jpg"));
+	if (g->pages != NULL)
+		sb_answer_json(call, 200, json_pack("{s:s}", "id", g->user_id));
+	else if (a->page)
+		sb_answer_json(call, 200, json_pack("{s:s,s:s}", "id", a->id, "name", a->name));
+	else
+		sb_answer_json(call, 200,
+					   json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "id", g->user_id, "user_id", a->id,
+								 "username", a->username, "name", a->name, "account_type", a->type,
+								 "profile_picture_url",
+								 "https://scontent.cdninstagram.example/p.jpg"));
+}
+
+/* GET /me/accounts: the Pages that the person granted, each with a token of its own */
+static void
+get_pages(SbCall *call, Grant *g)
+{
+	json_t *list = json_array();
+	char *copy = sb_strdup(g->pages ? g->pages : "");
+	char *rest;
+
+	for (char *id = strtok_r(copy, ",", &rest); id != NULL; id = strtok_r(NULL, ",", &rest))
+	{
+		Account *a = account_of(id);
+		Grant *token;
+
+		if (a == NULL || !a->page)
+			continue;
+		token = new_grant(a, g->user_id, g->permissions, true);
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:o}", "id", a->id, "name", a->name,
+											  "access_token", token->text, "tasks",
+											  words(strcmp(a->type, "ANALYST") == 0
+														? "ANALYZE"
+														: "ANALYZE,MESSAGING,MODERATE")));
+	}
+	free(copy);
+	sb_answer_json(call, 200, json_pack("{s:o}", "data", list));
 }
 
 static void
@@ -401,7 +475,8 @@ deliver(Account *a, json_t *event, SbWait *wait)
 					  "messaging", event);
 	text = sb_wire_text(entry);
 	json_decref(entry);
-	queued = sb_entry(a->app->callback_url, a->app->secret, "instagram", text, wait);
+	queued =
+		sb_entry(a->app->callback_url, a->app->secret, a->page ? "page" : "instagram", text, wait);
 	free(text);
 	return queued;
 }
@@ -416,7 +491,7 @@ messaging(const char *from, const char *to, json_t *message)
 static void
 new_mid(char out[64])
 {
-	memcpy(out, "aWdf", 4);
+	memcpy(out, "m_df", 4);
 	sb_random_text(out + 4, 48, letters);
 	out[52] = '\0';
 }
@@ -437,21 +512,28 @@ send_message(SbCall *call, Grant *g)
 	snprintf(call->note.type, sizeof(call->note.type), "text");
 	if (to != NULL)
 		snprintf(call->note.to, sizeof(call->note.to), "%s", to);
-	if (!has_permission(g, MESSAGES))
+	if (!has_permission(g, a->page ? PAGE_MESSAGES : MESSAGES))
 		sb_refuse(call, 10, 0, NULL, NULL);
 	else if (to == NULL)
 		sb_refuse(call, 100, 0, "(#100) The parameter recipient is required.", NULL);
 	else if (text == NULL || text[0] == '\0')
 		sb_refuse(call, 100, 0, "(#100) The parameter message is required.", NULL);
-	else if (strlen(text) > LONGEST_TEXT)
+	else if (a->page && json_object_get(call->json, "messaging_type") == NULL)
+		sb_refuse(call, 100, 0, "(#100) The parameter messaging_type is required.", NULL);
+	else if (a->page && sb_characters(json_object_get(json_object_get(call->json, "message"),
+													  "text")) > LONGEST_PAGE_TEXT)
+		sb_refuse(call, 100, 0,
+				  "(#100) Length of param message[text] must be less than or equal to 2000", NULL);
+	else if (!a->page && strlen(text) > LONGEST_TEXT)
 		sb_refuse(call, 100, 0,
 				  "(#100) Length of param message[text] must be less than or equal to 1000", NULL);
 	else if ((p = person_of(a, to, false)) == NULL)
-		sb_refuse(call, 100, 2534014, "(#100) The requested user cannot be found.", NULL);
+		sb_refuse(call, 100, a->page ? 2018001 : 2534014, "(#100) No matching user found", NULL);
 	else if (p->last_inbound == 0 || sb_now() - p->last_inbound >= SB_WINDOW)
 	{
 		call->note.outside_window = true;
-		sb_refuse(call, 10, 2534022, "(#10) This message is sent outside of allowed window.", NULL);
+		sb_refuse(call, 10, a->page ? 2018278 : 2534022,
+				  "(#10) This message is sent outside of allowed window.", NULL);
 	}
 	else
 	{
@@ -468,7 +550,10 @@ send_message(SbCall *call, Grant *g)
 		if (a->echoes && (call->fault == NULL || call->fault->statuses != SB_STATUS_NEVER))
 			deliver(a,
 					messaging(a->id, to,
-							  json_pack("{s:s,s:s,s:b}", "mid", mid, "text", text, "is_echo", 1)),
+							  json_pack("{s:s,s:s,s:b,s:O*}", "mid", mid, "text", text, "is_echo",
+										1, "metadata",
+										json_object_get(json_object_get(call->json, "message"),
+														"metadata"))),
 					NULL);
 	}
 }
@@ -486,6 +571,16 @@ sb_account_call(SbCall *call)
 	Account *a;
 	Grant *g;
 
+	if (strcmp(first, "dialog") == 0 && strcmp(second, "oauth") == 0 && of_app != NULL && get)
+	{
+		authorize(call, of_app);
+		return true;
+	}
+	/* an app with Pages may have numbers too, whose codes are others */
+	if (strcmp(first, "oauth") == 0 && of_app != NULL && of_app->page &&
+		grant_of(sb_param(call, "code")) == NULL &&
+		grant_of(sb_param(call, "fb_exchange_token")) == NULL)
+		return false;
 	if (strcmp(first, "oauth") == 0 && of_app != NULL)
 	{
 		if (strcmp(second, "access_token") == 0)
@@ -517,6 +612,8 @@ sb_account_call(SbCall *call)
 		sb_refuse_object(call, first);
 	else if (call->nparts == 1 && get)
 		get_me(call, g);
+	else if (strcmp(second, "accounts") == 0 && get)
+		get_pages(call, g);
 	else if (strcmp(second, "subscribed_apps") == 0)
 		subscriptions(call, g);
 	else if (strcmp(second, "messages") == 0 && !get)
@@ -531,8 +628,8 @@ sb_account_call(SbCall *call)
 void
 sb_put_account(SbCall *call)
 {
-	static const char *const names[] = {"id",           "app_id",     "username", "name",
-										"account_type", "subscribed", "echoes",   NULL};
+	static const char *const names[] = {"id",           "app_id",     "kind",   "username", "name",
+										"account_type", "subscribed", "echoes", NULL};
 	Account *a = account_of(sb_text_of(call, "id"));
 	SbApp *app = sb_app(sb_text_of(call, "app_id"));
 
@@ -551,6 +648,7 @@ sb_put_account(SbCall *call)
 		a->name = sb_strdup("Sandbox shop");
 		a->type = sb_strdup("BUSINESS");
 		a->echoes = true;
+		a->page = sb_text_of(call, "kind") != NULL && strcmp(sb_text_of(call, "kind"), "page") == 0;
 		sb_table_put(&accounts, a->id, a);
 	}
 	at_the_browser = a;
@@ -578,7 +676,7 @@ read_grant(SbCall *call, Account **a, const char **user, const char **permission
 	*user = sb_text_of(call, "user_id");
 	*permissions = sb_text_of(call, "permissions");
 	if (*permissions == NULL)
-		*permissions = BASIC "," MESSAGES "," COMMENTS;
+		*permissions = *a != NULL && (*a)->page ? PAGE_MESSAGES : BASIC "," MESSAGES "," COMMENTS;
 	if (*a == NULL)
 		sb_unknown(call, "account");
 	else if (*user == NULL)
@@ -592,7 +690,8 @@ read_grant(SbCall *call, Account **a, const char **user, const char **permission
 void
 sb_put_account_code(SbCall *call)
 {
-	static const char *const names[] = {"account", "user_id", "permissions", "redirect_uri", NULL};
+	static const char *const names[] = {"account",     "user_id",      "pages",
+										"permissions", "redirect_uri", NULL};
 	const char *uri = sb_text_of(call, "redirect_uri");
 	const char *user;
 	const char *permissions;
@@ -608,6 +707,7 @@ sb_put_account_code(SbCall *call)
 	}
 	g = new_grant(a, user, permissions, false);
 	g->redirect_uri = sb_strdup(uri);
+	sb_update_text(call, "pages", &g->pages);
 	sb_answer_json(call, 200, json_pack("{s:s,s:s}", "code", g->text, "user_id", g->user_id));
 }
 

@@ -28,7 +28,7 @@ use warnings;
 
 use JSON::PP ();
 
-my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', telegram => 'Channels::Telegram');
+my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', telegram => 'Channels::Telegram');
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $count = 0;
 
@@ -128,6 +128,7 @@ sub fault { my ($self, %fault) = @_; return $self->sandbox->fault(match => $self
 
 # What is so of most channels.
 sub statuses { return 0; }     # it is told what became of a message
+sub has_profile { return 1; }  # it says more of the account than a name
 sub names_people { return 1; }  # it says what a customer is called
 sub callback { return; }       # path and form of what the provider posts about who connected
 sub too_long { return 'x' x 4097; }
@@ -224,21 +225,24 @@ sub asset
 	return;
 }
 
-# A code as the log-in page gives it; %change: permissions.
+sub segment { return 'ig'; }
+sub object { return 'instagram'; }
+
+# A code as the log-in page gives it; %change: permissions, pages.
 sub code
 {
 	my ($self, $account, %change) = @_;
 	return $self->sandbox->control(POST => 'account/code',
-		{ account => $account->{number}, user_id => $account->{user}, redirect_uri => $self->{stage}->url . '/api/ig/callback', %change })->{code};
+		{ account => $account->{number}, user_id => $account->{user}, redirect_uri => $self->{stage}->url . '/api/' . $self->segment . '/callback', %change })->{code};
 }
 
 sub log_in
 {
 	my ($self, %change) = @_;
-	my (undef, $launch) = $self->call(POST => '/api/ig/connect', {});
-	my $code = $change{token} // $self->code($change{account} // $self->{account}, map { $_ => $change{$_} } grep { $_ eq 'permissions' } keys %change);
+	my (undef, $launch) = $self->call(POST => '/api/' . $self->segment . '/connect', {});
+	my $code = $change{token} // $self->code($change{account} // $self->{account}, map { $_ => $change{$_} } grep { /^(?:permissions|pages)$/ } keys %change);
 	$self->{calls} = () = $self->sandbox->ledger;
-	return $self->call(GET => "/api/ig/callback?code=$code%23_&state=$launch->{state}");
+	return $self->call(GET => '/api/' . $self->segment . "/callback?code=$code%23_&state=$launch->{state}");
 }
 
 sub refused { return (502, 'exchange_refused'); }
@@ -265,7 +269,7 @@ sub says
 sub late
 {
 	my ($self, $name, $text) = @_;
-	return Laras::post_webhook($self->{stage}->url, 'instagram', $self->{account}{secret}, $json->encode({ object => 'instagram', entry => [ {
+	return Laras::post_webhook($self->{stage}->url, $self->{channel}, $self->{account}{secret}, $json->encode({ object => $self->object, entry => [ {
 		id => $self->{account}{number}, time => time * 1000, messaging => [ {
 			sender => { id => $self->person($name) }, recipient => { id => $self->{account}{number} }, timestamp => time * 1000,
 			message => { mid => 'aWdfLATE', text => $text } } ] } ] }))->{status};
@@ -275,6 +279,47 @@ sub callback
 {
 	my ($self, $kind) = @_;
 	return ($kind eq 'deletion' ? '/api/meta/instagram/data-deletion' : '/api/meta/instagram/deauthorize', $self->signed_request);
+}
+
+# ------------------------------------------------------------------- Messenger
+package Channels::Messenger;
+
+our @ISA = ('Channels::Instagram');
+
+sub install
+{
+	my ($self) = @_;
+	my $url = $self->{stage}->url;
+	my $app = $self->{stage}{messenger} = $self->sandbox->control(POST => 'app', { callback_url => "$url/api/webhooks/messenger", verify_token => 'verify-me-please' });
+	$self->{stage}->sql("SELECT laras.register_provider_app('{messenger}', '$app->{id}', '$app->{secret}', 'verify-me-please', '{\"graph_url\": \"" . $self->sandbox->url . "\"}')");
+	return;
+}
+
+sub asset
+{
+	my ($self) = @_;
+	my $app = $self->{stage}{messenger};
+	my $made = $self->sandbox->control(POST => 'account', { app_id => $app->{id}, kind => 'page', name => "Toko $self->{n}" });
+	$self->{account} = { number => $made->{id}, display => "Toko $self->{n}", user => "66$self->{n}", app => $app->{id}, secret => $app->{secret} };
+	return;
+}
+
+sub segment { return 'messenger'; }
+sub object { return 'page'; }
+sub has_profile { return 0; }
+sub subscribing { my ($self) = @_; return { path => "$self->{account}{number}/subscribed_apps", method => 'POST' }; }
+sub too_long { return 'x' x 2001; }
+
+sub told
+{
+	my ($self) = @_;
+	return grep { $_->{method} eq 'DELETE' && $_->{path} =~ m{/$self->{account}{number}/subscribed_apps$} } $self->sandbox->ledger;
+}
+
+sub callback
+{
+	my ($self, $kind) = @_;
+	return ($kind eq 'deletion' ? '/api/meta/data-deletion' : '/api/meta/deauthorize', $self->signed_request);
 }
 
 # -------------------------------------------------------------------- Telegram
