@@ -109,6 +109,18 @@ same('siaga', 'the standby follows');
 my ($slab, $at) = $vault->place($vault->slot($gone));
 is(unpack('H2', substr(slurp_file("$mirror{siaga}{$_}/0/$slab"), $at, 1)), 'dd', "the key is destroyed in mirror $_ of the standby") for qw(a b);
 
+# --- the master key is rotated on the primary
+
+my $key_file = Laras->master_key_file($primary);
+my $keys = slurp_file($key_file) . '2 ' . 'ab' x 32 . "\n";
+unlink $key_file or die;
+append_to_file($key_file, $keys);
+chmod 0400, $key_file or die;
+is($primary->safe_psql('postgres', 'SELECT laras.rotate_master_key()'), 2, 'the master key is rotated');
+ok(wait_for_sql($primary, 'SELECT NOT running AND oldest_epoch = 2 FROM laras.progress_rotation', 60), 'every key is wrapped anew');
+same('siaga', 'and so are those of the standby');
+is($primary->safe_psql('postgres', 'SELECT max(oldest_epoch) FROM laras.keyring_status'), '2', 'the first epoch is retired');
+
 # --- reading on a standby
 
 $standby->append_conf('postgresql.conf', 'laras.standby_reveal = on');
