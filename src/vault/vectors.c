@@ -121,6 +121,88 @@ print_slots(uint8_t wrap[2][32])
 }
 
 static void
+print_state(const char *name, const uint8_t *raw, uint32_t id, const LarasWrapSet *keys)
+{
+	LarasSlotPlace place = {keyring, slab, id};
+	const char *word = "damaged";
+
+	switch (laras_slot_open(&place, raw, keys, LARAS_DOMAIN_CONTENT, NULL))
+	{
+		case LARAS_SLOT_LIVE:
+			word = "live";
+			break;
+		case LARAS_SLOT_DESTROYED:
+			word = "destroyed";
+			break;
+		case LARAS_SLOT_WRAPPED:
+			word = "wrapped";
+			break;
+		case LARAS_SLOT_DAMAGED:
+		case LARAS_SLOT_ABSENT:
+			break;
+	}
+	printf("state.%s %s\n", name, word);
+}
+
+/* A mark for each reason, and what every kind of 64 bytes is taken for. */
+static void
+print_states(uint8_t wrap[2][32])
+{
+	LarasSlotPlace subject = {keyring, slab, S_SLOT};
+	LarasTomb tomb = {.time = NEW_YEAR};
+	LarasWrapSet keys = {.n = 1};
+	uint8_t live[LARAS_SLOT_LEN];
+	uint8_t mark[LARAS_SLOT_LEN];
+	uint8_t raw[LARAS_SLOT_LEN];
+	char name[32];
+
+	keys.wrap[0].domain = LARAS_DOMAIN_CONTENT;
+	keys.wrap[0].epoch = EPOCH;
+	memcpy(keys.wrap[0].key, wrap[0], LARAS_KEY_LEN);
+	memcpy(tomb.order, order, sizeof(order));
+	must(laras_slot_seal(&subject, LARAS_DOMAIN_CONTENT, EPOCH, wrap[0], nonce, secret_s, live));
+	for (uint8_t reason = LARAS_REASON_ERASURE; reason <= LARAS_REASON_ROLLED_BACK; reason++)
+	{
+		tomb.reason = reason;
+		must(laras_slot_bury(&subject, &tomb, raw));
+		snprintf(name, sizeof(name), "mark.%u", reason);
+		hex(name, raw, sizeof(raw));
+		if (reason == LARAS_REASON_ERASURE)
+			memcpy(mark, raw, sizeof(mark));
+	}
+	print_state("live", live, S_SLOT, &keys);
+	print_state("mark", mark, S_SLOT, &keys);
+	memset(raw, 0, sizeof(raw));
+	print_state("zeros", raw, S_SLOT, &keys);
+	memset(raw, 0xFF, sizeof(raw));
+	print_state("ones", raw, S_SLOT, &keys);
+	print_state("live.elsewhere", live, S_SLOT + 1, &keys);
+	print_state("mark.elsewhere", mark, S_SLOT + 1, &keys);
+	memcpy(raw, live, 32);
+	memcpy(raw + 32, mark + 32, 32);
+	print_state("torn.live.mark", raw, S_SLOT, &keys);
+	memcpy(raw, mark, 32);
+	memcpy(raw + 32, live + 32, 32);
+	print_state("torn.mark.live", raw, S_SLOT, &keys);
+	memcpy(raw, live, sizeof(raw));
+	raw[63] ^= 1;
+	print_state("live.flipped", raw, S_SLOT, &keys);
+	memcpy(raw, mark, sizeof(raw));
+	raw[63] ^= 1;
+	print_state("mark.flipped", raw, S_SLOT, &keys);
+	memcpy(raw, live, sizeof(raw));
+	raw[3] = EPOCH + 1;
+	print_state("epoch.other", raw, S_SLOT, &keys);
+	raw[3] = 0;
+	print_state("epoch.none", raw, S_SLOT, &keys);
+	memcpy(raw, live, sizeof(raw));
+	raw[1] = LARAS_DOMAIN_COURIER;
+	print_state("domain.other", raw, S_SLOT, &keys);
+	raw[1] = 3;
+	print_state("domain.none", raw, S_SLOT, &keys);
+}
+
+static void
 print_values(const uint8_t *prk_ws)
 {
 	LarasSealedHeader h = {.field = LARAS_FIELD_message_body,
@@ -156,6 +238,7 @@ static void
 print_hashes(const uint8_t *prk_ws, const uint8_t *prk_pw)
 {
 	static const char phone[] = "+628123456789";
+	uint8_t prk_p[32];
 	uint8_t key[32];
 	uint8_t salt[32];
 	uint8_t out[32];
@@ -168,6 +251,16 @@ print_hashes(const uint8_t *prk_ws, const uint8_t *prk_pw)
 	must(laras_derive_optout(prk_pw, keyring, W_SLOT, key));
 	must(laras_blind_hash(key, LARAS_INDEX_PHONE, NULL, phone, strlen(phone), out));
 	hex("blind.optout", out, LARAS_INDEX_LEN);
+	must(laras_derive_platform_prk(keyring, secret_p, prk_p));
+	must(laras_derive_route(prk_p, key));
+	must(laras_blind_hash(key, LARAS_INDEX_ACCOUNT, "whatsapp", "1234567890", 10, out));
+	hex("blind.route", out, LARAS_INDEX_LEN);
+	must(laras_derive_login(prk_p, key));
+	must(laras_blind_hash(key, LARAS_INDEX_LOGIN_EMAIL, NULL, "ani@example.com", 15, out));
+	hex("blind.login", out, LARAS_INDEX_LEN);
+	must(laras_derive_authorizer(prk_p, key));
+	must(laras_blind_hash(key, LARAS_INDEX_APP_USER, "whatsapp", "10203040", 8, out));
+	hex("blind.authorizer", out, LARAS_INDEX_LEN);
 	must(laras_derive_search(prk_pw, keyring, W_SLOT, 1, key));
 	must(laras_search_token(key, "harga", 5, out));
 	hex("search.token", out, LARAS_SEARCH_LEN);
@@ -216,6 +309,22 @@ print_files(void)
 	laras_put64(two.order + 8, 815);
 	must(laras_journal_encode(&tail, &two, raw));
 	hex("journal.2", raw, LARAS_JOURNAL_RECORD_LEN);
+	for (uint8_t kind = LARAS_JOURNAL_RANGE; kind <= LARAS_JOURNAL_ADOPTED; kind++)
+	{
+		LarasJournalRecord other = {.kind = kind, .time = NEW_YEAR};
+		char name[32];
+
+		if (kind == LARAS_JOURNAL_RANGE)
+		{
+			other.reason = LARAS_REASON_OPERATOR;
+			other.first = S_SLOT;
+			other.count = 16;
+		}
+		memcpy(other.order, order, sizeof(order));
+		must(laras_journal_encode(&tail, &other, raw));
+		snprintf(name, sizeof(name), "journal.%u", kind + 1);
+		hex(name, raw, LARAS_JOURNAL_RECORD_LEN);
+	}
 
 	memcpy(h.keyring, keyring, 16);
 	memcpy(h.slab, slab, 16);
@@ -271,6 +380,7 @@ laras_print_vectors(void)
 	all_good = true;
 	print_tree(prk_ws, prk_pw, wrap);
 	print_slots(wrap);
+	print_states(wrap);
 	print_values(prk_ws);
 	print_hashes(prk_ws, prk_pw);
 	print_files();

@@ -249,6 +249,43 @@ say_hex('next.wrap.content', $next_wrap);
 say_hex('next.check', substr expand($next_M, 'laras/1/check' . $keyring . pack('n', 2)), 0, 8);
 say_hex('next.slot.live', live(1, 2, $next_wrap, $s, $S));
 
+# A mark for each reason, and what 64 bytes are taken for
+sub mark
+{
+	my ($reason) = @_;
+	my $body = pack('CCnNq>', 0xDD, $reason, 0, $s, $new_year) . $order . "\0" x 16;
+	return $body . substr sha256('laras/1/tomb' . $keyring . $slab . $body), 0, 16;
+}
+
+sub state_of
+{
+	my ($raw, $slot) = @_;
+	my ($kind, $domain, $epoch) = unpack 'CCn', $raw;
+	if ($kind == 0xA1 && ($domain == 1 || $domain == 2) && $epoch > 0)
+	{
+		return 'damaged' if $domain != 1;
+		return 'wrapped' if $epoch != 1;
+		my @seal = ($wrap{content}, substr($raw, 4, 12), 'laras/1/slot' . $keyring . $slab . pack('N', $slot) . substr($raw, 0, 4));
+		my ($clear) = gcm_seal(@seal, substr $raw, 16, 32);
+		my (undef, $tag) = gcm_seal(@seal, $clear);
+		return $tag eq substr($raw, 48) ? 'live' : 'damaged';
+	}
+	my $sum = substr sha256('laras/1/tomb' . $keyring . $slab . substr $raw, 0, 48), 0, 16;
+	return $kind == 0xDD && unpack('x4N', $raw) == $slot && $sum eq substr($raw, 48) ? 'destroyed' : 'damaged';
+}
+say_hex("mark.$_", mark($_)) for 1 .. 7;
+{
+	my ($live, $mark) = (live(1, 1, $wrap{content}, $s, $S), mark(1));
+	my @case = (
+		[ 'live', $live ], [ 'mark', $mark ], [ 'zeros', "\0" x 64 ], [ 'ones', "\xff" x 64 ],
+		[ 'live.elsewhere', $live, $s + 1 ], [ 'mark.elsewhere', $mark, $s + 1 ],
+		[ 'torn.live.mark', substr($live, 0, 32) . substr $mark, 32 ], [ 'torn.mark.live', substr($mark, 0, 32) . substr $live, 32 ],
+		[ 'live.flipped', $live ^ "\0" x 63 . "\1" ], [ 'mark.flipped', $mark ^ "\0" x 63 . "\1" ],
+		[ 'epoch.other', substr($live, 0, 2) . "\0\2" . substr $live, 4 ], [ 'epoch.none', substr($live, 0, 2) . "\0\0" . substr $live, 4 ],
+		[ 'domain.other', substr($live, 0, 1) . "\2" . substr $live, 2 ], [ 'domain.none', substr($live, 0, 1) . "\3" . substr $live, 2 ]);
+	say_text("state.$_->[0]", state_of($_->[1], $_->[2] // $s)) for @case;
+}
+
 # Values: field 17 is a message's body, field 4 a channel's token
 sub fixed { my ($suite, $field) = @_; return pack 'CCnnnNN', 1, $suite, $field, 0, 0, $w, $s }
 my $place = pack 'q>2', 7, 4242;
@@ -287,6 +324,9 @@ sub blind { my ($k, $message) = @_; return substr hmac_sha256($message, $k), 0, 
 say_hex('blind.phone', blind($key{index}, pack('n', 1) . lp($phone)));
 say_hex('blind.message', blind($key{index}, pack('n', 10) . lp('whatsapp') . lp('wamid.1')));
 say_hex('blind.optout', blind($key{optout}, pack('n', 1) . lp($phone)));
+say_hex('blind.route', blind($key{route}, pack('n', 32) . lp('whatsapp') . lp('1234567890')));
+say_hex('blind.login', blind($key{login}, pack('n', 33) . lp('ani@example.com')));
+say_hex('blind.authorizer', blind($key{authorizer}, pack('n', 34) . lp('whatsapp') . lp('10203040')));
 say_hex('search.token', substr(hmac_sha256('harga', $key{search}), 0, 8));
 my $salt = hmac_sha256('laras/1/f' . pack('Q>n', 987654321, 3), $key{salt});
 say_hex('commitment.salt', $salt);
@@ -307,6 +347,8 @@ sub record
 }
 say_hex('journal.1', record(1, 1, $s, 1, $order));
 say_hex('journal.2', record(7, 2, $w, 6, pack('Q>2', 7, 815)));
+say_hex('journal.3', record(2, 5, $s, 16, $order));
+say_hex('journal.' . ($_ + 1), record($_, 0, 0, 0, $order)) for 3 .. 6;
 
 my $header = 'LARASLAB' . pack('nnN', 1, 0, 17) . $keyring . $slab . pack('q>nnN', $new_year, 1, 0, 4096);
 $header .= "\0" x (4064 - length $header);
