@@ -743,3 +743,12 @@ ALTER FUNCTION laras.conversation_sentiment(bigint) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.conversation_sentiment(bigint) IS
   'How the customer of a conversation sounds of late, from -1 to 1: the mean of their last 20 texts, each counting a fifth less than the one after it. Null where there is none. Needs scope inbox; without it, null. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.conversation_sentiment(bigint) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.mark_notices_seen(notice_ids bigint[]) RETURNS integer
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_mark_notices_seen';
+ALTER FUNCTION laras.mark_notices_seen(bigint[]) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.mark_notices_seen(bigint[]) IS
+  'Notes that somebody saw these notices; how many were not seen before. Ids of no notice are passed over. Needs scope inbox. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.mark_notices_seen(bigint[]) TO laras_app, laras_service;

@@ -4,10 +4,12 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "fmgr.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
 #include "inbox/status.h"
@@ -17,6 +19,8 @@
 #include "utils/timestamp.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
+
+PG_FUNCTION_INFO_V1(laras_mark_notices_seen);
 
 LARAS_PLAN(
 	find_conversation,
@@ -232,4 +236,26 @@ laras_notice(int64 workspace_id, const char *kind, int64 connection_id, int64 co
 								Int32GetDatum(code)},
 					  nulls);
 	laras_spi_close();
+}
+
+LARAS_PLAN(
+	mark_seen,
+	"UPDATE laras.notice SET seen_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) ANY ($2) AND seen_at IS NULL",
+	INT8OID, INT8ARRAYOID);
+
+/* laras.mark_notices_seen(notice_ids bigint[]) returns integer */
+Datum
+laras_mark_notices_seen(PG_FUNCTION_ARGS)
+{
+	LARAS_NO_NULLS(fcinfo);
+	uint64 n;
+
+	laras_require_workspace();
+	laras_require_scope(LARAS_SCOPE_INBOX);
+	laras_spi_open();
+	n = laras_spi_run(&mark_seen,
+					  (Datum[]){Int64GetDatum(laras_bound_workspace()), PG_GETARG_DATUM(0)}, NULL);
+	laras_spi_close();
+	PG_RETURN_INT32((int32) n);
 }

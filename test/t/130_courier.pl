@@ -49,6 +49,8 @@ $stage->sandbox->fault(action => 'refuse', code => 131026, match => { route => '
 $message = reply('untuk yang tidak ada');
 ok($stage->wait_bound("SELECT status = 'failed' AND error_code = 131026 FROM laras.messages WHERE id = $message"), 'a refusal for good fails the message');
 is($stage->bound("SELECT count(*) FROM laras.notices WHERE message_id = $message AND code = 131026"), 1, 'and is shown to the owner');
+is($stage->bound("SELECT laras.mark_notices_seen(array_agg(id) || 42::bigint) FROM laras.notices WHERE message_id = $message AND seen_at IS NULL"), 1, 'who marks it as seen');
+is($stage->bound("SELECT laras.mark_notices_seen(array_agg(id)) FROM laras.notices WHERE message_id = $message AND seen_at IS NOT NULL"), 0, 'once');
 
 $stage->sandbox->fault(action => 'refuse', code => 130429, match => { route => 'messages' });
 $message = reply('ditahan sebentar');
