@@ -365,3 +365,48 @@ const struct LarasConnectDriver laras_instagram_connect = {
 	.build_subscribe = subscribe_instagram,
 	.build_unsubscribe = unsubscribe_instagram,
 };
+
+/* ------------------------------------------------------------------ Threads */
+
+static const char *const threads_scopes[] = {"threads_basic", "threads_read_replies",
+											 "threads_manage_replies", "threads_manage_mentions",
+											 NULL};
+
+static const char *const threads_needed[] = {"threads_basic", NULL};
+
+/* Events are subscribed to once, in the app's dashboard; there is no call that ends them for one account. */
+static const LarasMetaLogin threads = {
+	.driver = &laras_threads_connect,
+	.base_url = "https://graph.threads.net",
+	.exchange_url = "https://graph.threads.net",
+	.grant = "th",
+	.fields = "id,username,name,threads_profile_picture_url",
+	.account = "id",
+	.needed = threads_needed,
+};
+
+static LarasLoginNext
+login_threads(LarasLogin *login)
+{
+	return laras_meta_login(&threads, login);
+}
+
+static LarasLoginNext
+refresh_threads(LarasLogin *login)
+{
+	return laras_meta_refresh(&threads, login);
+}
+
+const struct LarasConnectDriver laras_threads_connect = {
+	.accounts = {{"threads_user_id", LARAS_ACCOUNT_NUMBER}},
+	.subscribed = LARAS_ACCOUNT_NUMBER,
+	.example = "{\"threads_user_id\": \"...\"}",
+	.login = login_threads,
+	.refresh = refresh_threads,
+	.by_code = "threads_login",
+	.scopes = threads_scopes,
+	.segment = "threads",
+	.finish_path = "/api/threads/callback",
+	.dialog_url = "https://threads.net",
+	.dialog_path = "/oauth/authorize",
+};

@@ -28,5 +28,6 @@ extern LarasLoginNext laras_meta_login(const LarasMetaLogin *channel, LarasLogin
 extern LarasLoginNext laras_meta_refresh(const LarasMetaLogin *channel, LarasLogin *login);
 
 extern const struct LarasConnectDriver laras_instagram_connect;
+extern const struct LarasConnectDriver laras_threads_connect;
 
 #endif /* LARAS_META_CONNECT_H */

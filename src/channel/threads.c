@@ -7,7 +7,7 @@
  * and a list in the wild. There are no direct messages. Of the person only the
  * user name is given.
  */
-#include "channel/connect.h"
+#include "channel/meta_connect.h"
 #include "channel/record.h"
 #include "vault/numbers.h"
 
@@ -149,12 +149,6 @@ parse(const json_t *piece, const LarasPieceSource *source, const LarasAllocator 
 	return laras_reader_end(&r, records, reason);
 }
 
-static const LarasConnectDriver connect_driver = {
-	.accounts = {{"threads_user_id", LARAS_ACCOUNT_NUMBER}},
-	.subscribed = LARAS_ACCOUNT_NUMBER,
-	.example = "{\"threads_user_id\": \"...\"}",
-};
-
 const LarasChannelDriver laras_threads_driver = {
 	.channel = "threads",
 	.path = "threads",
@@ -167,5 +161,5 @@ const LarasChannelDriver laras_threads_driver = {
 	.token_least = 24,
 	.deauthorize_path = "/api/meta/threads/deauthorize",
 	.deletion_path = "/api/meta/threads/data-deletion",
-	.connect = &connect_driver,
+	.connect = &laras_threads_connect,
 };

@@ -20,6 +20,8 @@ const LarasRoute laras_routes[] = {
 	{"GET", "/api/ig/callback", LARAS_HTTP_MEMBER, laras_http_connect_callback},
 	{"POST", "/api/messenger/connect", LARAS_HTTP_MEMBER, laras_http_begin_connect},
 	{"GET", "/api/messenger/callback", LARAS_HTTP_MEMBER, laras_http_connect_callback},
+	{"POST", "/api/threads/connect", LARAS_HTTP_MEMBER, laras_http_begin_connect},
+	{"GET", "/api/threads/callback", LARAS_HTTP_MEMBER, laras_http_connect_callback},
 	{"POST", "/api/telegram/connect", LARAS_HTTP_MEMBER, laras_http_connect_by_token},
 	{"GET", "/api/messages/{}", LARAS_HTTP_MEMBER, laras_http_message},
 	{"POST", "/api/meta/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},

@@ -45,8 +45,9 @@ typedef struct Person
 
 typedef struct Account
 {
-	char *id;  /* that webhooks carry */
-	bool page; /* of Facebook; else an account of Instagram */
+	char *id;     /* that webhooks carry */
+	bool page;    /* of Facebook; */
+	bool threads; /* or a profile of Threads; else an account of Instagram */
 	char *username;
 	char *name;
 	char *type; /* BUSINESS, MEDIA_CREATOR, PERSONAL */
@@ -159,7 +160,11 @@ new_grant(Account *account, const char *user_id, const char *permissions, bool t
 	char label[32];
 	static unsigned made;
 
-	snprintf(random, sizeof(random), "%s", !token ? "AQ" : account->page ? "EAAP" : "IGAA");
+	snprintf(random, sizeof(random), "%s",
+			 !token             ? "AQ"
+			 : account->page    ? "EAAP"
+			 : account->threads ? "THAA"
+								: "IGAA");
 	sb_random_text(random + strlen(random), 100, letters);
 	g->text = sb_strdup(random);
 	snprintf(label, sizeof(label), "account-token-%u", ++made);
@@ -294,6 +299,14 @@ exchange(SbCall *call, SbApp *app)
 									 "bearer", "expires_in", 5000));
 			return;
 		}
+		/* Threads says nothing of what was granted */
+		if (code->account->threads)
+		{
+			sb_answer_json(call, 200,
+						   json_pack("{s:s,s:s}", "access_token", token->text, "user_id",
+									 token->user_id));
+			return;
+		}
 		sb_answer_json(call, 200,
 					   json_pack("{s:[{s:s,s:s,s:o}]}", "data", "access_token", token->text,
 								 "user_id", token->user_id, "permissions",
@@ -342,7 +355,9 @@ extend(SbCall *call)
 	call->note.route = "extend";
 	if (g == NULL)
 		return;
-	if (grant == NULL || strcmp(grant, "ig_exchange_token") != 0 || g->is_long)
+	if (grant == NULL ||
+		strcmp(grant, g->account->threads ? "th_exchange_token" : "ig_exchange_token") != 0 ||
+		g->is_long)
 		sb_refuse(call, 100, 0, "(#100) a short-lived token is exchanged by ig_exchange_token",
 				  NULL);
 	else if (!same(sb_param(call, "client_secret"), g->account->app->secret))
@@ -362,7 +377,9 @@ refresh(SbCall *call)
 	call->note.route = "refresh";
 	if (g == NULL)
 		return;
-	if (grant == NULL || strcmp(grant, "ig_refresh_token") != 0 || !g->is_long)
+	if (grant == NULL ||
+		strcmp(grant, g->account->threads ? "th_refresh_token" : "ig_refresh_token") != 0 ||
+		!g->is_long)
 		sb_refuse(call, 100, 0, "(#100) a long-lived token is refreshed by ig_refresh_token", NULL);
 	else if (sb_now() - g->issued < YOUNGEST_REFRESH)
 		sb_refuse(call, 100, 0, "(#100) the token is younger than 24 hours", NULL);
@@ -384,6 +401,10 @@ get_me(SbCall *call, Grant *g)
 		sb_answer_json(call, 200, json_pack("{s:s}", "id", g->user_id));
 	else if (a->page)
 		sb_answer_json(call, 200, json_pack("{s:s,s:s}", "id", a->id, "name", a->name));
+	else if (a->threads)
+		sb_answer_json(call, 200,
+					   json_pack("{s:s,s:s,s:s}", "id", a->id, "username", a->username, "name",
+								 a->name));
 	else
 		sb_answer_json(call, 200,
 					   json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "id", g->user_id, "user_id", a->id,
@@ -649,6 +670,8 @@ sb_put_account(SbCall *call)
 		a->type = sb_strdup("BUSINESS");
 		a->echoes = true;
 		a->page = sb_text_of(call, "kind") != NULL && strcmp(sb_text_of(call, "kind"), "page") == 0;
+		a->threads =
+			sb_text_of(call, "kind") != NULL && strcmp(sb_text_of(call, "kind"), "threads") == 0;
 		sb_table_put(&accounts, a->id, a);
 	}
 	at_the_browser = a;

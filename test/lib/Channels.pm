@@ -28,7 +28,7 @@ use warnings;
 
 use JSON::PP ();
 
-my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', telegram => 'Channels::Telegram');
+my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', threads => 'Channels::Threads', telegram => 'Channels::Telegram');
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $count = 0;
 
@@ -127,6 +127,8 @@ sub sends
 sub fault { my ($self, %fault) = @_; return $self->sandbox->fault(match => $self->matches_send, %fault); }
 
 # What is so of most channels.
+sub talks { return 1; }        # direct messages go both ways
+sub tells { return 1; }        # the provider has a call that ends a subscription
 sub statuses { return 0; }     # it is told what became of a message
 sub has_profile { return 1; }  # it says more of the account than a name
 sub names_people { return 1; }  # it says what a customer is called
@@ -320,6 +322,47 @@ sub callback
 {
 	my ($self, $kind) = @_;
 	return ($kind eq 'deletion' ? '/api/meta/data-deletion' : '/api/meta/deauthorize', $self->signed_request);
+}
+
+# --------------------------------------------------------------------- Threads
+package Channels::Threads;
+
+our @ISA = ('Channels::Instagram');
+
+sub install
+{
+	my ($self) = @_;
+	my $app = $self->{stage}{threads} = $self->sandbox->control(POST => 'app', { verify_token => 'verify-me-please' });
+	$self->{stage}->sql("SELECT laras.register_provider_app('{threads}', '$app->{id}', '$app->{secret}', 'verify-me-please', '{\"graph_url\": \"" . $self->sandbox->url . "\"}')");
+	return;
+}
+
+sub asset
+{
+	my ($self) = @_;
+	my $app = $self->{stage}{threads};
+	my $made = $self->sandbox->control(POST => 'account', { app_id => $app->{id}, kind => 'threads', username => "toko.$self->{n}" });
+	$self->{account} = { number => $made->{id}, display => "\@toko.$self->{n}", user => $made->{id}, app => $app->{id}, secret => $app->{secret} };
+	return;
+}
+
+sub segment { return 'threads'; }
+sub talks { return 0; }
+sub tells { return 0; }
+sub subscribing { return; }
+
+sub late
+{
+	my ($self, $name, $text) = @_;
+	return Laras::post_webhook($self->{stage}->url, 'threads', $self->{account}{secret}, $json->encode({ app_id => $self->{account}{app}, topic => 'moderate',
+		target_id => '1', time => time, values => { field => 'replies', value => { id => '99', username => 'sari', text => $text, media_type => 'TEXT_POST',
+			root_post => { id => '1', owner_id => $self->{account}{number}, username => 'toko' }, timestamp => '2026-01-01T10:00:00+0000' } } }))->{status};
+}
+
+sub callback
+{
+	my ($self, $kind) = @_;
+	return ($kind eq 'deletion' ? '/api/meta/threads/data-deletion' : '/api/meta/threads/deauthorize', $self->signed_request);
 }
 
 # -------------------------------------------------------------------- Telegram
