@@ -33,7 +33,7 @@ my $workspace = sql("SELECT laras.create_workspace('Toko', 'owner\@shop.example'
 my %account = (instagram => '17841400000000001', messenger => '100000000000001', threads => '9001');
 my %member = (instagram => 'ig_id', messenger => 'page_id', threads => 'threads_user_id');
 my %connection = map { $_ => bound("SELECT laras.pair_connection('$_', '{\"$member{$_}\": \"$account{$_}\"}', 'IGAAtesttoken', false)") } sort keys %account;
-my ($ret, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.begin_connect('threads')");
+my ($ret, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.begin_connect('generic')");
 like($error, qr/cannot be connected by log-in/, 'a channel without a log-in says so');
 ($ret, undef, $error) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.pair_connection('instagram', '{\"page_id\": \"1\"}', 'x', false)");
 like($error, qr/the account lacks an id.*Give \{"ig_id"/s, 'and what an account is called');
