@@ -214,6 +214,15 @@ SELECT pg_catalog.pg_extension_config_dump('laras.courier_task', '');
 
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('provider_error', 'provider', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('provider_error', 'code', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('provider_error', 'retryable', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('provider_error', 'concerns', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('provider_error', 'words_en', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('provider_error', 'words_id', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('send_reason', 'reason', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('send_reason', 'words_en', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('send_reason', 'words_id', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('outbox', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'connection_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'keep', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -321,3 +330,179 @@ ALTER FUNCTION laras.set_send_rate(bigint, integer) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_send_rate(bigint, integer) IS
   'How many messages may leave within a second through a connection that the provider allows more, or less, than others of its channel: 1 to 100000, or 0 for what laras.limit_rules says. Holds from the next message on. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another number. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.set_send_rate(bigint, integer) TO laras_app, laras_service;
+
+-- What errors of providers mean to a business. Rows come with each version.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.provider_error (
+  provider text NOT NULL CHECK (provider IN ('meta', 'telegram')),
+  code integer NOT NULL CHECK (code > 0),
+  retryable boolean NOT NULL,
+  concerns text NOT NULL CHECK (concerns IN ('message', 'pair', 'template', 'number', 'account', 'app')),
+  words_en text NOT NULL,
+  words_id text NOT NULL,
+  PRIMARY KEY (provider, code)
+);
+COMMENT ON TABLE laras.provider_error IS 'What errors of providers mean to a business. Rows come with each version.';
+COMMENT ON COLUMN laras.provider_error.provider IS 'meta: WhatsApp, Instagram, Messenger, Threads; telegram.';
+COMMENT ON COLUMN laras.provider_error.code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.provider_error.retryable IS 'Does the courier try again by itself?';
+COMMENT ON COLUMN laras.provider_error.concerns IS 'What the error is about: this message, this person at this number, the template, the number, the account or the app.';
+COMMENT ON COLUMN laras.provider_error.words_en IS 'In English.';
+COMMENT ON COLUMN laras.provider_error.words_id IS 'In Indonesian.';
+ALTER TABLE laras.provider_error ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.provider_error FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON laras.provider_error FOR SELECT TO PUBLIC USING (true);
+CREATE POLICY owner ON laras.provider_error TO laras_owner USING (true) WITH CHECK (true);
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.provider_error', 'WHERE false');
+
+-- What the reasons of outbox rows mean to a business. Rows come with each version.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.send_reason (
+  reason text PRIMARY KEY,
+  words_en text NOT NULL,
+  words_id text NOT NULL
+);
+COMMENT ON TABLE laras.send_reason IS 'What the reasons of outbox rows mean to a business. Rows come with each version.';
+COMMENT ON COLUMN laras.send_reason.reason IS 'As in laras.outbox.';
+COMMENT ON COLUMN laras.send_reason.words_en IS 'In English.';
+COMMENT ON COLUMN laras.send_reason.words_id IS 'In Indonesian.';
+ALTER TABLE laras.send_reason ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.send_reason FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON laras.send_reason FOR SELECT TO PUBLIC USING (true);
+CREATE POLICY owner ON laras.send_reason TO laras_owner USING (true) WITH CHECK (true);
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.send_reason', 'WHERE false');
+
+INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en, words_id) VALUES
+  ('meta', 1, true, 'message', 'The provider reported an unknown error.', 'Penyedia melaporkan kesalahan yang tidak dikenal.'),
+  ('meta', 2, true, 'message', 'The provider had a fault of its own.', 'Ada gangguan di pihak penyedia.'),
+  ('meta', 3, false, 'account', 'The app lacks a permission for this account. Connect the account again.', 'Aplikasi tidak punya izin untuk akun ini. Hubungkan ulang akun.'),
+  ('meta', 4, true, 'app', 'The app made too many requests; sending goes on by itself.', 'Aplikasi terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 10, false, 'account', 'The app lacks a permission for this account. Connect the account again.', 'Aplikasi tidak punya izin untuk akun ini. Hubungkan ulang akun.'),
+  ('meta', 17, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 32, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 33, false, 'number', 'The number was deleted at the provider.', 'Nomor sudah dihapus di penyedia.'),
+  ('meta', 100, false, 'message', 'The provider found the message malformed.', 'Penyedia menilai format pesan salah.'),
+  ('meta', 102, false, 'account', 'The log-in at the provider is not valid any more. Connect the account again.', 'Login di penyedia tidak berlaku lagi. Hubungkan ulang akun.'),
+  ('meta', 190, false, 'account', 'The log-in at the provider is not valid any more. Connect the account again.', 'Login di penyedia tidak berlaku lagi. Hubungkan ulang akun.'),
+  ('meta', 230, false, 'message', 'The person has not agreed to share their profile.', 'Orang ini belum setuju membagikan profilnya.'),
+  ('meta', 368, false, 'account', 'The provider blocked the account for breaking its policies.', 'Penyedia memblokir akun karena melanggar kebijakannya.'),
+  ('meta', 551, false, 'message', 'The person cannot receive messages now.', 'Orang ini sedang tidak bisa menerima pesan.'),
+  ('meta', 613, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 80001, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 80002, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 80006, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 80007, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 1200, true, 'message', 'The send failed at the provider for the moment.', 'Pengiriman gagal sementara di penyedia.'),
+  ('meta', 130429, true, 'number', 'The number sent too fast; sending goes on by itself.', 'Nomor mengirim terlalu cepat; pengiriman berlanjut sendiri.'),
+  ('meta', 130472, false, 'message', 'The provider holds messages to this person back in an experiment of its own.', 'Penyedia menahan pesan ke orang ini dalam percobaannya.'),
+  ('meta', 130497, false, 'account', 'The account may not send to this country.', 'Akun tidak boleh mengirim ke negara ini.'),
+  ('meta', 131000, true, 'message', 'The provider had a fault of its own.', 'Ada gangguan di pihak penyedia.'),
+  ('meta', 131005, false, 'account', 'The app lacks a permission for this account. Connect the account again.', 'Aplikasi tidak punya izin untuk akun ini. Hubungkan ulang akun.'),
+  ('meta', 131008, false, 'message', 'The provider found the message malformed.', 'Penyedia menilai format pesan salah.'),
+  ('meta', 131009, false, 'message', 'The provider found the message malformed.', 'Penyedia menilai format pesan salah.'),
+  ('meta', 131016, true, 'message', 'The provider had a fault of its own.', 'Ada gangguan di pihak penyedia.'),
+  ('meta', 131021, false, 'message', 'Sender and recipient are the same number.', 'Pengirim dan penerima nomor yang sama.'),
+  ('meta', 131026, false, 'message', 'The message cannot be delivered: the person is not on WhatsApp, has an old app or blocked the business.', 'Pesan tidak bisa disampaikan: orang ini tidak memakai WhatsApp, aplikasinya lama, atau memblokir usaha.'),
+  ('meta', 131030, false, 'message', 'A test number sends only to people on its list.', 'Nomor uji hanya mengirim ke orang di daftarnya.'),
+  ('meta', 131031, false, 'account', 'The provider locked the account.', 'Penyedia mengunci akun.'),
+  ('meta', 131037, false, 'number', 'The number needs a display name that the provider approved.', 'Nomor perlu nama tampilan yang disetujui penyedia.'),
+  ('meta', 131042, false, 'account', 'The provider found a problem with the payment method.', 'Penyedia menemukan masalah pada metode pembayaran.'),
+  ('meta', 131045, false, 'number', 'The number is not registered at the provider.', 'Nomor belum terdaftar di penyedia.'),
+  ('meta', 131047, false, 'message', 'The person wrote more than 24 hours ago: only an approved template may be sent.', 'Pesan terakhir orang ini lebih dari 24 jam lalu: hanya template yang disetujui yang boleh dikirim.'),
+  ('meta', 131048, true, 'number', 'The provider limits this number because people blocked or reported it.', 'Penyedia membatasi nomor ini karena diblokir atau dilaporkan orang.'),
+  ('meta', 131049, false, 'message', 'The provider chose not to deliver this marketing message. Try another day.', 'Penyedia memilih tidak mengirim pesan promosi ini. Coba di hari lain.'),
+  ('meta', 131050, false, 'message', 'The person wants no marketing messages.', 'Orang ini tidak mau menerima pesan promosi.'),
+  ('meta', 131051, false, 'message', 'This kind of message is not supported.', 'Jenis pesan ini tidak didukung.'),
+  ('meta', 131052, false, 'message', 'The file could not be fetched or uploaded.', 'Berkas tidak bisa diambil atau diunggah.'),
+  ('meta', 131053, false, 'message', 'The file could not be fetched or uploaded.', 'Berkas tidak bisa diambil atau diunggah.'),
+  ('meta', 131056, true, 'pair', 'Too many messages to this person in a short time; sending goes on by itself.', 'Terlalu banyak pesan ke orang ini dalam waktu singkat; pengiriman berlanjut sendiri.'),
+  ('meta', 131057, true, 'message', 'The account is in maintenance at the provider.', 'Akun sedang dalam pemeliharaan di penyedia.'),
+  ('meta', 131062, false, 'message', 'The person cannot be addressed this way any more.', 'Orang ini tidak bisa dihubungi dengan cara ini lagi.'),
+  ('meta', 131063, false, 'message', 'The person cannot be addressed this way any more.', 'Orang ini tidak bisa dihubungi dengan cara ini lagi.'),
+  ('meta', 131064, true, 'account', 'The provider limits the account because of templates in the wrong category.', 'Penyedia membatasi akun karena kategori template yang salah.'),
+  ('meta', 132000, false, 'message', 'The template needs another number of values.', 'Jumlah isian template tidak sesuai.'),
+  ('meta', 132001, false, 'message', 'The template is not there in this language, or not approved.', 'Template tidak ada dalam bahasa ini, atau belum disetujui.'),
+  ('meta', 132005, false, 'message', 'The template is too long once it is filled in.', 'Template terlalu panjang setelah diisi.'),
+  ('meta', 132007, false, 'message', 'The template breaks a policy of the provider.', 'Template melanggar kebijakan penyedia.'),
+  ('meta', 132008, false, 'message', 'A value does not fit the template.', 'Sebuah isian tidak cocok dengan template.'),
+  ('meta', 132012, false, 'message', 'A value does not fit the template.', 'Sebuah isian tidak cocok dengan template.'),
+  ('meta', 132015, false, 'template', 'The provider paused the template because of its quality.', 'Penyedia menjeda template karena kualitasnya.'),
+  ('meta', 132016, false, 'template', 'The provider disabled the template.', 'Penyedia menonaktifkan template.'),
+  ('meta', 132068, false, 'message', 'The flow is blocked.', 'Flow diblokir.'),
+  ('meta', 132069, true, 'message', 'The flow was used too often.', 'Flow terlalu sering dipakai.'),
+  ('meta', 133010, false, 'number', 'The number is not registered at the provider.', 'Nomor belum terdaftar di penyedia.'),
+  ('meta', 135000, true, 'message', 'The provider had a fault of its own.', 'Ada gangguan di pihak penyedia.'),
+  ('meta', 137000, false, 'message', 'The person cannot be addressed this way any more.', 'Orang ini tidak bisa dihubungi dengan cara ini lagi.'),
+  ('meta', 2018108, false, 'message', 'The person left, or cannot be written to.', 'Orang ini sudah pergi, atau tidak bisa dikirimi pesan.'),
+  ('meta', 2534014, false, 'message', 'The person was not found, or this comment was answered already.', 'Orang tidak ditemukan, atau komentar ini sudah dibalas.'),
+  ('telegram', 400, false, 'message', 'Telegram found the message malformed, or the chat is gone.', 'Telegram menilai format pesan salah, atau obrolan sudah tidak ada.'),
+  ('telegram', 401, false, 'account', 'The bots token is not valid any more. Connect the bot again.', 'Token bot tidak berlaku lagi. Hubungkan ulang bot.'),
+  ('telegram', 403, false, 'message', 'The person stopped the bot, or never started it.', 'Orang ini menghentikan bot, atau belum pernah memulainya.'),
+  ('telegram', 404, false, 'account', 'The bots token is not valid any more. Connect the bot again.', 'Token bot tidak berlaku lagi. Hubungkan ulang bot.'),
+  ('telegram', 429, true, 'account', 'The bot sent too fast; sending goes on by itself.', 'Bot mengirim terlalu cepat; pengiriman berlanjut sendiri.');
+
+INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
+  ('window_closed', 'The person wrote too long ago: only an approved template, or an answer to their next message, may be sent.', 'Pesan terakhir orang ini sudah terlalu lama: hanya template yang disetujui, atau balasan atas pesan berikutnya, yang boleh dikirim.'),
+  ('never_wrote', 'The person never wrote to this number, and nobody is written to unasked.', 'Orang ini belum pernah menulis ke nomor ini, dan tidak ada yang dikirimi tanpa diminta.'),
+  ('window_used', 'The comment has had its one private answer.', 'Komentar ini sudah mendapat satu balasan pribadinya.'),
+  ('window_not_enabled', 'No rule allows a message of this kind.', 'Tidak ada aturan yang membolehkan pesan jenis ini.'),
+  ('opted_out', 'The person asked not to be written to.', 'Orang ini minta tidak dikirimi pesan.'),
+  ('contact_restricted', 'The person is being erased or is restricted.', 'Data orang ini sedang dihapus atau dibatasi.'),
+  ('erased', 'The message was erased before it left.', 'Pesan dihapus sebelum terkirim.'),
+  ('disconnected', 'The account was disconnected before the message left.', 'Akun diputus sebelum pesan terkirim.'),
+  ('needs_reauth', 'The account must be connected again; the message waits.', 'Akun harus dihubungkan ulang; pesan menunggu.'),
+  ('text_differs', 'The text is not the one that was judged.', 'Teksnya bukan yang sudah dinilai.'),
+  ('no_address', 'The person has no address on this channel.', 'Orang ini tidak punya alamat di kanal ini.'),
+  ('unsupported_kind', 'This channel cannot send a message of this kind.', 'Kanal ini tidak bisa mengirim pesan jenis ini.'),
+  ('draft_stale', 'A row that the draft cites changed before it left.', 'Data yang dikutip draf berubah sebelum terkirim.'),
+  ('withdrawn', 'Somebody withdrew it before it left.', 'Seseorang menariknya sebelum terkirim.'),
+  ('retry', 'It was not sent and is tried again by itself.', 'Belum terkirim dan dicoba lagi dengan sendirinya.'),
+  ('throttled', 'The provider asked to send slower; it is tried again by itself.', 'Penyedia meminta kirim lebih lambat; dicoba lagi dengan sendirinya.'),
+  ('gave_up', 'It was tried many times and never sent.', 'Sudah dicoba berkali-kali dan tidak pernah terkirim.'),
+  ('provider_refused', 'The provider refused it.', 'Penyedia menolaknya.'),
+  ('outcome_unknown', 'Nobody knows yet whether it was sent: the answer was lost. It is not sent a second time.', 'Belum diketahui apakah terkirim: jawabannya hilang. Pesan tidak dikirim dua kali.'),
+  ('error', 'It could not be judged for an error of laras and is tried again.', 'Tidak bisa dinilai karena kesalahan laras dan dicoba lagi.'),
+  ('restored', 'It waited in a backup that was restored.', 'Pesan menunggu di cadangan yang dipulihkan.');
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.send_troubles AS
+  SELECT o.message_id,
+    o.conversation_id,
+    o.connection_id,
+    o.state,
+    o.reason,
+    coalesce(o.error_code, m.error_code) AS error_code,
+    o.state = 'queued' AS retried,
+    e.concerns,
+    CASE WHEN o.state = 'uncertain' THEN r.words_en ELSE coalesce(e.words_en, r.words_en) END AS words_en,
+    CASE WHEN o.state = 'uncertain' THEN r.words_id ELSE coalesce(e.words_id, r.words_id) END AS words_id
+  FROM laras.outbox o
+    JOIN laras.message m ON m.workspace_id = o.workspace_id AND m.id = o.message_id
+    LEFT JOIN laras.provider_error e ON e.provider = CASE WHEN m.channel = 'telegram' THEN 'telegram' ELSE 'meta' END
+      AND e.code = coalesce(o.error_code, m.error_code)
+    LEFT JOIN laras.send_reason r ON r.reason = o.reason
+  WHERE laras.may('inbox') AND (o.state IN ('refused', 'uncertain', 'parked', 'cancelled') OR m.status = 'failed' OR o.reason IS NOT NULL AND o.state = 'queued');
+COMMENT ON VIEW laras.send_troubles IS 'Messages that did not leave, or did not arrive, and why, in words for the owner.';
+COMMENT ON COLUMN laras.send_troubles.message_id IS 'Message.';
+COMMENT ON COLUMN laras.send_troubles.conversation_id IS 'Conversation.';
+COMMENT ON COLUMN laras.send_troubles.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.send_troubles.state IS 'State in the outbox: sent, where the provider took it and told later that it failed.';
+COMMENT ON COLUMN laras.send_troubles.reason IS 'Reason: laras.send_reason has the list.';
+COMMENT ON COLUMN laras.send_troubles.error_code IS 'Error code of the provider, where it gave one.';
+COMMENT ON COLUMN laras.send_troubles.retried IS 'Does the courier try again by itself?';
+COMMENT ON COLUMN laras.send_troubles.concerns IS 'What the error is about: message, pair, template, number, account or app.';
+COMMENT ON COLUMN laras.send_troubles.words_en IS 'What it means, in English; null for a code that laras does not know.';
+COMMENT ON COLUMN laras.send_troubles.words_id IS 'The same in Indonesian.';
+GRANT SELECT ON laras.send_troubles TO laras_app, laras_service;
+RESET ROLE;
+
+CREATE FUNCTION laras.cancel_message(message_id bigint) RETURNS boolean
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_cancel_message';
+ALTER FUNCTION laras.cancel_message(bigint) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.cancel_message(bigint) IS
+  'Withdraws a message that waits in the queue or for its connection. False when it is too late: it is leaving, has left or has ended. Needs scope inbox. P0002 for no such outbound message. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.cancel_message(bigint) TO laras_app, laras_service;

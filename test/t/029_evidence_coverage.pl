@@ -94,6 +94,7 @@ my %case = (
 	revoke_api_key => [ $act, "SELECT laras.revoke_api_key('$prefix')" ],
 	set_auto_send => [ $act, "SELECT laras.set_auto_send($connection, true)" ],
 	set_send_rate => [ $act, "SELECT laras.set_send_rate($connection, 20)" ],
+	cancel_message => [ $act, "SELECT laras.cancel_message(laras.reply($conversation, 'halo juga'))" ],
 	set_opt_out => [ $act, "SELECT laras.set_opt_out($contact, true)" ],
 	set_member_role => [ $act, "SELECT laras.set_member_role($agent, 'admin')" ],
 );
