@@ -214,9 +214,16 @@ bool
 laras_slab_write(const LarasSlab *slab, uint32_t slot, const uint8_t raw[LARAS_SLOT_LEN],
 				 LarasKeyError *err)
 {
-	if (!whole(slab, slot, err))
+	return laras_slab_write_some(slab, slot, 1, raw, err);
+}
+
+bool
+laras_slab_write_some(const LarasSlab *slab, uint32_t first, uint32_t n, const uint8_t *raw,
+					  LarasKeyError *err)
+{
+	if (!whole(slab, first, err))
 		return false;
-	if (!laras_pwrite_all(slab->fd, raw, LARAS_SLOT_LEN, slot_offset(slot)))
+	if (!laras_pwrite_all(slab->fd, raw, (size_t) n * LARAS_SLOT_LEN, slot_offset(first)))
 		return laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "writing a slot");
 	return true;
 }
@@ -230,15 +237,22 @@ laras_slab_sync(const LarasSlab *slab, LarasKeyError *err)
 }
 
 bool
-laras_slab_read_all(const LarasSlab *slab, uint8_t *buf, LarasKeyError *err)
+laras_slab_read_some(const LarasSlab *slab, uint32_t first, uint32_t n, uint8_t *buf,
+					 LarasKeyError *err)
 {
-	if (!whole(slab, slab->number * LARAS_SLOTS_PER_SLAB, err))
+	if (!whole(slab, first, err))
 		return false;
-	if (!laras_pread_all(slab->fd, buf, LARAS_SLOTS_PER_SLAB * LARAS_SLOT_LEN,
-						 LARAS_SLAB_HEADER_LEN))
+	if (!laras_pread_all(slab->fd, buf, (size_t) n * LARAS_SLOT_LEN, slot_offset(first)))
 		return laras_keyerror(err, errno == 0 ? LARAS_KEYERR_ABSENT : LARAS_KEYERR_MIRROR, errno,
 							  "reading a slab");
 	return true;
+}
+
+bool
+laras_slab_read_all(const LarasSlab *slab, uint8_t *buf, LarasKeyError *err)
+{
+	return laras_slab_read_some(slab, slab->number * LARAS_SLOTS_PER_SLAB, LARAS_SLOTS_PER_SLAB,
+								buf, err);
 }
 
 bool

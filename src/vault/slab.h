@@ -85,6 +85,12 @@ extern bool laras_slab_read(const LarasSlab *slab, uint32_t slot, uint8_t raw[LA
 extern bool laras_slab_write(const LarasSlab *slab, uint32_t slot,
 							 const uint8_t raw[LARAS_SLOT_LEN], LarasKeyError *err);
 
+/* n slots from first on, all in this slab, in one piece; the same otherwise. */
+extern bool laras_slab_write_some(const LarasSlab *slab, uint32_t first, uint32_t n,
+								  const uint8_t *raw, LarasKeyError *err);
+extern bool laras_slab_read_some(const LarasSlab *slab, uint32_t first, uint32_t n, uint8_t *buf,
+								 LarasKeyError *err);
+
 /* fdatasync.  After a failure rewrite before syncing again. */
 extern bool laras_slab_sync(const LarasSlab *slab, LarasKeyError *err);
 

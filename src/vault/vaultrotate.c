@@ -309,45 +309,49 @@ wrap_slots(LarasVaultWork *w, LarasGrave *graves, LarasMirrorMask mask, uint32 f
 	LarasVault *v = w->v;
 	uint16 current = v->keyring.current_epoch;
 	const uint8 *wrap = laras_wrap_find(wraps, LARAS_DOMAIN_CONTENT, current);
+	uint8 raw[LARAS_MAX_MIRRORS][SLOTS_AT_ONCE][LARAS_SLOT_LEN];
 	uint8 secret[LARAS_KEY_LEN];
+	int have = -1;
+	bool wrapped = false;
 	bool ok = wrap != NULL;
 
 	for (int i = 0; i < w->m.n; i++)
 		LWLockAcquire(v->flush_lock[i], LW_EXCLUSIVE);
-	for (uint32 slot = first; ok && slot < first + n; slot++)
+	for (int i = 0; ok && i < w->m.n; i++)
 	{
+		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		ok = laras_slab_read_some(&graves[i].slab, first, n, raw[i][0], err);
+		if (!ok)
+			err->mirror = i;
+		if (have < 0)
+			have = i;
+	}
+	for (uint32 k = 0; ok && have >= 0 && k < n; k++)
+	{
+		uint32 slot = first + k;
 		LarasSlotPlace place = {w->m.keyring, v->slabs[LARAS_SLAB_OF(slot)].uuid, slot};
-		uint8 raw[LARAS_MAX_MIRRORS][LARAS_SLOT_LEN];
 		uint8 fresh[LARAS_SLOT_LEN];
-		int have = -1;
 		bool same = true;
 		uint8 domain;
 		uint16 epoch;
 
 		if (slot == LARAS_SLOT_COURIER || laras_bit_test(v->destroyed, slot))
 			continue;
-		for (int i = 0; ok && i < w->m.n; i++)
+		for (int i = have + 1; i < w->m.n; i++)
 		{
-			if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
-				continue;
-			ok = laras_slab_read(&graves[i].slab, slot, raw[i], err);
-			if (!ok)
-				err->mirror = i;
-			if (have >= 0 && memcmp(raw[i], raw[have], LARAS_SLOT_LEN) != 0)
+			if ((mask & ((LarasMirrorMask) 1 << i)) != 0 &&
+				memcmp(raw[i][k], raw[have][k], LARAS_SLOT_LEN) != 0)
 				same = false;
-			if (have < 0)
-				have = i;
 		}
-		if (!ok || have < 0)
-			break;
-		if (!same || !laras_slot_epoch(raw[have], &domain, &epoch))
+		if (!same || !laras_slot_epoch(raw[have][k], &domain, &epoch))
 		{
 			repair[(*nrepair)++] = slot;
 			continue;
 		}
 		if (epoch == current)
 			continue;
-		if (laras_slot_open(&place, raw[have], wraps, LARAS_DOMAIN_CONTENT, secret) !=
+		if (laras_slot_open(&place, raw[have][k], wraps, LARAS_DOMAIN_CONTENT, secret) !=
 			LARAS_SLOT_LIVE)
 		{
 			repair[(*nrepair)++] = slot;
@@ -356,15 +360,20 @@ wrap_slots(LarasVaultWork *w, LarasGrave *graves, LarasMirrorMask mask, uint32 f
 		ok = laras_slot_seal(&place, LARAS_DOMAIN_CONTENT, current, wrap, NULL, secret, fresh);
 		if (!ok)
 			laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "wrapping a key");
-		for (int i = 0; ok && i < w->m.n; i++)
-		{
-			if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
-				continue;
-			ok = laras_slab_write(&graves[i].slab, slot, fresh, err);
-			if (!ok)
-				err->mirror = i;
-			LARAS_FAULT("rotate.slot");
-		}
+		for (int i = 0; i < w->m.n; i++)
+			memcpy(raw[i][k], fresh, LARAS_SLOT_LEN);
+		wrapped = true;
+		LARAS_FAULT("rotate.slot");
+	}
+	/* a sector holds whole slots: of a write that is cut each is old or new */
+	for (int i = 0; ok && wrapped && i < w->m.n; i++)
+	{
+		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
+			continue;
+		ok = laras_slab_write_some(&graves[i].slab, first, n, raw[i][0], err);
+		if (!ok)
+			err->mirror = i;
+		LARAS_FAULT("rotate.written");
 	}
 	laras_wipe(secret, sizeof(secret));
 	for (int i = w->m.n - 1; i >= 0; i--)

@@ -20,7 +20,7 @@ my $connection = $stage->connect;
 my $vault = LarasVault->new($node);
 my %mirror = map { $_ => Laras->mirror($node, $_) } qw(a b);
 my $key_file = Laras->master_key_file($node);
-my %key = (1 => (split ' ', slurp_file($key_file))[1], map { $_ => unpack('H*', join '', map { chr rand 256 } 1 .. 32) } 2 .. 9);
+my %key = (1 => (split ' ', slurp_file($key_file))[1], map { $_ => unpack('H*', join '', map { chr rand 256 } 1 .. 32) } 2 .. 12);
 my $tool = $node->config_data('--bindir') . '/laras-keytool';
 my $fault_file = $node->data_dir . '/fault.conf';
 append_to_file($fault_file, '');
@@ -149,7 +149,7 @@ is($vault->reveal($neighbour), 'tetangga', 'values open');
 # --- kill -9 at each step, then on to the end
 
 my $epoch = 2;
-for my $step ('rotate.keyring', 'rotate.begun', 'rotate.slot:100', 'rotate.slot:9001', 'rotate.slab', 'rotate.journalled')
+for my $step ('rotate.keyring', 'rotate.begun', 'rotate.slot:100', 'rotate.written:3', 'rotate.slot:9001', 'rotate.slab', 'rotate.journalled')
 {
 	my ($name, $hit) = split /:/, $step;
 	my $erased = $vault->subject("pergi $step");
