@@ -61,7 +61,7 @@ for my $way (qw(owner deauthorize deletion))
 	}
 	my @after = $stage->sandbox->ledger;
 	is(scalar(grep { $_->{path} =~ m{/messages$} } @after[ $calls .. $#after ]), 0, "$way: nothing is sent any more");
-	$end{$way} = contents($stage);
+	$end{$way} = $stage->contents;
 	is($stage->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, "$way: the evidence verifies");
 	$stage->stop;
 }
@@ -74,31 +74,3 @@ for my $way (qw(deauthorize deletion))
 }
 cmp_ok(scalar(grep { length } values %{ $end{owner} }), '>', 15, 'the comparison saw rows of many tables');
 done_testing();
-
-# Every table's rows, without what is random or a time: numbers that name rows are left out, of what is sealed
-# only whether it is there. Left out too is who asked: the trigger, the act's evidence, the request with its code,
-# and whether the provider, who knows already, was told.
-sub contents
-{
-	my ($stage) = @_;
-	my %rows;
-	for my $line (split /\n/, $stage->sql(<<'SQL'))
-SELECT c.relname, string_agg(CASE
-  WHEN t.typname IN ('sealed', 'bytea') THEN format('(%I IS NOT NULL)::text', a.attname)
-  WHEN t.typname = 'jsonb' THEN format('jsonb_typeof(%I)', a.attname)
-  WHEN t.typname IN ('timestamptz', 'xid8', 'pg_snapshot', 'tsvector') OR a.attname ~ '(^id|_id|slot|_index|version|_hour|duration_ms|position|digest|hash|bucket)$' THEN format('(%I IS NOT NULL)::text', a.attname)
-  ELSE format('%I::text', a.attname) END, ', ' ORDER BY a.attnum)
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid
-WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND c.relname !~ '^(evidence_|checkpoint|data_column|installation|erasure_request|keyring|event_cursor|session|outbound_call|courier_task)'
-  AND NOT (c.relname = 'send_attempt' AND a.attname IN ('resolved_by', 'http_status', 'error_code', 'error_subcode', 'curl_code')) -- a status may overtake the answer
-  AND NOT (c.relname = 'connection' AND a.attname IN ('disconnect_trigger', 'remote_revoke', 'remote_revoke_error'))
-GROUP BY c.relname ORDER BY c.relname
-SQL
-	{
-		my ($table, $columns) = split /\|/, $line, 2;
-		$rows{$table} = $stage->sql("SELECT string_agg(r, E'\\n' ORDER BY r) FROM (SELECT regexp_replace(concat_ws(' ', $columns), '[0-9]{15,}', 'N', 'g') AS r FROM laras.$table) s");
-	}
-	$rows{'keys of'} = $stage->sql("SELECT string_agg(k, ' ' ORDER BY k) FROM (SELECT kind || ':' || laras.key_state(slot) AS k FROM laras.key_owner) s");
-	return \%rows;
-}

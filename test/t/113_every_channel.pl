@@ -94,7 +94,7 @@ for my $channel (Channels->names)
 		is($stage->sql("SELECT laras.drain('30 s')"), 't', "$channel, $way: drained");
 		is($cut->bound("SELECT count(*) FROM laras.messages WHERE body = 'masih di sana?'"), 0, "$channel, $way: and not heard");
 		is(scalar($cut->sends('Budi')), $cut->talks, "$channel, $way: nothing more was sent");
-		$end{$way} = contents($cut);
+		$end{$way} = $stage->contents($cut->{workspace});
 		is($cut->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, "$channel, $way: the evidence verifies");
 		next unless $way eq 'owner';
 		($status) = $cut->connect;
@@ -156,32 +156,4 @@ sub reaches
 	my ($shop, $id, $state) = @_;
 	$shop->wait_bound("SELECT state IN ('$state', 'sent', 'refused', 'uncertain', 'parked', 'cancelled') FROM laras.outbox WHERE message_id = $id", 30);
 	return $shop->bound("SELECT state FROM laras.outbox WHERE message_id = $id") eq $state;
-}
-
-# Every row of the shop's workspace, without what is random or a time: numbers that name rows are left out, of what is
-# sealed only whether it is there. Left out too is who asked: the trigger, the request with its code, the act's evidence.
-sub contents
-{
-	my ($shop) = @_;
-	my %rows;
-	for my $line (split /\n/, $stage->sql(<<'SQL'))
-SELECT c.relname, string_agg(CASE
-  WHEN t.typname IN ('sealed', 'bytea') THEN format('(%I IS NOT NULL)::text', a.attname)
-  WHEN t.typname = 'jsonb' THEN format('jsonb_typeof(%I)', a.attname)
-  WHEN t.typname IN ('timestamptz', 'xid8', 'pg_snapshot', 'tsvector') OR a.attname ~ '(^id|_id|slot|_index|version|_hour|duration_ms|position|digest|hash|bucket)$' THEN format('(%I IS NOT NULL)::text', a.attname)
-  ELSE format('%I::text', a.attname) END, ', ' ORDER BY a.attnum)
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid
-WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND EXISTS (SELECT FROM pg_attribute w WHERE w.attrelid = c.oid AND w.attname = 'workspace_id')
-  AND c.relname !~ '^(evidence_|checkpoint|erasure_|session|outbound_call|courier_task)'
-  AND NOT (c.relname = 'send_attempt' AND a.attname IN ('resolved_by', 'http_status', 'error_code', 'error_subcode', 'curl_code')) -- a status or an echo may overtake the answer
-  AND NOT (c.relname = 'connection' AND a.attname IN ('disconnect_trigger', 'remote_revoke', 'remote_revoke_error'))
-GROUP BY c.relname ORDER BY c.relname
-SQL
-	{
-		my ($table, $columns) = split /\|/, $line, 2;
-		$rows{$table} = $stage->sql("SELECT string_agg(r, E'\\n' ORDER BY r) FROM (SELECT regexp_replace(concat_ws(' ', $columns), '[0-9]{15,}', 'N', 'g') AS r FROM laras.$table WHERE workspace_id = $shop->{workspace}) s");
-	}
-	$rows{'keys of'} = $stage->sql("SELECT string_agg(k, ' ' ORDER BY k) FROM (SELECT kind || ':' || laras.key_state(slot) AS k FROM laras.key_owner WHERE workspace_id = $shop->{workspace}) s");
-	return \%rows;
 }
