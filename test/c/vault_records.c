@@ -329,13 +329,13 @@ test_directories(void)
 	/* An empty mirror is filled; one that has a keyring is not touched. */
 	must(mkdir(path("c"), 0700) == 0);
 	fd = laras_keyring_directory(a, NUMBER, &err);
-	ok(laras_keyring_copy(fd, path("c"), NUMBER, &err) &&
+	ok(laras_keyring_copy(fd, path("c"), NUMBER, NULL, &err) &&
 		   same_files(slab_file('b', 31), slab_file('c', 31)) &&
 		   same_files(path("b/%d/keyring", NUMBER), path("c/%d/keyring", NUMBER)) &&
 		   same_files(path("b/%d/lease", NUMBER), path("c/%d/lease", NUMBER)) &&
 		   same_files(journal_file('b', 0), journal_file('c', 0)),
 	   "an empty mirror is filled");
-	ok(!laras_keyring_copy(fd, path("c"), NUMBER, &err) && err.code == LARAS_KEYERR_DISAGREE,
+	ok(!laras_keyring_copy(fd, path("c"), NUMBER, NULL, &err) && err.code == LARAS_KEYERR_DISAGREE,
 	   "but never a second time");
 	close(fd);
 }
