@@ -532,8 +532,11 @@ BlessTupleDesc(TupleDesc desc)
 	model_fatal("an SQL function was called");
 }
 
+/* by its name alone: releases declare its arguments differently */
+HeapTuple model_form_tuple(void) __asm__("heap_form_tuple");
+
 HeapTuple
-heap_form_tuple(TupleDesc desc, Datum *values, bool *isnull)
+model_form_tuple(void)
 {
 	model_fatal("an SQL function was called");
 }
