@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define WEBHOOKS "/api/webhooks/"
-#define GATHER_ITEMS 32 /* for each call under way, before another begins beside them */
+#define GATHER_ITEMS 64 /* for each call under way, before another begins beside them */
 #define GATHER_MS 5     /* but nobody waits longer than this for company */
 
 static const char *const signature_fields[] = {"x-hub-signature-256",

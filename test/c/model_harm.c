@@ -327,6 +327,7 @@ model_set_mirrors_back(void)
 	/* a copy from within a rotation may lack a key that was damaged then */
 	for (int j = 0; j < world->nslots; j++)
 		model_note_hit(&world->slots[j]);
+	world->mirrors_set_back = true;
 	model_log("both mirrors are an old copy");
 	model_count(COUNT_OLD_KEYRINGS, 1);
 }

@@ -54,7 +54,8 @@ typedef struct World
 	bool settled;
 	bool must_stay_closed; /* the database has rows again of what is destroyed */
 	bool have_saved;
-	bool set_back; /* the database was, in this run */
+	bool set_back;         /* the database was, in this run */
+	bool mirrors_set_back; /* both, since the last life */
 	bool have_copy[COPIES];
 	uint8 keyring[LARAS_UUID_LEN];
 	ModelDatabase database;

@@ -497,6 +497,7 @@ meanwhile(void)
 		if (world->slots[i].state == SLOT_TAKEN)
 			world->slots[i].state = SLOT_ROLLED_BACK;
 	world->sick = 0;
+	world->mirrors_set_back = false;
 	if (model_random(4) == 0)
 		model_save_copy();
 	if (model_random(3) == 0)
@@ -537,7 +538,7 @@ meanwhile(void)
 		model_hit_slab();
 	if (world->settled && model_random(3) == 0)
 		model_save_database();
-	else if (world->settled && model_random(3) == 0)
+	else if (world->settled && !world->mirrors_set_back && model_random(3) == 0)
 		model_set_database_back();
 	world->settled = false;
 }
