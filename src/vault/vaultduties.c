@@ -98,7 +98,8 @@ laras_vault_lease_ahead(LarasKeyError *err)
 	if (lease.next_position + steps * LARAS_LEASE_STEP > capacity)
 		return laras_keyerror(err, LARAS_KEYERR_NO_SLOT, 0, "no slab is ready");
 	lease.next_position += steps * LARAS_LEASE_STEP;
-	lease.wal_position = GetFlushRecPtr(NULL);
+	/* never less: an older database is noticed by it, by the sweep, which comes later */
+	lease.wal_position = Max(lease.wal_position, GetFlushRecPtr(NULL));
 	LARAS_FAULT("lease.before_write");
 	done = laras_mirrors_lease(&w->m, mask, &lease, err);
 	if (!laras_keep_in_sync(w, mask, done, err))

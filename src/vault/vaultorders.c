@@ -566,6 +566,8 @@ laras_vault_mark_adopted(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
 
+	/* positions of the log it came from say nothing of this one */
+	w->lease.wal_position = 0;
 	begin("marking the adopted keyring");
 	write_sweep_mark(w->lease.next_position, "adopted");
 	laras_worker_commit();

@@ -460,7 +460,7 @@ stamp_lease(void)
 	if (next == stamped_next || !laras_due(&last_stamp, LEASE_STAMP_MS))
 		return;
 	stamped_next = next;
-	lease.wal_position = GetFlushRecPtr(NULL);
+	lease.wal_position = Max(lease.wal_position, GetFlushRecPtr(NULL));
 	done = laras_mirrors_lease(&w->m, mask, &lease, &err);
 	/* where no mirror took it nobody is worse off: who needs one will see */
 	if (done != 0 && laras_keep_in_sync(w, mask, done, &err))

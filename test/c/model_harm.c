@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "vault/keyringfile.h"
+#include "vault/lease.h"
 #include "vault_model.h"
 
 #define FIRST_SLAB (LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB)
@@ -339,6 +340,30 @@ model_save_database(void)
 	world->have_saved = true;
 }
 
+/*
+ * Do the mirrors bear a position of the log that this database has not reached?
+ * They are stamped every ten seconds: what is put back sooner is told from the
+ * timeline alone, which every restore but that of cold files begins anew.
+ */
+static bool
+is_stamped_beyond(const ModelDatabase *db)
+{
+	bool beyond = false;
+
+	for (int m = 0; m < MIRRORS; m++)
+	{
+		int dirfd = open(model_path(m, ""), O_RDONLY | O_DIRECTORY);
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+		LarasLease lease;
+
+		if (dirfd < 0)
+			continue;
+		beyond |= laras_lease_read(dirfd, &lease, &err) && lease.wal_position > (uint64) db->wal;
+		close(dirfd);
+	}
+	return beyond;
+}
+
 /* The database as it was; the keyring has gone on. */
 void
 model_set_database_back(void)
@@ -350,7 +375,7 @@ model_set_database_back(void)
 		return;
 	*db = world->saved;
 	world->set_back = true;
-	if (model_random(2) == 0)
+	if (!is_stamped_beyond(db) || model_random(2) == 0)
 		db->timeline = timeline + 1;
 	for (int i = 0; i < world->nslots; i++)
 	{
@@ -364,5 +389,7 @@ model_set_database_back(void)
 		if (named && s->state == SLOT_DESTROYED && model_order_of(s->id) == NULL)
 			world->must_stay_closed = true;
 	}
+	model_log("the database is set back, timeline %lld, wal %lld", (long long) db->timeline,
+			  (long long) db->wal);
 	model_count(COUNT_OLD_DATABASES, 1);
 }

@@ -353,7 +353,8 @@ model_check_files(void)
 			case SLOT_LOST:
 			case SLOT_UNKNOWN:
 				if (buried)
-					model_failed("slot %u bears a mark that nobody ordered", s->id);
+					model_failed("slot %u, %s, bears a mark that nobody ordered", s->id,
+								 s->state == SLOT_LOST ? "lost" : "unknown");
 				break;
 			case SLOT_TAKEN:
 				break;
