@@ -19,6 +19,9 @@ my $model = Keyring::build_model();
 my $directory = PostgreSQL::Test::Utils::tempdir();
 chmod 0700, $directory or die "chmod: $!";
 
+# A run that once failed: a lease at opening hid from the sweep that the database was older.
+like(Keyring::output($model, $directory, 1664, 1), qr/^ok - 1 runs from seed 1664:/m, 'what was found once stays mended');
+
 my $printed = Keyring::output($model, $directory, $seed, $runs);
 my %count = map { /^# (.*): (\d+)$/ ? ($1 => $2) : () } split /\n/, $printed;
 diag("seed $seed: " . join ', ', map { "$count{$_} $_" } sort grep { $count{$_} } keys %count);
