@@ -16,13 +16,20 @@ use Test::More;
 my $seed = $ENV{LARAS_SEED} // int(rand 1_000_000_000);
 my $runs = $ENV{LARAS_RUNS} // long_run(8, 2000);
 my $model = Keyring::build_model();
-my $directory = PostgreSQL::Test::Utils::tempdir();
-chmod 0700, $directory or die "chmod: $!";
+
+# What the program prints of so many runs in a directory of their own.
+sub run_model
+{
+	my (@seed_and_runs) = @_;
+	my $directory = PostgreSQL::Test::Utils::tempdir();
+	chmod 0700, $directory or die "chmod: $!";
+	return Keyring::output($model, $directory, @seed_and_runs);
+}
 
 # A run that once failed: a lease at opening hid from the sweep that the database was older.
-like(Keyring::output($model, $directory, 1664, 1), qr/^ok - 1 runs from seed 1664:/m, 'what was found once stays mended');
+like(run_model(1664, 1), qr/^ok - 1 runs from seed 1664:/m, 'what was found once stays mended');
 
-my $printed = Keyring::output($model, $directory, $seed, $runs);
+my $printed = run_model($seed, $runs);
 my %count = map { /^# (.*): (\d+)$/ ? ($1 => $2) : () } split /\n/, $printed;
 diag("seed $seed: " . join ', ', map { "$count{$_} $_" } sort grep { $count{$_} } keys %count);
 like($printed, qr/^ok - $runs runs from seed $seed: no key came back, none was lost that a mirror held$/m, "$runs runs hold what is claimed")
