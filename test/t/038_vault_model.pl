@@ -13,7 +13,8 @@ use Laras;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $seed = $ENV{LARAS_SEED} // int(rand 1_000_000_000);
+# The short form is the same runs each time, so that a change is judged by itself; the long one looks for more.
+my $seed = $ENV{LARAS_SEED} // long_run(3000, int(rand 1_000_000_000));
 my $runs = $ENV{LARAS_RUNS} // long_run(8, 2000);
 my $model = Keyring::build_model();
 
