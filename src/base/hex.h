@@ -43,6 +43,16 @@ laras_hex_read(const char *s, uint8_t *out, size_t n)
 	return true;
 }
 
+/* The same of lower-case digits alone: one way to write each value. */
+static inline bool
+laras_hex_read_lower(const char *s, uint8_t *out, size_t n)
+{
+	for (size_t i = 0; i < 2 * n; i++)
+		if (s[i] >= 'A' && s[i] <= 'F')
+			return false;
+	return laras_hex_read(s, out, n);
+}
+
 /* Writes n bytes as 2n lower-case digits and a zero. */
 static inline void
 laras_hex_write(const uint8_t *p, size_t n, char *out)

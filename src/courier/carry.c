@@ -41,6 +41,19 @@ static bool unlocked = false;
 
 static int request_timeout = 30000;
 
+void
+laras_flight_of_row(uint64 row, LarasFlight *flight)
+{
+	flight->kind = LARAS_FLIGHT_SEND;
+	flight->workspace_id = laras_spi_int8(row, 1);
+	flight->outbox_id = laras_spi_int8(row, 2);
+	flight->message_id = laras_spi_int8(row, 3);
+	flight->conversation_id = laras_spi_int8(row, 4);
+	flight->contact_id = laras_spi_int8(row, 5);
+	flight->connection_id = laras_spi_int8(row, 6);
+	flight->draft_id = laras_spi_int8(row, 7);
+}
+
 bool
 laras_flight_is_cut(const LarasFlight *flight)
 {

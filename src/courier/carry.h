@@ -53,6 +53,12 @@ typedef struct LarasFlight
 /* Was a key of the message destroyed: the connection's, the contact's or the workspace's? */
 extern bool laras_flight_is_cut(const LarasFlight *flight);
 
+/*
+ * Begin a flight from a row of SPI's result, whose columns 1 to 7 are the ids of
+ * workspace, outbox row, message, conversation, contact, connection and draft.
+ */
+extern void laras_flight_of_row(uint64 row, LarasFlight *flight);
+
 /* The run of the courier this process is; leases of other runs are void. */
 extern int64_t laras_courier_run;
 

@@ -239,14 +239,7 @@ laras_departures_read(LarasDeparture *list, const Datum *workspaces, const Datum
 		LarasFlight *f = &list[i].flight;
 
 		memset(&list[i], 0, sizeof(LarasDeparture));
-		f->kind = LARAS_FLIGHT_SEND;
-		f->workspace_id = laras_spi_int8(i, 1);
-		f->outbox_id = laras_spi_int8(i, 2);
-		f->message_id = laras_spi_int8(i, 3);
-		f->conversation_id = laras_spi_int8(i, 4);
-		f->contact_id = laras_spi_int8(i, 5);
-		f->connection_id = laras_spi_int8(i, 6);
-		f->draft_id = laras_spi_int8(i, 7);
+		laras_flight_of_row(i, f);
 		f->attempts = laras_spi_int4(i, 8) + 1;
 		f->contact_slot = (uint32) laras_spi_int8(i, 10);
 	}

@@ -489,14 +489,7 @@ laras_courier_sweep(void)
 		{
 			LarasFlight *f = &flights[i];
 
-			f->kind = LARAS_FLIGHT_SEND;
-			f->workspace_id = laras_spi_int8(i, 1);
-			f->outbox_id = laras_spi_int8(i, 2);
-			f->message_id = laras_spi_int8(i, 3);
-			f->conversation_id = laras_spi_int8(i, 4);
-			f->contact_id = laras_spi_int8(i, 5);
-			f->connection_id = laras_spi_int8(i, 6);
-			f->draft_id = laras_spi_int8(i, 7);
+			laras_flight_of_row(i, f);
 			f->attempt_id = laras_spi_int8(i, 8);
 			f->contact_slot = (uint32) laras_spi_int8(i, 9);
 			f->workspace_slot = laras_workspace_slot(f->workspace_id);

@@ -18,6 +18,7 @@
 #include "utils/uuid.h"
 
 #include "base/fault.h"
+#include "base/hex.h"
 #include "base/spi.h"
 #include "evidence/keyfile.h"
 #include "evidence/log.h"
@@ -77,9 +78,8 @@ laras_sink_position(LarasSinkPosition *position)
 	if (!position->known)
 		return;
 	n = snprintf(position->line, sizeof(position->line), LINE UINT64_FORMAT " ", position->seq);
-	for (int i = 0; i < CHAIN; i++)
-		n += snprintf(position->line + n, sizeof(position->line) - n, "%02x", chain[i]);
-	snprintf(position->line + n, sizeof(position->line) - n, "\n");
+	laras_hex_write(chain, CHAIN, position->line + n);
+	strlcat(position->line, "\n", sizeof(position->line));
 }
 
 /* The position that a note carries; false where it carries none. */
@@ -103,15 +103,8 @@ position_of(const LarasCheckpoint *checkpoint, LarasWitness *witness)
 				seq = seq * 10 + (uint64) (*p++ - '0');
 			if (digits == 0 || *p++ != ' ' || next - p != 2 * CHAIN)
 				return false;
-			for (int i = 0; i < 2 * CHAIN; i++)
-			{
-				const char *hex = "0123456789abcdef";
-				const char *at = strchr(hex, p[i]);
-
-				if (at == NULL)
-					return false;
-				witness->chain[i / 2] = (uint8) (witness->chain[i / 2] << 4 | (at - hex));
-			}
+			if (!laras_hex_read_lower(p, witness->chain, CHAIN))
+				return false;
 			witness->seq = seq;
 			return true;
 		}

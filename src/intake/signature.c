@@ -17,10 +17,7 @@ laras_signature_read(const char *header, size_t n, uint8_t mac[32])
 
 	if (n != strlen(PREFIX) + 64 || memcmp(header, PREFIX, strlen(PREFIX)) != 0)
 		return false;
-	for (int i = 0; i < 64; i++)
-		if (digits[i] >= 'A' && digits[i] <= 'F')
-			return false;
-	return laras_hex_read(digits, mac, 32);
+	return laras_hex_read_lower(digits, mac, 32);
 }
 
 bool

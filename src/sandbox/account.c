@@ -22,6 +22,7 @@
 #include "sandbox/control.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
+#include "sandbox/play.h"
 #include "sandbox/refusal.h"
 
 #define SHORT_LIFE (3600 * SB_SECOND)
@@ -760,48 +761,14 @@ sb_put_account_token(SbCall *call)
 							 g->user_id, "dead", g->dead));
 }
 
-typedef struct Play
-{
-	SbWait wait; /* first */
-	SbCall *call;
-	json_t *answer;
-} Play;
-
-static void
-play_delivered(SbWait *wait)
-{
-	Play *p = (Play *) wait;
-
-	json_object_set_new(p->answer, "status", json_integer(wait->status));
-	sb_answer_json(p->call, 200, p->answer);
-	sb_call_finish(p->call);
-	free(p);
-}
-
 /* Delivers, and answers the control call: at once, or once it was delivered. */
 static void
 play(SbCall *call, Account *a, json_t *event, json_t *answer)
 {
-	Play *p = NULL;
-	bool told;
+	SbWait *wait = sb_play_begin(call);
 
-	if (sb_flag_of(call, "wait", false))
-	{
-		p = sb_alloc(sizeof(Play));
-		p->wait.done = play_delivered;
-		p->wait.pending = 1;
-		p->call = call;
-	}
-	told = deliver(a, event, p ? &p->wait : NULL);
-	json_object_set_new(answer, "told", json_boolean(told));
-	if (p != NULL && --p->wait.pending > 0)
-	{
-		p->answer = answer;
-		call->held = true;
-		return;
-	}
-	free(p);
-	sb_answer_json(call, 200, answer);
+	json_object_set_new(answer, "told", json_boolean(deliver(a, event, wait)));
+	sb_play_end(call, wait, answer);
 }
 
 /* A person writes to the account. */

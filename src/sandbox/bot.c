@@ -17,6 +17,7 @@
 #include "sandbox/control.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
+#include "sandbox/play.h"
 #include "sandbox/table.h"
 
 #define LONGEST_TEXT 4096
@@ -470,28 +471,11 @@ is_allowed(const Bot *bot, const char *kind)
 	return false;
 }
 
-typedef struct Play
-{
-	SbWait wait; /* first */
-	SbCall *call;
-	json_t *answer;
-} Play;
-
-static void
-play_delivered(SbWait *wait)
-{
-	Play *p = (Play *) wait;
-
-	json_object_set_new(p->answer, "status", json_integer(wait->status));
-	sb_answer_json(p->call, 200, p->answer);
-	sb_call_finish(p->call);
-	free(p);
-}
-
 /* Sends an update, which is taken over, and answers the control call. */
 static void
 deliver(SbCall *call, Bot *bot, json_t *update, json_t *answer)
 {
+	SbWait *wait = sb_play_begin(call);
 	bool told = false;
 	const char *key;
 	json_t *value;
@@ -503,30 +487,13 @@ deliver(SbCall *call, Bot *bot, json_t *update, json_t *answer)
 	if (bot->url != NULL && allowed)
 	{
 		char *text = json_dumps(update, JSON_COMPACT);
-		Play *play = NULL;
 
-		if (sb_flag_of(call, "wait", false))
-		{
-			play = sb_alloc(sizeof(Play));
-			play->wait.done = play_delivered;
-			play->wait.pending = 1;
-			play->call = call;
-		}
-		told = sb_update(bot->url, bot->secret, text, play ? &play->wait : NULL);
+		told = sb_update(bot->url, bot->secret, text, wait);
 		free(text);
-		if (play != NULL && --play->wait.pending > 0)
-		{
-			json_decref(update);
-			json_object_set_new(answer, "told", json_true());
-			play->answer = answer;
-			call->held = true;
-			return;
-		}
-		free(play);
 	}
 	json_decref(update);
 	json_object_set_new(answer, "told", json_boolean(told));
-	sb_answer_json(call, 200, answer);
+	sb_play_end(call, wait, answer);
 }
 
 void

@@ -17,6 +17,7 @@
 #include "sandbox/control.h"
 #include "sandbox/deliver.h"
 #include "sandbox/ledger.h"
+#include "sandbox/play.h"
 #include "sandbox/refusal.h"
 #include "sandbox/server.h"
 #include "sandbox/traffic.h"
@@ -24,24 +25,6 @@
 #define MAX_REPEAT 100000
 
 /* ---------- customers' acts ---------- */
-
-typedef struct Play
-{
-	SbWait wait; /* first */
-	SbCall *call;
-	json_t *answer;
-} Play;
-
-static void
-play_delivered(SbWait *wait)
-{
-	Play *p = (Play *) wait;
-
-	json_object_set_new(p->answer, "status", json_integer(wait->status));
-	sb_answer_json(p->call, 200, p->answer);
-	sb_call_finish(p->call);
-	free(p);
-}
 
 /* Finds number and customer of an act; false after an answer. */
 static bool
@@ -70,7 +53,7 @@ play_message(SbCall *call)
 	SbNumber *number;
 	char digits[16];
 	char wamid[128];
-	Play *play = NULL;
+	SbWait *wait;
 	int told = 0;
 
 	if (!sb_only(call, names) || !read_actors(call, &number, digits))
@@ -90,24 +73,11 @@ play_message(SbCall *call)
 		json_object_set_new(body, "context",
 							json_pack("{s:s,s:s}", "from", number->digits, "id",
 									  sb_text_of(call, "reply_to")));
-	if (sb_flag_of(call, "wait", false))
-	{
-		play = sb_alloc(sizeof(Play));
-		play->wait.done = play_delivered;
-		play->wait.pending = 1;
-		play->call = call;
-	}
+	wait = sb_play_begin(call);
 	for (int i = 0; i < count; i++)
-		told = sb_inbound(number, digits, body, play ? &play->wait : NULL, wamid);
+		told = sb_inbound(number, digits, body, wait, wamid);
 	json_decref(body);
-	if (play != NULL && --play->wait.pending > 0)
-	{
-		play->answer = json_pack("{s:s,s:i}", "id", wamid, "apps", told);
-		call->held = true;
-		return;
-	}
-	free(play);
-	sb_answer_json(call, 200, json_pack("{s:s,s:i}", "id", wamid, "apps", told));
+	sb_play_end(call, wait, json_pack("{s:s,s:i}", "id", wamid, "apps", told));
 }
 
 /* The customer stops or resumes marketing messages. */

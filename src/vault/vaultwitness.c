@@ -130,12 +130,7 @@ write_lease(LarasVaultWork *w, uint64 next_position)
 	lease.next_position = next_position;
 	LARAS_FAULT("lease.raise");
 	done = laras_mirrors_lease(&w->m, mask, &lease, &err);
-	for (int i = 0; i < w->m.n; i++)
-	{
-		if ((mask & ~done & ((LarasMirrorMask) 1 << i)) != 0)
-			laras_mirror_failed(v, i, &err);
-	}
-	if (done == 0)
+	if (!laras_keep_in_sync(w, mask, done, &err))
 		laras_vault_raise(&err);
 	w->lease = lease;
 	w->lease_at_open = next_position;
