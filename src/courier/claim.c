@@ -338,7 +338,7 @@ laras_courier_dispatch(int n)
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
 	LarasDeparture *list;
-	LarasChoice *chosen = NULL;
+	LarasChoice *volatile chosen = NULL;
 	int leaving = 0;
 	int found;
 	volatile int left = 0;
