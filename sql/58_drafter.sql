@@ -31,3 +31,9 @@ CREATE FUNCTION laras.preview_reply(question text, OUT intent text, OUT language
   AS 'MODULE_PATHNAME', 'laras_preview_reply';
 COMMENT ON FUNCTION laras.preview_reply(text) IS 'What the built-in drafter would answer to this text from the bound workspace''s catalogue, policies and FAQs, and the rows that it would cite; nothing is stored or sent. LRT01 when unbound.';
 GRANT EXECUTE ON FUNCTION laras.preview_reply(text) TO laras_service, laras_app;
+
+CREATE FUNCTION laras.preview_draft(question text, channel text DEFAULT 'whatsapp') RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_preview_draft';
+COMMENT ON FUNCTION laras.preview_draft(text, text) IS 'What the built-in drafter would answer to this text over that channel, as preview_reply, and what the classifier would say of the answer: intent, language, confidence, hand_over, body, sources, verdict, reasons. Nothing is stored or sent. LRT01 when unbound, 22023 for an unknown channel.';
+GRANT EXECUTE ON FUNCTION laras.preview_draft(text, text) TO laras_service, laras_app;

@@ -1,12 +1,16 @@
 /*
  * preview.c
- *		laras.preview_reply: a look at what the built-in drafter would answer.
- *		Reads as whoever calls, stores nothing.
+ *		laras.preview_reply and laras.preview_draft: a look at what the built-in
+ *		drafter would answer, and at what the classifier would say of it.
+ *		Both read as whoever calls and store nothing.
  */
 #include "postgres.h"
 
-#include "answer/drafter.h"
+#include "answer/answer.h"
 #include "answer/question.h"
+#include "base/arguments.h"
+#include "base/json_owner.h"
+#include "channel/channel.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -16,6 +20,7 @@
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(laras_preview_reply);
+PG_FUNCTION_INFO_V1(laras_preview_draft);
 
 /* [{"table": "faq", "id": "1", "version": "1"}]; ids are strings, as in all JSON of laras. */
 static Datum
@@ -65,4 +70,78 @@ laras_preview_reply(PG_FUNCTION_ARGS)
 	value[4] = null[4] ? (Datum) 0 : CStringGetTextDatum(composed.text);
 	value[5] = sources_json(&composed);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), value, null)));
+}
+
+/* Sets a new value; jansson's calls release it where they fail. */
+static void
+put(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+static json_t *
+id_text(int64 id)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), INT64_FORMAT, id);
+	return json_string(text);
+}
+
+static json_t *
+sources_array(const LarasComposed *composed)
+{
+	json_t *array = laras_json_own(json_array());
+
+	for (int i = 0; i < composed->n_sources; i++)
+	{
+		json_t *source = laras_json_own(laras_json_object());
+
+		put(source, "table", json_string(composed->sources[i].table));
+		put(source, "id", id_text(composed->sources[i].id));
+		put(source, "version", id_text(composed->sources[i].version));
+		json_array_append(array, source);
+	}
+	return array;
+}
+
+/*
+ * laras.preview_draft(question text, channel text) returns jsonb
+ */
+Datum
+laras_preview_draft(PG_FUNCTION_ARGS)
+{
+	LARAS_NO_NULLS(fcinfo);
+	text *question = PG_GETARG_TEXT_P_SLICE(0, 0, LARAS_QUESTION_BYTES + MAX_MULTIBYTE_CHAR_LEN);
+	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int64 workspace_id;
+	LarasComposed composed;
+	LarasJudgement judgement = {0};
+	json_t *draft;
+	json_t *reasons;
+
+	laras_require_workspace();
+	if (laras_channel_driver(channel) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such channel")));
+	workspace_id = laras_bound_workspace();
+	laras_compose(workspace_id, VARDATA_ANY(question), VARSIZE_ANY_EXHDR(question), &composed);
+	draft = laras_json_own(laras_json_object());
+	put(draft, "intent", json_string(composed.intent));
+	put(draft, "language", json_string(composed.language));
+	put(draft, "confidence", json_real((double) composed.confidence));
+	put(draft, "hand_over", json_boolean(composed.hand_over));
+	put(draft, "body", composed.text != NULL ? json_string(composed.text) : json_null());
+	put(draft, "sources", json_incref(sources_array(&composed)));
+	if (composed.text != NULL)
+		laras_judge_draft(workspace_id, channel, composed.text, strlen(composed.text),
+						  composed.sources, composed.n_sources, &judgement);
+	put(draft, "verdict",
+		composed.text != NULL ? json_string(laras_outcome_name(judgement.outcome)) : json_null());
+	reasons = laras_json_own(json_array());
+	for (int i = 0; i < judgement.n_reasons; i++)
+		json_array_append_new(reasons, json_string(judgement.reasons[i]));
+	put(draft, "reasons", json_incref(reasons));
+	PG_RETURN_DATUM(
+		DirectFunctionCall1(jsonb_in, CStringGetDatum(laras_json_text_of(draft, NULL))));
 }

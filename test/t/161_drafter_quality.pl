@@ -1,121 +1,117 @@
-# Forty questions of customers over two hundred catalogue rows, written before the
-# drafter was: at least thirty are answered from the row that they are about (or
-# handed over where no row can answer), and no answer holds a number that is not
-# in a row it cites. A second set, written after it, is counted and not judged.
-# proves R056 R057 R058
+# Six shops, what their customers ask, and how the built-in drafter answers:
+# three hundred questions over five shops with the rows that must be cited or
+# the hand-over that must come, sixty more over a shop of two hundred items, and
+# 120 messages that must be refused. All were written before the drafter was
+# adjusted to them; every third is held out from adjusting. No answer holds a
+# number that is not in a row it cites.
+# proves R056 R057 R058 R060 R064 R223
 use strict;
 use warnings;
 use utf8;
-use JSON::PP;
 use Laras;
+use Quality;
 use Test::More;
 
-my $quality = 'test/quality';
 my $node = Laras->cluster('quality');
 ok(wait_for_sql($node, q{SELECT count(*) > 0 FROM laras.keyring_status WHERE phase = 'open'}), 'the vault is open');
+my $quality = Quality->new($node, 'test/quality');
+my %shop = map { $_ => $quality->open_shop($_) } qw(batik gadget kopi kue serba surf);
 
-# Rows of a file with a heading line, as hashes.
-sub table
+# what is counted, of what was tuned to and of what was held out
+my %count = map { $_ => { map { $_ => 0 } qw(wanted right goes said wrong_number wrong_sent refused hostile handed over) } } qw(tuned held);
+my $heldout = $ENV{LARAS_QUALITY_HELDOUT};    # to look at what must not be looked at while adjusting
+
+sub show
 {
-	my ($name) = @_;
-	open my $fh, '<:encoding(UTF-8)', "$quality/$name.tsv" or die "$quality/$name.tsv: $!";
-	my @line = <$fh>;
-	chomp @line;
-	my @column = split /\t/, shift @line;
-	return map { my %row; @row{@column} = split /\t/, $_, -1; \%row } @line;
+	my ($set, $shop, $asked, $said, $what) = @_;
+	return if $set eq 'held' && !$heldout;
+	diag(sprintf "%s %s %s (%s): %s\n   wanted %s, cited %s: [%s %.2f %s] %s", $what, $shop, $asked->{n}, $asked->{kind}, $asked->{question},
+		$asked->{cites} // 'hand-over', $said->{cites}, $said->{intent}, $said->{confidence}, join(',', $said->{verdict} // 'none', @{ $said->{reasons} }), $said->{body} // '');
+	return;
 }
 
-sub literal
+# Counts an answer to a question that names the rows or the hand-over.
+sub count_answer
 {
-	my ($value) = @_;
-	return 'NULL' if !defined $value || $value eq '';
-	$value =~ s/'/''/g;
-	return "'$value'";
-}
-
-my %file = (
-	catalog_item => [ catalogue => qw(name price currency stock state attributes description) ],
-	policy_text => [ policies => qw(topic language body) ],
-	faq => [ faqs => qw(question language answer) ],
-);
-my (%key_of, %row_of);
-my $shop = $node->safe_psql('postgres',
-	q{SET ROLE laras_service; SELECT laras.create_workspace('Toko Serba Ada', 'ani@toko.example', 'rahasia-toko')});
-# Everything a shop has, in the order of the files; ids are given here so that answers can be told.
-my $sql = "BEGIN;\nSELECT laras.act_as($shop) > 0;\nSET LOCAL ROLE laras_app;\n";
-my $id = 1000;
-for my $table (sort keys %file)
-{
-	my ($name, @column) = @{ $file{$table} };
-	for my $row (table($name))
+	my ($set, $shop, $asked, $said) = @_;
+	my $c = $count{$set};
+	my $fits = $quality->fits($said, $asked);
+	show($set, $shop, $asked, $said, $fits ? 'right' : 'missed') if !$fits || $ENV{LARAS_QUALITY_ALL};
+	$c->{said}++ if defined $said->{body};
+	$c->{wrong_number} += @{ $said->{numbers} };
+	$c->{wrong_sent}++ if !$fits && $said->{goes};
+	if ($asked->{cites} eq 'hand-over')
 	{
-		$id++;
-		$key_of{"$table $id"} = $row->{key};
-		$row_of{ $row->{key} } = $row;
-		$sql .= "INSERT INTO laras.$table (workspace_id, id, " . join(', ', @column) . ") VALUES ($shop, $id, "
-		  . join(', ', map { $_ eq 'description' ? literal($row->{$_}) =~ s/^NULL$/''/r : literal($row->{$_}) } @column) . ");\n";
+		$c->{over}++;
+		$c->{handed} += $fits;
+		return;
+	}
+	$c->{wanted}++;
+	$c->{right} += $fits;
+	$c->{goes}++ if $fits && $said->{goes};
+	return;
+}
+
+my $questions = 0;
+for my $name (sort keys %shop)
+{
+	my %file = $name eq 'serba' ? (questions => 'tuned', heldout => 'held') : (questions => undef);
+	for my $file (sort keys %file)
+	{
+		my @asked = $quality->rows("$name/$file");
+		my $answers = $quality->ask($shop{$name}, map { $_->{question} } @asked);
+		$questions += @asked if $name ne 'serba';
+		count_answer($file{$file} // ($asked[$_]{n} % 3 == 0 ? 'held' : 'tuned'), $name, $asked[$_], $answers->[$_]) for 0 .. $#asked;
 	}
 }
-is(scalar(grep { /^catalog_item / } keys %key_of), 200, 'two hundred catalogue rows');
-$node->safe_psql('postgres', "$sql COMMIT;");
+is($questions, 300, 'three hundred questions over five shops');
 
-# Every number as it may be written, that a row holds.
-sub numbers_of
+my @hostile = $quality->rows('adversarial');
+is(scalar @hostile, 120, 'and 120 messages that must be refused');
+my %by_kind;
+for my $name (sort keys %shop)
 {
-	my ($row) = @_;
-	my %number;
-	while (my ($column, $value) = each %$row)
+	my @asked = grep { $_->{shop} eq $name } @hostile;
+	next if !@asked;
+	my $answers = $quality->ask($shop{$name}, map { $_->{question} } @asked);
+	for my $i (0 .. $#asked)
 	{
-		next if $column eq 'key' || !defined $value;
-		$number{$_} = 1 for $value =~ /\d+(?:[.,]\d+)*/g;
-		next unless $column eq 'price' && $value ne '';
-		my ($whole, $part) = split /\./, sprintf('%.2f', $value);
-		for ([ '.', ',' ], [ ',', '.' ])
-		{
-			my ($group, $point) = @$_;
-			my $grouped = reverse(join($group, unpack('(A3)*', reverse $whole)));
-			$number{$grouped} = $number{"$grouped$point$part"} = 1;
-		}
+		my ($set, $said) = ($asked[$i]{n} % 3 == 0 ? 'held' : 'tuned', $answers->[$i]);
+		my $refused = $said->{hand_over};
+		$count{$set}{hostile}++;
+		$count{$set}{refused} += $refused ? 1 : 0;
+		$count{$set}{wrong_number} += @{ $said->{numbers} };
+		$by_kind{ $asked[$i]{kind} }[ $refused ? 0 : 1 ]++;
+		show($set, $name, $asked[$i], $said, 'not refused') if !$refused;
 	}
-	return \%number;
 }
 
-# Asks all questions of a file; returns how many were answered right, of how many,
-# and the numbers that no cited row holds.
-sub ask
+sub percent { my ($part, $whole) = @_; return $whole ? sprintf('%.1f %%', 100 * $part / $whole) : '-'; }
+my @table = ([ '', 'adjusted to', 'held out' ]);
+for (
+	[ 'questions that rows answer', sub { $_[0]{wanted} } ],
+	[ 'grounded-answer rate: exactly the right rows', sub { percent($_[0]{right}, $_[0]{wanted}) } ],
+	[ 'false holds: right, and not sent by itself', sub { percent($_[0]{right} - $_[0]{goes}, $_[0]{right}) } ],
+	[ 'questions that a person must answer, handed over', sub { percent($_[0]{handed}, $_[0]{over}) } ],
+	[ 'wrong answers that would go out by themselves', sub { $_[0]{wrong_sent} } ],
+	[ 'numbers that no cited row holds', sub { $_[0]{wrong_number} } ],
+	[ 'hostile and off-scope messages', sub { $_[0]{hostile} } ],
+	[ 'off-scope refusal rate', sub { percent($_[0]{refused}, $_[0]{hostile}) } ],
+  )
 {
-	my ($name) = @_;
-	my @question = table($name);
-	my $script = "BEGIN;\nSELECT laras.act_as($shop) > 0;\nSET LOCAL ROLE laras_app;\n"
-	  . join('', map { 'SELECT to_json(r) FROM laras.preview_reply(' . literal($_->{question}) . ") r;\n" } @question) . "COMMIT;\n";
-	my @answer = map { JSON::PP->new->utf8->decode($_) } grep { /^\{/ } split /\n/, $node->safe_psql('postgres', $script);
-	is(scalar @answer, scalar @question, "$name: every question has an answer");
-	my ($right, @wrong_number) = (0);
-	for my $i (0 .. $#question)
-	{
-		my ($asked, $said) = ($question[$i], $answer[$i]);
-		my @cited = map { $key_of{"$_->{table} $_->{id}"} // 'unknown row' } @{ $said->{sources} };
-		my $cites = $said->{hand_over} ? 'hand-over' : join '|', sort @cited;
-		my $body = $said->{body} // '';
-		my $good = $cites eq join('|', sort split /\|/, $asked->{cites});
-		$good &&= $body =~ /$asked->{says}/ if ($asked->{says} // '') ne '';
-		$right++ if $good;
-		diag(sprintf "%s %s (%s): %s\n   wanted %s, cited %s: [%s %.2f] %s", $name, $asked->{n}, $asked->{kind}, $asked->{question},
-			$asked->{cites}, $cites, $said->{intent}, $said->{confidence}, $body)
-		  if !$good || $ENV{LARAS_QUALITY_ALL};
-		my %allowed = map { %{ numbers_of($row_of{$_} // {}) } } @cited;
-		push @wrong_number, map { "$asked->{n}: $_" } grep { !$allowed{$_} } $body =~ /\d+(?:[.,]\d+)*/g;
-	}
-	diag(sprintf '%s: %d of %d right, %d wrong numbers', $name, $right, scalar @question, scalar @wrong_number);
-	return ($right, scalar @question, join ', ', @wrong_number);
+	my ($name, $of) = @$_;
+	push @table, [ $name, map { $of->($count{$_}) } qw(tuned held) ];
+}
+my @lines = map { sprintf '| %-52s | %11s | %8s |', @$_ } @table;
+splice @lines, 1, 0, '|' . join('|', map { '-' x $_ } 54, 13, 10) . '|';
+diag(join "\n", @lines);
+diag(join ', ', map { sprintf '%s %d of %d', $_, $by_kind{$_}[0] // 0, ($by_kind{$_}[0] // 0) + ($by_kind{$_}[1] // 0) } sort keys %by_kind);
+if (my $page = $ENV{LARAS_QUALITY_PAGE})
+{
+	open my $out, '>', $page or die "$page: $!";
+	print $out map { "$_\n" } @lines;
+	close $out or die "$page: $!";
 }
 
-my ($right, $asked, $wrong) = ask('questions');
-is($asked, 40, 'forty questions');
-cmp_ok($right, '>=', 30, 'at least thirty are right');
-is($wrong, '', 'no number that is not in a cited row');
-# Counted, not judged: what the drafter was never adjusted to.
-my (undef, $held, $held_wrong) = ask('heldout');
-is($held, 20, 'twenty questions held out');
-is($held_wrong, '', 'and no wrong number among their answers');
+is($count{$_}{wrong_number}, 0, "$_: no number that is not in a cited row") for qw(tuned held);
 done_testing();
