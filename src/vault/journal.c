@@ -30,6 +30,15 @@ laras_journal_name(uint32_t number, char out[LARAS_JOURNAL_NAME_LEN])
 	snprintf(out, LARAS_JOURNAL_NAME_LEN, "journal-%08x", (unsigned int) number);
 }
 
+static bool
+all_zeros(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != 0)
+			return false;
+	return true;
+}
+
 /* chain = SHA-256(previous chain || bytes 0-47)[0..15] */
 static bool
 next_chain(const uint8_t *previous, const uint8_t *raw, uint8_t out[LARAS_CHAIN_LEN])
@@ -135,6 +144,43 @@ open_journal(int dirfd, uint32_t number, int flags, LarasKeyError *err)
 }
 
 bool
+laras_journal_clear(int dirfd, uint64_t seq, LarasKeyError *err)
+{
+	uint64_t first = seq % LARAS_JOURNAL_PER_FILE; /* of the first file, the records that stay */
+	uint8_t *buf = malloc(LARAS_JOURNAL_FILE_LEN);
+	bool ok = true;
+
+	if (buf == NULL)
+		return laras_keyerror(err, LARAS_KEYERR_MIRROR, ENOMEM, "clearing the journal's end");
+	for (uint32_t number = LARAS_JOURNAL_FILE_OF(seq + 1); ok; number++, first = 0)
+	{
+		LarasKeyError why = LARAS_KEYERROR_INIT;
+		int fd = open_journal(dirfd, number, O_RDWR, &why);
+		off_t at = (off_t) first * LARAS_JOURNAL_RECORD_LEN;
+		size_t n = LARAS_JOURNAL_FILE_LEN - (size_t) at;
+
+		if (fd < 0)
+		{
+			ok = why.sys_errno == ENOENT;
+			if (!ok && err != NULL)
+				*err = why;
+			break;
+		}
+		ok = laras_pread_all(fd, buf, n, at);
+		if (ok && !all_zeros(buf, n))
+		{
+			memset(buf, 0, n);
+			ok = laras_pwrite_all(fd, buf, n, at) && laras_sync_data(fd);
+		}
+		if (!ok)
+			laras_keyerror(err, LARAS_KEYERR_MIRROR, errno, "clearing the journal's end");
+		close(fd);
+	}
+	free(buf);
+	return ok;
+}
+
+bool
 laras_journal_mend(int dirfd, uint32_t files, LarasKeyError *err)
 {
 	for (uint32_t number = 0; number < files; number++)
@@ -222,13 +268,43 @@ laras_journal_chain(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], uint64_t s
 	return ok;
 }
 
-static bool
-all_zeros(const uint8_t *p, size_t n)
+/* What the record before one beyond a break says about it. */
+typedef struct Neighbour
 {
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != 0)
+	bool readable;
+	uint8_t stored[LARAS_CHAIN_LEN]; /* the chain that stands in it */
+	uint8_t again[LARAS_CHAIN_LEN];  /* the chain its other bytes give */
+} Neighbour;
+
+/*
+ * Is a record beyond a break what was written? Its own chain says so, or that
+ * of the one after it where its own was hit. One of which neither does was hit
+ * where its slots stand: taken for an order it would destroy other keys. After
+ * a hole nothing can say so and the record is believed, as one fault at a time
+ * leaves it whole.
+ */
+static bool
+vouched_for(const Neighbour *before, const uint8_t *raw, const uint8_t *after)
+{
+	LarasJournalRecord rec;
+
+	if (!before->readable)
+		return true;
+	for (int i = 0; i < 2; i++)
+	{
+		uint8_t chain[LARAS_CHAIN_LEN];
+		uint8_t following[LARAS_CHAIN_LEN];
+
+		if (!next_chain(i == 0 ? before->stored : before->again, raw, chain))
 			return false;
-	return true;
+		if (memcmp(chain, raw + CHAIN_AT, LARAS_CHAIN_LEN) == 0)
+			return true;
+		if (after != NULL && laras_journal_decode(after, &rec) &&
+			next_chain(chain, after, following) &&
+			memcmp(following, after + CHAIN_AT, LARAS_CHAIN_LEN) == 0)
+			return true;
+	}
+	return false;
 }
 
 LarasJournalEnd
@@ -239,6 +315,7 @@ laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], const Laras
 	LarasJournalEnd end = LARAS_JOURNAL_CLEAN;
 	bool broken = false;   /* past the last good record */
 	bool bad_tail = false; /* the first record after it is not zeros */
+	Neighbour before = {0};
 	uint32_t number;
 	uint8_t *buf;
 
@@ -287,6 +364,9 @@ laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], const Laras
 		for (; i < LARAS_JOURNAL_PER_FILE; i++)
 		{
 			const uint8_t *raw = buf + (size_t) i * LARAS_JOURNAL_RECORD_LEN;
+			const uint8_t *after =
+				i + 1 < LARAS_JOURNAL_PER_FILE ? raw + LARAS_JOURNAL_RECORD_LEN : NULL;
+			Neighbour own = {0};
 			LarasJournalRecord rec;
 
 			if (!broken)
@@ -305,19 +385,32 @@ laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], const Laras
 				broken = true;
 				bad_tail = !all_zeros(raw, LARAS_JOURNAL_RECORD_LEN);
 				/* It may still be readable: the order in it may be a good one. */
+				before.readable = true;
+				memcpy(before.stored, scan->tail.chain, LARAS_CHAIN_LEN);
+				memcpy(before.again, scan->tail.chain, LARAS_CHAIN_LEN);
 			}
 			else if (!all_zeros(raw, LARAS_JOURNAL_RECORD_LEN))
 				end = LARAS_JOURNAL_BROKEN;
 			if (laras_journal_decode(raw, &rec) &&
 				rec.seq == (uint64_t) number * LARAS_JOURNAL_PER_FILE + i + 1)
 			{
-				scan->beyond++;
-				if (visit_beyond != NULL && !visit_beyond(&rec, arg))
+				own.readable = true;
+				memcpy(own.stored, raw + CHAIN_AT, LARAS_CHAIN_LEN);
+				if (!before.readable || !next_chain(before.stored, raw, own.again))
+					memcpy(own.again, own.stored, LARAS_CHAIN_LEN);
+				if (!vouched_for(&before, raw, after))
+					scan->damaged++;
+				else
 				{
-					free(buf);
-					return LARAS_JOURNAL_STOPPED;
+					scan->beyond++;
+					if (visit_beyond != NULL && !visit_beyond(&rec, arg))
+					{
+						free(buf);
+						return LARAS_JOURNAL_STOPPED;
+					}
 				}
 			}
+			before = own;
 		}
 	}
 	free(buf);

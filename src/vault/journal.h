@@ -92,6 +92,13 @@ extern bool laras_journal_make(int dirfd, uint32_t number, LarasKeyError *err);
 extern bool laras_journal_mend(int dirfd, uint32_t files, LarasKeyError *err);
 
 /*
+ * Put zeros over whatever stands after record seq, up to the journal's last
+ * file, and sync: the rest of an append cut short, or garbage whose orders are
+ * carried over. Nobody may append meanwhile.
+ */
+extern bool laras_journal_clear(int dirfd, uint64_t seq, LarasKeyError *err);
+
+/*
  * Open file number for appending; checks its length.  ABSENT where it is
  * missing or short.  PRE_COMMIT calls it for the file of the next record and
  * the one after, in each mirror, because other committers may fill the first.
@@ -129,15 +136,18 @@ typedef struct LarasJournalScan
 {
 	LarasJournalTail tail; /* of the last good record */
 	uint32_t files;        /* files that exist from number 0 on */
-	uint64_t beyond;       /* BROKEN: records after the break that decode and
-								 * stand at their place */
+	uint64_t beyond;       /* records after a break that decode, stand at their
+								 * place and are what was written */
+	uint64_t damaged;      /* those that decode and are not */
 } LarasJournalScan;
 
 /*
  * Read from record 1 (or, with from not NULL, after that tail), verify the
  * chain, visit each good record.  Records after a break are visited with
- * visit_beyond (may be NULL): their chain cannot be trusted, the caller decides
- * (another mirror may hold the lost one).
+ * visit_beyond (may be NULL), those without that were hit themselves: an order
+ * whose slots are not what was written would destroy other keys.  The chain up
+ * to them cannot be trusted, the caller decides (another mirror may hold the
+ * lost one).
  */
 extern LarasJournalEnd
 laras_journal_scan(int dirfd, const uint8_t keyring[LARAS_UUID_LEN], const LarasJournalTail *from,

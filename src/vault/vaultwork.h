@@ -71,11 +71,14 @@ extern bool laras_open_and_lock(LarasVaultWork *w, int mirror, LarasKeyError *er
 /* Fill mirrors that are there and empty from one that is open. */
 extern void laras_fill_empty_mirrors(LarasVaultWork *w);
 
+/* The owner, as this cluster and database would write it. */
+extern bool laras_vault_is_owner(const LarasKeyring *k);
+
 /* Renew keyring files that are behind k. */
 extern bool laras_settle_keyring_files(LarasVaultWork *w, const LarasKeyring *k,
 									   LarasMirrorMask mask, LarasKeyError *err);
 
-/* ---- mirrorsettle.c: one state in all mirrors ---- */
+/* ---- settlejournal.c: one journal in all mirrors ---- */
 
 /*
  * Bring the journals of all mirrors of *mask to one end, *tail. Mirrors that
@@ -102,14 +105,25 @@ extern bool laras_bury_again(LarasVaultWork *w, int from, int mirror, uint64 fir
 							 LarasKeyError *err);
 
 /*
+ * Give a mirror that joins the journal of `from` up to record applied, and its
+ * slabs the marks of it from record known on (what it is known to hold) and of
+ * the orders that only its own journal has; nothing stands behind the end
+ * afterwards. Files of it that were cut or lost are made again.
+ */
+extern bool laras_settle_joining(LarasVaultWork *w, int from, int mirror, uint64 known,
+								 uint64 applied, LarasKeyError *err);
+
+/* ---- settleslab.c: the same slabs in all mirrors ---- */
+
+/*
  * All slabs of the mirrors in mask to one state, their slots' bits set;
  * returns how many leased slabs there are. first: whose copy counts where
  * births differ.
  */
 extern uint32 laras_settle_slabs(LarasVaultWork *w, LarasMirrorMask *mask, int first);
 
-/* Bring one mirror that is behind into sync again, if it can be reached. */
-extern bool laras_vault_join(int mirror, LarasKeyError *err);
+/* All slabs of a mirror that joins and of one in sync; false where they cannot be. */
+extern bool laras_settle_two(LarasVaultWork *w, int first, int mirror);
 
 /*
  * Compare one slab in all mirrors in sync and bring it to one state; copies it
@@ -117,12 +131,14 @@ extern bool laras_vault_join(int mirror, LarasKeyError *err);
  */
 extern void laras_vault_settle_slab(uint32 number);
 
-/* The owner, as this cluster and database would write it. */
-extern bool laras_vault_is_owner(const LarasKeyring *k);
-
 /* Whole slab file of one mirror; false where it is absent, short or not this keyring's. */
 extern bool laras_read_slab(LarasVaultWork *w, int mirror, uint32 number, uint8 *image,
 							uint8 uuid[LARAS_UUID_LEN], LarasKeyError *err);
+
+/* ---- mirrorjoin.c ---- */
+
+/* Bring one mirror that is behind into sync again, if it can be reached. */
+extern bool laras_vault_join(int mirror, LarasKeyError *err);
 
 /* ---- vaultmirrors.c: mirrors that are gone for good; own transactions ---- */
 

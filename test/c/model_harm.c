@@ -182,7 +182,10 @@ model_hit_file(int mirror)
 		case 1:
 			if (model_peek(journal, record, raw, LARAS_JOURNAL_RECORD_LEN))
 			{
-				raw[model_random(LARAS_JOURNAL_RECORD_LEN)] ^= 0x40;
+				uint64_t byte = model_random(LARAS_JOURNAL_RECORD_LEN);
+
+				/* anywhere, or where the slots stand */
+				raw[what == 0 ? byte : 16 + byte % 8] ^= 0x40;
 				model_poke(journal, record, raw, LARAS_JOURNAL_RECORD_LEN);
 			}
 			break;

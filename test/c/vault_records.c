@@ -132,6 +132,7 @@ test_journal(void)
 	uint64_t sum = 0;
 	int dirfd = mirrors.mirror[0].dirfd;
 	int wrong = 0;
+	int misread = 0;
 	int fds[2];
 
 	ok(scan(&s, &seen) == LARAS_JOURNAL_CLEAN && s.tail.seq == 0 &&
@@ -187,15 +188,24 @@ test_journal(void)
 
 	/* Altered in the middle, in every bit. */
 	peek(journal_file('a', 0), 64 * 9999, kept, 64);
-	for (size_t bit = 0; bit < 512; bit += 7)
+	for (size_t bit = 0; bit < 512; bit++)
 	{
+		/* whose chain alone was hit is what was written: the next one says so */
+		uint64_t slot_of_it = 65536 + 9999;
+		uint64_t lost = bit / 8 < 48 ? slot_of_it : 0;
+
 		memcpy(other, kept, 64);
 		other[bit / 8] ^= (uint8_t) (1 << bit % 8);
 		poke(journal_file('a', 0), 64 * 9999, other, 64);
-		wrong += scan(&s, &seen) != LARAS_JOURNAL_BROKEN || s.tail.seq != 9999 ||
-				 s.beyond < RECORDS - 10000;
+		memset(&seen, 0, sizeof(seen));
+		wrong += laras_journal_scan(dirfd, keyring.uuid, NULL, visit, visit, &seen, &s, &err) !=
+					 LARAS_JOURNAL_BROKEN ||
+				 s.tail.seq != 9999;
+		misread += seen.sum != sum - lost || s.beyond != RECORDS - 9999 - (lost > 0);
 	}
 	ok(wrong == 0, "an altered record breaks the chain at its place");
+	ok(misread == 0,
+	   "is no order any more where its slots may be other ones, and hides none after it");
 	poke(journal_file('a', 0), 64 * 9999, zeros, 64);
 	ok(scan(&s, &seen) == LARAS_JOURNAL_BROKEN && s.tail.seq == 9999 && s.beyond == RECORDS - 10000,
 	   "so does a missing one, and those beyond it are counted");
@@ -222,7 +232,13 @@ test_journal(void)
 		wrong += scan(&s, &seen) != LARAS_JOURNAL_TORN || s.tail.seq != RECORDS - 1;
 	}
 	ok(wrong == 0, "and so is one that was cut at any byte");
+	other[0] = 1;
+	poke(journal_file('a', 1), 64 * (RECORDS + 20 - 16384), other, 64);
+	ok(laras_journal_clear(dirfd, RECORDS - 1, NULL) && scan(&s, &seen) == LARAS_JOURNAL_CLEAN &&
+		   s.tail.seq == RECORDS - 1,
+	   "what stands behind the end is cleared");
 	poke(journal_file('a', 1), 64 * (RECORDS - 1 - 16384), kept, 64);
+	ok(scan(&s, &seen) == LARAS_JOURNAL_CLEAN && s.tail.seq == RECORDS, "and written again");
 
 	/* Another keyring's journal. */
 	{
