@@ -106,7 +106,7 @@ laras_http_continue(PG_FUNCTION_ARGS)
 		{
 			h.status = 102;
 			h.answer_n = TICKET_BYTES;
-			h.answer = palloc(TICKET_BYTES);
+			h.answer = SPI_palloc(TICKET_BYTES);
 			memcpy(h.answer, VARDATA_ANY(ticket), TICKET_BYTES);
 		}
 		else

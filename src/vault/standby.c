@@ -15,6 +15,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
+#include "executor/spi.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -85,8 +86,8 @@ static void
 carry_out(uint64 rows, int64 *workspace, uint8 *order, int64 *slot)
 {
 	LarasVaultWork *w = &laras_vault_work;
-	uint32 *slots = palloc(sizeof(uint32) * Max(rows, 1));
-	LarasTomb *tombs = palloc(sizeof(LarasTomb) * Max(rows, 1));
+	uint32 *slots = SPI_palloc(sizeof(uint32) * Max(rows, 1));
+	LarasTomb *tombs = SPI_palloc(sizeof(LarasTomb) * Max(rows, 1));
 	uint32 n = 0;
 
 	for (uint64 i = 0; i < rows; i++)
