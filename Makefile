@@ -22,13 +22,13 @@ EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sin
 # src/worker/
 WORKER = hooks shared crash database loop keeper launcher control rooms installation
 # src/intake/
-INTAKE = signature receive consume quarantine ring
+INTAKE = signature receive admit consume quarantine ring
 # src/connect/
-CONNECT = app connection attempt pair login refresh revoke disconnect
+CONNECT = app connection attempt pair login refresh reach post revoke disconnect
 # src/courier/
 COURIER = outbox steer egress fence carry limit lane claim prepare record reconcile http task task_kinds handoff
 # src/inbox/
-INBOX = rows identity apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+INBOX = rows identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
 ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview import knowledgetext
 # src/erasure/
@@ -83,7 +83,7 @@ HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
-laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o bot.o graph.o oauth.o assets.o \
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o bot.o graph.o oauth.o assets.o \
 	messages.o content.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 

@@ -25,7 +25,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.provider', 'WHERE NOT builtin'
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.window_rule (
   channel text NOT NULL REFERENCES laras.provider,
-  purpose text NOT NULL CHECK (purpose IN ('reply', 'human_agent', 'private_reply')),
+  purpose text NOT NULL CHECK (purpose IN ('reply', 'human_agent', 'public_reply', 'private_reply', 'live_private_reply')),
   origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
   opened_by text NOT NULL CHECK (opened_by IN ('message', 'comment')),
   lasts integer CHECK (lasts > 0),
@@ -36,7 +36,7 @@ CREATE TABLE laras.window_rule (
 );
 COMMENT ON TABLE laras.window_rule IS 'How long after what a person did a message of one purpose may leave over a channel. Rows of origin local are the operator''s and win.';
 COMMENT ON COLUMN laras.window_rule.channel IS 'Channel.';
-COMMENT ON COLUMN laras.window_rule.purpose IS 'reply: to the person''s message; human_agent: later, by a person alone, where the provider allowed the app to; private_reply: a message in answer to a comment.';
+COMMENT ON COLUMN laras.window_rule.purpose IS 'reply: to the person''s message; human_agent: later, by a person alone, where the provider allowed the app to; public_reply: a comment in answer to a comment; private_reply: a direct message in answer to a comment; live_private_reply: the same to one made during a live broadcast.';
 COMMENT ON COLUMN laras.window_rule.origin IS 'laras: came with the extension, not dumped; local: made by the operator, in force instead.';
 COMMENT ON COLUMN laras.window_rule.opened_by IS 'What opens the window: the person''s last message, or the comment.';
 COMMENT ON COLUMN laras.window_rule.lasts IS 'Seconds, counted from the provider''s time of that; null: it never closes.';
@@ -60,7 +60,7 @@ CREATE VIEW laras.window_rules AS
       WHERE o.channel = r.channel AND o.purpose = r.purpose AND o.origin = 'local');
 COMMENT ON VIEW laras.window_rules IS 'The windows that are in force.';
 COMMENT ON COLUMN laras.window_rules.channel IS 'Channel.';
-COMMENT ON COLUMN laras.window_rules.purpose IS 'reply, human_agent or private_reply: laras.window_rule.purpose has what they mean.';
+COMMENT ON COLUMN laras.window_rules.purpose IS 'reply, human_agent, public_reply, private_reply or live_private_reply: laras.window_rule.purpose has what they mean.';
 COMMENT ON COLUMN laras.window_rules.opened_by IS 'What opens the window: message or comment.';
 COMMENT ON COLUMN laras.window_rules.lasts IS 'Seconds; null: it never closes.';
 COMMENT ON COLUMN laras.window_rules.uses IS 'How many messages it allows; null: any number.';
@@ -479,11 +479,15 @@ INSERT INTO laras.window_rule (channel, purpose, origin, opened_by, lasts, uses,
   ('whatsapp', 'reply', 'laras', 'message', 86400, NULL, true, 'Customer service window, Cloud API: else a template.'),
   ('messenger', 'reply', 'laras', 'message', 86400, NULL, true, 'Standard messaging window, Messenger Platform.'),
   ('messenger', 'human_agent', 'laras', 'message', 604800, NULL, false, 'Tag HUMAN_AGENT; the app needs the feature from App Review.'),
+  ('messenger', 'public_reply', 'laras', 'comment', NULL, NULL, true, 'A comment may be answered in public at any time.'),
   ('messenger', 'private_reply', 'laras', 'comment', 604800, 1, true, 'Private replies: one message a comment, from its creation.'),
   ('instagram', 'reply', 'laras', 'message', 86400, NULL, true, 'Standard messaging window, Instagram messaging.'),
   ('instagram', 'human_agent', 'laras', 'message', 604800, NULL, false, 'Tag HUMAN_AGENT; the app needs the feature from App Review.'),
   ('instagram', 'private_reply', 'laras', 'comment', 604800, 1, true, 'Private replies: one message a comment, from its creation.'),
-  ('threads', 'reply', 'laras', 'message', NULL, NULL, true, 'Public replies have a quota and no window.'),
+  ('instagram', 'public_reply', 'laras', 'comment', NULL, NULL, true, 'A comment may be answered in public at any time.'),
+  ('instagram', 'live_private_reply', 'laras', 'comment', 14400, 1, true, 'During the broadcast alone, which lasts four hours at most.'),
+  ('threads', 'reply', 'laras', 'message', NULL, NULL, false, 'There are no direct messages.'),
+  ('threads', 'public_reply', 'laras', 'comment', NULL, NULL, true, 'Public replies have a quota and no window.'),
   ('telegram', 'reply', 'laras', 'message', NULL, NULL, true, 'A bot may write to whoever began the conversation.'),
   ('generic', 'reply', 'laras', 'message', NULL, NULL, true, 'The connected system has its own rules.');
 

@@ -101,7 +101,43 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact_identity TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.contact_identity', '');
 
--- The exchange between one contact and one connection.
+-- A post that people comment on. Comments are kept below posts of the connected account alone: where an event does not say whose post it is, the provider is asked.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.post (
+  workspace_id bigint NOT NULL,
+  id bigint NOT NULL,
+  connection_id bigint NOT NULL,
+  post_index bytea NOT NULL CHECK (octet_length(post_index) = 16),
+  provider_post_id laras.sealed NOT NULL,
+  state text NOT NULL
+    CHECK (state IN ('asked', 'own', 'foreign')),
+  asked_at timestamptz,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, connection_id, post_index),
+  FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
+);
+COMMENT ON TABLE laras.post IS 'A post that people comment on. Comments are kept below posts of the connected account alone: where an event does not say whose post it is, the provider is asked.';
+COMMENT ON COLUMN laras.post.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.post.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.post.connection_id IS 'Connection; the row goes with a disconnect.';
+COMMENT ON COLUMN laras.post.post_index IS 'Blind index (kind 14) of the id at the provider.';
+COMMENT ON COLUMN laras.post.provider_post_id IS 'Id at the provider.';
+COMMENT ON COLUMN laras.post.state IS 'own, foreign, or asked while the provider is asked.';
+COMMENT ON COLUMN laras.post.asked_at IS 'When the provider was asked last.';
+COMMENT ON COLUMN laras.post.created_at IS 'First comment.';
+ALTER TABLE laras.post ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.post FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.post TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.post TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.post TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.post', '');
+
+-- The exchange between one contact and one connection: their direct messages, or what they say below one comment of a post.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.conversation (
   workspace_id bigint NOT NULL,
@@ -109,6 +145,10 @@ CREATE TABLE laras.conversation (
   connection_id bigint NOT NULL,
   contact_id bigint NOT NULL,
   channel text NOT NULL,
+  surface text NOT NULL DEFAULT 'message'
+    CHECK (surface IN ('message', 'comment')),
+  thread_index bytea NOT NULL DEFAULT '',
+  post_id bigint,
   state text NOT NULL DEFAULT 'open'
     CHECK (state IN ('open', 'waiting', 'closed')),
   last_inbound_at timestamptz,
@@ -116,18 +156,22 @@ CREATE TABLE laras.conversation (
   unread integer NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   PRIMARY KEY (workspace_id, id),
-  UNIQUE (workspace_id, connection_id, contact_id),
+  UNIQUE (workspace_id, connection_id, contact_id, thread_index),
+  CHECK (octet_length(thread_index) = CASE surface WHEN 'comment' THEN 16 ELSE 0 END),
   FOREIGN KEY (workspace_id, contact_id) REFERENCES laras.contact (workspace_id, id),
   FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
 );
 CREATE INDEX conversation_contact ON laras.conversation (workspace_id, contact_id);
 CREATE INDEX conversation_recent ON laras.conversation (workspace_id, last_message_at);
-COMMENT ON TABLE laras.conversation IS 'The exchange between one contact and one connection.';
+COMMENT ON TABLE laras.conversation IS 'The exchange between one contact and one connection: their direct messages, or what they say below one comment of a post.';
 COMMENT ON COLUMN laras.conversation.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.conversation.id IS 'Random, time-ordered id (laras.new_id()).';
 COMMENT ON COLUMN laras.conversation.connection_id IS 'Connection (a tombstone after a disconnect).';
 COMMENT ON COLUMN laras.conversation.contact_id IS 'Contact.';
 COMMENT ON COLUMN laras.conversation.channel IS 'Channel.';
+COMMENT ON COLUMN laras.conversation.surface IS 'message: direct messages, of which a contact and a connection have one exchange; comment: in public, one a thread.';
+COMMENT ON COLUMN laras.conversation.thread_index IS 'Blind index (kind 12) of the comment that the thread stands below; empty for direct messages.';
+COMMENT ON COLUMN laras.conversation.post_id IS 'The post that a thread of comments stands below, where it is known (a row of laras.post that may have gone with its connection).';
 COMMENT ON COLUMN laras.conversation.state IS 'State.';
 COMMENT ON COLUMN laras.conversation.last_inbound_at IS 'Provider time of the last message of the person: opens the window.';
 COMMENT ON COLUMN laras.conversation.last_message_at IS 'Time of the last message in either direction.';
@@ -174,6 +218,7 @@ CREATE TABLE laras.message (
   historical boolean NOT NULL DEFAULT false,
   edited_at timestamptz,
   unsent_at timestamptz,
+  hidden_at timestamptz,
   parsed_by smallint,
   sentiment laras.sealed,
   PRIMARY KEY (workspace_id, id),
@@ -195,7 +240,7 @@ COMMENT ON COLUMN laras.message.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.message.slot IS 'Slot that seals body, element and provider id.';
 COMMENT ON COLUMN laras.message.channel IS 'Channel.';
 COMMENT ON COLUMN laras.message.direction IS 'Direction.';
-COMMENT ON COLUMN laras.message.kind IS 'text, template, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, call_permission, order, reaction, system, welcome, call, edit, unsend, unsupported.';
+COMMENT ON COLUMN laras.message.kind IS 'text, template, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, call_permission, order, reaction, system, welcome, call, edit, unsend, unsupported; in public: comment, live_comment, mention, hide, show; private_reply: a direct message in answer to a comment.';
 COMMENT ON COLUMN laras.message.body IS 'Text.';
 COMMENT ON COLUMN laras.message.element IS 'The JSON element of the provider, kept whole where laras does not read it yet.';
 COMMENT ON COLUMN laras.message.provider_message_id IS 'Id at the provider (a WhatsApp id contains the phone number).';
@@ -211,6 +256,7 @@ COMMENT ON COLUMN laras.message.about_index IS 'Blind index (kind 10) of the pro
 COMMENT ON COLUMN laras.message.historical IS 'Imported with the past of the account: opens no window and asks for no answer.';
 COMMENT ON COLUMN laras.message.edited_at IS 'When it was edited last, by the provider.';
 COMMENT ON COLUMN laras.message.unsent_at IS 'When it was unsent; its content went then.';
+COMMENT ON COLUMN laras.message.hidden_at IS 'When a comment was hidden from the public; null once it is shown again.';
 COMMENT ON COLUMN laras.message.parsed_by IS 'Version of the driver that found it unsupported; a later one reads it again.';
 COMMENT ON COLUMN laras.message.sentiment IS 'How an inbound text sounds: a decimal number from -1 (negative) to 1 (positive).';
 ALTER TABLE laras.message ENABLE ROW LEVEL SECURITY;
@@ -223,6 +269,41 @@ CREATE POLICY worker ON laras.message TO laras_worker
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.message TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.message', '');
+
+-- Which comments were answered in private: providers allow one such message a comment.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.private_reply (
+  workspace_id bigint NOT NULL,
+  comment_id bigint NOT NULL,
+  message_id bigint NOT NULL,
+  connection_id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  tries integer NOT NULL DEFAULT 1,
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, comment_id),
+  FOREIGN KEY (workspace_id, comment_id) REFERENCES laras.message (workspace_id, id),
+  FOREIGN KEY (workspace_id, message_id) REFERENCES laras.message (workspace_id, id)
+);
+CREATE INDEX private_reply_contact ON laras.private_reply (workspace_id, contact_id);
+CREATE INDEX private_reply_message ON laras.private_reply (workspace_id, message_id);
+COMMENT ON TABLE laras.private_reply IS 'Which comments were answered in private: providers allow one such message a comment.';
+COMMENT ON COLUMN laras.private_reply.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.private_reply.comment_id IS 'The comment, a row of laras.message.';
+COMMENT ON COLUMN laras.private_reply.message_id IS 'The message that answers it, the last one where an earlier was certainly not sent.';
+COMMENT ON COLUMN laras.private_reply.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.private_reply.contact_id IS 'Who commented.';
+COMMENT ON COLUMN laras.private_reply.tries IS 'Messages that were written for it; all but the last were certainly not sent.';
+COMMENT ON COLUMN laras.private_reply.created_at IS 'When the last was written.';
+ALTER TABLE laras.private_reply ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.private_reply FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.private_reply TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.private_reply TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.private_reply TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.private_reply', '');
 
 -- What belongs to a message beside its text: a picture, a place, a card, a choice, the advertisement it came from.
 SET LOCAL ROLE laras_owner;
@@ -375,7 +456,7 @@ CREATE INDEX notice_conversation ON laras.notice (workspace_id, conversation_id)
 COMMENT ON TABLE laras.notice IS 'What the owner should see: a failed send, a refused send, an account problem.';
 COMMENT ON COLUMN laras.notice.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.notice.id IS 'Random, time-ordered id (laras.new_id()).';
-COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event.';
+COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event, mention_event.';
 COMMENT ON COLUMN laras.notice.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notice.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notice.message_id IS 'Message.';
@@ -409,6 +490,21 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('suppression', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'hash', 'suppression', NULL, NULL, 'keyed hash, dies with the workspace', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'opted_out_at', 'suppression', NULL, NULL, 'a time', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
+  ('post', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('post', 'id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('post', 'connection_id', 'account_reference', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('post', 'post_index', 'account_reference', NULL, NULL, 'keyed hash, deleted with the connection', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('post', 'provider_post_id', 'account_reference', 30, 'connection', NULL, 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('post', 'state', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('post', 'asked_at', 'account_reference', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('post', 'created_at', 'account_reference', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('private_reply', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('private_reply', 'comment_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('private_reply', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('private_reply', 'connection_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('private_reply', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('private_reply', 'tries', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('private_reply', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact_identity', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('contact_identity', 'id', 'contact', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact_identity', 'contact_id', 'contact', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -423,6 +519,9 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('conversation', 'connection_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('conversation', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('conversation', 'channel', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'surface', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'thread_index', 'message', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('conversation', 'post_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('conversation', 'state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('conversation', 'last_inbound_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('conversation', 'last_message_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -452,6 +551,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('message', 'historical', 'message', NULL, NULL, 'yes or no', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'edited_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'unsent_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'hidden_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'parsed_by', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'sentiment', 'message', 29, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -544,7 +644,9 @@ CREATE VIEW laras.conversations AS
     c.last_inbound_at,
     c.last_message_at,
     c.unread,
-    c.created_at
+    c.created_at,
+    c.surface,
+    c.post_id
   FROM laras.conversation c WHERE laras.may('inbox');
 COMMENT ON VIEW laras.conversations IS 'Exchanges between a contact and a connection.';
 COMMENT ON COLUMN laras.conversations.id IS 'Id.';
@@ -556,6 +658,8 @@ COMMENT ON COLUMN laras.conversations.last_inbound_at IS 'Provider time of the l
 COMMENT ON COLUMN laras.conversations.last_message_at IS 'Last message in either direction.';
 COMMENT ON COLUMN laras.conversations.unread IS 'Inbound messages nobody has answered.';
 COMMENT ON COLUMN laras.conversations.created_at IS 'First message.';
+COMMENT ON COLUMN laras.conversations.surface IS 'message: direct messages; comment: a thread of comments.';
+COMMENT ON COLUMN laras.conversations.post_id IS 'The post that a thread of comments stands below.';
 GRANT SELECT ON laras.conversations TO laras_app, laras_service;
 
 CREATE VIEW laras.messages AS
@@ -652,7 +756,7 @@ CREATE VIEW laras.inbox AS
     laras.reveal(p.name, p.id, 5::smallint) AS contact_name,
     c.channel,
     c.connection_id,
-    'message'::text AS kind,
+    c.surface AS kind,
     c.state,
     c.unread,
     c.last_message_at
@@ -663,11 +767,80 @@ COMMENT ON COLUMN laras.inbox.contact_id IS 'Contact.';
 COMMENT ON COLUMN laras.inbox.contact_name IS 'Name of the person.';
 COMMENT ON COLUMN laras.inbox.channel IS 'Channel.';
 COMMENT ON COLUMN laras.inbox.connection_id IS 'Connection.';
-COMMENT ON COLUMN laras.inbox.kind IS 'message; comments join with their channels.';
+COMMENT ON COLUMN laras.inbox.kind IS 'message: direct messages; comment: a thread of comments below a post.';
 COMMENT ON COLUMN laras.inbox.state IS 'open, waiting or closed.';
 COMMENT ON COLUMN laras.inbox.unread IS 'Inbound messages nobody has answered.';
 COMMENT ON COLUMN laras.inbox.last_message_at IS 'Last message in either direction.';
 GRANT SELECT ON laras.inbox TO laras_app, laras_service;
+
+CREATE VIEW laras.comments AS
+  SELECT m.id,
+    m.conversation_id,
+    m.contact_id,
+    m.connection_id,
+    m.channel,
+    m.direction,
+    m.kind,
+    laras.reveal(m.body, m.id, 17::smallint) AS body,
+    laras.reveal(m.provider_message_id, m.id, 11::smallint) AS provider_comment_id,
+    (SELECT laras.reveal(p.provider_post_id, p.id, 30::smallint) FROM laras.post p
+      WHERE p.workspace_id = v.workspace_id AND p.id = v.post_id) AS provider_post_id,
+    (SELECT t.id FROM laras.message t WHERE t.workspace_id = m.workspace_id
+      AND t.provider_message_index = m.about_index) AS about_message_id,
+    m.provider_timestamp,
+    m.created_at,
+    m.status,
+    m.edited_at,
+    m.unsent_at,
+    m.hidden_at,
+    (SELECT r.message_id FROM laras.private_reply r WHERE r.workspace_id = m.workspace_id
+      AND r.comment_id = m.id) AS private_reply_id
+  FROM laras.message m JOIN laras.conversation v ON v.workspace_id = m.workspace_id AND v.id = m.conversation_id
+  WHERE v.surface = 'comment' AND m.kind IN ('comment', 'live_comment', 'mention') AND laras.may('inbox');
+COMMENT ON VIEW laras.comments IS 'Comments below the business''s posts, mentions of it, and what it answered in public.';
+COMMENT ON COLUMN laras.comments.id IS 'Id, as in laras.messages.';
+COMMENT ON COLUMN laras.comments.conversation_id IS 'The exchange with that person in that thread.';
+COMMENT ON COLUMN laras.comments.contact_id IS 'Who commented, or is answered.';
+COMMENT ON COLUMN laras.comments.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.comments.channel IS 'Channel.';
+COMMENT ON COLUMN laras.comments.direction IS 'in, or out for what the business answered.';
+COMMENT ON COLUMN laras.comments.kind IS 'comment, live_comment (during a live broadcast) or mention.';
+COMMENT ON COLUMN laras.comments.body IS 'Text; null once deleted or erased.';
+COMMENT ON COLUMN laras.comments.provider_comment_id IS 'Id at the provider; null once erased.';
+COMMENT ON COLUMN laras.comments.provider_post_id IS 'Id of the post at the provider; null where it is unknown, and once the account is disconnected.';
+COMMENT ON COLUMN laras.comments.about_message_id IS 'The comment it answers, where laras has it.';
+COMMENT ON COLUMN laras.comments.provider_timestamp IS 'Time by the provider.';
+COMMENT ON COLUMN laras.comments.created_at IS 'When laras stored it.';
+COMMENT ON COLUMN laras.comments.status IS 'As in laras.messages.';
+COMMENT ON COLUMN laras.comments.edited_at IS 'When it was edited last.';
+COMMENT ON COLUMN laras.comments.unsent_at IS 'When it was deleted; its content went then.';
+COMMENT ON COLUMN laras.comments.hidden_at IS 'When it was hidden from the public; null once it is shown again.';
+COMMENT ON COLUMN laras.comments.private_reply_id IS 'The message that answers it in private.';
+GRANT SELECT ON laras.comments TO laras_app, laras_service;
+
+CREATE VIEW laras.private_replies AS
+  SELECT r.comment_id,
+    r.message_id,
+    r.connection_id,
+    r.contact_id,
+    r.tries,
+    r.created_at,
+    m.status,
+    m.provider_timestamp AS sent_at,
+    laras.reveal(m.body, m.id, 17::smallint) AS body
+  FROM laras.private_reply r JOIN laras.message m ON m.workspace_id = r.workspace_id AND m.id = r.message_id
+  WHERE laras.may('inbox');
+COMMENT ON VIEW laras.private_replies IS 'The log of private replies to comments: one a comment.';
+COMMENT ON COLUMN laras.private_replies.comment_id IS 'The comment.';
+COMMENT ON COLUMN laras.private_replies.message_id IS 'The message that answers it.';
+COMMENT ON COLUMN laras.private_replies.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.private_replies.contact_id IS 'Who commented.';
+COMMENT ON COLUMN laras.private_replies.tries IS 'Messages that were written for it; all but the last were certainly not sent.';
+COMMENT ON COLUMN laras.private_replies.created_at IS 'When the last was written.';
+COMMENT ON COLUMN laras.private_replies.status IS 'What became of it, as in laras.messages.';
+COMMENT ON COLUMN laras.private_replies.sent_at IS 'When the provider took it.';
+COMMENT ON COLUMN laras.private_replies.body IS 'Text; null once erased.';
+GRANT SELECT ON laras.private_replies TO laras_app, laras_service;
 
 CREATE VIEW laras.notices AS
   SELECT n.id,
@@ -715,12 +888,15 @@ SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.conversation_windows AS
   SELECT c.id AS conversation_id, r.purpose, s.reason, s.closes_at
     FROM laras.conversation c
-    JOIN laras.window_rules r ON r.channel = c.channel AND r.opened_by = 'message'
-    CROSS JOIN LATERAL laras.window_state(r.lasts, r.uses, r.enabled, c.last_inbound_at, 0) s
+    JOIN laras.window_rules r ON r.channel = c.channel AND r.opened_by = c.surface AND r.purpose <> 'live_private_reply'
+    CROSS JOIN LATERAL laras.window_state(r.lasts, r.uses, r.enabled, c.last_inbound_at,
+      CASE WHEN r.purpose <> 'private_reply' THEN 0 ELSE (SELECT pg_catalog.count(*)::integer FROM laras.message t
+        JOIN laras.private_reply p ON p.workspace_id = t.workspace_id AND p.comment_id = t.id
+        WHERE t.workspace_id = c.workspace_id AND t.conversation_id = c.id AND t.provider_timestamp = c.last_inbound_at) END) s
     WHERE laras.may('inbox');
 COMMENT ON VIEW laras.conversation_windows IS 'May a free-form message leave in a conversation now? What the courier will decide, should it be asked this moment.';
 COMMENT ON COLUMN laras.conversation_windows.conversation_id IS 'Conversation.';
-COMMENT ON COLUMN laras.conversation_windows.purpose IS 'reply or human_agent: laras.window_rule.purpose has what they mean.';
+COMMENT ON COLUMN laras.conversation_windows.purpose IS 'reply or human_agent; for comments public_reply or private_reply, by the last one: laras.window_rule.purpose has what they mean.';
 COMMENT ON COLUMN laras.conversation_windows.reason IS 'open; or why not: window_closed, never_wrote, window_used, window_not_enabled.';
 COMMENT ON COLUMN laras.conversation_windows.closes_at IS 'When it closes, or closed; null: it never does, or was never open.';
 GRANT SELECT ON laras.conversation_windows TO laras_app, laras_service;

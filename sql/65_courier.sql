@@ -16,7 +16,8 @@ CREATE TABLE laras.outbox (
   verdict_outcome text NOT NULL DEFAULT 'pass' CHECK (verdict_outcome = 'pass'),
   approved_by text NOT NULL,
   kind text NOT NULL DEFAULT 'text'
-    CHECK (kind IN ('text', 'template')),
+    CHECK (kind IN ('text', 'template', 'comment', 'private_reply')),
+  target_id bigint,
   state text NOT NULL DEFAULT 'queued'
     CHECK (state IN ('queued', 'sending', 'sent', 'refused', 'uncertain', 'parked', 'cancelled')),
   priority smallint NOT NULL DEFAULT 0,
@@ -51,7 +52,8 @@ COMMENT ON COLUMN laras.outbox.verdict_id IS 'Verdict.';
 COMMENT ON COLUMN laras.outbox.text_digest IS 'Digest the verdict is bound to.';
 COMMENT ON COLUMN laras.outbox.verdict_outcome IS 'Always pass: the foreign key below demands it.';
 COMMENT ON COLUMN laras.outbox.approved_by IS 'auto, or principal (kind and random id).';
-COMMENT ON COLUMN laras.outbox.kind IS 'What is sent.';
+COMMENT ON COLUMN laras.outbox.kind IS 'What is sent: text, template; comment: in public below another; private_reply: a direct message in answer to a comment.';
+COMMENT ON COLUMN laras.outbox.target_id IS 'The comment it answers.';
 COMMENT ON COLUMN laras.outbox.state IS 'queued; sending from the commit before its request to its record; parked until its connection works again; the others are ends.';
 COMMENT ON COLUMN laras.outbox.priority IS 'Lower first: replies before bulk.';
 COMMENT ON COLUMN laras.outbox.not_before IS 'Earliest hand-off.';
@@ -235,6 +237,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('outbox', 'verdict_outcome', 'message', NULL, NULL, 'a fixed word', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'approved_by', 'message', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),
   ('outbox', 'kind', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('outbox', 'target_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'priority', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'not_before', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -292,8 +295,17 @@ CREATE FUNCTION laras.reply(conversation_id bigint, body text, options jsonb DEF
   AS 'MODULE_PATHNAME', 'laras_reply';
 ALTER FUNCTION laras.reply(bigint, text, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.reply(bigint, text, jsonb) IS
-  'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. options is for later. Needs scope inbox. P0002 for no such conversation, 22023 for a text that is empty or blocked, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
+  'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. In a thread of comments it is a public answer: to the last comment, or the one that options name as comment_id. Needs scope inbox. P0002 for no such conversation, 22023 for a text that is empty or blocked, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.reply(bigint, text, jsonb) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.private_reply(comment_id bigint, body text) RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_private_reply';
+ALTER FUNCTION laras.private_reply(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.private_reply(bigint, text) IS
+  'Answers a comment by a direct message to whoever wrote it: judged, stored and queued like a reply, logged in laras.private_replies; returns the id of the message. Once a comment, unless the earlier one was certainly not sent; the window (seven days from the comment) and the granted scopes are decided at hand-off. Needs scope inbox. P0002 for no such comment, 23505 where it was answered in private already, 22023 for a text that is empty or blocked, 55000 when the comment was deleted or the channel disconnected, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.private_reply(bigint, text) TO laras_app, laras_service;
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.stat_courier AS
@@ -456,6 +468,9 @@ INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('text_differs', 'The text is not the one that was judged.', 'Teksnya bukan yang sudah dinilai.'),
   ('no_address', 'The person has no address on this channel.', 'Orang ini tidak punya alamat di kanal ini.'),
   ('unsupported_kind', 'This channel cannot send a message of this kind.', 'Kanal ini tidak bisa mengirim pesan jenis ini.'),
+  ('scope_missing', 'The account was not connected with the permission that this needs.', 'Akun tidak dihubungkan dengan izin yang diperlukan untuk ini.'),
+  ('comment_gone', 'The comment was deleted before the answer left.', 'Komentar dihapus sebelum balasan terkirim.'),
+  ('comment_hidden', 'A comment that is hidden cannot be answered in public.', 'Komentar yang disembunyikan tidak bisa dibalas secara publik.'),
   ('draft_stale', 'A row that the draft cites changed before it left.', 'Data yang dikutip draf berubah sebelum terkirim.'),
   ('withdrawn', 'Somebody withdrew it before it left.', 'Seseorang menariknya sebelum terkirim.'),
   ('retry', 'It was not sent and is tried again by itself.', 'Belum terkirim dan dicoba lagi dengan sendirinya.'),

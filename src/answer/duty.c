@@ -77,7 +77,7 @@ LARAS_PLAN(
 	"EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
 	"AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id), "
 	/* a caption says something, but not what the picture shows */
-	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list}'::pg_catalog.text[]) "
+	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list,comment}'::pg_catalog.text[]), v.surface "
 	"FROM who CROSS JOIN LATERAL (SELECT y.message_id FROM laras.draft_wanted y "
 	"WHERE y.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
 	"AND y.contact_id OPERATOR(pg_catalog.=) who.contact_id LIMIT $3) w "
@@ -86,7 +86,7 @@ LARAS_PLAN(
 		"message",
 		"w.message_id") " m "
 						"CROSS JOIN LATERAL " ONE(
-							"y.last_inbound_at", "conversation",
+							"y.last_inbound_at, y.surface", "conversation",
 							"m.conversation_id") " v "
 												 "CROSS JOIN LATERAL " ONE(
 													 "y.state, y.auto_send", "connection",
@@ -236,6 +236,13 @@ add_words(LarasDrafting *d, const char *text, size_t n)
 	appendBinaryStringInfo(&d->question, text, (int) n);
 }
 
+/* A draft in a thread of comments is a public answer. */
+static const char *
+purpose_of(const char *surface)
+{
+	return strcmp(surface, "comment") == 0 ? LARAS_WINDOW_PUBLIC_REPLY : LARAS_WINDOW_REPLY;
+}
+
 /*
  * The messages of the batch as conversations to be answered; each conversation
  * once, by its newest message. *wanted holds what is done with afterwards.
@@ -286,8 +293,9 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 		if (opted_out || laras_spi_bool(row, 14) || driver == NULL || driver->send == NULL ||
 			strcmp(laras_spi_cstring(row, 10), "connected") != 0 ||
 			strcmp(laras_spi_cstring(row, 12), "active") != 0 ||
-			laras_window(channel, LARAS_WINDOW_REPLY, last_inbound, 0, laras_now()).state !=
-				LARAS_WINDOW_OPEN ||
+			laras_window(channel, purpose_of(laras_spi_cstring(row, 16)), last_inbound, 0,
+						 laras_now())
+					.state != LARAS_WINDOW_OPEN ||
 			laras_slot_is_destroyed(slot))
 			continue;
 		if (!no_text)

@@ -1,13 +1,15 @@
 /*
  * reply.c
- *		laras.reply: a person's own words, judged, stored and queued in one
- *		transaction. The window and opt-out are decided at hand-off.
+ *		laras.reply and laras.private_reply: a person's own words, judged, stored
+ *		and queued in one transaction. The window and opt-out are decided at
+ *		hand-off.
  */
 #include "postgres.h"
 
 #include "answer/answer.h"
 #include "base/arguments.h"
 #include "base/id.h"
+#include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "courier/courier.h"
@@ -15,13 +17,15 @@
 #include "inbox/inbox.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(laras_reply);
+PG_FUNCTION_INFO_V1(laras_private_reply);
 
 LARAS_PLAN(find_conversation,
-		   "SELECT v.connection_id, v.contact_id, v.channel, p.slot, c.state, p.state "
+		   "SELECT v.connection_id, v.contact_id, v.channel, p.slot, c.state, p.state, v.surface "
 		   "FROM laras.conversation v "
 		   "JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) v.workspace_id "
 		   "AND p.id OPERATOR(pg_catalog.=) v.contact_id "
@@ -30,6 +34,135 @@ LARAS_PLAN(find_conversation,
 		   "WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 AND v.id OPERATOR(pg_catalog.=) $2 "
 		   "FOR SHARE OF c FOR KEY SHARE OF p",
 		   INT8OID, INT8OID);
+
+LARAS_PLAN(
+	find_comment,
+	"SELECT m.conversation_id, m.connection_id, m.contact_id, m.channel, m.unsent_at IS NOT NULL FROM laras.message m "
+	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 "
+	"AND m.direction OPERATOR(pg_catalog.=) 'in' "
+	"AND m.kind OPERATOR(pg_catalog.=) ANY ('{comment,live_comment,mention}'::pg_catalog.text[])",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(
+	find_direct,
+	"SELECT v.id FROM laras.conversation v WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND v.connection_id OPERATOR(pg_catalog.=) $2 AND v.contact_id OPERATOR(pg_catalog.=) $3 "
+	"AND v.surface OPERATOR(pg_catalog.=) 'message'",
+	INT8OID, INT8OID, INT8OID);
+
+LARAS_PLAN(add_direct,
+		   "INSERT INTO laras.conversation (workspace_id, id, connection_id, contact_id, channel) "
+		   "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+		   INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID);
+
+/* one row a comment; another message may take the place of one that certainly was not sent */
+LARAS_PLAN(
+	log_private_reply,
+	"INSERT INTO laras.private_reply AS r (workspace_id, comment_id, message_id, connection_id, contact_id) "
+	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (workspace_id, comment_id) DO UPDATE SET message_id = excluded.message_id, "
+	"tries = r.tries OPERATOR(pg_catalog.+) 1, created_at = laras.now() "
+	"WHERE EXISTS (SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) r.workspace_id "
+	"AND m.id OPERATOR(pg_catalog.=) r.message_id "
+	"AND m.status OPERATOR(pg_catalog.=) ANY ('{failed,cancelled}'::pg_catalog.text[]))",
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID);
+
+/* where a text of a person goes */
+typedef struct Addressee
+{
+	LarasOutboxRow row;
+	char *channel;
+	uint32 slot;
+	bool in_public;
+} Addressee;
+
+static void
+require_writer(const text *body)
+{
+	laras_require_preload();
+	laras_require_workspace();
+	laras_require_scope(LARAS_SCOPE_INBOX);
+	laras_vault_require_open();
+	if (VARSIZE_ANY_EXHDR(body) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reply must not be empty")));
+}
+
+/* Lock what the text goes through, and see that it may. Inside SPI. */
+static void
+address(int64 conversation_id, Addressee *to)
+{
+	char *state;
+	char *contact_state;
+
+	if (laras_spi_run(&find_conversation,
+					  (Datum[]){Int64GetDatum(laras_bound_workspace()),
+								Int64GetDatum(conversation_id)},
+					  NULL) == 0)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such conversation")));
+	to->row.conversation_id = conversation_id;
+	to->row.connection_id = laras_spi_int8(0, 1);
+	to->row.contact_id = laras_spi_int8(0, 2);
+	to->channel = laras_spi_cstring(0, 3);
+	to->slot = (uint32) laras_spi_int8(0, 4);
+	state = laras_spi_cstring(0, 5);
+	contact_state = laras_spi_cstring(0, 6);
+	to->in_public = strcmp(laras_spi_cstring(0, 7), "comment") == 0;
+	if (strcmp(state, "disconnected") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the conversation's channel is disconnected"),
+				 errhint("Connect the account again; the customer's next message opens a new "
+						 "conversation.")));
+	if (strcmp(contact_state, "active") != 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the contact is being erased or is restricted")));
+}
+
+/* Judge the text and store it as a message that to->row is about. Inside SPI. */
+static void
+write_message(Addressee *to, const text *body)
+{
+	int64 workspace_id = laras_bound_workspace();
+	const LarasPrincipal *who = laras_principal();
+	LarasTextVerdict verdict;
+
+	to->row.message_id = laras_new_id();
+	laras_judge_text(workspace_id, to->channel, to->slot, to->row.message_id, to->row.contact_id,
+					 VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &verdict);
+	if (verdict.outcome != LARAS_VERDICT_PASS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),
+				 errdetail("The classifier gave the reason \"%s\".", verdict.reason)));
+	laras_outbound_message(workspace_id, to->row.message_id, to->row.conversation_id, "text",
+						   VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body),
+						   who->kind == LARAS_PRINCIPAL_MEMBER ? "member"
+						   : who->kind == LARAS_PRINCIPAL_KEY  ? "key"
+															   : "service",
+						   who->id);
+	to->row.verdict_id = verdict.id;
+	memcpy(to->row.text_digest, verdict.digest, sizeof(to->row.text_digest));
+	to->row.approved_by = laras_principal_text(who);
+}
+
+/* The comment that options name, for an answer in public; 0: the last one. Inside SPI. */
+static int64
+named_comment(Datum options, const Addressee *to)
+{
+	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
+	const json_t *given = laras_json_own(laras_json_parse(text, strlen(text), NULL));
+	int64_t id = 0;
+
+	if (laras_json_get(given, "comment_id") == NULL)
+		return 0;
+	if (!to->in_public || !laras_json_integer(laras_json_get(given, "comment_id"), &id) ||
+		laras_spi_run(&find_comment,
+					  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id)},
+					  NULL) == 0 ||
+		laras_spi_int8(0, 1) != to->row.conversation_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such comment in the conversation")));
+	return id;
+}
 
 /*
  * laras.reply(conversation_id bigint, body text, options jsonb) returns bigint
@@ -40,67 +173,83 @@ Datum
 laras_reply(PG_FUNCTION_ARGS)
 {
 	LARAS_NO_NULLS(fcinfo);
-	int64 conversation_id = PG_GETARG_INT64(0);
 	text *body = PG_GETARG_TEXT_PP(1);
-	const LarasPrincipal *who;
-	int64 workspace_id;
-	int64 message_id;
-	char *channel;
-	char *state;
-	char *contact_state;
-	uint32 slot;
-	LarasTextVerdict verdict;
-	LarasOutboxRow row = {.kind = "text"};
+	Addressee to = {.row = {.kind = "text"}};
 
-	laras_require_preload();
-	laras_require_workspace();
-	laras_require_scope(LARAS_SCOPE_INBOX);
-	laras_vault_require_open();
-	if (VARSIZE_ANY_EXHDR(body) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reply must not be empty")));
-	workspace_id = laras_bound_workspace();
-	who = laras_principal();
+	require_writer(body);
 	laras_spi_open();
-	if (laras_spi_run(&find_conversation,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(conversation_id)},
-					  NULL) == 0)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such conversation")));
-	row.connection_id = laras_spi_int8(0, 1);
-	row.contact_id = laras_spi_int8(0, 2);
-	channel = laras_spi_cstring(0, 3);
-	slot = (uint32) laras_spi_int8(0, 4);
-	state = laras_spi_cstring(0, 5);
-	contact_state = laras_spi_cstring(0, 6);
-	if (strcmp(state, "disconnected") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the conversation's channel is disconnected"),
-				 errhint("Connect the account again; the customer's next message opens a new "
-						 "conversation.")));
-	if (strcmp(contact_state, "active") != 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the contact is being erased or is restricted")));
-	message_id = laras_new_id();
-	laras_judge_text(workspace_id, channel, slot, message_id, row.contact_id, VARDATA_ANY(body),
-					 VARSIZE_ANY_EXHDR(body), &verdict);
-	if (verdict.outcome != LARAS_VERDICT_PASS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),
-				 errdetail("The classifier gave the reason \"%s\".", verdict.reason)));
-	laras_outbound_message(workspace_id, message_id, conversation_id, "text", VARDATA_ANY(body),
-						   VARSIZE_ANY_EXHDR(body),
-						   who->kind == LARAS_PRINCIPAL_MEMBER ? "member"
-						   : who->kind == LARAS_PRINCIPAL_KEY  ? "key"
-															   : "service",
-						   who->id);
-	row.conversation_id = conversation_id;
-	row.message_id = message_id;
-	row.verdict_id = verdict.id;
-	memcpy(row.text_digest, verdict.digest, sizeof(row.text_digest));
-	row.approved_by = laras_principal_text(who);
-	laras_outbox_add(workspace_id, &row);
-	laras_drafts_superseded(workspace_id, conversation_id);
+	address(PG_GETARG_INT64(0), &to);
+	to.row.target_id = named_comment(PG_GETARG_DATUM(2), &to);
+	write_message(&to, body);
+	laras_outbox_add(laras_bound_workspace(), &to.row);
+	laras_drafts_superseded(laras_bound_workspace(), to.row.conversation_id);
 	laras_spi_close();
-	PG_RETURN_INT64(message_id);
+	PG_RETURN_INT64(to.row.message_id);
+}
+
+/* The direct messages with whoever commented over that connection: there, or begun now. Inside SPI. */
+static int64
+direct_messages(int64 connection_id, int64 contact_id, const char *channel)
+{
+	Datum key[3] = {Int64GetDatum(laras_bound_workspace()), Int64GetDatum(connection_id),
+					Int64GetDatum(contact_id)};
+
+	if (laras_spi_run(&find_direct, key, NULL) == 0)
+	{
+		laras_spi_run(&add_direct,
+					  (Datum[]){key[0], Int64GetDatum(laras_new_id()), key[1], key[2],
+								CStringGetTextDatum(channel)},
+					  NULL);
+		if (laras_spi_run(&find_direct, key, NULL) == 0)
+			ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such conversation")));
+	}
+	return laras_spi_int8(0, 1);
+}
+
+/*
+ * laras.private_reply(comment_id bigint, body text) returns bigint
+ *
+ * Returns the id of the message.
+ */
+Datum
+laras_private_reply(PG_FUNCTION_ARGS)
+{
+	LARAS_NO_NULLS(fcinfo);
+	int64 comment_id = PG_GETARG_INT64(0);
+	text *body = PG_GETARG_TEXT_PP(1);
+	Addressee to = {.row = {.kind = "private_reply", .target_id = comment_id}};
+	int64 thread;
+	int64 connection_id;
+	int64 contact_id;
+	char *channel;
+
+	require_writer(body);
+	laras_spi_open();
+	if (laras_spi_run(&find_comment,
+					  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(comment_id)},
+					  NULL) == 0)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such comment")));
+	thread = laras_spi_int8(0, 1);
+	connection_id = laras_spi_int8(0, 2);
+	contact_id = laras_spi_int8(0, 3);
+	channel = laras_spi_cstring(0, 4);
+	if (laras_spi_bool(0, 5))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the comment was deleted")));
+	/* what may not be written to is refused before a conversation is begun */
+	address(thread, &to);
+	address(direct_messages(connection_id, contact_id, channel), &to);
+	write_message(&to, body);
+	if (laras_spi_run(&log_private_reply,
+					  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(comment_id),
+								Int64GetDatum(to.row.message_id), Int64GetDatum(connection_id),
+								Int64GetDatum(contact_id)},
+					  NULL) == 0)
+		ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+						errmsg("the comment was answered in private already"),
+						errhint("Providers allow one private reply to a comment.")));
+	laras_outbox_add(laras_bound_workspace(), &to.row);
+	laras_drafts_superseded(laras_bound_workspace(), thread);
+	laras_spi_close();
+	PG_RETURN_INT64(to.row.message_id);
 }

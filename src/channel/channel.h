@@ -104,8 +104,18 @@ typedef enum LarasRecordEffect
 {
 	LARAS_EFFECT_NONE,
 	LARAS_EFFECT_EDIT, /* text and parts are replaced by those of this one */
-	LARAS_EFFECT_UNSEND
+	LARAS_EFFECT_UNSEND,
+	LARAS_EFFECT_HIDE, /* from the public */
+	LARAS_EFFECT_SHOW
 } LarasRecordEffect;
+
+/* whose post a comment stands below, as far as the event says */
+typedef enum LarasPostOwner
+{
+	LARAS_POST_UNKNOWN,
+	LARAS_POST_OWN,
+	LARAS_POST_FOREIGN
+} LarasPostOwner;
 
 typedef enum LarasPreference
 {
@@ -133,6 +143,7 @@ typedef struct LarasRecord
 	LarasText text;
 	LarasText about; /* provider id of the message it answers, changes or reacts to */
 	LarasText post;  /* COMMENT: what it stands below */
+	LarasPostOwner owner;
 	unsigned flags;
 	LarasRecordEffect effect;
 	int part_count;
@@ -140,7 +151,7 @@ typedef struct LarasRecord
 	bool unnamed;      /* provider_id names more than this message: it is not found by it */
 	bool keep_element; /* the element must be stored whole */
 
-	/* STATUS, WATERMARK; a MESSAGE of the past that was ours has a status too, a COMMENT hidden or shown */
+	/* STATUS, WATERMARK; a MESSAGE of the past that was ours has a status too */
 	const char *status;      /* sent, delivered, read, played, failed, deleted */
 	LarasText callback_data; /* what we had asked to be echoed */
 	int error_code;          /* 0: none; ACCOUNT too */
@@ -165,6 +176,22 @@ typedef struct LarasPieceSource
 } LarasPieceSource;
 
 /* ------------------------------------------------------------- the driver */
+
+/* where a connection hears people and answers them */
+typedef enum LarasSurface
+{
+	LARAS_SURFACE_MESSAGE, /* direct messages */
+	LARAS_SURFACE_COMMENT, /* in public, below the account's posts */
+	LARAS_SURFACE_MENTION, /* of the account, anywhere */
+	LARAS_SURFACES
+} LarasSurface;
+
+/* what the owner must have granted; NULL: the provider knows no permission for it */
+typedef struct LarasSurfaceScopes
+{
+	const char *hear;
+	const char *speak;
+} LarasSurfaceScopes;
 
 struct LarasSendDriver;    /* channel/send.h: how it is spoken to */
 struct LarasConnectDriver; /* channel/connect.h: how accounts come and go */
@@ -231,6 +258,9 @@ typedef struct LarasChannelDriver
 	 * that one app serves share them, since a callback is the app's. NULL: its own.
 	 */
 	const char *authorizer;
+
+	/* a comment or mention on a channel that has none here is never kept */
+	LarasSurfaceScopes scopes[LARAS_SURFACES];
 
 	const struct LarasSendDriver *send;       /* NULL: nothing can be sent yet */
 	const struct LarasConnectDriver *connect; /* never NULL */

@@ -70,6 +70,14 @@ typedef struct LarasConnectDriver
 							LarasProviderRequest *request);
 	bool (*build_unsubscribe)(const LarasAccountRequest *about, const LarasAllocator *allocator,
 							  LarasProviderRequest *request);
+
+	/*
+	 * Whose post is that, where events do not say: asked with the account's token,
+	 * and what the answer means. NULL: no such question.
+	 */
+	bool (*build_read_post)(const LarasAccountRequest *about, LarasText post,
+							const LarasAllocator *allocator, LarasProviderRequest *request);
+	LarasPostOwner (*read_post)(const json_t *answer, LarasText account);
 } LarasConnectDriver;
 
 /* The driver of /api/SEGMENT/...; NULL when there is none. */

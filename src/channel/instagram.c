@@ -114,6 +114,12 @@ const LarasChannelDriver laras_instagram_driver = {
 	.token_least = 24,
 	.deauthorize_path = "/api/meta/instagram/deauthorize",
 	.deletion_path = "/api/meta/instagram/data-deletion",
+	.scopes = {[LARAS_SURFACE_MESSAGE] = {"instagram_business_manage_messages",
+										  "instagram_business_manage_messages"},
+			   [LARAS_SURFACE_COMMENT] = {"instagram_business_manage_comments",
+										  "instagram_business_manage_comments"},
+			   [LARAS_SURFACE_MENTION] = {"instagram_business_manage_comments",
+										  "instagram_business_manage_comments"}},
 	.send = &laras_instagram_send,
 	.connect = &laras_instagram_connect,
 };

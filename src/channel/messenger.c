@@ -45,6 +45,13 @@ read_comment(LarasReader *r, const json_t *entry, const char *kind, const json_t
 	if (comment.name.s == NULL)
 		comment.name = laras_json_text_at(value, "sender_name");
 	comment.own = laras_text_same(comment.person, account);
+	/* "<page>_<post>" */
+	if (laras_text_given(comment.post) && laras_text_given(account) &&
+		memchr(comment.post.s, '_', comment.post.n) != NULL)
+		comment.owner = comment.post.n > account.n && comment.post.s[account.n] == '_' &&
+								memcmp(comment.post.s, account.s, account.n) == 0
+							? LARAS_POST_OWN
+							: LARAS_POST_FOREIGN;
 	comment.verb = laras_json_text_at(value, "verb");
 	comment.time = laras_record_moment(laras_json_get(value, "created_time"));
 	if (comment.time == 0)
@@ -127,6 +134,9 @@ const LarasChannelDriver laras_messenger_driver = {
 	.deauthorize_path = "/api/meta/deauthorize",
 	.deletion_path = "/api/meta/data-deletion",
 	.authorizer = "whatsapp",
+	.scopes = {[LARAS_SURFACE_MESSAGE] = {"pages_messaging", "pages_messaging"},
+			   [LARAS_SURFACE_COMMENT] = {"pages_manage_engagement", "pages_manage_engagement"},
+			   [LARAS_SURFACE_MENTION] = {"pages_manage_engagement", "pages_manage_engagement"}},
 	.send = &laras_messenger_send,
 	.connect = &laras_messenger_connect,
 };

@@ -6,6 +6,7 @@
  *		exchange	code -> token of the person
  *		extend		-> one of sixty days, so that the Page's does not expire
  *		who			the person's app-scoped id
+ *		granted		what the person granted of what was asked for
  *		pages		the Page that was granted, with its own token
  *		page		a token that was given is that Page's
  *		subscribe	events of the Page come to this app
@@ -17,6 +18,7 @@
  */
 #include "channel/connect.h"
 #include "channel/messenger.h"
+#include "channel/meta_connect.h"
 #include "channel/record.h"
 
 #include <stdlib.h>
@@ -28,6 +30,7 @@ enum
 	STEP_EXCHANGE,
 	STEP_EXTEND,
 	STEP_WHO,
+	STEP_GRANTED,
 	STEP_PAGES,
 	STEP_PAGE,
 	STEP_KNOWN,
@@ -65,6 +68,19 @@ build_unsubscribe(const LarasAccountRequest *about, const LarasAllocator *alloca
 				  LarasProviderRequest *request)
 {
 	return build("DELETE", "", about, allocator, request);
+}
+
+static bool
+build_read_post(const LarasAccountRequest *about, LarasText post, const LarasAllocator *allocator,
+				LarasProviderRequest *request)
+{
+	return laras_meta_build_read_post("from", about, post, allocator, request);
+}
+
+static LarasPostOwner
+read_post(const json_t *answer, LarasText account)
+{
+	return laras_meta_read_post("from", answer, account);
 }
 
 static LarasText
@@ -127,6 +143,34 @@ is_eligible(const json_t *page)
 		if (laras_text_is(laras_json_text(task), "MESSAGING"))
 			return true;
 	return tasks == NULL;
+}
+
+/* The words of /me/permissions whose status is granted. False: the answer has no list. */
+static bool
+take_granted(LarasLogin *login)
+{
+	LarasLoginMemory *m = login->memory;
+	const json_t *list = laras_json_get(login->answer, "data");
+	size_t at = 0;
+	size_t i;
+	json_t *one;
+
+	if (!login->ok || !json_is_array(list))
+		return false;
+	json_array_foreach(list, i, one)
+	{
+		LarasText word = laras_json_text_at(one, "permission");
+
+		if (!laras_text_is(laras_json_text_at(one, "status"), "granted") ||
+			!laras_text_word(word) || at + word.n + 2 > sizeof(m->granted))
+			continue;
+		if (at > 0)
+			m->granted[at++] = ',';
+		memcpy(m->granted + at, word.s, word.n);
+		at += word.n;
+		m->granted[at] = '\0';
+	}
+	return true;
 }
 
 /* The Page becomes the account: its id and name, and where it has one its token. */
@@ -214,6 +258,10 @@ login_step(LarasLogin *login)
 												laras_json_id(laras_json_get(login->answer, "id"),
 															  buffer, sizeof(buffer))))
 				return laras_login_fail(login, 502, "exchange_refused");
+			return ask(login, STEP_GRANTED, "read_granted", "me/permissions");
+		case STEP_GRANTED:
+			if (!take_granted(login))
+				return laras_login_fail(login, 502, "exchange_refused");
 			return ask(login, STEP_PAGES, "read_account",
 					   "me/accounts?fields=id,name,access_token,tasks&limit=100");
 		case STEP_PAGES:
@@ -264,4 +312,6 @@ const struct LarasConnectDriver laras_messenger_connect = {
 	.dialog_path = "/dialog/oauth",
 	.build_subscribe = build_subscribe,
 	.build_unsubscribe = build_unsubscribe,
+	.build_read_post = build_read_post,
+	.read_post = read_post,
 };

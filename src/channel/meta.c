@@ -128,6 +128,7 @@ laras_meta_comment(LarasReader *r, const LarasMetaChannel *channel, const json_t
 	record->provider_time = comment->time;
 	if (laras_text_plain(comment->person))
 		laras_record_identity(record, channel->person, comment->person);
+	record->owner = comment->owner;
 	record->flags = comment->own ? LARAS_OUTBOUND : LARAS_COUNTS;
 	/* both spellings are seen */
 	if (laras_text_is(verb, "edited") || laras_text_is(verb, "edit"))
@@ -135,9 +136,9 @@ laras_meta_comment(LarasReader *r, const LarasMetaChannel *channel, const json_t
 	else if (laras_text_is(verb, "remove") || laras_text_is(verb, "delete"))
 		record->effect = LARAS_EFFECT_UNSEND;
 	else if (laras_text_is(verb, "hide"))
-		record->status = "hidden";
+		record->effect = LARAS_EFFECT_HIDE;
 	else if (laras_text_is(verb, "unhide"))
-		record->status = "shown";
+		record->effect = LARAS_EFFECT_SHOW;
 	else if (!laras_text_is(verb, "add"))
 	{
 		record->kind = LARAS_RECORD_OTHER;

@@ -41,7 +41,8 @@ typedef struct LarasMetaComment
 	LarasText text;
 	LarasText person; /* their id */
 	LarasText name;
-	bool own;       /* ours, coming back */
+	bool own; /* ours, coming back */
+	LarasPostOwner owner;
 	LarasText verb; /* add, edited, remove, hide, unhide; absent: add */
 	int64_t time;
 	const json_t *media; /* a part; NULL: none */

@@ -277,6 +277,43 @@ laras_meta_refresh(const LarasMetaLogin *channel, LarasLogin *login)
 	return LARAS_LOGIN_DONE;
 }
 
+bool
+laras_meta_build_read_post(const char *member, const LarasAccountRequest *about, LarasText post,
+						   const LarasAllocator *allocator, LarasProviderRequest *request)
+{
+	LarasText id = laras_text_encoded(allocator, post);
+
+	request->method = "GET";
+	if (id.s != NULL)
+		request->url = laras_text_print(allocator, "%s/%s/%.*s?fields=id,%s", about->base_url,
+										about->api_version, (int) id.n, id.s, member);
+	return request->url.s != NULL;
+}
+
+/* Of what others posted the owner is not told. */
+LarasPostOwner
+laras_meta_read_post(const char *member, const json_t *answer, LarasText account)
+{
+	char buffer[32];
+	LarasText owner =
+		laras_json_id(laras_json_get(laras_json_get(answer, member), "id"), buffer, sizeof(buffer));
+
+	return laras_text_same(owner, account) ? LARAS_POST_OWN : LARAS_POST_FOREIGN;
+}
+
+static bool
+build_read_media(const LarasAccountRequest *about, LarasText post, const LarasAllocator *allocator,
+				 LarasProviderRequest *request)
+{
+	return laras_meta_build_read_post("owner", about, post, allocator, request);
+}
+
+static LarasPostOwner
+read_media(const json_t *answer, LarasText account)
+{
+	return laras_meta_read_post("owner", answer, account);
+}
+
 /* ---------------------------------------------------------------- Instagram */
 
 static const char *const instagram_scopes[] = {"instagram_business_basic",
@@ -364,6 +401,8 @@ const struct LarasConnectDriver laras_instagram_connect = {
 	.dialog_path = "/oauth/authorize",
 	.build_subscribe = subscribe_instagram,
 	.build_unsubscribe = unsubscribe_instagram,
+	.build_read_post = build_read_media,
+	.read_post = read_media,
 };
 
 /* ------------------------------------------------------------------ Threads */
@@ -409,4 +448,6 @@ const struct LarasConnectDriver laras_threads_connect = {
 	.finish_path = "/api/threads/callback",
 	.dialog_url = "https://threads.net",
 	.dialog_path = "/oauth/authorize",
+	.build_read_post = build_read_media,
+	.read_post = read_media,
 };

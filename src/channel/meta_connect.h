@@ -27,6 +27,13 @@ extern LarasLoginNext laras_meta_login(const LarasMetaLogin *channel, LarasLogin
 /* Sixty days more for a token that is a day old and has not expired. */
 extern LarasLoginNext laras_meta_refresh(const LarasMetaLogin *channel, LarasLogin *login);
 
+/* GET of a post with the member that names its owner, and what that says. */
+extern bool
+laras_meta_build_read_post(const char *member, const LarasAccountRequest *about, LarasText post,
+						   const LarasAllocator *allocator, LarasProviderRequest *request);
+extern LarasPostOwner
+laras_meta_read_post(const char *member, const json_t *answer, LarasText account);
+
 extern const struct LarasConnectDriver laras_instagram_connect;
 extern const struct LarasConnectDriver laras_threads_connect;
 

@@ -9,6 +9,7 @@
  * status is no guide (a throttle may come as 400, 403 or 429).
  */
 #include "channel/meta_send.h"
+#include "channel/login.h"
 #include "vault/numbers.h"
 
 #include <stdlib.h>
@@ -121,8 +122,11 @@ bool
 laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAllocator *allocator,
 						 LarasProviderRequest *request)
 {
-	json_t *message = json_pack("{s:{s:s%}, s:{s:s%}}", "recipient", "id", send->to.value.s,
-								send->to.value.n, "message", "text", send->text.s, send->text.n);
+	bool private_reply = send->kind == LARAS_SEND_PRIVATE_REPLY;
+	LarasText to = private_reply ? send->target : send->to.value;
+	json_t *message =
+		json_pack("{s:{s:s%}, s:{s:s%}}", "recipient", private_reply ? "comment_id" : "id", to.s,
+				  to.n, "message", "text", send->text.s, send->text.n);
 	char *dumped = NULL;
 
 	if (message != NULL && body != NULL)
@@ -140,10 +144,32 @@ laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAll
 	return request->url.s != NULL && request->body.s != NULL;
 }
 
+bool
+laras_meta_build_comment(const LarasSendText *send, const char *edge,
+						 const LarasAllocator *allocator, LarasProviderRequest *request)
+{
+	json_t *body = json_pack("{s:s%}", "message", send->text.s, send->text.n);
+	LarasText comment = laras_text_encoded(allocator, send->target);
+	char *dumped = body == NULL ? NULL : laras_json_dump(body, &request->body.n);
+
+	json_decref(body);
+	request->method = "POST";
+	if (comment.s != NULL)
+		request->url = laras_text_print(allocator, "%s/%s/%.*s/%s", send->base_url,
+										send->api_version, (int) comment.n, comment.s, edge);
+	if (dumped != NULL)
+		request->body = copied((LarasText){dumped, request->body.n}, allocator);
+	free(dumped);
+	return request->url.s != NULL && request->body.s != NULL;
+}
+
+/* of a message; of a comment there is no other */
 static LarasText
 message_id(const json_t *document)
 {
-	return laras_json_text_at(document, "message_id");
+	LarasText id = laras_json_text_at(document, "message_id");
+
+	return id.s != NULL ? id : laras_json_text_at(document, "id");
 }
 
 void
@@ -157,11 +183,14 @@ static bool
 build_instagram(const LarasSendText *send, const LarasAllocator *allocator,
 				LarasProviderRequest *request)
 {
-	return send->to.kind == LARAS_INDEX_IGSID &&
+	if (send->kind == LARAS_SEND_COMMENT)
+		return laras_meta_build_comment(send, "replies", allocator, request);
+	return (send->kind == LARAS_SEND_PRIVATE_REPLY || send->to.kind == LARAS_INDEX_IGSID) &&
 		   laras_meta_build_message(send, NULL, allocator, request);
 }
 
 const struct LarasSendDriver laras_instagram_send = {
+	.also = LARAS_ALSO_COMMENTS | LARAS_ALSO_PRIVATE_REPLIES,
 	.build_text = build_instagram,
 	.read_answer = laras_meta_read_message,
 	.text_limit = INSTAGRAM_LIMIT,
@@ -175,7 +204,9 @@ build_messenger(const LarasSendText *send, const LarasAllocator *allocator,
 {
 	json_t *body;
 
-	if (send->to.kind != LARAS_INDEX_PSID)
+	if (send->kind == LARAS_SEND_COMMENT)
+		return laras_meta_build_comment(send, "comments", allocator, request);
+	if (send->kind == LARAS_SEND_MESSAGE && send->to.kind != LARAS_INDEX_PSID)
 		return false;
 	body = json_pack("{s:s, s:{s:o*}}", "messaging_type", "RESPONSE", "message", "metadata",
 					 send->callback_data.s == NULL
@@ -185,6 +216,7 @@ build_messenger(const LarasSendText *send, const LarasAllocator *allocator,
 }
 
 const struct LarasSendDriver laras_messenger_send = {
+	.also = LARAS_ALSO_COMMENTS | LARAS_ALSO_PRIVATE_REPLIES,
 	.build_text = build_messenger,
 	.read_answer = laras_meta_read_message,
 	.text_limit = MESSENGER_LIMIT,

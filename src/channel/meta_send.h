@@ -22,7 +22,15 @@ laras_meta_read_answer(int http_status, const char *body, size_t n, const LarasA
 extern LarasAnswer laras_meta_meaning(int code, int subcode);
 
 /*
- * A direct message: body has what the channel adds to it, or is NULL, and is
+ * A comment below another: the edge that the product calls it by. False when
+ * memory is short.
+ */
+extern bool
+laras_meta_build_comment(const LarasSendText *send, const char *edge,
+						 const LarasAllocator *allocator, LarasProviderRequest *request);
+
+/*
+ * A direct message, or a private reply to a comment: body has what the channel adds to it, or is NULL, and is
  * released. False when memory is short.
  */
 extern bool

@@ -19,13 +19,23 @@ typedef struct LarasProviderRequest
 	size_t token_at;    /* where in the URL the token goes; 0: it goes into a header */
 } LarasProviderRequest;
 
-/* a text to one person */
+/* where a text goes */
+typedef enum LarasSendKind
+{
+	LARAS_SEND_MESSAGE,      /* to a person directly */
+	LARAS_SEND_COMMENT,      /* in public, below a comment */
+	LARAS_SEND_PRIVATE_REPLY /* to whoever commented, directly */
+} LarasSendKind;
+
+/* a text to one person, or below what they said */
 typedef struct LarasSendText
 {
+	LarasSendKind kind;
+	LarasText target;        /* of a comment or private reply: the comment's id */
 	const char *base_url;    /* "https://graph.facebook.com" */
 	const char *api_version; /* "v23.0" */
 	LarasText account;       /* the connection's sending account (phone_number_id) */
-	LarasRecordIdentity to;  /* who; the kind decides the field */
+	LarasRecordIdentity to;  /* of a message: who; the kind decides the field */
 	LarasText text;          /* UTF-8 */
 	LarasText callback_data; /* to be echoed in statuses */
 } LarasSendText;
@@ -69,8 +79,16 @@ typedef enum LarasTextUnit
 	LARAS_TEXT_BYTES       /* of UTF-8 */
 } LarasTextUnit;
 
+/* what a channel can be asked to send beside direct messages */
+enum
+{
+	LARAS_ALSO_COMMENTS = 1,
+	LARAS_ALSO_PRIVATE_REPLIES = 2
+};
+
 typedef struct LarasSendDriver
 {
+	unsigned also;
 	/* false when memory is short or the identity cannot be addressed */
 	bool (*build_text)(const LarasSendText *send, const LarasAllocator *allocator,
 					   LarasProviderRequest *request);

@@ -83,8 +83,23 @@ split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int
 	return 1;
 }
 
+/* Whose post a value stands below: its root's owner, or of what was deleted the owner itself. */
+static LarasPostOwner
+owner_of(LarasReader *r, LarasText account, const json_t *root, const json_t *value)
+{
+	const json_t *owner = laras_json_get(root, "owner_id");
+	LarasText id;
+
+	if (owner == NULL)
+		owner = laras_json_get(laras_json_get(value, "owner"), "owner_id");
+	id = laras_reader_id(r, owner);
+	if (!laras_text_given(id))
+		return LARAS_POST_UNKNOWN;
+	return laras_text_same(id, account) ? LARAS_POST_OWN : LARAS_POST_FOREIGN;
+}
+
 static void
-read_post(LarasReader *r, LarasText field, const json_t *value)
+read_post(LarasReader *r, LarasText account, LarasText field, const json_t *value)
 {
 	LarasText id = laras_reader_id(r, laras_json_get(value, "id"));
 	LarasText user = laras_json_text_at(value, "username");
@@ -110,6 +125,7 @@ read_post(LarasReader *r, LarasText field, const json_t *value)
 	record->flags = LARAS_COUNTS;
 	if (laras_text_same(user, laras_json_text_at(root, "username")))
 		record->flags = LARAS_OUTBOUND;
+	record->owner = owner_of(r, account, root, value);
 	if (deleted)
 	{
 		record->effect = LARAS_EFFECT_UNSEND;
@@ -131,6 +147,7 @@ parse(const json_t *piece, const LarasPieceSource *source, const LarasAllocator 
 {
 	LarasReader r = {.allocator = allocator};
 	const json_t *item;
+	LarasText account = account_of(piece, laras_json_get(nth_value(piece, 0), "value"), allocator);
 
 	for (size_t i = 0; (item = nth_value(piece, i)) != NULL; i++)
 	{
@@ -141,7 +158,7 @@ parse(const json_t *piece, const LarasPieceSource *source, const LarasAllocator 
 			laras_reader_fault(&r, item, "value_not_an_object");
 		else if (laras_text_is(field, "replies") || laras_text_is(field, "mentions") ||
 				 laras_text_is(field, "delete"))
-			read_post(&r, field, value);
+			read_post(&r, account, field, value);
 		/* our own post went out: nothing to keep */
 		else if (!laras_text_is(field, "publish"))
 			laras_reader_other(&r, item, "unsupported_field");
@@ -161,5 +178,7 @@ const LarasChannelDriver laras_threads_driver = {
 	.token_least = 24,
 	.deauthorize_path = "/api/meta/threads/deauthorize",
 	.deletion_path = "/api/meta/threads/data-deletion",
+	.scopes = {[LARAS_SURFACE_COMMENT] = {"threads_read_replies", "threads_manage_replies"},
+			   [LARAS_SURFACE_MENTION] = {"threads_manage_mentions", "threads_manage_mentions"}},
 	.connect = &laras_threads_connect,
 };

@@ -181,6 +181,8 @@ const LarasChannelDriver laras_whatsapp_driver = {
 	.token_least = 24,
 	.deauthorize_path = "/api/meta/deauthorize",
 	.deletion_path = "/api/meta/data-deletion",
+	.scopes = {[LARAS_SURFACE_MESSAGE] = {"whatsapp_business_messaging",
+										  "whatsapp_business_messaging"}},
 	.send = &laras_whatsapp_send,
 	.connect = &laras_whatsapp_connect,
 };

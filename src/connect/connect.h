@@ -7,6 +7,8 @@
  * attempt.c		single-use attempts: begin, finish, cancel.
  * pair.c			pairing by ids.
  * login.c			the courier's task that takes a driver through its log-in.
+ * reach.c			a connection as tasks of the courier speak through it.
+ * post.c			whose a post is that people comment on.
  * revoke.c			telling the provider that a connection was cut.
  * disconnect.c		cutting: one transaction, one key.
  */

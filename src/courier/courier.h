@@ -33,14 +33,16 @@ typedef struct LarasOutboxRow
 	int64 verdict_id;
 	uint8 text_digest[32];   /* what the verdict is bound to */
 	const char *approved_by; /* "auto", or the principal */
-	const char *kind;        /* "text", "template" */
+	const char *kind;        /* "text", "template", "private_reply" */
+	int64 target_id;         /* the comment it answers; 0: the one the draft is for, or the last */
 } LarasOutboxRow;
 
 /*
  * Queue a message for sending; returns the row's id. The foreign key refuses
  * (23503) a text without a passing verdict on exactly that text. Where the
  * person opted out, and wrote nothing since, the row is cancelled as it begins,
- * with its message, evidence and a notice. As
+ * with its message, evidence and a notice. A text of a conversation in public is
+ * a comment. As
  * laras_owner with the workspace bound, or laras_worker. The courier is woken
  * at commit.
  */

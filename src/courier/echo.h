@@ -16,6 +16,7 @@ typedef struct LarasEcho
 	int64 contact_id;
 	uint32 contact_slot;
 	const char *channel;
+	bool comment;            /* said in public */
 	LarasText callback_data; /* that came with it; absent: none */
 	LarasText provider_id;
 	LarasText text;

@@ -21,16 +21,38 @@
 LARAS_PLAN(
 	add_row,
 	"INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
-	"draft_id, verdict_id, text_digest, approved_by, kind, state, reason, finished_at) "
-	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
+	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, state, reason, finished_at) "
+	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, 0), CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
 	"CASE WHEN s.it THEN 'opted_out' END, CASE WHEN s.it THEN laras.now() END FROM (SELECT EXISTS (SELECT 1 "
 	"FROM laras.contact p WHERE p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) $5 "
 	"AND p.opt_out_at IS NOT NULL AND ($11 OPERATOR(pg_catalog.=) 'template' OR NOT EXISTS (SELECT 1 "
 	"FROM laras.conversation v WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND v.id OPERATOR(pg_catalog.=) $4 AND v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at)))) AS s (it) "
+	"AND (v.id OPERATOR(pg_catalog.=) $4 OR v.id OPERATOR(pg_catalog.=) (SELECT t.conversation_id FROM laras.message t "
+	"WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $12)) AND v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at)))) AS s (it) "
 	"RETURNING state",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID,
-	TEXTOID);
+	TEXTOID, INT8OID);
+
+/* What is said in public answers a comment: the one named, the one the draft is for, or the last. */
+LARAS_PLAN(
+	find_target,
+	"SELECT m.id FROM laras.conversation v JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND m.conversation_id OPERATOR(pg_catalog.=) v.id "
+	"AND m.kind OPERATOR(pg_catalog.=) ANY ('{comment,live_comment,mention}'::pg_catalog.text[]) "
+	"AND m.direction OPERATOR(pg_catalog.=) 'in' "
+	"WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 AND v.id OPERATOR(pg_catalog.=) $2 "
+	"AND v.surface OPERATOR(pg_catalog.=) 'comment' "
+	"ORDER BY m.id OPERATOR(pg_catalog.=) $3 DESC, m.id OPERATOR(pg_catalog.=) (SELECT d.inbound_message_id FROM laras.draft d "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $4) DESC NULLS LAST, "
+	"m.unsent_at IS NULL DESC, m.provider_timestamp DESC NULLS LAST, m.id DESC LIMIT 1",
+	INT8OID, INT8OID, INT8OID, INT8OID);
+
+LARAS_PLAN(
+	answer_comment,
+	"UPDATE laras.message m SET kind = $4, about_index = t.provider_message_index FROM laras.message t "
+	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 "
+	"AND t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $3",
+	INT8OID, INT8OID, INT8OID, TEXTOID);
 
 LARAS_PLAN(
 	cancel_connection,
@@ -53,9 +75,31 @@ LARAS_PLAN(cancel_messages,
 		   "AND m.status OPERATOR(pg_catalog.=) 'queued'",
 		   INT8OID, INT8ARRAYOID);
 
-int64
-laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
+/* Makes the row of a text in public one that answers a comment. Inside SPI. */
+static void
+aim(int64 workspace_id, LarasOutboxRow *row)
 {
+	if (strcmp(row->kind, "text") == 0 &&
+		laras_spi_run(&find_target,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(row->conversation_id),
+								Int64GetDatum(row->target_id), Int64GetDatum(row->draft_id)},
+					  NULL) > 0)
+	{
+		row->kind = "comment";
+		row->target_id = laras_spi_int8(0, 1);
+	}
+	if (row->target_id != 0)
+		laras_spi_run_one(&answer_comment,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(row->message_id),
+									Int64GetDatum(row->target_id), CStringGetTextDatum(row->kind)},
+						  NULL);
+}
+
+int64
+laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
+{
+	LarasOutboxRow aimed = *given;
+	const LarasOutboxRow *row = &aimed;
 	int64 id = laras_new_id();
 	bytea *digest = palloc(VARHDRSZ + sizeof(row->text_digest));
 	LarasEvidenceField fields[] = {
@@ -74,6 +118,8 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 	SET_VARSIZE(digest, VARHDRSZ + sizeof(row->text_digest));
 	memcpy(VARDATA(digest), row->text_digest, sizeof(row->text_digest));
 	laras_spi_open();
+	aim(workspace_id, &aimed);
+	fields[1] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, row->kind);
 	laras_spi_run_one(&add_row,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
 								Int64GetDatum(row->connection_id),
@@ -81,8 +127,8 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *row)
 								Int64GetDatum(row->message_id), Int64GetDatum(row->draft_id),
 								Int64GetDatum(row->verdict_id), PointerGetDatum(digest),
 								CStringGetTextDatum(row->approved_by),
-								CStringGetTextDatum(row->kind)},
-					  row->draft_id == 0 ? "      n    " : NULL);
+								CStringGetTextDatum(row->kind), Int64GetDatum(row->target_id)},
+					  row->draft_id == 0 ? "      n     " : NULL);
 	suppressed = strcmp(laras_spi_cstring(0, 1), "queued") != 0;
 	if (suppressed)
 	{

@@ -39,7 +39,8 @@ LARAS_PLAN(lock_connections,
 		   INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(read_connections,
-		   "SELECT u.w, u.c, c.channel, c.state, c.slot, c.account_ids, t.token, a.options "
+		   "SELECT u.w, u.c, c.channel, c.state, c.slot, c.account_ids, t.token, a.options, "
+		   "pg_catalog.array_to_string(c.scopes, ',') "
 		   "FROM unnest($1, $2) AS u (w, c) JOIN laras.connection c "
 		   "ON c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.c "
 		   "LEFT JOIN laras.channel_token t ON t.workspace_id OPERATOR(pg_catalog.=) u.w "
@@ -52,7 +53,8 @@ LARAS_PLAN(
 	read_rows,
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
 	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, "
-	"p.state, o.kind, o.text_digest "
+	"p.state, o.kind, o.text_digest, t.id, t.provider_message_id, coalesce(t.provider_timestamp, t.created_at), "
+	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL "
 	"FROM unnest($1, $2) AS u (w, i) CROSS JOIN LATERAL (SELECT x.* FROM laras.outbox x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i "
 	"AND CASE WHEN x.state OPERATOR(pg_catalog.=) 'queued' THEN true ELSE false END "
@@ -60,6 +62,7 @@ LARAS_PLAN(
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND v.id OPERATOR(pg_catalog.=) o.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND p.id OPERATOR(pg_catalog.=) o.contact_id "
+	"LEFT JOIN laras.message t ON t.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND t.id OPERATOR(pg_catalog.=) o.target_id "
 	"LEFT JOIN LATERAL (SELECT y.id, y.kind, y.value FROM laras.contact_identity y "
 	"WHERE y.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND y.contact_id OPERATOR(pg_catalog.=) o.contact_id "
 	"AND y.channel OPERATOR(pg_catalog.=) m.channel ORDER BY y.kind, y.id LIMIT 1) AS i ON true",
@@ -76,6 +79,7 @@ typedef struct Route
 	bytea *account_ids; /* sealed, or NULL */
 	bytea *sealed;      /* the token, or NULL */
 	char *options;      /* JSON of the app, or NULL */
+	char *scopes;       /* granted, words between commas */
 	bool tried;         /* what follows was made, or could not be */
 	char *token;        /* NULL: it cannot be had */
 	size_t token_n;
@@ -171,6 +175,7 @@ laras_routes_read(MemoryContext context, const Datum *workspaces, const Datum *c
 		r->account_ids = bytes_or_null(i, 6);
 		r->sealed = bytes_or_null(i, 7);
 		r->options = no_options ? NULL : DatumGetCString(DirectFunctionCall1(jsonb_out, options));
+		r->scopes = laras_spi_cstring(i, 9);
 	}
 	routes->count = (int) found;
 	qsort(routes->list, found, sizeof(Route), compare_route);
@@ -287,6 +292,124 @@ is_judged_text(uint64 row, const LarasFlight *f, const char *text, size_t n)
 		   memcmp(VARDATA_ANY(judged), digest, sizeof(digest)) == 0;
 }
 
+/* the comment that a message answers */
+typedef struct Answered
+{
+	int64 id; /* 0: none */
+	TimestampTz at;
+	bool live;
+	bool mention;
+	bool gone;
+	bool hidden;
+} Answered;
+
+static Answered
+read_answered(uint64 row)
+{
+	Answered a = {0};
+	bool isnull;
+	Datum id = laras_spi_value(row, 19, &isnull);
+	char *kind;
+
+	if (isnull)
+		return a;
+	a.id = DatumGetInt64(id);
+	a.at = time_or_zero(row, 21);
+	kind = laras_spi_cstring(row, 22);
+	a.live = strcmp(kind, "live_comment") == 0;
+	a.mention = strcmp(kind, "mention") == 0;
+	a.gone = laras_spi_bool(row, 23);
+	a.hidden = laras_spi_bool(row, 24);
+	return a;
+}
+
+/* Can the channel carry what the row is? */
+static bool
+is_carried(const LarasChannelDriver *driver, const char *kind, LarasSendKind *as)
+{
+	*as = LARAS_SEND_MESSAGE;
+	if (driver->send == NULL)
+		return false;
+	if (strcmp(kind, "comment") == 0)
+	{
+		*as = LARAS_SEND_COMMENT;
+		return (driver->send->also & LARAS_ALSO_COMMENTS) != 0;
+	}
+	if (strcmp(kind, "private_reply") == 0)
+	{
+		*as = LARAS_SEND_PRIVATE_REPLY;
+		return (driver->send->also & LARAS_ALSO_PRIVATE_REPLIES) != 0;
+	}
+	return strcmp(kind, "text") == 0;
+}
+
+static bool
+has_scope(const char *scopes, const char *scope)
+{
+	size_t n = scope == NULL ? 0 : strlen(scope);
+
+	if (n == 0)
+		return true;
+	for (const char *p = scopes; p != NULL; p = strchr(p, ','))
+	{
+		p += *p == ',';
+		if (strncmp(p, scope, n) == 0 && (p[n] == ',' || p[n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Did the owner grant the surface it goes out on? A private reply needs both.
+ * Of connections that were migrated nobody recorded what was granted: they speak
+ * with persons, and nowhere in public.
+ */
+static bool
+is_granted(const Route *route, const Answered *answered, LarasSendKind kind)
+{
+	const LarasSurfaceScopes *scopes = route->driver->scopes;
+	const char *public =
+		scopes[answered->mention ? LARAS_SURFACE_MENTION : LARAS_SURFACE_COMMENT].speak;
+	bool recorded = route->scopes != NULL && route->scopes[0] != '\0';
+
+	if (kind != LARAS_SEND_COMMENT && recorded &&
+		!has_scope(route->scopes, scopes[LARAS_SURFACE_MESSAGE].speak))
+		return false;
+	return kind == LARAS_SEND_MESSAGE ||
+		   (public != NULL && recorded && has_scope(route->scopes, public));
+}
+
+static const char *
+purpose_of(LarasSendKind kind, const Answered *answered)
+{
+	switch (kind)
+	{
+		case LARAS_SEND_COMMENT:
+			/* the provider takes no public answer to a live comment */
+			return answered->live ? "" : LARAS_WINDOW_PUBLIC_REPLY;
+		case LARAS_SEND_PRIVATE_REPLY:
+			return answered->live ? LARAS_WINDOW_LIVE_PRIVATE_REPLY : LARAS_WINDOW_PRIVATE_REPLY;
+		case LARAS_SEND_MESSAGE:
+			break;
+	}
+	return LARAS_WINDOW_REPLY;
+}
+
+/* The id of the comment at the provider. */
+static bool
+open_target(uint64 row, const LarasFlight *f, const Answered *answered, LarasText *target)
+{
+	bytea *sealed = bytes_or_null(row, 20);
+	char *opened;
+
+	if (sealed == NULL || laras_try_open(sealed, f->workspace_id, answered->id,
+										 LARAS_FIELD_message_provider_message_id, &opened,
+										 &target->n) != LARAS_OPENED)
+		return false;
+	target->s = opened;
+	return true;
+}
+
 bool
 laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, MemoryContext context,
 					  LarasOutcome *outcome)
@@ -295,6 +418,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	LarasFlight *f = &d->flight;
 	Route key = {.workspace_id = f->workspace_id, .connection_id = f->connection_id};
 	Route *route = bsearch(&key, routes->list, routes->count, sizeof(Route), compare_route);
+	Answered answered = read_answered(row);
 	TimestampTz last_inbound = time_or_zero(row, 11);
 	TimestampTz opt_out = time_or_zero(row, 12);
 	LarasWindow window;
@@ -314,11 +438,25 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	f->workspace_slot = laras_workspace_slot(f->workspace_id);
 	f->driver = route->driver;
 	f->connection_slot = route->slot;
-	if (f->driver == NULL || f->driver->send == NULL ||
-		strcmp(laras_spi_cstring(row, 17), "text") != 0)
+	if (f->driver == NULL || !is_carried(f->driver, laras_spi_cstring(row, 17), &send.kind))
 	{
 		*outcome =
 			laras_departure_stays(f, "refused", "unsupported_kind", "failed", "send_refused");
+		return false;
+	}
+	if (!is_granted(route, &answered, send.kind))
+	{
+		*outcome = laras_departure_stays(f, "refused", "scope_missing", "failed", "send_refused");
+		return false;
+	}
+	if (send.kind != LARAS_SEND_MESSAGE && (answered.id == 0 || answered.gone))
+	{
+		*outcome = laras_departure_stays(f, "cancelled", "comment_gone", "cancelled", NULL);
+		return false;
+	}
+	if (send.kind == LARAS_SEND_COMMENT && answered.hidden)
+	{
+		*outcome = laras_departure_stays(f, "refused", "comment_hidden", "failed", "send_refused");
 		return false;
 	}
 	if (strcmp(laras_spi_cstring(row, 16), "active") != 0)
@@ -327,12 +465,15 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		return false;
 	}
 	/* somebody who writes again after opting out wants an answer to that, and nothing else */
+	if (send.kind != LARAS_SEND_MESSAGE)
+		last_inbound = answered.at;
 	if (opt_out != 0 && last_inbound <= opt_out)
 	{
 		*outcome = laras_departure_stays(f, "cancelled", "opted_out", "cancelled", "send_refused");
 		return false;
 	}
-	window = laras_window(f->driver->channel, LARAS_WINDOW_REPLY, last_inbound, 0, laras_now());
+	window = laras_window(f->driver->channel, purpose_of(send.kind, &answered), last_inbound, 0,
+						  laras_now());
 	if (window.state != LARAS_WINDOW_OPEN)
 	{
 		*outcome = laras_departure_stays(f, "refused", laras_window_reason(window.state), "failed",
@@ -354,17 +495,26 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		return false;
 	}
 	send.text.s = text;
-	sealed = bytes_or_null(row, 15);
-	if (sealed == NULL || laras_try_open(sealed, f->workspace_id, laras_spi_int8(row, 13),
-										 LARAS_FIELD_contact_identity_value, &address,
-										 &send.to.value.n) != LARAS_OPENED)
+	if (send.kind != LARAS_SEND_MESSAGE && !open_target(row, f, &answered, &send.target))
 	{
 		*outcome = laras_departure_stays(f, "refused", "no_address", "failed", "send_refused");
 		return false;
 	}
-	send.to.value.s = address;
+	sealed = bytes_or_null(row, 15);
+	if (send.kind != LARAS_SEND_MESSAGE)
+		send.to.kind = 0;
+	else if (sealed == NULL || laras_try_open(sealed, f->workspace_id, laras_spi_int8(row, 13),
+											  LARAS_FIELD_contact_identity_value, &address,
+											  &send.to.value.n) != LARAS_OPENED)
+	{
+		*outcome = laras_departure_stays(f, "refused", "no_address", "failed", "send_refused");
+		return false;
+	}
+	else
 	{
 		bool isnull;
+
+		send.to.value.s = address;
 
 		send.to.kind = (uint8) DatumGetInt16(laras_spi_value(row, 14, &isnull));
 	}

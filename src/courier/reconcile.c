@@ -58,17 +58,23 @@ LARAS_PLAN(settle_row,
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
-/* what of a conversation may have been sent, the likeliest first; nothing where the id is known already */
+/*
+ * What may have been sent to that person, the likeliest first; nothing where the
+ * id is known already. In public an answer may come back below another person's
+ * comment, the top one of the thread: there everybody's count.
+ */
 LARAS_PLAN(
 	find_unanswered,
-	"SELECT o.attempt_id, o.message_id, o.text_digest FROM laras.outbox o "
+	"SELECT o.attempt_id, o.message_id, o.text_digest, p.slot FROM laras.outbox o JOIN laras.contact p "
+	"ON p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) o.contact_id "
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.connection_id OPERATOR(pg_catalog.=) $2 "
-	"AND o.contact_id OPERATOR(pg_catalog.=) $3 AND o.attempt_id IS NOT NULL "
+	"AND (o.contact_id OPERATOR(pg_catalog.=) $3 OR $5) AND o.attempt_id IS NOT NULL "
 	"AND o.state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[]) "
 	"AND NOT EXISTS (SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND m.provider_message_index OPERATOR(pg_catalog.=) $4) "
+	"AND (o.kind OPERATOR(pg_catalog.=) 'comment') OPERATOR(pg_catalog.=) $5 "
 	"ORDER BY o.state, o.message_id DESC LIMIT 50",
-	INT8OID, INT8OID, INT8OID, BYTEAOID);
+	INT8OID, INT8OID, INT8OID, BYTEAOID, BOOLOID);
 
 /* the draft that the message came from, where it came from one */
 LARAS_PLAN(
@@ -298,18 +304,20 @@ attempt_by_text(const LarasEcho *echo, const int64 *taken, int n)
 								PointerGetDatum(
 									laras_index_bytea(echo->workspace_slot,
 													  LARAS_INDEX_PROVIDER_MESSAGE, echo->channel,
-													  echo->provider_id.s, echo->provider_id.n))},
+													  echo->provider_id.s, echo->provider_id.n)),
+								BoolGetDatum(echo->comment)},
 					  NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
 		bool isnull;
 		bytea *judged = DatumGetByteaPP(laras_spi_value(i, 3, &isnull));
 		uint8 digest[LARAS_TEXT_DIGEST];
+		uint32 slot = (uint32) laras_spi_int8(i, 4);
 
-		if (is_taken(taken, n, laras_spi_int8(i, 1)))
+		if (is_taken(taken, n, laras_spi_int8(i, 1)) || laras_slot_is_destroyed(slot))
 			continue;
-		laras_text_digest(echo->workspace_slot, echo->contact_slot, laras_spi_int8(i, 2),
-						  echo->text.s, echo->text.n, digest);
+		laras_text_digest(echo->workspace_slot, slot, laras_spi_int8(i, 2), echo->text.s,
+						  echo->text.n, digest);
 		if (VARSIZE_ANY_EXHDR(judged) == sizeof(digest) &&
 			memcmp(VARDATA_ANY(judged), digest, sizeof(digest)) == 0)
 			return laras_spi_int8(i, 1);

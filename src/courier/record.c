@@ -138,6 +138,8 @@ action_of(const LarasOutcome *o)
 
 	if (o->reason != NULL && strcmp(o->reason, "opted_out") == 0)
 		return LARAS_ACT_SEND_SUPPRESSED;
+	if (o->reason != NULL && strcmp(o->reason, "scope_missing") == 0)
+		return LARAS_ACT_SCOPE_REFUSED;
 	if (strcmp(state, "sent") == 0)
 		return LARAS_ACT_MESSAGE_SENT;
 	if (strcmp(state, "uncertain") == 0)

@@ -5,10 +5,12 @@
 #include "postgres.h"
 
 #include "connect/login.h"
+#include "connect/post.h"
 #include "connect/refresh.h"
 #include "courier/task.h"
 
-static const LarasTaskKind *const kinds[] = {&laras_login_task, &laras_refresh_task, NULL};
+static const LarasTaskKind *const kinds[] = {&laras_login_task, &laras_refresh_task,
+											 &laras_post_task, NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

@@ -126,6 +126,19 @@ LarasEraseStep laras_contact_steps[] = {
 	  "OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
 	  2,
 	  {INT8OID, INT8OID}}},
+	{"private_reply",
+	 "delete",
+	 {"count_private_reply",
+	  "SELECT pg_catalog.count(*) FROM laras.private_reply t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1 AND t.contact_id OPERATOR(pg_catalog.=) $2",
+	  2,
+	  {INT8OID, INT8OID}},
+	 {"erase_private_reply",
+	  "DELETE FROM laras.private_reply WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
+	  "FROM laras.private_reply t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.contact_id "
+	  "OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
+	  2,
+	  {INT8OID, INT8OID}}},
 	{"message_part",
 	 "delete",
 	 {"count_message_part",
@@ -344,6 +357,18 @@ LarasEraseStep laras_workspace_steps[] = {
 	 {"erase_review_rule",
 	  "DELETE FROM laras.review_rule WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
 	  "FROM laras.review_rule t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
+	  1,
+	  {INT8OID}}},
+	{"private_reply",
+	 "delete",
+	 {"count_private_reply",
+	  "SELECT pg_catalog.count(*) FROM laras.private_reply t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_private_reply",
+	  "DELETE FROM laras.private_reply WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
+	  "FROM laras.private_reply t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
 	  1,
 	  {INT8OID}}},
 	{"message_part",
@@ -598,6 +623,18 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "DELETE FROM laras.consent_grant WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
 	  "t.ctid FROM laras.consent_grant t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
 	  "1000))",
+	  1,
+	  {INT8OID}}},
+	{"post",
+	 "delete",
+	 {"count_post",
+	  "SELECT pg_catalog.count(*) FROM laras.post t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_post",
+	  "DELETE FROM laras.post WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
+	  "FROM laras.post t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
 	  1,
 	  {INT8OID}}},
 	{"connection",

@@ -18,6 +18,7 @@
 #include "evidence/evidence.h"
 #include "inbox/account.h"
 #include "inbox/change.h"
+#include "inbox/comment.h"
 #include "inbox/identity.h"
 #include "inbox/inbox.h"
 #include "inbox/part.h"
@@ -35,16 +36,22 @@
 
 LARAS_PLAN(
 	find_conversations,
-	"SELECT u.n, c.id FROM unnest($1, $2, $3, $4) AS u (n, w, cn, ct) "
+	"SELECT u.n, c.id FROM unnest($1, $2, $3, $4, $5) AS u (n, w, cn, ct, th) "
 	"JOIN laras.conversation c ON c.workspace_id OPERATOR(pg_catalog.=) u.w "
-	"AND c.connection_id OPERATOR(pg_catalog.=) u.cn AND c.contact_id OPERATOR(pg_catalog.=) u.ct",
-	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+	"AND c.connection_id OPERATOR(pg_catalog.=) u.cn AND c.contact_id OPERATOR(pg_catalog.=) u.ct "
+	"AND c.thread_index OPERATOR(pg_catalog.=) u.th",
+	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID);
 
 LARAS_PLAN(
 	add_conversations,
-	"INSERT INTO laras.conversation (workspace_id, id, connection_id, contact_id, channel) "
-	"SELECT u.w, u.i, u.cn, u.ct, u.ch FROM unnest($1, $2, $3, $4, $5) AS u (w, i, cn, ct, ch)",
-	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID);
+	"INSERT INTO laras.conversation (workspace_id, id, connection_id, contact_id, channel, surface, thread_index, post_id) "
+	"SELECT u.w, u.i, u.cn, u.ct, u.ch, CASE WHEN pg_catalog.octet_length(u.th) OPERATOR(pg_catalog.>) 0 "
+	"THEN 'comment' ELSE 'message' END, u.th, CASE WHEN u.po IS NOT NULL THEN (SELECT p.id FROM laras.post p "
+	"WHERE p.workspace_id OPERATOR(pg_catalog.=) u.w AND p.connection_id OPERATOR(pg_catalog.=) u.cn "
+	"AND p.post_index OPERATOR(pg_catalog.=) u.po) END "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, cn, ct, ch, th, po)",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, BYTEAARRAYOID,
+	BYTEAARRAYOID);
 
 LARAS_PLAN(
 	add_messages,
@@ -82,13 +89,15 @@ typedef struct ConversationKey
 	int64 workspace_id;
 	int64 connection_id;
 	int64 contact_id;
+	uint8 thread[LARAS_INDEX_BYTES]; /* of comments; else zero */
 } ConversationKey;
 
 typedef struct Conversation
 {
 	ConversationKey key;
 	const char *channel;
-	int64 id; /* 0: not stored yet */
+	const LarasComment *comment; /* one of them; NULL: direct messages */
+	int64 id;                    /* 0: not stored yet */
 	TimestampTz last_inbound_at;
 	TimestampTz last_message_at;
 	int unread;    /* since it was answered, where it was */
@@ -102,6 +111,7 @@ typedef struct Inbound
 	LarasInboxEvent *event;
 	const LarasRecord *record;
 	LarasSender *sender;
+	LarasComment *comment; /* NULL: a direct message */
 	Conversation *conversation;
 	int64 id;
 	TimestampTz time; /* 0: the provider gave none */
@@ -134,27 +144,38 @@ provider_time(const LarasRecord *record, TimestampTz received_at)
 	return time > received_at ? received_at : time;
 }
 
+/* The thread as the column has it: nothing for direct messages. */
+static Datum
+thread_of(const Conversation *conversation)
+{
+	return laras_bytea_datum(conversation->key.thread,
+							 conversation->comment != NULL ? LARAS_INDEX_BYTES : 0);
+}
+
 static void
 find_conversation_rows(Conversation **list, int n)
 {
-	LarasColumn columns[5];
+	LarasColumn columns[7];
+	bool *no_post = palloc0(sizeof(bool) * n);
 	uint64 found;
 	int missing = 0;
 
-	laras_columns_init(columns, 5, n);
+	laras_columns_init(columns, 7, n);
 	for (int i = 0; i < n; i++)
 	{
 		columns[0].values[i] = Int32GetDatum(i);
 		columns[1].values[i] = Int64GetDatum(list[i]->key.workspace_id);
 		columns[2].values[i] = Int64GetDatum(list[i]->key.connection_id);
 		columns[3].values[i] = Int64GetDatum(list[i]->key.contact_id);
+		columns[4].values[i] = thread_of(list[i]);
 	}
 	laras_spi_open();
 	found = laras_spi_run(&find_conversations,
 						  (Datum[]){laras_column_array(&columns[0], n, INT4OID),
 									laras_column_array(&columns[1], n, INT8OID),
 									laras_column_array(&columns[2], n, INT8OID),
-									laras_column_array(&columns[3], n, INT8OID)},
+									laras_column_array(&columns[3], n, INT8OID),
+									laras_column_array(&columns[4], n, BYTEAOID)},
 						  NULL);
 	for (uint64 i = 0; i < found; i++)
 		list[laras_spi_int4(i, 1)]->id = laras_spi_int8(i, 2);
@@ -168,15 +189,23 @@ find_conversation_rows(Conversation **list, int n)
 		columns[2].values[missing] = Int64GetDatum(list[i]->key.connection_id);
 		columns[3].values[missing] = Int64GetDatum(list[i]->key.contact_id);
 		columns[4].values[missing] = CStringGetTextDatum(list[i]->channel);
+		columns[5].values[missing] = thread_of(list[i]);
+		no_post[missing] = list[i]->comment == NULL || list[i]->comment->given->post.s == NULL;
+		columns[6].values[missing] =
+			no_post[missing] ? (Datum) 0
+							 : laras_bytea_datum(list[i]->comment->post, LARAS_INDEX_BYTES);
 		missing++;
 	}
+	columns[6].nulls = no_post;
 	if (missing > 0)
 		laras_spi_run(&add_conversations,
 					  (Datum[]){laras_column_array(&columns[0], missing, INT8OID),
 								laras_column_array(&columns[1], missing, INT8OID),
 								laras_column_array(&columns[2], missing, INT8OID),
 								laras_column_array(&columns[3], missing, INT8OID),
-								laras_column_array(&columns[4], missing, TEXTOID)},
+								laras_column_array(&columns[4], missing, TEXTOID),
+								laras_column_array(&columns[5], missing, BYTEAOID),
+								laras_column_array(&columns[6], missing, BYTEAOID)},
 					  NULL);
 	laras_spi_close();
 }
@@ -195,13 +224,19 @@ find_conversations_of(Inbound *messages, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		ConversationKey key = {messages[i].event->workspace_id, messages[i].event->connection_id,
-							   messages[i].sender->contact.id};
+		ConversationKey key = {messages[i].event->workspace_id,
+							   messages[i].event->connection_id,
+							   messages[i].sender->contact.id,
+							   {0}};
 		bool found;
-		Conversation *conversation = hash_search(table, &key, HASH_ENTER, &found);
+		Conversation *conversation;
 
+		if (messages[i].comment != NULL)
+			memcpy(key.thread, messages[i].comment->thread, sizeof(key.thread));
+		conversation = hash_search(table, &key, HASH_ENTER, &found);
 		if (!found)
 		{
+			conversation->comment = messages[i].comment;
 			conversation->channel = messages[i].event->driver->channel;
 			conversation->id = 0;
 			conversation->last_inbound_at = 0;
@@ -571,6 +606,7 @@ settle_echoes(const Inbound *messages, int n)
 				.contact_id = m->sender->contact.id,
 				.contact_slot = m->sender->contact.slot,
 				.channel = m->event->driver->channel,
+				.comment = m->comment != NULL,
 				.callback_data = m->record->callback_data,
 				.provider_id = m->record->provider_id,
 				.text = m->record->text,
@@ -585,7 +621,50 @@ static bool
 has_person(const LarasRecord *record)
 {
 	return record->kind == LARAS_RECORD_MESSAGE || record->kind == LARAS_RECORD_PERSON ||
-		   record->kind == LARAS_RECORD_WATERMARK;
+		   record->kind == LARAS_RECORD_WATERMARK || record->kind == LARAS_RECORD_COMMENT;
+}
+
+/* The comments of the batch in order, each in its place. */
+static LarasComment *
+list_comments(LarasInboxEvent *events, int n, int room)
+{
+	LarasComment *list = palloc0(sizeof(LarasComment) * (room + 1));
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		for (int k = 0; k < events[i].record_count; k++)
+			if (events[i].records[k].kind == LARAS_RECORD_COMMENT)
+			{
+				list[count].event = &events[i];
+				list[count++].given = &events[i].records[k];
+			}
+	if (count > 0)
+		laras_comments_place(list, count);
+	return list;
+}
+
+/*
+ * Comments that concern whoever said another one of this batch: their contact is
+ * known by now. What the business says to nobody we know is no conversation and
+ * leaves the list. Returns how many are left.
+ */
+static int
+concern(Inbound *messages, int n, const LarasComment *comments)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		Inbound *m = &messages[i];
+
+		if (m->comment != NULL && m->comment->base >= 0)
+			for (int k = 0; k < i; k++)
+				if (messages[k].comment == &comments[m->comment->base])
+					m->sender->contact = messages[k].sender->contact;
+		if (m->sender->contact.id != 0)
+			messages[kept++] = *m;
+	}
+	return kept;
 }
 
 void
@@ -598,7 +677,9 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 	int s = 0;
 	int a = 0;
 	int u = 0;
+	int c = 0;
 	LarasSender *senders;
+	LarasComment *comments;
 	Inbound *inbound;
 	LarasStatusEvent *status;
 	LarasStatusEvent *account;
@@ -615,6 +696,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 	status = palloc0(sizeof(LarasStatusEvent) * (others + 1));
 	account = palloc0(sizeof(LarasStatusEvent) * (others + 1));
 	watermarks = palloc0(sizeof(Watermark) * (persons + 1));
+	comments = list_comments(events, n, persons);
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < events[i].record_count; k++)
 		{
@@ -634,7 +716,17 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 				senders[p].said_at = provider_time(record, event->received_at);
 				if (senders[p].said_at == 0)
 					senders[p].said_at = event->received_at;
-				if (record->kind == LARAS_RECORD_MESSAGE)
+				if (record->kind == LARAS_RECORD_COMMENT)
+				{
+					senders[p].record = &comments[c].record;
+					senders[p].contact = comments[c].contact;
+					senders[p].nobody = comments[c].nobody;
+					inbound[m].event = event;
+					inbound[m].record = &comments[c].record;
+					inbound[m].comment = &comments[c++];
+					inbound[m++].sender = &senders[p];
+				}
+				else if (record->kind == LARAS_RECORD_MESSAGE)
 				{
 					inbound[m].event = event;
 					inbound[m].record = record;
@@ -654,6 +746,8 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 		laras_find_contacts(senders, p);
 		record_contacts(senders, p);
 	}
+	if (c > 0)
+		m = concern(inbound, m, comments);
 	if (m > 0)
 	{
 		settle_echoes(inbound, m);

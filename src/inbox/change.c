@@ -6,6 +6,7 @@
  * index of what it is about. So it does not matter which of the two comes
  * first, nor how often: a change is applied when either has become a row.
  * Only who said a message may change it: the same contact, the same direction.
+ * A comment stands in public, where whoever moderates may change it as well.
  * An unsent message keeps its row, without text, parts and element; what an
  * edit had said goes with it.
  */
@@ -31,14 +32,16 @@
 #define PAIR_COLUMNS                                                                              \
 	"SELECT c.workspace_id, c.id, c.kind, c.body, coalesce(c.provider_timestamp, c.created_at), " \
 	"t.id, t.slot, t.conversation_id, t.contact_id, t.direction, c.connection_id, c.channel "
-#define PAIR_CONDITION                                                                      \
-	"WHERE c.kind OPERATOR(pg_catalog.=) ANY ('{edit,unsend}'::pg_catalog.text[]) "         \
-	"AND t.contact_id OPERATOR(pg_catalog.=) c.contact_id "                                 \
-	"AND t.direction OPERATOR(pg_catalog.=) c.direction "                                   \
-	"AND t.unsent_at IS NULL AND t.id OPERATOR(pg_catalog.<>) c.id "                        \
-	"AND (t.edited_at IS NULL OR c.kind OPERATOR(pg_catalog.=) 'unsend' "                   \
-	"OR t.edited_at OPERATOR(pg_catalog.<=) coalesce(c.provider_timestamp, c.created_at)) " \
-	"ORDER BY c.kind, 5, c.id FOR UPDATE OF t"
+#define PAIR_CONDITION                                                                        \
+	"WHERE c.kind OPERATOR(pg_catalog.=) ANY ('{edit,unsend,hide,show}'::pg_catalog.text[]) " \
+	"AND t.contact_id OPERATOR(pg_catalog.=) c.contact_id "                                   \
+	"AND (t.direction OPERATOR(pg_catalog.=) c.direction OR (t.kind OPERATOR(pg_catalog.=) "  \
+	"ANY ('{comment,live_comment,mention}'::pg_catalog.text[]) "                              \
+	"AND t.connection_id OPERATOR(pg_catalog.=) c.connection_id)) "                           \
+	"AND t.unsent_at IS NULL AND t.id OPERATOR(pg_catalog.<>) c.id "                          \
+	"AND (t.edited_at IS NULL OR c.kind OPERATOR(pg_catalog.<>) 'edit' "                      \
+	"OR t.edited_at OPERATOR(pg_catalog.<=) coalesce(c.provider_timestamp, c.created_at)) "   \
+	"ORDER BY c.kind OPERATOR(pg_catalog.=) 'unsend', 5, c.id FOR UPDATE OF t"
 
 /* the new rows are changes */
 LARAS_PLAN(
@@ -84,6 +87,17 @@ LARAS_PLAN(withdraw,
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID, TIMESTAMPTZOID);
 
+/* the latest word counts, in whatever order they come */
+LARAS_PLAN(
+	set_hidden,
+	"UPDATE laras.message t SET hidden_at = (SELECT CASE c.kind WHEN 'hide' THEN coalesce(c.provider_timestamp, c.created_at) END "
+	"FROM laras.message c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND c.about_index OPERATOR(pg_catalog.=) t.provider_message_index "
+	"AND c.kind OPERATOR(pg_catalog.=) ANY ('{hide,show}'::pg_catalog.text[]) "
+	"ORDER BY coalesce(c.provider_timestamp, c.created_at) DESC, c.id DESC LIMIT 1) "
+	"WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $2 RETURNING hidden_at IS NOT NULL",
+	INT8OID, INT8OID);
+
 LARAS_PLAN(
 	withdraw_edits,
 	"UPDATE laras.message e SET body = NULL, element = NULL, sentiment = NULL FROM laras.message t "
@@ -109,6 +123,7 @@ typedef struct Pair
 	int64 workspace_id;
 	int64 change_id;
 	bool unsend;
+	bool hides;  /* or shows again */
 	bytea *body; /* of the change, sealed; NULL: none */
 	TimestampTz time;
 	int64 target_id;
@@ -194,6 +209,23 @@ unsend_target(const Pair *p)
 	record_change(p, LARAS_ACT_MESSAGE_DELETED, NULL, 0);
 }
 
+/* A comment that nobody sees is not answered in public. */
+static void
+hide_target(const Pair *p)
+{
+	Datum target[2] = {Int64GetDatum(p->workspace_id), Int64GetDatum(p->target_id)};
+	bool hidden;
+
+	laras_spi_run_one(&set_hidden, target, NULL);
+	hidden = laras_spi_bool(0, 1);
+	if (hidden && !p->outbound)
+	{
+		laras_spi_run(&drop_wanted, target, NULL);
+		laras_drafts_overtaken(&p->workspace_id, &p->conversation_id, 1);
+	}
+	record_change(p, hidden ? LARAS_ACT_COMMENT_HIDDEN : LARAS_ACT_COMMENT_SHOWN, NULL, 0);
+}
+
 /* Read the pairs of a plan and apply them. Inside SPI. */
 static void
 apply_pairs(LarasPlan *plan, LarasColumn *c, int n)
@@ -214,6 +246,7 @@ apply_pairs(LarasPlan *plan, LarasColumn *c, int n)
 		pairs[i].workspace_id = laras_spi_int8(i, 1);
 		pairs[i].change_id = laras_spi_int8(i, 2);
 		pairs[i].unsend = strcmp(kind, "unsend") == 0;
+		pairs[i].hides = strcmp(kind, "hide") == 0 || strcmp(kind, "show") == 0;
 		pairs[i].body = (bytea *) laras_spi_varlena(i, 4);
 		pairs[i].time = DatumGetTimestampTz(laras_spi_value(i, 5, &isnull));
 		pairs[i].target_id = laras_spi_int8(i, 6);
@@ -230,6 +263,8 @@ apply_pairs(LarasPlan *plan, LarasColumn *c, int n)
 			continue;
 		if (pairs[i].unsend)
 			unsend_target(&pairs[i]);
+		else if (pairs[i].hides)
+			hide_target(&pairs[i]);
 		else
 			edit_target(&pairs[i]);
 	}

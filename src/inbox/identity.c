@@ -231,9 +231,8 @@ laras_find_contacts(LarasSender *senders, int n)
 			own[i * LARAS_MAX_IDENTITIES + k] = identity;
 		}
 	}
-	if (count == 0)
-		return;
-	look_up(list, count);
+	if (count > 0)
+		look_up(list, count);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -243,7 +242,8 @@ laras_find_contacts(LarasSender *senders, int n)
 
 		for (int k = 0; k < identities && contact->id == 0; k++)
 			*contact = ids[k]->contact;
-		if (contact->id == 0 && identities > 0 && makes_contact(senders[i].record))
+		if (contact->id == 0 &&
+			(senders[i].nobody || (identities > 0 && makes_contact(senders[i].record))))
 		{
 			contact->id = laras_new_id();
 			contact->slot = laras_slot_lease();
@@ -256,5 +256,6 @@ laras_find_contacts(LarasSender *senders, int n)
 	}
 	if (created_count > 0)
 		store_contacts(created, created_count);
-	store_identities(list, count);
+	if (count > 0)
+		store_identities(list, count);
 }

@@ -21,10 +21,12 @@ typedef struct LarasSender
 	uint32 workspace_slot;
 	const char *channel;
 	const LarasRecord *record;
-	LarasPreference wish;    /* given, or said by a message that is new */
-	TimestampTz said_at;     /* by the provider's time, never in the future */
-	LarasContactRef contact; /* out; id 0 for a PERSON record of somebody unknown */
-	int64 created_contact;   /* out: the id, where it was made here */
+	LarasPreference wish; /* given, or said by a message that is new */
+	TimestampTz said_at;  /* by the provider's time, never in the future */
+	LarasContactRef
+		contact; /* out, unless it is known before; id 0: a PERSON record of somebody unknown */
+	bool nobody; /* named by nothing: a contact is made for this record alone */
+	int64 created_contact; /* out: the id, where it was made here */
 } LarasSender;
 
 /*

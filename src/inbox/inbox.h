@@ -4,6 +4,7 @@
  *		other rooms do with them.
  *
  * apply.c		a batch of events of many workspaces, set-based.
+ * comment.c	which thread a comment belongs to, and whom it concerns.
  * identity.c	who a person is: blind indexes to contacts.
  * person.c		what is new about a person: ids, name, wishes.
  * wish.c		words that are such a wish.
@@ -67,8 +68,11 @@ typedef struct LarasWindow
 	TimestampTz closes_at; /* 0: never, or it was never open */
 } LarasWindow;
 
-/* a purpose of table window_rule */
+/* purposes of table window_rule */
 #define LARAS_WINDOW_REPLY "reply"
+#define LARAS_WINDOW_PUBLIC_REPLY "public_reply"
+#define LARAS_WINDOW_PRIVATE_REPLY "private_reply"
+#define LARAS_WINDOW_LIVE_PRIVATE_REPLY "live_private_reply"
 
 /*
  * Read the rules, once for a batch of decisions. Opens SPI itself. In a

@@ -24,6 +24,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "inbox/inbox.h"
+#include "intake/admit.h"
 #include "intake/intake.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
@@ -228,8 +229,10 @@ static void
 apply(Event *events, int n)
 {
 	LarasInboxEvent *inbox = palloc0(sizeof(LarasInboxEvent) * (n + 1));
+	LarasCommented *commented = palloc(sizeof(LarasCommented) * (n + 1));
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	int count = 0;
+	int commented_count = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -237,7 +240,7 @@ apply(Event *events, int n)
 		LarasInboxEvent *in = &inbox[count];
 		const char *reason = NULL;
 		const char *aside = NULL;
-		int comments = 0;
+		bool comments = false;
 		char *text;
 		size_t length;
 		json_t *document;
@@ -277,19 +280,16 @@ apply(Event *events, int n)
 			if (aside == NULL && (in->records[k].kind == LARAS_RECORD_FAULT ||
 								  in->records[k].kind == LARAS_RECORD_OTHER))
 				aside = in->records[k].reason;
-			comments += in->records[k].kind == LARAS_RECORD_COMMENT;
+			comments = comments || in->records[k].kind == LARAS_RECORD_COMMENT;
 		}
-		if (comments > 0)
-		{
-			/* nobody has authorised the processing of comments: they are not kept */
-			LarasIgnored ignored = {event->channel, "comment_not_authorised", comments};
-
-			laras_count_ignored(&ignored, 1);
-		}
+		if (comments)
+			commented[commented_count++] = (LarasCommented){in, event->channel, text, length};
 		if (aside != NULL)
 			laras_quarantine_event(event->workspace_id, event->connection_id, event->channel,
 								   event->received_at, "00000", aside, text, length);
 	}
+	if (commented_count > 0)
+		laras_comments_admit(commented, commented_count);
 	laras_inbox_apply(inbox, count);
 }
 

@@ -56,6 +56,12 @@ extern void laras_quarantine_event(int64 workspace_id, int64 connection_id, cons
 								   const char *reason, const char *body, size_t n);
 
 /*
+ * What was set aside of a connection for that reason, and not come back yet,
+ * comes again as events. As laras_worker. What is no longer readable stays.
+ */
+extern void laras_quarantine_return(int64 workspace_id, int64 connection_id, const char *reason);
+
+/*
  * Set a body aside that names no workspace: sealed under (platform, week
  * slot). As laras_intake or laras_worker.
  */

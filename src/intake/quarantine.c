@@ -112,54 +112,36 @@ laras_quarantine_body(const char *channel, const char *reason, const char *body,
 	laras_spi_close();
 }
 
+LARAS_PLAN(
+	find_waiting,
+	"SELECT q.id FROM laras.quarantined_event q WHERE q.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND q.connection_id OPERATOR(pg_catalog.=) $2 AND q.reason OPERATOR(pg_catalog.=) $3 "
+	"AND q.replayed_at IS NULL ORDER BY q.received_at, q.id",
+	INT8OID, INT8OID, TEXTOID);
+
 /*
- * laras.replay_quarantined(id bigint) returns bigint
- *
- * Stores the piece as a new event, to be applied by the worker like any other;
- * what was already applied of it changes nothing. Returns the event's id.
+ * The event that take_aside has just locked comes again. Returns its new id; 0
+ * where its key was destroyed. Inside SPI.
  */
-Datum
-laras_replay_quarantined(PG_FUNCTION_ARGS)
+static int64
+replay(int64 workspace_id, int64 id)
 {
-	LARAS_NO_NULLS(fcinfo);
-	int64 workspace_id;
-	int64 id = PG_GETARG_INT64(0);
+	TimestampTz now = laras_now();
+	uint32 slot = laras_workspace_slot(workspace_id);
+	char *channel = laras_spi_cstring(0, 1);
+	int64 connection_id = laras_spi_int8(0, 2);
 	int64 event_id;
-	int64 connection_id;
-	uint32 slot;
 	uint32 hour;
-	char *channel;
 	char *body;
 	size_t n;
 	bool isnull;
 	bytea *sealed;
-	TimestampTz now = laras_now();
 	LarasPiece pieces[2];
 	uint8 digest[LARAS_HASH_LEN];
-	MemoryContext caller = CurrentMemoryContext;
 
-	laras_require_preload();
-	laras_require_workspace();
-	laras_require_scope(LARAS_SCOPE_ADMIN);
-	laras_vault_require_open();
-	workspace_id = laras_bound_workspace();
-	slot = laras_workspace_slot(workspace_id);
-
-	laras_spi_open();
-	if (laras_spi_run(&take_aside, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id)},
-					  NULL) == 0)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such quarantined event")));
-	(void) laras_spi_value(0, 4, &isnull);
-	if (!isnull)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the quarantined event was replayed already")));
-	channel = MemoryContextStrdup(caller, laras_spi_cstring(0, 1));
-	connection_id = laras_spi_int8(0, 2);
 	if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), workspace_id, id,
 				   LARAS_FIELD_quarantined_event_body, &body, &n) != LARAS_OPENED)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the quarantined event is no longer readable"),
-						errdetail("Its key was destroyed when its term ended.")));
+		return 0;
 	hour = laras_time_slot(LARAS_TIME_SLOT_HOUR, now);
 	event_id = laras_new_id();
 	sealed =
@@ -183,8 +165,71 @@ laras_replay_quarantined(PG_FUNCTION_ARGS)
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
 								TimestampTzGetDatum(now)},
 					  NULL);
-	laras_spi_close();
 	write_evidence(workspace_id, LARAS_ACT_EVENT_REPLAYED, id, channel);
 	laras_work_queued(LARAS_WORK_INTAKE);
+	return event_id;
+}
+
+void
+laras_quarantine_return(int64 workspace_id, int64 connection_id, const char *reason)
+{
+	uint64 found;
+	int64 *ids;
+
+	laras_spi_open();
+	found = laras_spi_run(&find_waiting,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
+									CStringGetTextDatum(reason)},
+						  NULL);
+	ids = palloc(sizeof(int64) * (found + 1));
+	for (uint64 i = 0; i < found; i++)
+		ids[i] = laras_spi_int8(i, 1);
+	for (uint64 i = 0; i < found; i++)
+		if (laras_spi_run(&take_aside,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(ids[i])}, NULL) > 0)
+		{
+			bool isnull;
+
+			(void) laras_spi_value(0, 4, &isnull);
+			if (isnull)
+				replay(workspace_id, ids[i]);
+		}
+	laras_spi_close();
+}
+
+/*
+ * laras.replay_quarantined(id bigint) returns bigint
+ *
+ * Stores the piece as a new event, to be applied by the worker like any other;
+ * what was already applied of it changes nothing. Returns the event's id.
+ */
+Datum
+laras_replay_quarantined(PG_FUNCTION_ARGS)
+{
+	LARAS_NO_NULLS(fcinfo);
+	int64 workspace_id;
+	int64 id = PG_GETARG_INT64(0);
+	int64 event_id;
+	bool isnull;
+
+	laras_require_preload();
+	laras_require_workspace();
+	laras_require_scope(LARAS_SCOPE_ADMIN);
+	laras_vault_require_open();
+	workspace_id = laras_bound_workspace();
+	laras_spi_open();
+	if (laras_spi_run(&take_aside, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id)},
+					  NULL) == 0)
+		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such quarantined event")));
+	(void) laras_spi_value(0, 4, &isnull);
+	if (!isnull)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the quarantined event was replayed already")));
+	event_id = replay(workspace_id, id);
+	if (event_id == 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the quarantined event is no longer readable"),
+						errdetail("Its key was destroyed when its term ended.")));
+	laras_spi_close();
 	PG_RETURN_INT64(event_id);
 }

@@ -10,7 +10,7 @@
  * Flow", "Send API". Echoes of what an account sends come on the same field, as
  * they do there.
  */
-#include "sandbox/account.h"
+#include "sandbox/account_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,47 +37,8 @@
 #define COMMENTS "instagram_business_manage_comments"
 #define PAGE_MESSAGES "pages_messaging"
 
-/* a person, as the account knows them */
-typedef struct Person
-{
-	char *id;
-	int64_t last_inbound; /* opens the 24-hour window; 0: never wrote */
-} Person;
-
-typedef struct Account
-{
-	char *id;     /* that webhooks carry */
-	bool page;    /* of Facebook; */
-	bool threads; /* or a profile of Threads; else an account of Instagram */
-	char *username;
-	char *name;
-	char *type; /* BUSINESS, MEDIA_CREATOR, PERSONAL */
-	SbApp *app;
-	bool subscribed;
-	bool echoes; /* what it sends comes back */
-	uint64_t accepted;
-	SbTable persons;
-} Account;
-
-/* a code or a token of an account */
-typedef struct Grant
-{
-	char *text;
-	char *label;   /* stands for a token in ledger and answers; NULL: a code */
-	char *user_id; /* app-scoped id of who granted */
-	char *redirect_uri;
-	char *permissions; /* words between commas */
-	char *pages;       /* ids between commas that a person granted; NULL: the account's own */
-	Account *account;  /* of a person's: one of the Pages */
-	int64_t issued;
-	int64_t expires;
-	bool used; /* a code's */
-	bool is_long;
-	int dead; /* subcode of 190 once invalid, or 0 */
-} Grant;
-
 static SbTable accounts;
-static Account *at_the_browser; /* the one named last by a control call */
+static SbAccount *at_the_browser; /* the one named last by a control call */
 static SbTable grants;
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -87,14 +48,14 @@ static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 static void
 drop_person(void *p)
 {
-	free(((Person *) p)->id);
+	free(((SbPerson *) p)->id);
 	free(p);
 }
 
 static void
 drop_account(void *p)
 {
-	Account *a = p;
+	SbAccount *a = p;
 
 	sb_table_clear(&a->persons, drop_person);
 	free(a->id);
@@ -107,7 +68,7 @@ drop_account(void *p)
 static void
 drop_grant(void *p)
 {
-	Grant *g = p;
+	SbGrant *g = p;
 
 	free(g->text);
 	free(g->label);
@@ -121,29 +82,30 @@ drop_grant(void *p)
 void
 sb_accounts_reset(void)
 {
+	sb_comments_reset();
 	sb_table_clear(&grants, drop_grant);
 	sb_table_clear(&accounts, drop_account);
 	at_the_browser = NULL;
 }
 
-static Account *
-account_of(const char *id)
+SbAccount *
+sb_account(const char *id)
 {
 	return id == NULL ? NULL : sb_table_get(&accounts, id);
 }
 
-static Grant *
+static SbGrant *
 grant_of(const char *text)
 {
 	return text == NULL ? NULL : sb_table_get(&grants, text);
 }
 
 /* An account that belongs to the app: whose owner is at the browser, or any; NULL: it is no app of this product. */
-static Account *
+static SbAccount *
 account_of_app(const SbApp *app)
 {
 	size_t pos = 0;
-	Account *a = at_the_browser;
+	SbAccount *a = at_the_browser;
 
 	if (a != NULL && a->app == app)
 		return a;
@@ -153,10 +115,10 @@ account_of_app(const SbApp *app)
 	return NULL;
 }
 
-static Grant *
-new_grant(Account *account, const char *user_id, const char *permissions, bool token)
+static SbGrant *
+new_grant(SbAccount *account, const char *user_id, const char *permissions, bool token)
 {
-	Grant *g = sb_alloc(sizeof(Grant));
+	SbGrant *g = sb_alloc(sizeof(SbGrant));
 	char random[128];
 	char label[32];
 	static unsigned made;
@@ -178,8 +140,8 @@ new_grant(Account *account, const char *user_id, const char *permissions, bool t
 	return g;
 }
 
-static bool
-has_permission(const Grant *g, const char *word)
+bool
+sb_granted(const SbGrant *g, const char *word)
 {
 	const char *p = strstr(g->permissions, word);
 
@@ -196,13 +158,13 @@ same(const char *a, const char *b)
 
 /* GET /oauth/authorize: the person consents at once to what is asked; the browser is sent back. */
 static void
-authorize(SbCall *call, Account *account)
+authorize(SbCall *call, SbAccount *account)
 {
 	const char *uri = sb_param(call, "redirect_uri");
 	const char *scope = sb_param(call, "scope");
 	const char *state = sb_param(call, "state");
 	char user[40];
-	Grant *code;
+	SbGrant *code;
 
 	if (uri == NULL || scope == NULL)
 	{
@@ -240,8 +202,8 @@ words(const char *list)
 static void
 exchange_person(SbCall *call, SbApp *app, const char *text)
 {
-	Grant *old = grant_of(text);
-	Grant *token;
+	SbGrant *old = grant_of(text);
+	SbGrant *token;
 
 	if (old == NULL || old->label == NULL || old->pages == NULL || old->account->app != app)
 	{
@@ -261,11 +223,11 @@ exchange_person(SbCall *call, SbApp *app, const char *text)
 static void
 exchange(SbCall *call, SbApp *app)
 {
-	Grant *code = grant_of(sb_param(call, "code"));
+	SbGrant *code = grant_of(sb_param(call, "code"));
 	const char *grant = sb_param(call, "grant_type");
 	const char *uri = sb_param(call, "redirect_uri");
 	bool page = account_of_app(app)->page;
-	Grant *token;
+	SbGrant *token;
 
 	call->note.route = "access_token";
 	if (page && grant != NULL && strcmp(grant, "fb_exchange_token") == 0 &&
@@ -316,10 +278,10 @@ exchange(SbCall *call, SbApp *app)
 }
 
 /* The live token of the call; NULL after a refusal. */
-static Grant *
-live_token(SbCall *call)
+SbGrant *
+sb_account_token(SbCall *call)
 {
-	Grant *g = grant_of(sb_bearer(call));
+	SbGrant *g = grant_of(sb_bearer(call));
 
 	if (g == NULL || g->label == NULL)
 	{
@@ -336,7 +298,7 @@ live_token(SbCall *call)
 }
 
 static void
-answer_long(SbCall *call, Grant *token)
+answer_long(SbCall *call, SbGrant *token)
 {
 	token->expires = sb_now() + LONG_LIFE;
 	token->is_long = true;
@@ -350,7 +312,7 @@ answer_long(SbCall *call, Grant *token)
 static void
 extend(SbCall *call)
 {
-	Grant *g = live_token(call);
+	SbGrant *g = sb_account_token(call);
 	const char *grant = sb_param(call, "grant_type");
 
 	call->note.route = "extend";
@@ -371,9 +333,9 @@ extend(SbCall *call)
 static void
 refresh(SbCall *call)
 {
-	Grant *g = live_token(call);
+	SbGrant *g = sb_account_token(call);
 	const char *grant = sb_param(call, "grant_type");
-	Grant *next;
+	SbGrant *next;
 
 	call->note.route = "refresh";
 	if (g == NULL)
@@ -394,9 +356,9 @@ refresh(SbCall *call)
 /* ---------- the account ---------- */
 
 static void
-get_me(SbCall *call, Grant *g)
+get_me(SbCall *call, SbGrant *g)
 {
-	const Account *a = g->account;
+	const SbAccount *a = g->account;
 
 	if (g->pages != NULL)
 		sb_answer_json(call, 200, json_pack("{s:s}", "id", g->user_id));
@@ -414,9 +376,24 @@ get_me(SbCall *call, Grant *g)
 								 "https://scontent.cdninstagram.example/p.jpg"));
 }
 
+/* GET /me/permissions: what the person granted */
+static void
+get_permissions(SbCall *call, SbGrant *g)
+{
+	json_t *granted = words(g->permissions);
+	json_t *list = json_array();
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(granted, i, one)
+		json_array_append_new(list, json_pack("{s:O,s:s}", "permission", one, "status", "granted"));
+	json_decref(granted);
+	sb_answer_json(call, 200, json_pack("{s:o}", "data", list));
+}
+
 /* GET /me/accounts: the Pages that the person granted, each with a token of its own */
 static void
-get_pages(SbCall *call, Grant *g)
+get_pages(SbCall *call, SbGrant *g)
 {
 	json_t *list = json_array();
 	char *copy = sb_strdup(g->pages ? g->pages : "");
@@ -424,8 +401,8 @@ get_pages(SbCall *call, Grant *g)
 
 	for (char *id = strtok_r(copy, ",", &rest); id != NULL; id = strtok_r(NULL, ",", &rest))
 	{
-		Account *a = account_of(id);
-		Grant *token;
+		SbAccount *a = sb_account(id);
+		SbGrant *token;
 
 		if (a == NULL || !a->page)
 			continue;
@@ -441,9 +418,9 @@ get_pages(SbCall *call, Grant *g)
 }
 
 static void
-subscriptions(SbCall *call, Grant *g)
+subscriptions(SbCall *call, SbGrant *g)
 {
-	Account *a = g->account;
+	SbAccount *a = g->account;
 
 	call->note.route = "subscribed_apps";
 	if (strcmp(call->method, "GET") == 0)
@@ -466,14 +443,14 @@ subscriptions(SbCall *call, Grant *g)
 
 /* ---------- messages ---------- */
 
-static Person *
-person_of(Account *a, const char *id, bool make)
+SbPerson *
+sb_person(SbAccount *a, const char *id, bool make)
 {
-	Person *p = sb_table_get(&a->persons, id);
+	SbPerson *p = sb_table_get(&a->persons, id);
 
 	if (p == NULL && make)
 	{
-		p = sb_alloc(sizeof(Person));
+		p = sb_alloc(sizeof(SbPerson));
 		p->id = sb_strdup(id);
 		sb_table_put(&a->persons, p->id, p);
 	}
@@ -482,7 +459,7 @@ person_of(Account *a, const char *id, bool make)
 
 /* Sends one messaging event to the app; false where it goes nowhere. */
 static bool
-deliver(Account *a, json_t *event, SbWait *wait)
+deliver(SbAccount *a, json_t *event, SbWait *wait)
 {
 	json_t *entry;
 	char *text;
@@ -503,6 +480,38 @@ deliver(Account *a, json_t *event, SbWait *wait)
 	return queued;
 }
 
+bool
+sb_account_change(SbAccount *a, const char *field, json_t *value, SbWait *wait)
+{
+	json_t *body;
+	char *text;
+	bool queued;
+
+	if ((!a->subscribed && !a->threads) || a->app->callback_url == NULL)
+	{
+		json_decref(value);
+		return false;
+	}
+	if (a->threads)
+		body = json_pack("{s:s,s:s,s:s,s:I,s:{s:s,s:o}}", "app_id", a->app->id, "topic",
+						 strcmp(field, "mentions") == 0 ? "interaction" : "moderate", "target_id",
+						 a->id, "time", (json_int_t) (sb_now() / SB_SECOND), "values", "field",
+						 field, "value", value);
+	else
+		body = json_pack("{s:s,s:I,s:[{s:s,s:o}]}", "id", a->id, "time",
+						 (json_int_t) (sb_now() / SB_SECOND), "changes", "field", field, "value",
+						 value);
+	text = sb_wire_text(body);
+	json_decref(body);
+	queued = sb_entry(a->app->callback_url, a->app->secret,
+					  a->threads ? ""
+					  : a->page  ? "page"
+								 : "instagram",
+					  text, wait);
+	free(text);
+	return queued;
+}
+
 static json_t *
 messaging(const char *from, const char *to, json_t *message)
 {
@@ -519,14 +528,16 @@ new_mid(char out[64])
 }
 
 static void
-send_message(SbCall *call, Grant *g)
+send_message(SbCall *call, SbGrant *g)
 {
-	Account *a = g->account;
+	SbAccount *a = g->account;
 	const char *to =
 		json_string_value(json_object_get(json_object_get(call->json, "recipient"), "id"));
+	const char *comment =
+		json_string_value(json_object_get(json_object_get(call->json, "recipient"), "comment_id"));
 	const char *text =
 		json_string_value(json_object_get(json_object_get(call->json, "message"), "text"));
-	Person *p;
+	SbPerson *p;
 	char mid[64];
 
 	call->note.route = "messages";
@@ -534,9 +545,9 @@ send_message(SbCall *call, Grant *g)
 	snprintf(call->note.type, sizeof(call->note.type), "text");
 	if (to != NULL)
 		snprintf(call->note.to, sizeof(call->note.to), "%s", to);
-	if (!has_permission(g, a->page ? PAGE_MESSAGES : MESSAGES))
+	if (!sb_granted(g, a->page ? PAGE_MESSAGES : MESSAGES))
 		sb_refuse(call, 10, 0, NULL, NULL);
-	else if (to == NULL)
+	else if (to == NULL && comment == NULL)
 		sb_refuse(call, 100, 0, "(#100) The parameter recipient is required.", NULL);
 	else if (text == NULL || text[0] == '\0')
 		sb_refuse(call, 100, 0, "(#100) The parameter message is required.", NULL);
@@ -549,7 +560,9 @@ send_message(SbCall *call, Grant *g)
 	else if (!a->page && strlen(text) > LONGEST_TEXT)
 		sb_refuse(call, 100, 0,
 				  "(#100) Length of param message[text] must be less than or equal to 1000", NULL);
-	else if ((p = person_of(a, to, false)) == NULL)
+	else if (to == NULL)
+		sb_private_reply(call, g, comment, text);
+	else if ((p = sb_person(a, to, false)) == NULL)
 		sb_refuse(call, 100, a->page ? 2018001 : 2534014, "(#100) No matching user found", NULL);
 	else if (p->last_inbound == 0 || sb_now() - p->last_inbound >= SB_WINDOW)
 	{
@@ -589,9 +602,9 @@ sb_account_call(SbCall *call)
 	const char *second = call->nparts > 1 ? call->parts[1] : "";
 	bool get = strcmp(call->method, "GET") == 0;
 	SbApp *app = sb_app(sb_param(call, "client_id"));
-	Account *of_app = app ? account_of_app(app) : NULL;
-	Account *a;
-	Grant *g;
+	SbAccount *of_app = app ? account_of_app(app) : NULL;
+	SbAccount *a;
+	SbGrant *g;
 
 	if (strcmp(first, "dialog") == 0 && strcmp(second, "oauth") == 0 && of_app != NULL && get)
 	{
@@ -623,17 +636,21 @@ sb_account_call(SbCall *call)
 		refresh(call);
 		return true;
 	}
-	a = account_of(first);
+	if (sb_comment_call(call))
+		return true;
+	a = sb_account(first);
 	g = grant_of(sb_bearer(call));
 	if (a == NULL && (g == NULL || strcmp(first, "me") != 0))
 		return false;
-	g = live_token(call);
+	g = sb_account_token(call);
 	if (g == NULL)
 		return true;
 	if (a != NULL && g->account != a)
 		sb_refuse_object(call, first);
 	else if (call->nparts == 1 && get)
 		get_me(call, g);
+	else if (strcmp(second, "permissions") == 0 && get && g->pages != NULL)
+		get_permissions(call, g);
 	else if (strcmp(second, "accounts") == 0 && get)
 		get_pages(call, g);
 	else if (strcmp(second, "subscribed_apps") == 0)
@@ -652,7 +669,7 @@ sb_put_account(SbCall *call)
 {
 	static const char *const names[] = {"id",           "app_id",     "kind",   "username", "name",
 										"account_type", "subscribed", "echoes", NULL};
-	Account *a = account_of(sb_text_of(call, "id"));
+	SbAccount *a = sb_account(sb_text_of(call, "id"));
 	SbApp *app = sb_app(sb_text_of(call, "app_id"));
 
 	if (!sb_only(call, names))
@@ -664,7 +681,7 @@ sb_put_account(SbCall *call)
 	}
 	if (a == NULL)
 	{
-		a = sb_alloc(sizeof(Account));
+		a = sb_alloc(sizeof(SbAccount));
 		a->id = sb_text_of(call, "id") ? sb_strdup(sb_text_of(call, "id")) : sb_new_id();
 		a->username = sb_strdup("sandbox.shop");
 		a->name = sb_strdup("Sandbox shop");
@@ -694,9 +711,9 @@ sb_put_account(SbCall *call)
 
 /* The account and the person of a control call that makes a grant; false after an answer. */
 static bool
-read_grant(SbCall *call, Account **a, const char **user, const char **permissions)
+read_grant(SbCall *call, SbAccount **a, const char **user, const char **permissions)
 {
-	*a = account_of(sb_text_of(call, "account"));
+	*a = sb_account(sb_text_of(call, "account"));
 	*user = sb_text_of(call, "user_id");
 	*permissions = sb_text_of(call, "permissions");
 	if (*permissions == NULL)
@@ -719,8 +736,8 @@ sb_put_account_code(SbCall *call)
 	const char *uri = sb_text_of(call, "redirect_uri");
 	const char *user;
 	const char *permissions;
-	Account *a;
-	Grant *g;
+	SbAccount *a;
+	SbGrant *g;
 
 	if (!sb_only(call, names) || !read_grant(call, &a, &user, &permissions))
 		return;
@@ -740,10 +757,10 @@ void
 sb_put_account_token(SbCall *call)
 {
 	static const char *const names[] = {"token", "account", "user_id", "permissions", "dead", NULL};
-	Grant *g = grant_of(sb_text_of(call, "token"));
+	SbGrant *g = grant_of(sb_text_of(call, "token"));
 	const char *user;
 	const char *permissions;
-	Account *a;
+	SbAccount *a;
 
 	if (!sb_only(call, names))
 		return;
@@ -763,7 +780,7 @@ sb_put_account_token(SbCall *call)
 
 /* Delivers, and answers the control call: at once, or once it was delivered. */
 static void
-play(SbCall *call, Account *a, json_t *event, json_t *answer)
+play(SbCall *call, SbAccount *a, json_t *event, json_t *answer)
 {
 	SbWait *wait = sb_play_begin(call);
 
@@ -776,7 +793,7 @@ void
 sb_play_account_message(SbCall *call)
 {
 	static const char *const names[] = {"account", "from", "text", "message", "wait", NULL};
-	Account *a = account_of(sb_text_of(call, "account"));
+	SbAccount *a = sb_account(sb_text_of(call, "account"));
 	const char *from = sb_text_of(call, "from");
 	const char *text = sb_text_of(call, "text");
 	json_t *body = json_object_get(call->json, "message");
@@ -795,7 +812,7 @@ sb_play_account_message(SbCall *call)
 		sb_wrong(call, "give from, and text, or message as an object");
 		return;
 	}
-	person_of(a, from, true)->last_inbound = sb_now();
+	sb_person(a, from, true)->last_inbound = sb_now();
 	new_mid(mid);
 	message = json_pack("{s:s}", "mid", mid);
 	if (text != NULL)
@@ -810,7 +827,7 @@ void
 sb_play_account_event(SbCall *call)
 {
 	static const char *const names[] = {"account", "event", "wait", NULL};
-	Account *a = account_of(sb_text_of(call, "account"));
+	SbAccount *a = sb_account(sb_text_of(call, "account"));
 	const json_t *event = json_object_get(call->json, "event");
 
 	if (!sb_only(call, names))

@@ -424,6 +424,8 @@ static const struct
 	{"POST", "account", "token", sb_put_account_token},
 	{"POST", "account", "message", sb_play_account_message},
 	{"POST", "account", "event", sb_play_account_event},
+	{"POST", "account", "post", sb_put_post},
+	{"POST", "account", "comment", sb_play_comment},
 	{"POST", "bot", NULL, sb_put_bot},
 	{"POST", "bot", "chat", sb_put_chat},
 	{"POST", "bot", "message", sb_play_bot_message},

@@ -40,7 +40,7 @@ typedef struct Queue
 	char *url;
 	char *secret;
 	char *
-		object; /* of the bodies; NULL: a body is one event, and the secret goes with it as it is */
+		object; /* of the bodies; "": a body is one event; NULL: and the secret goes with it as it is */
 	Event *head;
 	Event *tail;
 	int flights;
@@ -458,11 +458,12 @@ pump(Queue *q)
 	{
 		Transfer *t = new_transfer(q->url);
 		Event **link = &t->events;
+		bool shared = q->object != NULL && q->object[0] != '\0';
 
 		t->queue = q;
-		if (q->object != NULL)
+		if (shared)
 			sb_addf(&t->body, "{\"object\":\"%s\",\"entry\":[", q->object);
-		while (q->head != NULL && t->nevents < (q->object ? sb_settings.webhook_batch : 1) &&
+		while (q->head != NULL && t->nevents < (shared ? sb_settings.webhook_batch : 1) &&
 			   (t->nevents == 0 || t->body.len + q->head->length < MAX_BODY))
 		{
 			Event *e = q->head;
@@ -478,7 +479,7 @@ pump(Queue *q)
 		}
 		if (q->head == NULL)
 			q->tail = NULL;
-		if (q->object != NULL)
+		if (shared)
 			sb_adds(&t->body, "]}");
 		sb_delivery.waiting_bytes += (int64_t) t->body.len;
 		post_headers(t, "Content-Type: application/json");

@@ -59,8 +59,8 @@ sb_webhook(SbWaba *waba, SbNumber *number, const char *field, const char *value,
 
 /*
  * Queues one entry of an object ("instagram"), to be signed with the secret and
- * share a body with others of that object. False, and the wait not raised,
- * where there is no room.
+ * share a body with others of that object; of object "" it is a body by itself.
+ * False, and the wait not raised, where there is no room.
  */
 extern bool
 sb_entry(const char *url, const char *secret, const char *object, const char *json, SbWait *wait);

@@ -116,7 +116,11 @@ put_notes(const LarasRecord *r)
 		note("unsend");
 	if (r->unnamed)
 		note("unnamed");
-	if ((r->kind == LARAS_RECORD_MESSAGE || r->kind == LARAS_RECORD_COMMENT) && r->status != NULL)
+	if (r->effect == LARAS_EFFECT_HIDE)
+		note("hidden");
+	if (r->effect == LARAS_EFFECT_SHOW)
+		note("shown");
+	if (r->kind == LARAS_RECORD_MESSAGE && r->status != NULL)
 		note(r->status);
 	if (r->post.s != NULL)
 	{

@@ -89,6 +89,7 @@ my %case = (
 	rotate_master_key => [ 'SELECT laras.rotate_master_key()' ],
 	remove_mirror => [ "SELECT laras.remove_mirror('b', 'its disk was shredded')" ],
 	replay_quarantined => [ $act, "SELECT laras.replay_quarantined($aside)" ],
+	private_reply => [ "UPDATE laras.message SET kind = 'comment' WHERE conversation_id = $conversation", $act, "SELECT laras.private_reply((SELECT min(id) FROM laras.messages WHERE kind = 'comment'), 'baik')" ],
 	reply => [ $act, "SELECT laras.reply($conversation, 'halo juga')" ],
 	request_erasure => [ $act, "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')" ],
 	revoke_api_key => [ $act, "SELECT laras.revoke_api_key('$prefix')" ],

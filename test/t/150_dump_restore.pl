@@ -8,6 +8,7 @@
 use strict;
 use warnings;
 
+use Channels;
 use IPC::Run ();
 use JSON::PP ();
 use Laras;
@@ -56,6 +57,13 @@ is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, $json->encode({ objec
 ok(wait_for_sql($source, 'SELECT count(*) = 1 FROM laras.message_part'), 'which is a part of her message');
 my $sent = reply('selamat datang');
 ok($stage->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $sent"), 'a reply was delivered');
+my $public = Channels->open($stage, 'instagram');
+$public->connect;
+my $below = $stage->sandbox->control(POST => 'account/post', { account => $public->{account}{number} })->{id};
+$stage->sandbox->control(POST => 'account/comment', { post => $below, from => $public->person('Sari'), name => 'Sari', text => 'berapa?' });
+ok($public->wait_bound('SELECT count(*) = 1 FROM laras.comments', 30), 'somebody comments below a post');
+my $private = $public->bound("SELECT laras.private_reply(id, 'Rp15.000') FROM laras.comments");
+ok($public->wait_bound("SELECT status = 'sent' FROM laras.messages WHERE id = $private", 30), 'and is answered in private');
 is($stage->webhook('', 'x', id => undef)->{status}, 200, 'a message that is none is taken');
 is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, '{broken')->{status}, 200, 'so is a body that is none');
 is($stage->webhook('628', 'x', number => '999')->{status}, 200, 'and one for nobody');

@@ -1,0 +1,77 @@
+/*
+ * account_internal.h
+ *		What account.c and comment.c share: the accounts, who writes to them, what
+ *		was granted.
+ */
+#ifndef LARAS_SANDBOX_ACCOUNT_INTERNAL_H
+#define LARAS_SANDBOX_ACCOUNT_INTERNAL_H
+
+#include "sandbox/account.h"
+#include "sandbox/deliver.h"
+
+/* a person, as the account knows them */
+typedef struct SbPerson
+{
+	char *id;
+	int64_t last_inbound; /* opens the 24-hour window; 0: never wrote */
+} SbPerson;
+
+typedef struct SbAccount
+{
+	char *id;     /* that webhooks carry */
+	bool page;    /* of Facebook; */
+	bool threads; /* or a profile of Threads; else an account of Instagram */
+	char *username;
+	char *name;
+	char *type; /* BUSINESS, MEDIA_CREATOR, PERSONAL */
+	SbApp *app;
+	bool subscribed;
+	bool echoes; /* what it sends comes back */
+	uint64_t accepted;
+	SbTable persons;
+} SbAccount;
+
+/* a code or a token of an account */
+typedef struct SbGrant
+{
+	char *text;
+	char *label;   /* stands for a token in ledger and answers; NULL: a code */
+	char *user_id; /* app-scoped id of who granted */
+	char *redirect_uri;
+	char *permissions;  /* words between commas */
+	char *pages;        /* ids between commas that a person granted; NULL: the account's own */
+	SbAccount *account; /* of a person's: one of the Pages */
+	int64_t issued;
+	int64_t expires;
+	bool used; /* a code's */
+	bool is_long;
+	int dead; /* subcode of 190 once invalid, or 0 */
+} SbGrant;
+
+/* By id, or NULL. */
+extern SbAccount *sb_account(const char *id);
+
+/* The live token of the call; NULL after a refusal. */
+extern SbGrant *sb_account_token(SbCall *call);
+
+/* Is the permission among those of the grant? */
+extern bool sb_granted(const SbGrant *g, const char *word);
+
+/* Somebody the account knows; NULL, or made. */
+extern SbPerson *sb_person(SbAccount *a, const char *id, bool make);
+
+/*
+ * Sends one change of a field to the app (of Threads a body of its own); false
+ * where it goes nowhere. Takes value over.
+ */
+extern bool sb_account_change(SbAccount *a, const char *field, json_t *value, SbWait *wait);
+
+/* comment.c: a call about a post or a comment; false: it is about none. */
+extern bool sb_comment_call(SbCall *call);
+
+/* comment.c: a message in private answer to a comment, whose id the call names. */
+extern void sb_private_reply(SbCall *call, SbGrant *g, const char *comment, const char *text);
+
+extern void sb_comments_reset(void);
+
+#endif
