@@ -30,7 +30,7 @@ COURIER = outbox steer egress fence carry limit lane claim prepare record reconc
 # src/inbox/
 INBOX = rows identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
-ANSWER = digest ground classify reply draft store duty decide lexicon question intent retrieve wording compose preview import knowledgetext
+ANSWER = digest ground classify reply draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview import knowledgetext
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
@@ -63,6 +63,7 @@ SQL_PARTS = \
 	35_connect \
 	40_intake \
 	50_inbox \
+	56_spelling \
 	58_drafter \
 	60_answer \
 	62_drafts \

@@ -36,15 +36,19 @@ COMMENT ON COLUMN laras.catalog_item.updated_at IS 'When the row was written, or
 COMMENT ON COLUMN laras.catalog_item.terms IS 'Words of name, attributes and description, for search; follows them.';
 ALTER TABLE laras.catalog_item ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.catalog_item FORCE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON laras.catalog_item TO laras_owner, laras_app, laras_service
+CREATE POLICY workspace ON laras.catalog_item TO laras_owner, laras_app, laras_service, laras_drafter
   USING (workspace_id = (SELECT laras.current_workspace()))
   WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
 CREATE POLICY worker ON laras.catalog_item TO laras_worker
   USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.catalog_item TO laras_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.catalog_item TO laras_app, laras_service;
+GRANT SELECT ON laras.catalog_item TO laras_drafter;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.catalog_item', '');
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OF workspace_id, id, name, description, attributes, state OR DELETE ON laras.catalog_item
+  FOR EACH STATEMENT EXECUTE FUNCTION laras.knowledge_changed();
+ALTER TABLE laras.catalog_item ENABLE ALWAYS TRIGGER changed;
 
 -- A rule of the business (delivery, returns, payment) in its own words.
 SET LOCAL ROLE laras_owner;
@@ -72,15 +76,19 @@ COMMENT ON COLUMN laras.policy_text.updated_at IS 'When the row was written, or 
 COMMENT ON COLUMN laras.policy_text.terms IS 'Words of topic and text, for search; follows them.';
 ALTER TABLE laras.policy_text ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.policy_text FORCE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON laras.policy_text TO laras_owner, laras_app, laras_service
+CREATE POLICY workspace ON laras.policy_text TO laras_owner, laras_app, laras_service, laras_drafter
   USING (workspace_id = (SELECT laras.current_workspace()))
   WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
 CREATE POLICY worker ON laras.policy_text TO laras_worker
   USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.policy_text TO laras_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.policy_text TO laras_app, laras_service;
+GRANT SELECT ON laras.policy_text TO laras_drafter;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.policy_text', '');
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OF workspace_id, id, topic, language, body OR DELETE ON laras.policy_text
+  FOR EACH STATEMENT EXECUTE FUNCTION laras.knowledge_changed();
+ALTER TABLE laras.policy_text ENABLE ALWAYS TRIGGER changed;
 
 -- A question with the answer of the business.
 SET LOCAL ROLE laras_owner;
@@ -108,15 +116,19 @@ COMMENT ON COLUMN laras.faq.updated_at IS 'When the row was written, or what its
 COMMENT ON COLUMN laras.faq.terms IS 'Words of question and answer, for search; follows them.';
 ALTER TABLE laras.faq ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.faq FORCE ROW LEVEL SECURITY;
-CREATE POLICY workspace ON laras.faq TO laras_owner, laras_app, laras_service
+CREATE POLICY workspace ON laras.faq TO laras_owner, laras_app, laras_service, laras_drafter
   USING (workspace_id = (SELECT laras.current_workspace()))
   WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
 CREATE POLICY worker ON laras.faq TO laras_worker
   USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.faq TO laras_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.faq TO laras_app, laras_service;
+GRANT SELECT ON laras.faq TO laras_drafter;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.faq', '');
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OF workspace_id, id, question, language, answer OR DELETE ON laras.faq
+  FOR EACH STATEMENT EXECUTE FUNCTION laras.knowledge_changed();
+ALTER TABLE laras.faq ENABLE ALWAYS TRIGGER changed;
 
 -- Phrases that no text may contain.
 SET LOCAL ROLE laras_owner;

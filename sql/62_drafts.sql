@@ -129,3 +129,30 @@ COMMENT ON COLUMN laras.approval_queue.last_inbound_at IS 'Provider''s time of t
 COMMENT ON COLUMN laras.approval_queue.created_at IS 'When it was drafted.';
 GRANT SELECT ON laras.approval_queue TO laras_app, laras_service;
 RESET ROLE;
+
+-- What a drafter reads of people: one conversation, while it makes that conversation's draft.
+CREATE FUNCTION laras.drafting_conversation() RETURNS bigint
+  LANGUAGE c STABLE PARALLEL RESTRICTED
+  AS 'MODULE_PATHNAME', 'laras_drafting_conversation';
+COMMENT ON FUNCTION laras.drafting_conversation() IS 'The conversation for which a draft is being made in this transaction; null outside of that. Only laras''s own C code sets it.';
+GRANT EXECUTE ON FUNCTION laras.drafting_conversation() TO laras_owner, laras_drafter;
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.drafting_messages AS
+  SELECT m.id,
+    m.direction,
+    m.kind,
+    laras.reveal(m.body, m.id, 17::smallint) AS body,
+    m.author_kind,
+    m.created_at
+  FROM laras.message m
+  WHERE m.conversation_id = (SELECT laras.drafting_conversation()) AND m.unsent_at IS NULL;
+COMMENT ON VIEW laras.drafting_messages IS 'The messages of the conversation for which a draft is being made: all of people that the role laras_drafter reads.';
+COMMENT ON COLUMN laras.drafting_messages.id IS 'Id.';
+COMMENT ON COLUMN laras.drafting_messages.direction IS 'in or out.';
+COMMENT ON COLUMN laras.drafting_messages.kind IS 'What it is: laras.message.kind has the list.';
+COMMENT ON COLUMN laras.drafting_messages.body IS 'Text; null once erased.';
+COMMENT ON COLUMN laras.drafting_messages.author_kind IS 'Who wrote it: contact, member, draft, key or service.';
+COMMENT ON COLUMN laras.drafting_messages.created_at IS 'When laras stored it.';
+GRANT SELECT ON laras.drafting_messages TO laras_drafter;
+RESET ROLE;

@@ -13,6 +13,7 @@
 
 #include "answer/answer.h"
 #include "answer/ground.h"
+#include "answer/shelf.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/id.h"
@@ -76,6 +77,7 @@ laras_answer_init(void)
 		"laras.classifier", "Whether the safety classifier judges texts.",
 		"While it is off every draft is held for a person, and nothing new is sent.", &classifier,
 		true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	laras_shelf_init();
 }
 
 /* blanks beyond ASCII, and signs that nobody sees: between words, and within them */

@@ -11,6 +11,7 @@
 #include "answer/drafter.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
+#include "answer/spelling.h"
 #include "answer/wording.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
@@ -20,6 +21,7 @@
 #define NAMED_COVERAGE 0.75f /* of its name, whatever else was written */
 #define TEXT_COVERAGE 0.6f
 #define HEADING_COVERAGE 0.6f
+#define LONE_WORD_COVERAGE 0.65f
 #define HEADING_NEEDS 0.3f
 /* A row this near the best one may be meant as well. */
 #define RIVAL_COVERAGE 0.5f
@@ -33,12 +35,17 @@
 
 /* Confidence of what may be right and may be beside the point; of no ground at all. */
 #define UNSURE 0.6f
+/* Of asking which one is meant, where all of them have what was written. */
+#define ASKS 0.72f
+#define PLAIN_COVERAGE 0.85f
 #define NO_GROUND 0.2f
 
 /* Items answered or asked about in one text, at most. */
 #define ANSWERED_ITEMS 3
 #define NAMED_ITEMS 4
 #define SOURCES 8
+/* Questions in one message that are answered one by one, at most. */
+#define CLAUSES 4
 /* Bytes of the business's own text in one answer. */
 #define TEXT_BYTES 900
 #define DESCRIPTION_BYTES 400
@@ -46,7 +53,7 @@
 /* Which items a question means. */
 typedef struct Choice
 {
-	const LarasFound *row[NAMED_ITEMS];
+	LarasFound *row[NAMED_ITEMS];
 	int n;
 	bool ask;   /* they match alike, or one does in part: which one is meant? */
 	bool more;  /* and others do too */
@@ -62,6 +69,7 @@ typedef struct Composition
 	LarasIntent intent;
 	float confidence;
 	bool hand_over;
+	bool asks; /* which of several is meant */
 } Composition;
 
 static void
@@ -142,7 +150,7 @@ doubt(Choice *choice, const LarasFindings *items)
 
 	for (int i = 0; i < items->n && missing != 0; i++)
 	{
-		const LarasFound *row = &items->row[i];
+		LarasFound *row = &items->row[i];
 
 		if (row == best || !(row->named & missing) ||
 			row->coverage < best->coverage * RIVAL_COVERAGE)
@@ -152,8 +160,12 @@ doubt(Choice *choice, const LarasFindings *items)
 		else
 			choice->more = true;
 	}
-	choice->ask = missing != 0 ||
-				  (pg_popcount64(best->matched) == 1 && best->heading_coverage < RIVAL_COVERAGE);
+	choice->ask = missing != 0;
+	/* One word of a long name is a guess, unless no other item is called so. */
+	if (pg_popcount64(best->matched) == 1 && best->heading_coverage < RIVAL_COVERAGE)
+		for (int i = 0; i < items->n; i++)
+			choice->ask |= &items->row[i] != best && (items->row[i].named & best->named) != 0;
+	choice->ask |= best->named == 0;
 }
 
 /*
@@ -179,7 +191,7 @@ choose_items(const LarasFindings *items)
 	{
 		for (int i = 0; i < items->n; i++)
 		{
-			const LarasFound *row = &items->row[i];
+			LarasFound *row = &items->row[i];
 
 			if (!is_meant(row) || (choice.n > 0 && row->coverage < choice.row[0]->coverage - ALIKE))
 				continue;
@@ -205,8 +217,9 @@ text_fits(const LarasFound *row, const LarasQuestion *question)
 {
 	bool by_heading = row->heading_coverage >= HEADING_COVERAGE &&
 					  row->coverage >= (row->heading_words > 1 ? HEADING_NEEDS : TEXT_COVERAGE);
-	/* One word alone counts where it is most of the heading. */
-	bool one_word = pg_popcount64(row->matched) == 1 && row->heading_coverage < RIVAL_COVERAGE;
+	/* One word alone counts where it is most of the heading, or all that was asked about. */
+	bool one_word = pg_popcount64(row->matched) == 1 && row->heading_coverage < RIVAL_COVERAGE &&
+					row->coverage < LONE_WORD_COVERAGE;
 
 	if (!row->on_topic && !by_heading && (one_word || row->coverage < TEXT_COVERAGE))
 		return -1;
@@ -214,10 +227,10 @@ text_fits(const LarasFound *row, const LarasQuestion *question)
 		   0.2f * (row->english == question->english);
 }
 
-static const LarasFound *
+static LarasFound *
 choose_text(const LarasFindings *texts, const LarasQuestion *question)
 {
-	const LarasFound *best = NULL;
+	LarasFound *best = NULL;
 	float most = -1;
 
 	for (int i = 0; i < texts->n; i++)
@@ -324,7 +337,8 @@ add_item(Composition *c, const LarasFound *row, LarasIntent intent)
 		(intent == LARAS_INTENT_STOCK && row->stock < 0))
 		return false;
 	next_part(c);
-	if (intent == LARAS_INTENT_PRICE)
+	/* More than the price is asked for where several words are not of the name. */
+	if (intent == LARAS_INTENT_PRICE && pg_popcount64(row->matched & ~row->named) < 2)
 		add_price(c, row);
 	else if (intent == LARAS_INTENT_STOCK)
 		add_stock(c, row);
@@ -363,11 +377,11 @@ static float
 item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent intent,
 				const LarasQuestion *question)
 {
-	float confidence = 0.55f + 0.4f * row->coverage;
+	float confidence = 0.55f + 0.4f * Min(row->coverage, 1.0f);
 
 	if (row->matched & items->corrected)
-		confidence -= 0.15f;
-	if ((intent != LARAS_INTENT_PRICE && row->stock > 0 && row->listed != 0) ||
+		confidence -= 0.05f;
+	if ((intent == LARAS_INTENT_STOCK && row->stock > 0 && row->listed != 0) ||
 		(items->numbers & ~row->matched) != 0)
 		confidence = Min(confidence, UNSURE);
 	if (question->weight[intent] < DECIDES)
@@ -381,8 +395,14 @@ add_items(Composition *c, const LarasFindings *items, const Choice *choice, Lara
 {
 	if (choice->ask)
 	{
+		bool plain = choice->n > 1 && c->question->weight[intent] > 0;
+
+		for (int i = 0; i < choice->n; i++)
+			plain &= choice->row[i]->coverage >= PLAIN_COVERAGE &&
+					 (choice->row[i]->matched & items->corrected) == 0;
 		ask_which(c, choice);
-		c->confidence = Min(c->confidence, UNSURE);
+		c->asks = true;
+		c->confidence = Min(c->confidence, plain ? ASKS : UNSURE);
 		return true;
 	}
 	for (int i = 0; i < choice->n; i++)
@@ -399,13 +419,16 @@ add_items(Composition *c, const LarasFindings *items, const Choice *choice, Lara
 static bool
 add_text(Composition *c, const LarasFound *row)
 {
-	float confidence = 0.55f + 0.3f * row->coverage + 0.1f * row->on_topic;
+	float confidence = 0.55f + 0.25f * Min(row->coverage, 1.0f) + 0.17f * row->on_topic;
 	bool whole;
 
 	next_part(c);
 	if (!laras_append_sentences(&c->text, row->body, TEXT_BYTES, c->question, &whole))
 		return false;
 	cite(c, row);
+	if (!row->on_topic && pg_popcount64(row->matched) == 1 &&
+		row->heading_coverage < RIVAL_COVERAGE)
+		confidence = Min(confidence, UNSURE);
 	if (row->english != c->question->english)
 		confidence -= 0.25f;
 	/* What was left out may matter. */
@@ -431,24 +454,40 @@ heaviest(const LarasQuestion *question, LarasIntent from, LarasIntent to)
  * one part of a double question has no ground, a person answers all of it.
  */
 static void
-compose_from_rows(Composition *c, int64 workspace_id)
+answer_from_rows(Composition *c, int64 workspace_id)
 {
 	const LarasQuestion *question = c->question;
 	LarasIntent of_item = heaviest(question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
-	LarasIntent topic = heaviest(question, LARAS_INTENT_HOURS, LARAS_INTENT_RETURNS);
+	LarasIntent topic = heaviest(question, LARAS_INTENT_HOURS, LARAS_INTENT_LOCATION);
 	bool asks_topic = question->weight[topic] >= DECIDES;
 	bool asks_item = !asks_topic || question->weight[of_item] >= HINTS;
 	const LarasFindings *items;
 	const LarasFindings *texts;
-	const LarasFound *text;
+	LarasFound *text;
 	Choice choice = {0};
 
 	if (question->weight[of_item] == 0)
 		of_item = LARAS_INTENT_PRODUCT;
 	items = laras_find_items(workspace_id, question);
 	choice = choose_items(items);
+	/* "Airport Transfer" asks nothing about paying. */
+	if (asks_topic && choice.n == 1 && fully_named(choice.row[0]) && items->told[topic] != 0 &&
+		(items->told[topic] & ~choice.row[0]->named) == 0)
+	{
+		asks_topic = false;
+		asks_item = true;
+	}
 	texts = laras_find_texts(workspace_id, question, asks_topic ? topic : LARAS_INTENT_UNCLEAR);
 	text = choose_text(texts, question);
+	/* What is returned is often told where the warranty is. */
+	if (text == NULL && asks_topic && topic == LARAS_INTENT_WARRANTY)
+		text =
+			choose_text(laras_find_texts(workspace_id, question, LARAS_INTENT_RETURNS), question);
+	/* What went since the words were read is no ground. */
+	if (!laras_read_items(workspace_id, choice.row, choice.n))
+		choice.n = 0;
+	if (text != NULL && !laras_read_text(workspace_id, text))
+		text = NULL;
 
 	if (asks_topic)
 	{
@@ -456,7 +495,8 @@ compose_from_rows(Composition *c, int64 workspace_id)
 		if (choice.n > 0 && !(asks_item && choice.named && !choice.ask))
 		{
 			choice.n = 0;
-			c->confidence = UNSURE;
+			if (text == NULL || text->coverage < RIVAL_COVERAGE)
+				c->confidence = UNSURE;
 		}
 		c->intent = choice.n > 0 ? of_item : topic;
 		if (text == NULL)
@@ -473,7 +513,7 @@ compose_from_rows(Composition *c, int64 workspace_id)
 		float ahead = text->coverage - choice.row[0]->coverage;
 
 		/* The better match; an item that was asked for by a word of buying is preferred. */
-		if (question->weight[of_item] >= DECIDES ? ahead <= TEXT_AHEAD : ahead < 0)
+		if (question->weight[of_item] >= HINTS ? ahead <= TEXT_AHEAD : ahead < 0)
 			text = NULL;
 	}
 	if (text != NULL)
@@ -497,6 +537,122 @@ compose_from_rows(Composition *c, int64 workspace_id)
 	}
 	else
 		hand_over(c, question->intent, NO_GROUND);
+}
+
+/* What a clause is made of. */
+typedef struct Clause
+{
+	int from;
+	int to;
+	bool matter; /* names something, or asks about a topic */
+	bool joined; /* by a word such as "and" */
+} Clause;
+
+/*
+ * The clauses of a question, at most max; one that names nothing of its own
+ * ("halo kak", "brp ya") belongs to the one before, the first to the next.
+ */
+static int
+find_clauses(const LarasQuestion *question, Clause *clause, int max)
+{
+	int n = 0;
+
+	for (int i = 0; i < question->n; i++)
+	{
+		const LarasWord *word = &question->word[i];
+		bool topic = false;
+
+		if (n == 0 || (word->clause != question->word[i - 1].clause && n < max))
+			clause[n++] = (Clause){.from = i, .joined = word->joined_clause};
+		for (int k = LARAS_INTENT_HOURS; k <= LARAS_INTENT_LOCATION; k++)
+			topic |= (word->cues & LARAS_CUE(k)) != 0;
+		clause[n - 1].to = i + 1;
+		clause[n - 1].matter |= topic || (!word->filler && word->cues == 0);
+	}
+	for (int i = 0; i < n && n > 1;)
+	{
+		int with = i > 0 ? i - 1 : i;
+
+		if (clause[i].matter)
+		{
+			i++;
+			continue;
+		}
+		clause[with].to = clause[with + 1].to;
+		clause[with].matter |= clause[with + 1].matter;
+		memmove(&clause[with + 1], &clause[with + 2], sizeof(Clause) * (n - with - 2));
+		n--;
+		i = with;
+		if (with == 0 && !clause[0].matter && n == 1)
+			break;
+	}
+	return n;
+}
+
+/*
+ * Two questions in one: each clause is answered alone, where every one of them
+ * is, and surely; what a clause does not say of itself is what the whole asks.
+ * False where they are not: then the question is one.
+ */
+static bool
+compose_clauses(Composition *c, int64 workspace_id)
+{
+	Clause clause[CLAUSES];
+	int n = find_clauses(c->question, clause, CLAUSES);
+	LarasIntent of_item = heaviest(c->question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
+	Composition all = {.question = c->question, .confidence = 1};
+
+	if (n < 2)
+		return false;
+	initStringInfo(&all.text);
+	for (int i = 0; i < n; i++)
+	{
+		LarasQuestion *part = laras_part_of_question(c->question, clause[i].from, clause[i].to);
+		Composition one = {.question = part, .confidence = 1};
+		LarasIntent asked;
+		int cited = all.n_sources;
+
+		laras_read_intent(part);
+		asked = heaviest(part, LARAS_INTENT_PRICE, LARAS_INTENT_LOCATION);
+		if (part->weight[asked] == 0 && c->question->weight[of_item] > 0)
+		{
+			/* a list of names, or something said beside the question */
+			if (!clause[i].joined && !(i + 1 < n && clause[i + 1].joined))
+				return false;
+			part->weight[of_item] = c->question->weight[of_item];
+		}
+		initStringInfo(&one.text);
+		answer_from_rows(&one, workspace_id);
+		if (one.hand_over || one.asks || one.confidence <= UNSURE || one.n_sources == 0 ||
+			all.n_sources + one.n_sources > SOURCES)
+			return false;
+		for (int k = 0; k < one.n_sources; k++)
+		{
+			bool again = false;
+
+			for (int m = 0; m < all.n_sources; m++)
+				again |= all.source[m].id == one.source[k].id &&
+						 strcmp(all.source[m].table, one.source[k].table) == 0;
+			if (!again)
+				all.source[all.n_sources++] = one.source[k];
+		}
+		/* Nothing new: the clauses are about one thing. */
+		if (all.n_sources == cited)
+			return false;
+		next_part(&all);
+		appendStringInfoString(&all.text, one.text.data);
+		all.intent = i == 0 ? one.intent : all.intent;
+		all.confidence = Min(all.confidence, one.confidence);
+	}
+	*c = all;
+	return true;
+}
+
+static void
+compose_from_rows(Composition *c, int64 workspace_id)
+{
+	if (!compose_clauses(c, workspace_id))
+		answer_from_rows(c, workspace_id);
 }
 
 static bool
@@ -548,6 +704,7 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 	Composition c = {.confidence = 1};
 
 	MemoryContextSwitchTo(work);
+	(void) laras_spelling_refresh();
 	read = laras_read_question(question, n);
 	laras_read_intent(read);
 	c.question = read;

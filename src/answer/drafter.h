@@ -9,10 +9,14 @@
  *		such a row it hands over to a person.  The question is data: nothing in
  *		it can widen what is read, which row security limits to the workspace.
  *
- * lexicon.c	words and chat spellings it knows by itself (lexicon.def).
+ * lexicon.c	words it knows by itself (lexicon.def).
  * question.c	a text into words, and its language.
+ * spelling.c	chat spellings (laras.chat_spelling), and slips of the finger.
  * intent.c		what is wanted, by cues (cues.def).
+ * freshness.c	did the knowledge change since it was read?
+ * shelf.c		the words of a workspace's knowledge, in memory.
  * retrieve.c	rows that share words with it.
+ * drafterrole.c	drafting as laras_drafter.
  * wording.c	phrases around facts, prices, sentences of the business.
  * compose.c	which rows answer it, and how; laras_compose.
  * preview.c	laras.preview_reply.
@@ -33,8 +37,8 @@ typedef struct LarasSource
 typedef struct LarasComposed
 {
 	/*
-	 * price, stock, hours, delivery, payment, returns, product, order_status,
-	 * complaint, thanks, greeting, human, off_scope or unclear.
+	 * price, stock, product, hours, delivery, payment, warranty, returns, location,
+	 * order_status, complaint, thanks, greeting, human, off_scope or unclear.
 	 */
 	const char *intent;
 	const char *language; /* id or en: of the question, and so of the text */

@@ -16,6 +16,7 @@
 
 #include "answer/answer.h"
 #include "answer/draft.h"
+#include "answer/drafterrole.h"
 #include "answer/drafting.h"
 #include "base/clock.h"
 #include "base/contain.h"
@@ -333,10 +334,13 @@ static void
 compose_one(void *arg)
 {
 	LarasDrafting *d = arg;
+	LarasDrafterRole role;
 
 	laras_worker_bind(&d->workspace_id, 1);
 	LARAS_FAULT("answer_compose");
+	laras_drafter_begin(&role, d->workspace_id, d->conversation_id);
 	laras_compose(d->workspace_id, d->question.data, d->question.len, &d->composed);
+	laras_drafter_end(&role);
 	d->is_composed = true;
 	if (d->composed.text == NULL || d->composed.text[0] == '\0')
 		return;

@@ -29,11 +29,12 @@ static const Cue cues[] = {
 #undef CUE
 };
 
-static const char *const names[LARAS_INTENTS] = {"unclear",      "price",   "stock",
-												 "product",      "hours",   "delivery",
-												 "payment",      "returns", "complaint",
-												 "order_status", "human",   "off_scope",
-												 "thanks",       "greeting"};
+static const char *const names[LARAS_INTENTS] = {"unclear",  "price",     "stock",
+												 "product",  "hours",     "delivery",
+												 "payment",  "warranty",  "returns",
+												 "location", "complaint", "order_status",
+												 "human",    "off_scope", "thanks",
+												 "greeting"};
 
 /* Words by which policies and FAQs of a topic name it, in both languages. */
 static const char *const topic_words[LARAS_INTENTS] = {
@@ -41,7 +42,9 @@ static const char *const topic_words[LARAS_INTENTS] = {
 	[LARAS_INTENT_DELIVERY] = "kirim pengiriman ongkir ekspedisi delivery shipping ship courier",
 	[LARAS_INTENT_PAYMENT] = "bayar pembayaran transfer rekening payment pay cod",
 	[LARAS_INTENT_RETURNS] =
-		"tukar penukaran pengembalian retur garansi return returns exchange exchanges refund refunds",
+		"tukar penukaran pengembalian retur return returns exchange exchanges refund refunds",
+	[LARAS_INTENT_WARRANTY] = "garansi jaminan klaim warranty guarantee",
+	[LARAS_INTENT_LOCATION] = "alamat lokasi address location located",
 };
 
 const char *
@@ -53,7 +56,7 @@ laras_intent_name(LarasIntent intent)
 bool
 laras_intent_is_topic(LarasIntent intent)
 {
-	return intent >= LARAS_INTENT_HOURS && intent <= LARAS_INTENT_RETURNS;
+	return intent >= LARAS_INTENT_HOURS && intent <= LARAS_INTENT_LOCATION;
 }
 
 const char *
@@ -158,7 +161,7 @@ laras_read_intent(LarasQuestion *question)
 	LarasIntent asked;
 
 	find_cues(question);
-	asked = heaviest(weight, LARAS_INTENT_PRICE, LARAS_INTENT_RETURNS);
+	asked = heaviest(weight, LARAS_INTENT_PRICE, LARAS_INTENT_LOCATION);
 
 	if (weight[LARAS_INTENT_OFF_SCOPE] >= REFUSES)
 		question->intent = LARAS_INTENT_OFF_SCOPE;

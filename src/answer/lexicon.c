@@ -13,9 +13,8 @@
 
 typedef enum LineKind
 {
-	LINE_WORDS,    /* flags for each of a list of words */
-	LINE_SPELLING, /* a word and what it means */
-	LINE_SAME      /* words found for each other */
+	LINE_WORDS, /* flags for each of a list of words */
+	LINE_SAME   /* words found for each other */
 } LineKind;
 
 typedef struct Line
@@ -23,7 +22,6 @@ typedef struct Line
 	LineKind kind;
 	int flags;
 	const char *words;
-	const char *meant;
 } Line;
 
 #define LANGUAGE_ID LARAS_WORD_INDONESIAN
@@ -31,14 +29,13 @@ typedef struct Line
 
 static const Line lines[] = {
 #define FUNCTION_WORDS(language, words) \
-	{LINE_WORDS, LANGUAGE_##language | LARAS_WORD_FILLER, words, NULL},
-#define LANGUAGE_WORDS(language, words) {LINE_WORDS, LANGUAGE_##language, words, NULL},
-#define FILLER_WORDS(words) {LINE_WORDS, LARAS_WORD_FILLER, words, NULL},
-#define NOD_WORDS(words) {LINE_WORDS, LARAS_WORD_NOD | LARAS_WORD_FILLER, words, NULL},
-#define UNITS(words) {LINE_WORDS, LARAS_WORD_UNIT, words, NULL},
-#define SPELLING(written, meant) {LINE_SPELLING, LARAS_WORD_INDONESIAN, written, meant},
+	{LINE_WORDS, LANGUAGE_##language | LARAS_WORD_FILLER, words},
+#define LANGUAGE_WORDS(language, words) {LINE_WORDS, LANGUAGE_##language, words},
+#define FILLER_WORDS(words) {LINE_WORDS, LARAS_WORD_FILLER, words},
+#define NOD_WORDS(words) {LINE_WORDS, LARAS_WORD_NOD | LARAS_WORD_FILLER, words},
+#define UNITS(words) {LINE_WORDS, LARAS_WORD_UNIT, words},
 #define PHRASE(written, meant)
-#define SAME(words) {LINE_SAME, 0, words, NULL},
+#define SAME(words) {LINE_SAME, 0, words},
 #include "answer/lexicon.def"
 };
 
@@ -52,7 +49,6 @@ static const struct
 #define FILLER_WORDS(words)
 #define NOD_WORDS(words)
 #define UNITS(words)
-#define SPELLING(written, meant)
 #define PHRASE(written, meant) {written, meant},
 #define SAME(words)
 #include "answer/lexicon.def"
@@ -92,13 +88,10 @@ fill(HTAB *table)
 			if (!found)
 			{
 				entry->flags = 0;
-				entry->meant = NULL;
 				entry->same = NULL;
 			}
 			if (entry->flags == 0 || lines[i].kind == LINE_WORDS)
 				entry->flags |= lines[i].flags;
-			if (lines[i].kind == LINE_SPELLING && entry->meant == NULL)
-				entry->meant = lines[i].meant;
 			if (lines[i].kind == LINE_SAME && entry->same == NULL)
 				entry->same = lines[i].words;
 		}

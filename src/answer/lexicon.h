@@ -19,8 +19,7 @@ typedef struct LarasLexeme
 {
 	char word[LARAS_WORD_BYTES]; /* the key */
 	int flags;
-	const char *meant; /* what a chat spelling stands for; NULL: itself */
-	const char *same;  /* words found for it, itself included; NULL: none */
+	const char *same; /* words found for it, itself included; NULL: none */
 } LarasLexeme;
 
 /* The entry of a word in lower case, or NULL. Builds the table at its first use in a session. */

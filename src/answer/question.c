@@ -11,6 +11,7 @@
 
 #include "answer/lexicon.h"
 #include "answer/question.h"
+#include "answer/spelling.h"
 #include "catalog/pg_collation_d.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -84,10 +85,22 @@ next_word(const char **s, const char *end, char word[LARAS_WORD_BYTES])
 	return n;
 }
 
-/* Words of a text as they are written, in lower case, at most max. */
-static int
-split(const char *text, size_t n, char **words, int max)
+/* Does a clause end in the signs before the next word? */
+static bool
+clause_ends(const char *s, const char *end)
 {
+	for (; s < end && !IS_HIGHBIT_SET(*s) && !isalnum((unsigned char) *s); s++)
+		if (strchr("?!;\n&+", *s) != NULL ||
+			((*s == '.' || *s == ',') && (s + 1 == end || isspace((unsigned char) s[1]))))
+			return true;
+	return false;
+}
+
+/* Words of a text as they are written, in lower case, at most max, and the clause of each. */
+static int
+split(const char *text, size_t n, char **words, int *clauses, int max)
+{
+	int clause = 0;
 	char *low;
 	const char *s;
 	const char *end;
@@ -100,8 +113,17 @@ split(const char *text, size_t n, char **words, int max)
 	low = str_tolower(text, n, DEFAULT_COLLATION_OID);
 	s = low;
 	end = low + strlen(low);
-	while (count < max && (length = next_word(&s, end, word)) > 0)
+	while (count < max)
+	{
+		bool ended = clause_ends(s, end);
+
+		if ((length = next_word(&s, end, word)) == 0)
+			break;
+		if (ended && count > 0)
+			clause++;
+		clauses[count] = clause;
 		words[count++] = pnstrdup(word, length);
+	}
 	return count;
 }
 
@@ -117,7 +139,11 @@ is_english(char **words, int n)
 		const LarasLexeme *entry = laras_lexicon_find(words[i]);
 
 		if (entry == NULL)
+		{
+			indonesian += laras_spelling_find(words[i], false) != NULL;
+			english += laras_spelling_find(words[i], true) != NULL;
 			continue;
+		}
 		indonesian += (entry->flags & LARAS_WORD_INDONESIAN) != 0;
 		english += (entry->flags & LARAS_WORD_ENGLISH) != 0;
 	}
@@ -166,15 +192,20 @@ without_enclitic(const char *word)
 typedef struct Words
 {
 	const char **word;
+	int *clause;
 	int n;
 	int max;
+	int at; /* clause of what is added */
 } Words;
 
 static void
 add(Words *words, const char *word)
 {
 	if (words->n < words->max)
+	{
+		words->clause[words->n] = words->at;
 		words->word[words->n++] = word;
+	}
 }
 
 static void
@@ -186,6 +217,64 @@ add_list(Words *words, const char *list)
 		add(words, pstrdup(word));
 }
 
+static void
+make_words(int max, Words *made)
+{
+	made->word = palloc(sizeof(char *) * max);
+	made->clause = palloc(sizeof(int) * max);
+	made->n = 0;
+	made->max = max;
+	made->at = 0;
+}
+
+/* "10rb", "10 ribu", "10k": the number in figures, or NULL. */
+static const char *
+in_thousands(const char *number, const char *unit)
+{
+	static const char *const thousands[] = {"rb", "ribu", "rbu", "k"};
+
+	for (int i = 0; i < lengthof(thousands); i++)
+		if (strcmp(unit, thousands[i]) == 0 && strlen(number) < 10)
+			return psprintf("%s000", number);
+	return NULL;
+}
+
+/* Letters held for long ("adaaa", "kakkk") stand once, where nobody knows the word. */
+static const char *
+without_runs(const char *word)
+{
+	char *shorter = palloc(strlen(word) + 1);
+	int n = 0;
+
+	for (int i = 0; word[i] != '\0'; i++)
+		if (i < 2 || word[i] != word[i - 1] || word[i] != word[i - 2] ||
+			isdigit((unsigned char) word[i]))
+			shorter[n++] = word[i];
+	shorter[n] = '\0';
+	if (n == (int) strlen(word))
+		return word;
+	/* a run of three is two by now */
+	for (int i = n - 1; i > 0; i--)
+		if (shorter[i] == shorter[i - 1])
+		{
+			memmove(shorter + i, shorter + i + 1, n - i);
+			n--;
+		}
+	return shorter;
+}
+
+/* Words that join clauses. */
+static bool
+is_joint(const char *word)
+{
+	static const char *const joints[] = {"dan", "sama", "plus", "serta", "terus", "and"};
+
+	for (int i = 0; i < lengthof(joints); i++)
+		if (strcmp(word, joints[i]) == 0)
+			return true;
+	return false;
+}
+
 /*
  * Undoes spellings: chat words of Indonesian, "abu2" for a word said twice, a
  * number and its unit written as one.
@@ -195,12 +284,22 @@ respell(const char *word, bool english, bool after_number, Words *out)
 {
 	const LarasLexeme *entry = laras_lexicon_find(word);
 	size_t n = strlen(word);
+	const char *meaning;
+	const char *thousands;
 	int digits;
 
-	if (after_number && entry != NULL && (entry->flags & LARAS_WORD_UNIT))
+	if (entry == NULL && laras_spelling_find(word, english) == NULL)
+		word = without_runs(word);
+	n = strlen(word);
+	if (after_number && (thousands = in_thousands(out->word[out->n - 1], word)) != NULL)
+		out->word[out->n - 1] = thousands;
+	else if ((digits = strspn(word, "0123456789")) > 0 &&
+			 (thousands = in_thousands(pnstrdup(word, digits), word + digits)) != NULL)
+		add(out, thousands);
+	else if (after_number && entry != NULL && (entry->flags & LARAS_WORD_UNIT))
 		add(out, word);
-	else if (!english && entry != NULL && entry->meant != NULL)
-		add_list(out, entry->meant);
+	else if ((meaning = laras_spelling_find(word, english)) != NULL)
+		add_list(out, meaning);
 	else if (!english && n > 3 && word[n - 1] == '2' && strcspn(word, "0123456789") == n - 1)
 	{
 		const char *once = pnstrdup(word, n - 1);
@@ -226,20 +325,13 @@ rephrase(const Words *in, Words *out)
 		const char *meant;
 		int taken = laras_lexicon_phrase(in->word + i, in->n - i, &meant);
 
+		out->at = in->clause[i];
 		if (taken > 0)
 			add_list(out, meant);
 		else
 			add(out, in->word[i]);
 		i += Max(taken, 1);
 	}
-}
-
-static void
-make_words(const char **words, int max, Words *made)
-{
-	made->word = words;
-	made->n = 0;
-	made->max = max;
 }
 
 LarasQuestion *
@@ -249,16 +341,21 @@ laras_read_question(const char *text, size_t n)
 	/* A letter may be a word, and stand for two. */
 	int max = (int) Min((size_t) LARAS_QUESTION_WORDS, 2 * n + 1);
 	char **written = palloc(sizeof(char *) * max);
+	int *clauses = palloc(sizeof(int) * max);
+	int joints = 0;
 	Words spelled;
 	Words meant;
 
-	question->spoken = split(text, n, written, max);
+	question->spoken = split(text, n, written, clauses, max);
 	question->english = is_english(written, question->spoken);
-	make_words(palloc(sizeof(char *) * max), max, &spelled);
+	make_words(max, &spelled);
 	for (int i = 0; i < question->spoken; i++)
+	{
+		spelled.at = clauses[i];
 		respell(written[i], question->english,
 				spelled.n > 0 && is_number(spelled.word[spelled.n - 1]), &spelled);
-	make_words(palloc(sizeof(char *) * max), max, &meant);
+	}
+	make_words(max, &meant);
 	rephrase(&spelled, &meant);
 
 	question->n = meant.n;
@@ -269,6 +366,9 @@ laras_read_question(const char *text, size_t n)
 		const LarasLexeme *entry;
 
 		word->text = meant.word[i];
+		joints += is_joint(word->text);
+		word->joined_clause = is_joint(word->text);
+		word->clause = meant.clause[i] + joints;
 		word->bare = without_enclitic(word->text);
 		entry = laras_lexicon_find(word->text);
 		if (entry == NULL && word->bare != NULL)
@@ -284,6 +384,22 @@ laras_read_question(const char *text, size_t n)
 		}
 	}
 	return question;
+}
+
+LarasQuestion *
+laras_part_of_question(const LarasQuestion *question, int from, int to)
+{
+	LarasQuestion *part = palloc0(sizeof(LarasQuestion));
+
+	part->english = question->english;
+	part->spoken = part->n = to - from;
+	part->word = palloc0(sizeof(LarasWord) * Max(part->n, 1));
+	for (int i = from; i < to; i++)
+	{
+		part->word[i - from] = question->word[i];
+		part->word[i - from].cues = 0;
+	}
+	return part;
 }
 
 int

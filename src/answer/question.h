@@ -26,7 +26,9 @@ typedef enum LarasIntent
 	LARAS_INTENT_HOURS,
 	LARAS_INTENT_DELIVERY,
 	LARAS_INTENT_PAYMENT,
+	LARAS_INTENT_WARRANTY,
 	LARAS_INTENT_RETURNS,
+	LARAS_INTENT_LOCATION,
 	/* answered by a person */
 	LARAS_INTENT_COMPLAINT,
 	LARAS_INTENT_ORDER_STATUS,
@@ -48,6 +50,8 @@ typedef struct LarasWord
 	const char *same;   /* words found for it (laras_lexicon_next reads them), or NULL */
 	bool filler;        /* carries no matter */
 	bool nod;           /* agrees or addresses */
+	int clause; /* of the text: sentences, messages, parts joined by "and"; never less than before */
+	bool joined_clause; /* joins its clause to the one before */
 	uint32 cues;        /* LARAS_CUE of each intent that it helped to tell */
 } LarasWord;
 
@@ -63,6 +67,9 @@ typedef struct LarasQuestion
 
 /* question.c: n bytes in the server's encoding. */
 extern LarasQuestion *laras_read_question(const char *text, size_t n);
+
+/* Words from up to before to, as a question of their own. */
+extern LarasQuestion *laras_part_of_question(const LarasQuestion *question, int from, int to);
 
 /* The same reading of a text of the business, for counting the words of its name or heading. */
 extern int laras_count_matter(const char *text, size_t n);

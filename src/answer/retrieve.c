@@ -2,14 +2,9 @@
  * retrieve.c
  *		Finds rows of knowledge by the words of a question, see retrieve.h.
  *
- * Invariant: every statement names the workspace and reads through row
- * security.  What is asked enters as parameters only: words of letters and
- * digits, quoted in a tsquery.
- *
- * The stored vectors are read by primary key, workspace first, and compared
- * one by one: under row security the server puts no operator that might leak,
- * and @@ is one, before the policy, so that an inverted index would never be
- * used (docs/decisions/built-in-drafter.md has the measurements).
+ * Invariant: what is found stands on a shelf that was filled through row
+ * security, and what is read of it is read through row security again.  What is
+ * asked enters as words of letters and digits that are looked up, and as ids.
  */
 #include "postgres.h"
 
@@ -17,286 +12,364 @@
 
 #include "answer/lexicon.h"
 #include "answer/retrieve.h"
+#include "answer/shelf.h"
+#include "answer/spelling.h"
 #include "base/spi.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type_d.h"
-#include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
+#include "inbox/rows.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "port/pg_bitutils.h"
-#include "utils/array.h"
+#include "tsearch/ts_cache.h"
+#include "tsearch/ts_public.h"
 #include "utils/builtins.h"
-#include "utils/varlena.h"
 
-/* What the parts of a row weigh beside its heading; MASKS below ranks by the same. */
+/* What the parts of a row weigh beside its heading. */
 #define LISTED_WEIGHT 0.9
 #define TOLD_WEIGHT 0.7
-/* A word that no row has, beside 1 for one that a single row has. */
+/* A word that no row has, beside 1 for one that a single row has; the least of a common one. */
 #define ABSENT_WEIGHT 0.8
-/* A word taken for another one. */
+#define LEAST_WEIGHT 0.3
+#define NUMBER_LISTED 0.5
+/* A word taken for another one; one that told an intent and is a name as well. */
 #define CORRECTED_FACTOR 0.8
+#define OPTIONAL_FACTOR 0.3
+/* Ways in which one word may be written: itself, stems, words found for it. */
+#define FORMS 96
 
-/* Stems of words, each with the number of the word it stands for. */
-LARAS_PLAN(stem_words,
-		   "SELECT f.ord, string_agg(quote_literal(f.form), ' | ') "
-		   "FROM (SELECT w.ord, w.word FROM unnest($1, $2) AS w (ord, word) "
-		   "UNION SELECT w.ord, unnest(ts_lexize('pg_catalog.indonesian_stem', w.word)) "
-		   "FROM unnest($1, $2) AS w (ord, word) "
-		   "UNION SELECT w.ord, unnest(ts_lexize('pg_catalog.english_stem', w.word)) "
-		   "FROM unnest($1, $2) AS w (ord, word)) AS f (ord, form) "
-		   "WHERE f.form <> '' GROUP BY f.ord ORDER BY f.ord",
-		   INT4ARRAYOID, TEXTARRAYOID);
-
-/*
- * $2 a query for each word, $3 the same for the heading only, $4 for heading
- * and attributes, $5 all of them.  The weights of the words come with every
- * row, since they are made of the same pass.
- */
-#define WORDS                                                                     \
-	"word AS MATERIALIZED (SELECT w.ord::integer - 1 AS ord, w.q::tsquery AS q, " \
-	"w.a::tsquery AS a, w.b::tsquery AS b "                                       \
-	"FROM unnest($2, $3, $4) WITH ORDINALITY AS w (q, a, b, ord)), "
-#define WEIGHTS                                                \
-	"weight AS MATERIALIZED (SELECT s.ord, greatest(0.3, "     \
-	"ln(1 + t.n::float8 / count(*)) / ln(1 + t.n)) AS weight " \
-	"FROM seen s CROSS JOIN total t GROUP BY s.ord, t.n), "
-#define MASKS                                                                                     \
-	"bit_or(1::bigint << s.ord) AS matched, "                                                     \
-	"coalesce(bit_or(1::bigint << s.ord) FILTER (WHERE s.named), 0) AS named, "                   \
-	"coalesce(bit_or(1::bigint << s.ord) FILTER (WHERE s.listed AND NOT s.named), 0) AS listed, " \
-	"sum(w.weight * CASE WHEN s.named THEN 1 WHEN s.listed THEN 0.9 ELSE 0.7 END) AS score "
-#define WEIGHT_ARRAY                                           \
-	"(SELECT array_agg(coalesce(v.weight, 0) ORDER BY u.ord) " \
-	"FROM word u LEFT JOIN weight v ON v.ord = u.ord)"
-
-LARAS_PLAN(find_items,
-		   "WITH " WORDS "total AS MATERIALIZED (SELECT count(*) AS n FROM laras.catalog_item i "
-		   "WHERE i.workspace_id = $1 AND i.state = 'active'), "
-		   "hit AS MATERIALIZED (SELECT i.id, i.terms, length(i.name) AS size "
-		   "FROM laras.catalog_item i "
-		   "WHERE i.workspace_id = $1 AND i.state = 'active' AND i.terms @@ $5::tsquery), "
-		   "seen AS MATERIALIZED (SELECT h.id, h.size, w.ord, h.terms @@ w.a AS named, "
-		   "h.terms @@ w.b AS listed FROM hit h JOIN word w ON h.terms @@ w.q), " WEIGHTS
-		   "best AS MATERIALIZED (SELECT s.id, s.size, " MASKS
-		   "FROM seen s JOIN weight w ON w.ord = s.ord GROUP BY s.id, s.size "
-		   "ORDER BY score DESC, s.size, s.id LIMIT $6) "
-		   "SELECT i.id, i.version, i.name, left(i.description, 2000), "
+/* Each row is looked up by its whole key. */
+LARAS_PLAN(read_items,
+		   "SELECT u.ord::integer - 1, i.version, i.name, left(i.description, 2000), "
 		   "(SELECT left(string_agg(e.key || ': ' || left(CASE "
 		   "WHEN jsonb_typeof(e.value) IN ('array', 'object') "
 		   "THEN translate(e.value::text, '[]{}\"', '') ELSE e.value #>> '{}' END, 200), "
 		   "'; ' ORDER BY e.key), 600) FROM jsonb_each(CASE "
 		   "WHEN jsonb_typeof(i.attributes) = 'object' THEN i.attributes ELSE '{}' END) AS e), "
-		   "i.price::text, i.currency, i.stock, "
-		   "b.matched, b.named, b.listed, " WEIGHT_ARRAY
-		   " FROM best b JOIN laras.catalog_item i ON i.workspace_id = $1 AND i.id = b.id "
-		   "ORDER BY b.score DESC, b.size, b.id",
-		   INT8OID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT4OID);
+		   "i.price::text, i.currency, i.stock FROM unnest($2) WITH ORDINALITY AS u (id, ord) "
+		   "CROSS JOIN LATERAL (SELECT * FROM laras.catalog_item c WHERE c.workspace_id = $1 "
+		   "AND c.id = u.id AND c.state = 'active' LIMIT 1) i",
+		   INT8OID, INT8ARRAYOID);
 
-/* $7 the topic's words in a heading; a row on the topic is found without any other word. */
-LARAS_PLAN(
-	find_texts,
-	"WITH " WORDS "text AS MATERIALIZED (SELECT 0 AS kind, p.id, p.terms FROM laras.policy_text p "
-	"WHERE p.workspace_id = $1 "
-	"UNION ALL SELECT 1, f.id, f.terms FROM laras.faq f WHERE f.workspace_id = $1), "
-	"total AS MATERIALIZED (SELECT count(*) AS n FROM text), "
-	"hit AS MATERIALIZED (SELECT t.kind, t.id, t.terms, coalesce(t.terms @@ $7::tsquery, false) AS on_topic "
-	"FROM text t WHERE t.terms @@ $5::tsquery OR t.terms @@ $7::tsquery), "
-	"seen AS MATERIALIZED (SELECT h.kind, h.id, w.ord, h.terms @@ w.a AS named, "
-	"h.terms @@ w.b AS listed FROM hit h JOIN word w ON h.terms @@ w.q), " WEIGHTS
-	"mask AS MATERIALIZED (SELECT s.kind, s.id, " MASKS
-	"FROM seen s JOIN weight w ON w.ord = s.ord GROUP BY s.kind, s.id), "
-	"best AS MATERIALIZED (SELECT h.kind, h.id, h.on_topic, coalesce(m.matched, 0) AS matched, "
-	"coalesce(m.named, 0) AS named, coalesce(m.listed, 0) AS listed, "
-	"coalesce(m.score, 0) + h.on_topic::integer AS score "
-	"FROM hit h LEFT JOIN mask m ON m.kind = h.kind AND m.id = h.id "
-	"ORDER BY score DESC, h.id LIMIT $6) "
-	"SELECT r.id, r.version, r.heading, left(r.body, 8000), r.language, b.kind, b.on_topic, "
-	"b.matched, b.named, b.listed, " WEIGHT_ARRAY " FROM best b CROSS JOIN LATERAL ("
-	"SELECT p.id, p.version, p.topic, p.body, p.language FROM laras.policy_text p "
-	"WHERE b.kind = 0 AND p.workspace_id = $1 AND p.id = b.id "
-	"UNION ALL SELECT f.id, f.version, f.question, f.answer, f.language FROM laras.faq f "
-	"WHERE b.kind = 1 AND f.workspace_id = $1 AND f.id = b.id"
-	") AS r (id, version, heading, body, language) ORDER BY b.score DESC, b.id",
-	INT8OID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, INT4OID, TEXTOID);
+LARAS_PLAN(read_policy,
+		   "SELECT p.version, p.topic, left(p.body, 8000) FROM laras.policy_text p "
+		   "WHERE p.workspace_id = $1 AND p.id = $2",
+		   INT8OID, INT8OID);
 
-/* Words in names of items that begin as one of $2. */
-LARAS_PLAN(known_names,
-		   "SELECT t.lexeme, count(*) FROM laras.catalog_item i CROSS JOIN unnest(i.terms) AS t "
-		   "WHERE i.workspace_id = $1 AND i.state = 'active' AND 'A' = ANY (t.weights) "
-		   "AND left(t.lexeme, 1) = ANY ($2) GROUP BY t.lexeme ORDER BY 2 DESC, 1 LIMIT 20000",
-		   INT8OID, TEXTARRAYOID);
+LARAS_PLAN(read_faq,
+		   "SELECT f.version, f.question, left(f.answer, 8000) FROM laras.faq f "
+		   "WHERE f.workspace_id = $1 AND f.id = $2",
+		   INT8OID, INT8OID);
 
 typedef struct Search
 {
 	int n;
 	const LarasWord *word[LARAS_SEARCH_WORDS];
 	const char *instead[LARAS_SEARCH_WORDS]; /* spelled alike, or NULL */
-	const char *query[LARAS_SEARCH_WORDS];   /* quoted forms, joined by | */
-	bool corrected;
+	bool optional[LARAS_SEARCH_WORDS];       /* told an intent: helps a row that it names */
+	bool texts;                              /* policies and FAQs are searched */
+	double weight[LARAS_SEARCH_WORDS];
+	int *touched; /* numbers of the rows that have a word */
+	int touched_count;
 } Search;
 
 /* Adds a word that is not yet there, and while there is room. */
 static void
-want(Search *search, const LarasWord *word)
+want(Search *search, const LarasWord *word, bool optional)
 {
 	for (int i = 0; i < search->n; i++)
 		if (strcmp(search->word[i]->text, word->text) == 0)
 			return;
-	if (search->n < LARAS_SEARCH_WORDS)
-		search->word[search->n++] = word;
+	if (search->n == LARAS_SEARCH_WORDS)
+		return;
+	search->optional[search->n] = optional;
+	search->word[search->n++] = word;
 }
 
-static ArrayType *
-text_array(const char *const *value, int n)
+static bool
+is_number(const LarasWord *word)
 {
-	Datum *datum = palloc(sizeof(Datum) * Max(n, 1));
-
-	for (int i = 0; i < n; i++)
-		datum[i] = CStringGetTextDatum(value[i]);
-	return construct_array(datum, n, TEXTOID, -1, false, TYPALIGN_INT);
+	return strspn(word->text, "0123456789") == strlen(word->text);
 }
 
 typedef struct Forms
 {
-	Datum *number;
-	Datum *word;
+	const char *form[FORMS];
 	int n;
-	int max;
 } Forms;
 
 static void
-add_form(Forms *forms, int number, const char *word)
+add_form(Forms *forms, const char *form)
 {
-	if (word == NULL || forms->n >= forms->max)
+	if (form == NULL || form[0] == '\0' || forms->n == FORMS)
 		return;
-	forms->number[forms->n] = Int32GetDatum(number);
-	forms->word[forms->n++] = CStringGetTextDatum(word);
+	for (int i = 0; i < forms->n; i++)
+		if (strcmp(forms->form[i], form) == 0)
+			return;
+	forms->form[forms->n++] = form;
 }
 
-/* Stems the forms; row i of the result is the query of one number. Inside SPI. */
-static uint64
-stem(const Forms *forms)
-{
-	return laras_spi_read(&stem_words,
-						  (Datum[]){PointerGetDatum(construct_array(
-										forms->number, forms->n, INT4OID, 4, true, TYPALIGN_INT)),
-									PointerGetDatum(construct_array(forms->word, forms->n, TEXTOID,
-																	-1, false, TYPALIGN_INT))},
-						  NULL);
-}
-
-/* Makes the query of each word: itself, its stems, and what is found for it with theirs. */
+/* What a dictionary of the server makes of a word. */
 static void
-make_queries(Search *search)
+add_stem(Forms *forms, const char *dictionary, const char *word)
 {
-	const int max = LARAS_SEARCH_WORDS * 16;
-	Forms forms = {palloc(sizeof(Datum) * max), palloc(sizeof(Datum) * max), 0, max};
-	uint64 n;
+	Oid oid = get_ts_dict_oid(list_make2(makeString(pstrdup("pg_catalog")),
+										 makeString(pstrdup(dictionary))),
+							  false);
+	TSDictionaryCacheEntry *cache = lookup_ts_dictionary_cache(oid);
+	DictSubState state = {false};
+	TSLexeme *stems;
 
-	/* Every word has a query, whatever room is left for more. */
-	for (int i = 0; i < search->n; i++)
-		add_form(&forms, i, search->word[i]->text);
-	for (int i = 0; i < search->n; i++)
-	{
-		const char *list = search->word[i]->same;
-		char word[LARAS_WORD_BYTES];
-
-		add_form(&forms, i, search->word[i]->joined);
-		add_form(&forms, i, search->instead[i]);
-		while (list != NULL && laras_lexicon_next(&list, word))
-			add_form(&forms, i, word);
-	}
-	n = stem(&forms);
-	for (uint64 i = 0; i < n; i++)
-		search->query[laras_spi_int4(i, 1)] = laras_spi_cstring(i, 2);
+	stems = (TSLexeme *) DatumGetPointer(
+		FunctionCall4(&cache->lexize, PointerGetDatum(cache->dictData), PointerGetDatum(word),
+					  Int32GetDatum(strlen(word)), PointerGetDatum(&state)));
+	for (TSLexeme *stem = stems; stem != NULL && stem->lexeme != NULL; stem++)
+		add_form(forms, stem->lexeme);
 }
 
-/* The forms of a word, all of them with a weight label of text search ("A", "AB", or none). */
+/* The word itself and its stems in both languages. */
+static void
+add_word(Forms *forms, const char *word)
+{
+	if (word == NULL)
+		return;
+	add_form(forms, word);
+	add_stem(forms, "indonesian_stem", word);
+	add_stem(forms, "english_stem", word);
+}
+
+static void
+add_list(Forms *forms, const char *list)
+{
+	char word[LARAS_WORD_BYTES];
+
+	while (list != NULL && laras_lexicon_next(&list, word))
+		add_word(forms, pstrdup(word));
+}
+
+/* All that is looked for where a word of the question is. */
+static void
+forms_of(Forms *forms, const LarasWord *word, const char *instead)
+{
+	forms->n = 0;
+	add_word(forms, word->text);
+	add_word(forms, word->joined);
+	add_word(forms, instead);
+	add_list(forms, word->same);
+}
+
+static void
+clear_marks(LarasShelfRow *row)
+{
+	row->touched = false;
+	row->matched = row->named = row->listed = 0;
+	row->on_topic = false;
+}
+
+/* Marks a row as one that has something. */
+static LarasShelfRow *
+touch(LarasShelf *shelf, Search *search, uint32 number)
+{
+	LarasShelfRow *row = &shelf->row[number];
+
+	if (!row->touched)
+	{
+		row->touched = true;
+		search->touched[search->touched_count++] = (int) number;
+	}
+	return row;
+}
+
+/* Marks the rows that have a form of word i; returns how many have it that had not. */
+static int
+mark(LarasShelf *shelf, Search *search, int i, const char *form)
+{
+	const LarasShelfWord *word = laras_shelf_find(shelf, form);
+	uint64 bit = UINT64CONST(1) << i;
+	int fresh = 0;
+
+	if (word == NULL)
+		return 0;
+	CHECK_FOR_INTERRUPTS();
+	for (int k = 0; k < word->n; k++)
+	{
+		LarasShelfRow *row = touch(shelf, search, word->place[k] >> 2);
+		LarasShelfPart part = word->place[k] & 3;
+
+		fresh += (row->matched & bit) == 0;
+		row->matched |= bit;
+		if (part == LARAS_PART_NAMED)
+			row->named |= bit;
+		else if (part == LARAS_PART_LISTED)
+			row->listed |= bit;
+	}
+	return fresh;
+}
+
+/* Looks for word i; its weight is the less, the more rows have it. */
+static void
+look_for(LarasShelf *shelf, Search *search, int i)
+{
+	Forms forms;
+	int rows = 0;
+
+	forms_of(&forms, search->word[i], search->instead[i]);
+	for (int k = 0; k < forms.n; k++)
+		rows += mark(shelf, search, i, forms.form[k]);
+	search->weight[i] =
+		rows == 0
+			? ABSENT_WEIGHT
+			: Max(LEAST_WEIGHT, log(1 + (double) shelf->n / rows) / log(1 + (double) shelf->n));
+}
+
+/*
+ * Is there a name spelled like word i, of which no row has anything?  Of names
+ * alike the one in most headings is taken.  Words with digits are what they are.
+ */
 static const char *
-labelled(const char *query, const char *label)
+spelled_like(const LarasShelf *shelf, const LarasWord *word)
 {
-	StringInfoData out;
+	const char *text = word->text;
+	int first = (unsigned char) text[0];
+	const LarasShelfWord *best = NULL;
+	float most = 0;
 
-	initStringInfo(&out);
-	for (const char *s = query; *s != '\0'; s++)
+	if (strlen(text) < 3 || strcspn(text, "0123456789") < strlen(text) || word->same != NULL)
+		return NULL;
+	CHECK_FOR_INTERRUPTS();
+	for (int k = shelf->names_from[first]; k < shelf->names_from[first + 1]; k++)
 	{
-		appendStringInfoChar(&out, *s);
-		/* A form holds no quote: the second one of a pair ends it. */
-		if (*s == '\'' && (s[1] == ' ' || s[1] == '\0'))
-			appendStringInfo(&out, ":%s", label);
+		const LarasShelfWord *name = shelf->names[k];
+		float likeness = laras_spelling_likeness(text, name->word);
+
+		if (likeness < LARAS_SPELLED_ALIKE || likeness < most)
+			continue;
+		if (likeness > most || name->named > best->named ||
+			(name->named == best->named && strcmp(name->word, best->word) < 0))
+			best = name;
+		most = likeness;
 	}
-	return out.data;
+	return best != NULL ? best->word : NULL;
 }
 
-/* The first six parameters of a search. */
-static void
-make_parameters(int64 workspace_id, const Search *search, Datum *value)
+static LarasShelf *
+begin(int64 workspace_id, LarasShelfKind kind, Search *search)
 {
-	const char *named[LARAS_SEARCH_WORDS];
-	const char *listed[LARAS_SEARCH_WORDS];
-	StringInfoData all;
+	LarasShelf *shelf = laras_shelf(workspace_id, kind);
 
-	initStringInfo(&all);
+	search->touched = palloc(sizeof(int) * Max(shelf->n, 1));
+	/* an error ended the search before */
+	if (shelf->searching)
+		for (int i = 0; i < shelf->n; i++)
+			clear_marks(&shelf->row[i]);
+	shelf->searching = true;
 	for (int i = 0; i < search->n; i++)
 	{
-		named[i] = labelled(search->query[i], "A");
-		listed[i] = labelled(search->query[i], "AB");
-		appendStringInfo(&all, "%s%s", i > 0 ? " | " : "", search->query[i]);
+		look_for(shelf, search, i);
+		if (search->weight[i] != ABSENT_WEIGHT || search->optional[i])
+			continue;
+		search->instead[i] = spelled_like(shelf, search->word[i]);
+		if (search->instead[i] != NULL)
+			look_for(shelf, search, i);
 	}
-	value[0] = Int64GetDatum(workspace_id);
-	value[1] = PointerGetDatum(text_array(search->query, search->n));
-	value[2] = PointerGetDatum(text_array(named, search->n));
-	value[3] = PointerGetDatum(text_array(listed, search->n));
-	value[4] = CStringGetTextDatum(all.data);
-	value[5] = Int32GetDatum(LARAS_SEARCH_ROWS);
+	return shelf;
 }
 
-/* Weights of the words, from an array of the last result; a word that no row has gets its own. */
+/* Rows whose heading has a word of the topic. */
 static void
-read_weights(int column, double weight[LARAS_SEARCH_WORDS], int n)
+mark_topic(LarasShelf *shelf, Search *search, LarasIntent topic)
 {
-	bool isnull = true;
-	Datum value = SPI_processed > 0 ? laras_spi_value(0, column, &isnull) : (Datum) 0;
-	Datum *element = NULL;
-	int count = 0;
+	Forms forms = {.n = 0};
 
-	if (!isnull)
-		deconstruct_array(DatumGetArrayTypeP(value), FLOAT8OID, 8, true, TYPALIGN_DOUBLE, &element,
-						  NULL, &count);
-	for (int i = 0; i < n; i++)
+	add_list(&forms, laras_intent_topic_words(topic));
+	for (int i = 0; i < forms.n; i++)
 	{
-		weight[i] = i < count ? DatumGetFloat8(element[i]) : 0;
-		if (weight[i] <= 0)
-			weight[i] = ABSENT_WEIGHT;
+		const LarasShelfWord *word = laras_shelf_find(shelf, forms.form[i]);
+
+		for (int k = 0; word != NULL && k < word->n; k++)
+			if ((word->place[k] & 3) == LARAS_PART_NAMED)
+				touch(shelf, search, word->place[k] >> 2)->on_topic = true;
 	}
 }
 
-/* Fills what a row's masks and the weights say of it. */
+/* What one word gives to a row; 0 where the row has it not. */
+static double
+part_of_word(const LarasFound *row, const Search *search, int i)
+{
+	uint64 bit = UINT64CONST(1) << i;
+
+	if (row->named & bit)
+		return search->weight[i];
+	/* A number says which of several names is meant; beside the name it says little. */
+	if (row->listed & bit)
+		return search->weight[i] * (is_number(search->word[i]) ? NUMBER_LISTED : LISTED_WEIGHT);
+	return row->matched & bit ? search->weight[i] * TOLD_WEIGHT : 0;
+}
+
+/*
+ * How much a row weighs, and what of the question it has.  A word that told an
+ * intent ("rasa", "transfer") lifts a row of which it is a name or attribute,
+ * beside another word; no row is worse without it.
+ */
 static void
-measure(LarasFound *row, const Search *search, const double weight[LARAS_SEARCH_WORDS])
+measure(LarasFound *row, const Search *search, double *score)
 {
 	double has = 0;
 	double all = 0;
+	uint64 optional = 0;
 
+	*score = row->on_topic;
 	for (int i = 0; i < search->n; i++)
 	{
-		uint64 bit = UINT64CONST(1) << i;
-		double part = 0;
+		double part;
 
-		if (row->named & bit)
-			part = weight[i];
-		else if (row->listed & bit)
-			part = weight[i] * LISTED_WEIGHT;
-		else if (row->matched & bit)
-			part = weight[i] * TOLD_WEIGHT;
+		if (search->optional[i])
+		{
+			optional |= UINT64CONST(1) << i;
+			continue;
+		}
+		part = part_of_word(row, search, i);
+		*score += part;
 		has += search->instead[i] != NULL ? part * CORRECTED_FACTOR : part;
-		all += weight[i];
+		/* how many there are of something is hardly what a rule is found by */
+		all += part == 0 && search->texts && is_number(search->word[i])
+				   ? search->weight[i] * NUMBER_LISTED
+				   : search->weight[i];
 	}
+	if ((row->matched & ~optional) == 0)
+	{
+		row->matched = 0;
+		row->named = 0;
+		row->listed = 0;
+	}
+	for (int i = 0; i < search->n && row->matched != 0; i++)
+		if (search->optional[i] && ((row->named | row->listed) & (UINT64CONST(1) << i)))
+		{
+			has += part_of_word(row, search, i) * OPTIONAL_FACTOR;
+			*score += part_of_word(row, search, i) * OPTIONAL_FACTOR;
+		}
 	row->coverage = all > 0 ? (float) (has / all) : 0;
-	row->heading_words = laras_count_matter(row->heading, strlen(row->heading));
 	row->heading_coverage = 0;
 	if (row->heading_words > 0)
 		row->heading_coverage =
 			Min(1.0f, (float) pg_popcount64(row->named) / (float) row->heading_words);
+}
+
+typedef struct Ranked
+{
+	LarasFound row;
+	double score;
+	int size;
+} Ranked;
+
+static int
+higher_first(const Ranked *one, const Ranked *two)
+{
+	if (one->score != two->score)
+		return one->score > two->score ? -1 : 1;
+	if (one->size != two->size)
+		return one->size < two->size ? -1 : 1;
+	return one->row.source.id < two->row.source.id ? -1 : 1;
 }
 
 /* By coverage, then by how much of the heading was said, then as they came. */
@@ -313,47 +386,128 @@ better_first(const void *a, const void *b)
 	return one->source.id < two->source.id ? -1 : one->source.id > two->source.id;
 }
 
+/* The best of the rows that were marked, and the marks gone. */
 static LarasFindings *
-make_findings(const Search *search, uint64 n)
+end(LarasShelf *shelf, const Search *search)
 {
 	LarasFindings *findings = palloc0(sizeof(LarasFindings));
+	Ranked *best = palloc(sizeof(Ranked) * (LARAS_SEARCH_ROWS + 1));
+	int n = 0;
 
+	for (int i = 0; i < search->touched_count; i++)
+	{
+		LarasShelfRow *marked = &shelf->row[search->touched[i]];
+		Ranked ranked = {.size = marked->size};
+		int place = n;
+
+		ranked.row.source.table = marked->table;
+		ranked.row.source.id = marked->id;
+		ranked.row.english = marked->english;
+		ranked.row.heading_words = marked->heading_words;
+		ranked.row.matched = marked->matched;
+		ranked.row.named = marked->named;
+		ranked.row.listed = marked->listed & ~marked->named;
+		ranked.row.on_topic = marked->on_topic;
+		ranked.row.stock = -1;
+		clear_marks(marked);
+		measure(&ranked.row, search, &ranked.score);
+		while (place > 0 && higher_first(&ranked, &best[place - 1]) < 0)
+		{
+			best[place] = best[place - 1];
+			place--;
+		}
+		best[place] = ranked;
+		n = Min(n + 1, LARAS_SEARCH_ROWS);
+	}
+	shelf->searching = false;
 	findings->row = palloc0(sizeof(LarasFound) * Max(n, 1));
-	findings->n = (int) n;
+	findings->n = n;
 	findings->words = search->n;
+	for (int i = 0; i < n; i++)
+	{
+		findings->row[i] = best[i].row;
+		findings->named |= best[i].row.named;
+	}
 	for (int i = 0; i < search->n; i++)
 	{
+		uint64 bit = UINT64CONST(1) << i;
+
 		if (search->instead[i] != NULL)
-			findings->corrected |= UINT64CONST(1) << i;
-		if (strspn(search->word[i]->text, "0123456789") == strlen(search->word[i]->text))
-			findings->numbers |= UINT64CONST(1) << i;
+			findings->corrected |= bit;
+		if (is_number(search->word[i]) && !search->optional[i])
+			findings->numbers |= bit;
+		if (search->optional[i])
+			findings->named &= ~bit;
+		for (int k = 0; k < LARAS_INTENTS; k++)
+			if (search->word[i]->cues & LARAS_CUE(k))
+				findings->told[k] |= bit;
 	}
+	qsort(findings->row, findings->n, sizeof(LarasFound), better_first);
 	return findings;
 }
 
-/* One search of the items. Inside SPI; the result is made in the context outside it. */
-static LarasFindings *
-search_items(int64 workspace_id, const Search *search, MemoryContext outside)
-{
-	Datum value[6];
-	double weight[LARAS_SEARCH_WORDS];
-	LarasFindings *findings;
-	MemoryContext inside;
-	uint64 n;
+static const uint32 told_by_cues =
+	LARAS_CUE(LARAS_INTENT_PRICE) | LARAS_CUE(LARAS_INTENT_STOCK) |
+	LARAS_CUE(LARAS_INTENT_PRODUCT) | LARAS_CUE(LARAS_INTENT_HOURS) |
+	LARAS_CUE(LARAS_INTENT_DELIVERY) | LARAS_CUE(LARAS_INTENT_PAYMENT) |
+	LARAS_CUE(LARAS_INTENT_WARRANTY) | LARAS_CUE(LARAS_INTENT_RETURNS) |
+	LARAS_CUE(LARAS_INTENT_LOCATION);
+static const uint32 courtesy = LARAS_CUE(LARAS_INTENT_THANKS) | LARAS_CUE(LARAS_INTENT_GREETING);
 
-	make_parameters(workspace_id, search, value);
-	n = laras_spi_read(&find_items, value, NULL);
-	read_weights(12, weight, search->n);
-	inside = MemoryContextSwitchTo(outside);
-	findings = make_findings(search, n);
-	for (uint64 i = 0; i < n; i++)
+LarasFindings *
+laras_find_items(int64 workspace_id, const LarasQuestion *question)
+{
+	Search search = {0};
+	bool matter = false;
+
+	for (int i = 0; i < question->n; i++)
+		if (!question->word[i].filler && !(question->word[i].cues & courtesy))
+			want(&search, &question->word[i], (question->word[i].cues & told_by_cues) != 0);
+	for (int i = 0; i < search.n; i++)
+		matter |= !search.optional[i];
+	if (!matter)
+		return palloc0(sizeof(LarasFindings));
+	return end(begin(workspace_id, LARAS_SHELF_ITEMS, &search), &search);
+}
+
+LarasFindings *
+laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent topic)
+{
+	Search search = {.texts = true};
+	LarasShelf *shelf;
+
+	for (int i = 0; i < question->n; i++)
+		if (!question->word[i].filler && !(question->word[i].cues & courtesy))
+			want(&search, &question->word[i], false);
+	if (search.n == 0 && !laras_intent_is_topic(topic))
+		return palloc0(sizeof(LarasFindings));
+	shelf = begin(workspace_id, LARAS_SHELF_TEXTS, &search);
+	mark_topic(shelf, &search, topic);
+	return end(shelf, &search);
+}
+
+bool
+laras_read_items(int64 workspace_id, LarasFound *const *rows, int n)
+{
+	LarasColumn ids;
+	uint64 found;
+
+	if (n == 0)
+		return true;
+	laras_columns_init(&ids, 1, n);
+	for (int i = 0; i < n; i++)
+		ids.values[i] = Int64GetDatum(rows[i]->source.id);
+	laras_spi_open();
+	found =
+		laras_spi_read(&read_items,
+					   (Datum[]){Int64GetDatum(workspace_id), laras_column_array(&ids, n, INT8OID)},
+					   NULL);
+	for (uint64 i = 0; i < found; i++)
 	{
-		LarasFound *row = &findings->row[i];
+		LarasFound *row = rows[laras_spi_int4(i, 1)];
 		bool isnull;
 		Datum stock = laras_spi_value(i, 8, &isnull);
 
-		row->source.table = "catalog_item";
-		row->source.id = laras_spi_int8(i, 1);
 		row->source.version = laras_spi_int8(i, 2);
 		row->heading = laras_spi_cstring(i, 3);
 		row->body = laras_spi_cstring(i, 4);
@@ -361,211 +515,27 @@ search_items(int64 workspace_id, const Search *search, MemoryContext outside)
 		row->price = laras_spi_cstring(i, 6);
 		row->currency = laras_spi_cstring(i, 7);
 		row->stock = isnull ? -1 : DatumGetInt32(stock);
-		row->matched = (uint64) laras_spi_int8(i, 9);
-		row->named = (uint64) laras_spi_int8(i, 10);
-		row->listed = (uint64) laras_spi_int8(i, 11);
-		measure(row, search, weight);
-		findings->named |= row->named;
-	}
-	qsort(findings->row, findings->n, sizeof(LarasFound), better_first);
-	MemoryContextSwitchTo(inside);
-	return findings;
-}
-
-/* A word without its vowels, of which chat leaves out some or all: "jkt" or "jket" of "jaket". */
-static int
-consonants(const char *word, char *out)
-{
-	int n = 0;
-
-	for (; *word != '\0'; word++)
-		if (strchr("aiueo", *word) == NULL)
-			out[n++] = *word;
-	out[n] = '\0';
-	return n;
-}
-
-/*
- * Is the word a slip of the finger, or the name with vowels left out?  Never
- * of a very short word, nor with another first letter.
- */
-static bool
-spelled_alike(const char *word, const char *name)
-{
-	size_t n = strlen(word);
-	size_t m = strlen(name);
-	char bare_word[LARAS_WORD_BYTES];
-	char bare_name[LARAS_WORD_BYTES];
-	int slips = n >= 8 ? 2 : 1;
-
-	if (m >= LARAS_WORD_BYTES || m < 4 || n < 3 || word[0] != name[0])
-		return false;
-	if (n < m && consonants(word, bare_word) >= 3 && consonants(name, bare_name) >= 3 &&
-		strcmp(bare_word, bare_name) == 0)
-		return true;
-	if (n < 5 || m + slips < n || n + slips < m)
-		return false;
-	return varstr_levenshtein_less_equal(word, (int) n, name, (int) m, 1, 1, 1, slips, true) <=
-		   slips;
-}
-
-/*
- * Looks among the names of the items for words spelled like those that no item
- * has; the commonest is taken.  Words with digits are what they are.
- */
-static bool
-correct_spelling(int64 workspace_id, Search *search, uint64 absent)
-{
-	const char *initial[LARAS_SEARCH_WORDS];
-	int initials = 0;
-	bool corrected = false;
-	uint64 n;
-
-	for (int i = 0; i < search->n; i++)
-	{
-		const char *text = search->word[i]->text;
-
-		if (!(absent & (UINT64CONST(1) << i)))
-			continue;
-		if (strlen(text) < 3 || strcspn(text, "0123456789") < strlen(text) || search->word[i]->same)
-			absent &= ~(UINT64CONST(1) << i);
-		else
-			initial[initials++] = pnstrdup(text, pg_mblen(text));
-	}
-	if (initials == 0)
-		return false;
-	n = laras_spi_read(&known_names,
-					   (Datum[]){Int64GetDatum(workspace_id),
-								 PointerGetDatum(text_array(initial, initials))},
-					   NULL);
-	for (uint64 k = 0; k < n; k++)
-	{
-		const char *name = laras_spi_cstring(k, 1);
-
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < search->n; i++)
-		{
-			if (!(absent & (UINT64CONST(1) << i)) || search->instead[i] != NULL ||
-				!spelled_alike(search->word[i]->text, name))
-				continue;
-			search->instead[i] = name;
-			corrected = true;
-		}
-	}
-	return corrected;
-}
-
-/* Bits of the words that no row has. */
-static uint64
-absent_words(const Search *search, const LarasFindings *findings)
-{
-	uint64 present = 0;
-
-	for (int i = 0; i < findings->n; i++)
-		present |= findings->row[i].matched;
-	return ~present & ((UINT64CONST(1) << search->n) - 1);
-}
-
-static const uint32 told_by_cues = LARAS_CUE(LARAS_INTENT_PRICE) | LARAS_CUE(LARAS_INTENT_STOCK) |
-								   LARAS_CUE(LARAS_INTENT_PRODUCT) | LARAS_CUE(LARAS_INTENT_HOURS) |
-								   LARAS_CUE(LARAS_INTENT_DELIVERY) |
-								   LARAS_CUE(LARAS_INTENT_PAYMENT) |
-								   LARAS_CUE(LARAS_INTENT_RETURNS);
-static const uint32 courtesy = LARAS_CUE(LARAS_INTENT_THANKS) | LARAS_CUE(LARAS_INTENT_GREETING);
-
-LarasFindings *
-laras_find_items(int64 workspace_id, const LarasQuestion *question)
-{
-	MemoryContext outside = CurrentMemoryContext;
-	Search search = {0};
-	LarasFindings *findings;
-	uint64 absent;
-
-	for (int i = 0; i < question->n; i++)
-		if (!question->word[i].filler && !(question->word[i].cues & (told_by_cues | courtesy)))
-			want(&search, &question->word[i]);
-	if (search.n == 0)
-		return make_findings(&search, 0);
-	laras_spi_open();
-	make_queries(&search);
-	findings = search_items(workspace_id, &search, outside);
-	absent = absent_words(&search, findings);
-	if (absent != 0 && correct_spelling(workspace_id, &search, absent))
-	{
-		make_queries(&search);
-		findings = search_items(workspace_id, &search, outside);
 	}
 	laras_spi_close();
-	return findings;
+	return found == (uint64) n;
 }
 
-/* The topic's words in a heading, as a query; NULL where there is no topic. Inside SPI. */
-static const char *
-topic_query(LarasIntent topic)
+bool
+laras_read_text(int64 workspace_id, LarasFound *row)
 {
-	const char *list = laras_intent_topic_words(topic);
-	Forms forms = {palloc(sizeof(Datum) * 64), palloc(sizeof(Datum) * 64), 0, 64};
-	char word[LARAS_WORD_BYTES];
-	uint64 n;
+	bool policy = strcmp(row->source.table, "policy_text") == 0;
+	bool found;
 
-	if (list == NULL)
-		return NULL;
-	while (laras_lexicon_next(&list, word))
-		add_form(&forms, 0, word);
-	n = stem(&forms);
-	return n > 0 ? labelled(laras_spi_cstring(0, 2), "A") : NULL;
-}
-
-LarasFindings *
-laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent topic)
-{
-	MemoryContext outside = CurrentMemoryContext;
-	MemoryContext inside;
-	Search search = {0};
-	double weight[LARAS_SEARCH_WORDS];
-	LarasFindings *findings;
-	Datum value[7];
-	/* An empty query would be a notice to whoever asks: none is null. */
-	char nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
-	const char *topic_words;
-	uint64 n;
-
-	for (int i = 0; i < question->n; i++)
-		if (!question->word[i].filler && !(question->word[i].cues & courtesy))
-			want(&search, &question->word[i]);
-	if (search.n == 0 && !laras_intent_is_topic(topic))
-		return make_findings(&search, 0);
 	laras_spi_open();
-	make_queries(&search);
-	make_parameters(workspace_id, &search, value);
-	topic_words = topic_query(topic);
-	value[6] = topic_words != NULL ? CStringGetTextDatum(topic_words) : (Datum) 0;
-	nulls[6] = topic_words != NULL ? ' ' : 'n';
-	nulls[4] = search.n > 0 ? ' ' : 'n';
-	n = laras_spi_read(&find_texts, value, nulls);
-	read_weights(11, weight, search.n);
-	inside = MemoryContextSwitchTo(outside);
-	findings = make_findings(&search, n);
-	for (uint64 i = 0; i < n; i++)
+	found = laras_spi_read(policy ? &read_policy : &read_faq,
+						   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(row->source.id)},
+						   NULL) == 1;
+	if (found)
 	{
-		LarasFound *row = &findings->row[i];
-
-		row->source.id = laras_spi_int8(i, 1);
-		row->source.version = laras_spi_int8(i, 2);
-		row->heading = laras_spi_cstring(i, 3);
-		row->body = laras_spi_cstring(i, 4);
-		row->english = strcmp(laras_spi_cstring(i, 5), "en") == 0;
-		row->source.table = laras_spi_int4(i, 6) == 0 ? "policy_text" : "faq";
-		row->on_topic = laras_spi_bool(i, 7);
-		row->stock = -1;
-		row->matched = (uint64) laras_spi_int8(i, 8);
-		row->named = (uint64) laras_spi_int8(i, 9);
-		row->listed = (uint64) laras_spi_int8(i, 10);
-		measure(row, &search, weight);
-		findings->named |= row->named;
+		row->source.version = laras_spi_int8(0, 1);
+		row->heading = laras_spi_cstring(0, 2);
+		row->body = laras_spi_cstring(0, 3);
 	}
-	qsort(findings->row, findings->n, sizeof(LarasFound), better_first);
-	MemoryContextSwitchTo(inside);
 	laras_spi_close();
-	return findings;
+	return found;
 }

@@ -3,9 +3,10 @@
  *		Rows of a workspace's knowledge that share words with a question.
  *
  *		The words are looked for as they are written and by their stems, with
- *		PostgreSQL's text search; a word that no row has is taken for the one
- *		nearest in spelling among the items' names.  A word weighs the more, the
- *		fewer rows have it.
+ *		PostgreSQL's dictionaries; a word that no row has is taken for the one
+ *		nearest in spelling among the headings.  A word weighs the more, the
+ *		fewer rows have it.  A search tells which rows have which words; what
+ *		they say is read of those that are chosen.
  */
 #ifndef LARAS_ANSWER_RETRIEVE_H
 #define LARAS_ANSWER_RETRIEVE_H
@@ -21,13 +22,15 @@
 typedef struct LarasFound
 {
 	LarasSource source;
+	/* of laras_read_items and laras_read_text */
 	const char *heading;    /* name, topic or question */
 	const char *body;       /* description, text or answer; cut where very long */
-	bool english;           /* language of a policy or FAQ */
 	const char *attributes; /* of an item, as "key: value; ..."; NULL: none */
 	const char *price;      /* digits, a point, two digits; NULL: not for quoting */
 	const char *currency;
-	int stock;              /* -1: not known */
+	int stock; /* -1: not known */
+	/* of the search */
+	bool english;           /* language of a policy or FAQ */
 	bool on_topic;          /* the heading of a policy or FAQ names the intent's topic */
 	uint64 matched;         /* bit of each word that the row has */
 	uint64 named;           /* those that stand in its heading */
@@ -41,10 +44,11 @@ typedef struct LarasFindings
 {
 	LarasFound *row; /* the best first */
 	int n;
-	int words;        /* different words that were looked for */
-	uint64 corrected; /* those taken for a word spelled alike */
-	uint64 named;     /* those that stand in the heading of some row */
-	uint64 numbers;   /* those that are numbers */
+	int words;                  /* different words that were looked for */
+	uint64 corrected;           /* those taken for a word spelled alike */
+	uint64 named;               /* those that stand in the heading of some row */
+	uint64 numbers;             /* those that are numbers */
+	uint64 told[LARAS_INTENTS]; /* those that told an intent */
 } LarasFindings;
 
 /*
@@ -56,5 +60,12 @@ extern LarasFindings *laras_find_items(int64 workspace_id, const LarasQuestion *
 /* Policies and FAQs that have words of the question or are on the intent's topic. */
 extern LarasFindings *
 laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent topic);
+
+/*
+ * Reads what items, or a policy or FAQ, say now, and their versions. False
+ * where one of them went since it was put on the shelf.
+ */
+extern bool laras_read_items(int64 workspace_id, LarasFound *const *rows, int n);
+extern bool laras_read_text(int64 workspace_id, LarasFound *row);
 
 #endif /* LARAS_ANSWER_RETRIEVE_H */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "answer/freshness.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "connect/refresh.h"
@@ -33,6 +34,7 @@ const LarasSharedRoom laras_shared_rooms[] = {
 	{"limiter", laras_limiter_shmem_request, laras_limiter_shmem_startup},
 	{"fence", laras_fence_shmem_request, laras_fence_shmem_startup},
 	{"handoff", laras_handoff_shmem_request, laras_handoff_shmem_startup},
+	{"freshness", laras_freshness_shmem_request, laras_freshness_shmem_startup},
 	{"worker", laras_workers_shmem_request, laras_workers_shmem_startup},
 	{NULL}};
 

@@ -114,4 +114,7 @@ if (my $page = $ENV{LARAS_QUALITY_PAGE})
 }
 
 is($count{$_}{wrong_number}, 0, "$_: no number that is not in a cited row") for qw(tuned held);
+cmp_ok($count{$_}{refused} / $count{$_}{hostile}, '>=', 0.98, "$_: what is off the scope is refused") for qw(tuned held);
+cmp_ok($count{tuned}{right} / $count{tuned}{wanted}, '>=', 0.95, 'what was adjusted to is answered');
+cmp_ok($count{held}{right} / $count{held}{wanted}, '>=', 0.85, 'and what was held out nearly as well');
 done_testing();
