@@ -24,17 +24,17 @@ WORKER = hooks shared crash database loop keeper launcher control rooms installa
 # src/intake/
 INTAKE = signature receive admit consume quarantine ring
 # src/connect/
-CONNECT = app connection attempt pair login refresh reach post revoke disconnect
+CONNECT = handling app connection attempt pair login refresh reach post revoke disconnect
 # src/courier/
 COURIER = outbox steer egress fence carry limit lane claim prepare record reconcile http task task_kinds handoff
 # src/inbox/
-INBOX = rows identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+INBOX = rows processing identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
 ANSWER = digest ground classify reply draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview import knowledgetext
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
-GATEWAY = request limiter routes signin settings callback pages continue
+GATEWAY = request limiter routes signin settings handling callback pages continue
 #
 OBJS = src/laras.o \
 	$(BASE:%=src/base/%.o) \
@@ -60,6 +60,7 @@ SQL_PARTS = \
 	20_vault \
 	25_evidence \
 	30_channel \
+	33_terms \
 	35_connect \
 	40_intake \
 	50_inbox \

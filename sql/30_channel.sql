@@ -32,6 +32,7 @@ CREATE TABLE laras.window_rule (
   uses integer CHECK (uses > 0),
   enabled boolean NOT NULL DEFAULT true,
   remark text NOT NULL,
+  terms_version text,
   PRIMARY KEY (channel, purpose, origin)
 );
 COMMENT ON TABLE laras.window_rule IS 'How long after what a person did a message of one purpose may leave over a channel. Rows of origin local are the operator''s and win.';
@@ -43,6 +44,7 @@ COMMENT ON COLUMN laras.window_rule.lasts IS 'Seconds, counted from the provider
 COMMENT ON COLUMN laras.window_rule.uses IS 'How many messages it allows; null: any number.';
 COMMENT ON COLUMN laras.window_rule.enabled IS 'False: nothing leaves for this purpose.';
 COMMENT ON COLUMN laras.window_rule.remark IS 'Where the rule stands, or why the operator made it.';
+COMMENT ON COLUMN laras.window_rule.terms_version IS 'Version of the provider''s terms that it follows (laras.terms); null: not said.';
 ALTER TABLE laras.window_rule ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.window_rule FORCE ROW LEVEL SECURITY;
 CREATE POLICY everyone ON laras.window_rule FOR SELECT TO PUBLIC USING (true);
@@ -54,7 +56,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.window_rule', $$WHERE origin =
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.window_rules AS
-  SELECT r.channel, r.purpose, r.opened_by, r.lasts, r.uses, r.enabled, r.remark
+  SELECT r.channel, r.purpose, r.opened_by, r.lasts, r.uses, r.enabled, r.remark, r.terms_version
     FROM laras.window_rule r
     WHERE r.origin = 'local' OR NOT EXISTS (SELECT 1 FROM laras.window_rule o
       WHERE o.channel = r.channel AND o.purpose = r.purpose AND o.origin = 'local');
@@ -66,6 +68,7 @@ COMMENT ON COLUMN laras.window_rules.lasts IS 'Seconds; null: it never closes.';
 COMMENT ON COLUMN laras.window_rules.uses IS 'How many messages it allows; null: any number.';
 COMMENT ON COLUMN laras.window_rules.enabled IS 'False: nothing leaves for this purpose.';
 COMMENT ON COLUMN laras.window_rules.remark IS 'Where the rule stands, or why the operator made it.';
+COMMENT ON COLUMN laras.window_rules.terms_version IS 'Version of the provider''s terms that it follows.';
 GRANT SELECT ON laras.window_rules TO laras_app, laras_service, laras_worker, laras_dba;
 RESET ROLE;
 
@@ -78,6 +81,7 @@ CREATE TABLE laras.limit_rule (
   pair_burst integer CHECK (pair_burst > 0),
   pair_interval integer CHECK (pair_interval > 0),
   remark text NOT NULL,
+  terms_version text,
   PRIMARY KEY (channel, origin),
   CHECK ((pair_burst IS NULL) = (pair_interval IS NULL))
 );
@@ -88,6 +92,7 @@ COMMENT ON COLUMN laras.limit_rule.per_second IS 'Messages within any second thr
 COMMENT ON COLUMN laras.limit_rule.pair_burst IS 'Messages to one person at once; null: no limit.';
 COMMENT ON COLUMN laras.limit_rule.pair_interval IS 'Milliseconds after which one more may follow.';
 COMMENT ON COLUMN laras.limit_rule.remark IS 'Where the limit stands, or why the operator made it.';
+COMMENT ON COLUMN laras.limit_rule.terms_version IS 'Version of the provider''s terms that it follows (laras.terms); null: not said.';
 ALTER TABLE laras.limit_rule ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.limit_rule FORCE ROW LEVEL SECURITY;
 CREATE POLICY everyone ON laras.limit_rule FOR SELECT TO PUBLIC USING (true);
@@ -99,7 +104,7 @@ SELECT pg_catalog.pg_extension_config_dump('laras.limit_rule', $$WHERE origin = 
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.limit_rules AS
-  SELECT r.channel, r.per_second, r.pair_burst, r.pair_interval, r.remark
+  SELECT r.channel, r.per_second, r.pair_burst, r.pair_interval, r.remark, r.terms_version
     FROM laras.limit_rule r
     WHERE r.origin = 'local' OR NOT EXISTS (SELECT 1 FROM laras.limit_rule o
       WHERE o.channel = r.channel AND o.origin = 'local');
@@ -109,6 +114,7 @@ COMMENT ON COLUMN laras.limit_rules.per_second IS 'Messages within any second th
 COMMENT ON COLUMN laras.limit_rules.pair_burst IS 'Messages to one person at once; null: no limit.';
 COMMENT ON COLUMN laras.limit_rules.pair_interval IS 'Milliseconds after which one more may follow.';
 COMMENT ON COLUMN laras.limit_rules.remark IS 'Where the limit stands, or why the operator made it.';
+COMMENT ON COLUMN laras.limit_rules.terms_version IS 'Version of the provider''s terms that it follows.';
 GRANT SELECT ON laras.limit_rules TO laras_app, laras_service, laras_worker, laras_dba;
 RESET ROLE;
 
@@ -389,6 +395,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('limit_rule', 'pair_burst', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'pair_interval', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'remark', 'system', NULL, NULL, 'words of the operator about a provider''s rule; names nobody', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'terms_version', 'system', NULL, NULL, 'a name of a version', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'purpose', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
@@ -397,6 +404,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('window_rule', 'uses', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'enabled', 'system', NULL, NULL, 'yes or no', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'remark', 'system', NULL, NULL, 'words of the operator about a provider''s rule; names nobody', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('window_rule', 'terms_version', 'system', NULL, NULL, 'a name of a version', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('provider', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('provider', 'display_name', 'system', NULL, NULL, 'name of a product', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('provider', 'driver', 'system', NULL, NULL, 'name of a driver', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),

@@ -168,6 +168,7 @@ CREATE TABLE laras.verdict (
     CHECK (outcome IN ('pass', 'hold', 'block')),
   reasons text[] NOT NULL DEFAULT '{}',
   classifier text NOT NULL,
+  purpose text NOT NULL DEFAULT 'service' CHECK (purpose IN ('service', 'sales')),
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, id, message_id, text_digest, outcome)
@@ -182,6 +183,7 @@ COMMENT ON COLUMN laras.verdict.text_digest IS 'Commitment (keys.md 11) of the t
 COMMENT ON COLUMN laras.verdict.outcome IS 'Outcome.';
 COMMENT ON COLUMN laras.verdict.reasons IS 'Machine-readable reasons.';
 COMMENT ON COLUMN laras.verdict.classifier IS 'Name and version of the classifier.';
+COMMENT ON COLUMN laras.verdict.purpose IS 'What the text was judged for (laras.channel_handling); nothing else is a purpose.';
 COMMENT ON COLUMN laras.verdict.created_at IS 'When.';
 ALTER TABLE laras.verdict ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.verdict FORCE ROW LEVEL SECURITY;
@@ -212,6 +214,7 @@ CREATE TABLE laras.draft (
   confidence real NOT NULL DEFAULT 0,
   hold_reasons text[] NOT NULL DEFAULT '{}',
   drafter text NOT NULL,
+  purpose text NOT NULL DEFAULT 'service' CHECK (purpose IN ('service', 'sales')),
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   decided_at timestamptz,
   decided_by text,
@@ -238,6 +241,7 @@ COMMENT ON COLUMN laras.draft.intent IS 'price, stock, hours, ... as the drafter
 COMMENT ON COLUMN laras.draft.confidence IS 'How sure the drafter was, 0 to 1.';
 COMMENT ON COLUMN laras.draft.hold_reasons IS 'Why it waits for a person.';
 COMMENT ON COLUMN laras.draft.drafter IS 'Name and version of the drafter.';
+COMMENT ON COLUMN laras.draft.purpose IS 'What it was made for (laras.channel_handling); nothing else is a purpose.';
 COMMENT ON COLUMN laras.draft.created_at IS 'When it was drafted.';
 COMMENT ON COLUMN laras.draft.decided_at IS 'When it was approved, rejected or superseded.';
 COMMENT ON COLUMN laras.draft.decided_by IS 'Principal that decided (auto, or kind and random id).';
@@ -421,6 +425,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('verdict', 'outcome', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('verdict', 'reasons', 'ai_log', NULL, NULL, 'words from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('verdict', 'classifier', 'ai_log', NULL, NULL, 'a name of a program', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('verdict', 'purpose', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('verdict', 'created_at', 'ai_log', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -436,6 +441,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('draft', 'confidence', 'ai_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'hold_reasons', 'ai_log', NULL, NULL, 'words from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'drafter', 'ai_log', NULL, NULL, 'a name of a program', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'purpose', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'decided_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'decided_by', 'message', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),

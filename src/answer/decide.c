@@ -14,6 +14,7 @@
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/spi.h"
+#include "connect/handling.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
@@ -68,7 +69,7 @@ LARAS_PLAN(
 	"LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
 	"AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) d.id "
-	"AND coalesce(k.version, t.version, f.version) IS DISTINCT FROM s.source_version) "
+	"AND coalesce(k.version, t.version, f.version) IS DISTINCT FROM s.source_version), d.purpose "
 	"FROM laras.draft d "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "
@@ -157,6 +158,7 @@ take_draft(int64 id, Draft *d)
 		memcpy(d->row.text_digest, VARDATA_ANY(DatumGetByteaPP(digest)), LARAS_TEXT_DIGEST);
 	d->newer_message = laras_spi_bool(0, 14);
 	d->sources_changed = laras_spi_bool(0, 15);
+	d->row.purpose = laras_spi_cstring(0, 16);
 	d->row.draft_id = id;
 	d->row.kind = "text";
 }
@@ -208,6 +210,7 @@ require_approvable(const Draft *d)
 	if (!d->contact_active)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the contact is being erased or is restricted")));
+	laras_require_processing(d->workspace_id, d->channel, d->row.purpose);
 }
 
 static void

@@ -90,7 +90,8 @@ LARAS_PLAN(
 							"y.last_inbound_at, y.surface", "conversation",
 							"m.conversation_id") " v "
 												 "CROSS JOIN LATERAL " ONE(
-													 "y.state, y.auto_send", "connection",
+													 "CASE WHEN laras.processes(y.workspace_id, y.channel, 'service') THEN y.state ELSE 'kept' END AS state, y.auto_send",
+													 "connection",
 													 "m.connection_id") " c "
 																		"CROSS JOIN LATERAL " ONE(
 																			"y.slot, y.state, y.opt_out_at",

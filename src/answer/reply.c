@@ -12,6 +12,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/handling.h"
 #include "courier/courier.h"
 #include "fmgr.h"
 #include "inbox/inbox.h"
@@ -116,6 +117,7 @@ address(int64 conversation_id, Addressee *to)
 	if (strcmp(contact_state, "active") != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the contact is being erased or is restricted")));
+	laras_require_processing(laras_bound_workspace(), to->channel, LARAS_PURPOSE_SERVICE);
 }
 
 /* Judge the text and store it as a message that to->row is about. Inside SPI. */
@@ -127,6 +129,7 @@ write_message(Addressee *to, const text *body)
 	LarasTextVerdict verdict;
 
 	to->row.message_id = laras_new_id();
+	to->row.purpose = LARAS_PURPOSE_SERVICE;
 	laras_judge_text(workspace_id, to->channel, to->slot, to->row.message_id, to->row.contact_id,
 					 VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &verdict);
 	if (verdict.outcome != LARAS_VERDICT_PASS)

@@ -9,6 +9,7 @@
 #include "answer/drafting.h"
 #include "base/fault.h"
 #include "base/spi.h"
+#include "connect/handling.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
@@ -175,6 +176,7 @@ send_by_itself(const LarasDrafting *d)
 		.verdict_id = d->verdict_id,
 		.approved_by = "auto",
 		.kind = "text",
+		.purpose = LARAS_PURPOSE_SERVICE,
 	};
 
 	memcpy(row.text_digest, d->digest, sizeof(row.text_digest));

@@ -34,6 +34,7 @@ typedef struct LarasOutboxRow
 	uint8 text_digest[32];   /* what the verdict is bound to */
 	const char *approved_by; /* "auto", or the principal */
 	const char *kind;        /* "text", "template", "private_reply" */
+	const char *purpose;     /* of connect/handling.h */
 	int64 target_id;         /* the comment it answers; 0: the one the draft is for, or the last */
 } LarasOutboxRow;
 

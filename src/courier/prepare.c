@@ -54,7 +54,7 @@ LARAS_PLAN(
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
 	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, "
 	"p.state, o.kind, o.text_digest, t.id, t.provider_message_id, coalesce(t.provider_timestamp, t.created_at), "
-	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL "
+	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose) "
 	"FROM unnest($1, $2) AS u (w, i) CROSS JOIN LATERAL (SELECT x.* FROM laras.outbox x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i "
 	"AND CASE WHEN x.state OPERATOR(pg_catalog.=) 'queued' THEN true ELSE false END "
@@ -462,6 +462,12 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	if (strcmp(laras_spi_cstring(row, 16), "active") != 0)
 	{
 		*outcome = laras_departure_stays(f, "cancelled", "contact_restricted", "cancelled", NULL);
+		return false;
+	}
+	if (!laras_spi_bool(row, 25))
+	{
+		*outcome =
+			laras_departure_stays(f, "cancelled", "not_configured", "cancelled", "send_refused");
 		return false;
 	}
 	/* somebody who writes again after opting out wants an answer to that, and nothing else */

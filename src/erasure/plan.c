@@ -234,6 +234,19 @@ LarasEraseStep laras_contact_steps[] = {
 	{NULL}};
 
 LarasEraseStep laras_workspace_steps[] = {
+	{"channel_handling",
+	 "delete",
+	 {"count_channel_handling",
+	  "SELECT pg_catalog.count(*) FROM laras.channel_handling t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_channel_handling",
+	  "DELETE FROM laras.channel_handling WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.channel_handling t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
+	  "1000))",
+	  1,
+	  {INT8OID}}},
 	{"unmatched_status",
 	 "delete",
 	 {"count_unmatched_status",

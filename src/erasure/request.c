@@ -465,6 +465,9 @@ laras_explain_erasure(PG_FUNCTION_ARGS)
 		"acts and times; committed values become unlinkable", "security", "12 months");
 	put(rsinfo, "erasure_request", "keep", 1, 0, "that it was asked and done; no identifier",
 		"proof", NULL);
+	if (contact_id == 0)
+		put(rsinfo, "terms_acceptance", "keep", 0, 0,
+			"which terms were accepted, when and by which random id", "legal", "law");
 	if (contact_id != 0)
 		put(rsinfo, "suppression", "keep", 0, 0,
 			"that these ids want nothing unasked, where they said so, as keyed hashes", "optout",

@@ -17,6 +17,7 @@
 #include "inbox/change.h"
 #include "inbox/inbox.h"
 #include "inbox/person.h"
+#include "inbox/processing.h"
 #include "inbox/rows.h"
 #include "inbox/sentiment.h"
 #include "miscadmin.h"
@@ -116,7 +117,7 @@ store_reading(const LarasStoredMessage *m, bool inbound)
 		about = laras_index_bytea(m->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE, m->channel,
 								  r->about.s, r->about.n);
 	nulls[3] = body == NULL ? 'n' : ' ';
-	if (inbound && r->text.s != NULL)
+	if (inbound && r->text.s != NULL && laras_is_processed(m->workspace_id, m->channel))
 		sentiment = laras_sentiment_seal(m->workspace_slot, m->contact.slot, m->workspace_id, m->id,
 										 r->text.s, r->text.n);
 	nulls[5] = sentiment == NULL ? 'n' : ' ';

@@ -23,6 +23,7 @@
 #include "inbox/inbox.h"
 #include "inbox/part.h"
 #include "inbox/person.h"
+#include "inbox/processing.h"
 #include "inbox/rows.h"
 #include "inbox/sentiment.h"
 #include "inbox/status.h"
@@ -340,7 +341,7 @@ store_messages(Inbound *messages, int n)
 		c[17].values[i] = BoolGetDatum((r->flags & LARAS_HISTORICAL) != 0);
 		no_version[i] = !r->keep_element;
 		c[18].values[i] = Int16GetDatum((int16) m->event->driver->version);
-		if (!no_body[i] && (r->flags & LARAS_OUTBOUND) == 0)
+		if (!no_body[i] && (r->flags & LARAS_OUTBOUND) == 0 && m->event->processed)
 			c[19].values[i] =
 				PointerGetDatum(laras_sentiment_seal(w, s, ws, m->id, r->text.s, r->text.n));
 		no_sentiment[i] = DatumGetPointer(c[19].values[i]) == NULL;
@@ -466,7 +467,7 @@ follow_up(Inbound *messages, int n)
 		if (!m->stored)
 			continue;
 		note_message(m);
-		if (r->flags & LARAS_WANTS_ANSWER)
+		if ((r->flags & LARAS_WANTS_ANSWER) && m->event->processed)
 		{
 			wanted[0].values[drafts] = Int64GetDatum(m->event->workspace_id);
 			wanted[1].values[drafts] = Int64GetDatum(m->id);
@@ -691,6 +692,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 			persons += has_person(&events[i].records[k]);
 			others += !has_person(&events[i].records[k]);
 		}
+	laras_mark_processed(events, n);
 	senders = palloc0(sizeof(LarasSender) * (persons + 1));
 	inbound = palloc0(sizeof(Inbound) * (persons + 1));
 	status = palloc0(sizeof(LarasStatusEvent) * (others + 1));

@@ -17,6 +17,7 @@
 #include "catalog/pg_type_d.h"
 #include "evidence/evidence.h"
 #include "inbox/change.h"
+#include "inbox/processing.h"
 #include "inbox/rows.h"
 #include "inbox/sentiment.h"
 #include "tenancy/tenancy.h"
@@ -175,7 +176,7 @@ edit_target(const Pair *p)
 			return;
 		sealed = laras_seal(w, p->slot, LARAS_FIELD_message_body, p->workspace_id, p->target_id,
 							text, n);
-		if (!p->outbound)
+		if (!p->outbound && laras_is_processed(p->workspace_id, p->channel))
 			sentiment = laras_sentiment_seal(w, p->slot, p->workspace_id, p->target_id, text, n);
 	}
 	nulls[2] = sealed == NULL ? 'n' : ' ';

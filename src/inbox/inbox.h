@@ -34,6 +34,8 @@ typedef struct LarasInboxEvent
 	TimestampTz received_at;
 	LarasRecord *records;
 	int record_count;
+	bool
+		processed; /* set by laras_inbox_apply: messages are drafted for and measured, not only kept */
 } LarasInboxEvent;
 
 /*

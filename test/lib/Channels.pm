@@ -27,6 +27,7 @@ use strict;
 use warnings;
 
 use JSON::PP ();
+use Laras;
 
 my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', threads => 'Channels::Threads', telegram => 'Channels::Telegram');
 my $json = JSON::PP->new->canonical->allow_nonref;
@@ -47,6 +48,7 @@ sub open
 	my $n = ++$count;
 	my $shop = bless { stage => $stage, channel => $channel, n => $n, email => "owner$n\@shop.example" }, $class{$channel};
 	$shop->{workspace} = $stage->sql("SELECT laras.create_workspace('Toko $n', '$shop->{email}', '$stage->{password}')");
+	Laras->go_live($stage->node, $shop->{workspace});
 	$shop->as(sub { $stage->sign_in == 200 or die "could not sign in\n"; $shop->{cookie} = $stage->{cookie} });
 	$stage->{installed}{$channel}++ or $shop->install;
 	$shop->asset;

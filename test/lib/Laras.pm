@@ -193,6 +193,32 @@ sub write_secret
 	return;
 }
 
+=head2 Laras->go_live($node, $workspace)
+
+What a partner does before messages are processed: accepts the terms in force and
+configures every channel, for both purposes.
+
+=cut
+
+sub go_live
+{
+	my ($class, $node, $workspace) = @_;
+	$node->safe_psql('postgres', "BEGIN; SELECT laras.act_as($workspace); " . go_live_sql() . ' COMMIT');
+	return;
+}
+
+=head2 Laras->go_live_sql
+
+The statements of that, for a transaction that is bound.
+
+=cut
+
+sub go_live_sql
+{
+	return 'SELECT count(laras.accept_terms(party, version)) FROM laras.terms_in_force; '
+	  . q{SELECT count(*) FROM (SELECT laras.configure_channel(channel, '{service,sales}') FROM laras.provider OFFSET 0) c;};
+}
+
 =head1 PATIENCE
 
 =head2 wait_for(sub { ... }, $seconds = 30)

@@ -46,6 +46,7 @@ sub new
 	for my $i (0 .. $#numbers)
 	{
 		my $workspace = $node->safe_psql('postgres', "SELECT laras.create_workspace('W$i', 'w$i\@shop.example', 'correct horse battery')");
+		Laras->go_live($node, $workspace);
 		$node->safe_psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.pair_connection('whatsapp', "
 			  . "'{\"phone_number_id\": \"$numbers[$i]\", \"waba_id\": \"$accounts[$i]\"}', 'EAAG-bench-token', false); COMMIT");
 		push @{ $self->{workspaces} }, $workspace;

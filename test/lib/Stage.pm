@@ -28,7 +28,7 @@ my $json = JSON::PP->new->canonical->allow_nonref;
 =head2 Stage->new($name, %options)
 
 Starts all of it. Options of Laras->cluster pass through; C<sandbox> is a hash
-of the sandbox's settings. The workspace has the owner C<owner@shop.example>,
+of the sandbox's settings; C<< live => 0 >> leaves terms and channels as a new partner finds them. The workspace has the owner C<owner@shop.example>,
 password C<correct horse battery>.
 
 =cut
@@ -37,6 +37,7 @@ sub new
 {
 	my ($class, $name, %option) = @_;
 	my $settings = delete $option{sandbox} // {};
+	my $live = delete $option{live} // 1;
 	my $port = free_port();
 	my $url = "http://127.0.0.1:$port";
 	my $node = Laras->cluster($name, %option,
@@ -54,6 +55,7 @@ sub new
 		  . "'verify-me-please', '{\"graph_url\": \"" . $self->{sandbox}->url . "\", \"config_id\": \"77\"}')");
 	$self->{workspace} =
 	  $self->sql("SELECT laras.create_workspace('Toko Kopi', '$self->{email}', '$self->{password}')");
+	Laras->go_live($node, $self->{workspace}) if $live;
 	return $self;
 }
 

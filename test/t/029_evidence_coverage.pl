@@ -69,6 +69,8 @@ my $copy = $stage->sql("SELECT laras.register_keyring_copy('clone for staging')"
 
 # What is run for each function, in a transaction of its own that is rolled back.
 my %case = (
+	accept_terms => [ "INSERT INTO laras.terms (party, version, effective_from, title) VALUES ('partner', '2', laras.now()::date, 'New terms')", $act, "SELECT laras.accept_terms('partner', '2')" ],
+	configure_channel => [ $act, "SELECT laras.configure_channel('whatsapp', '{service}')" ],
 	add_member => [ $act, "SELECT laras.add_member('new\@shop.example', 'New', 'agent', 'correct horse battery')" ],
 	approve_draft => [ $act, "SELECT laras.approve_draft($draft)" ],
 	begin_connect => [ $act, "SELECT laras.begin_connect('whatsapp')" ],

@@ -29,6 +29,7 @@ my $node = Laras->cluster('kinds');
 ok(wait_for_sql($node, "SELECT count(*) > 0 FROM laras.keyring_status WHERE phase = 'open'"), 'the vault opens');
 sql("SELECT laras.register_provider_app('{whatsapp}', '12345', '$secret', 'verify-me-please')");
 my $workspace = sql("SELECT laras.create_workspace('Toko', 'owner\@shop.example', 'correct horse battery')");
+Laras->go_live($node, $workspace);
 my $connection = bound("SELECT laras.pair_connection('whatsapp', '{\"phone_number_id\": \"$number\", \"waba_id\": \"$waba\"}', 'EAAG-test-token', false)");
 my ($budi, $sari) = ('6281200000001', '6281200000002');
 my $start = time - 3600;

@@ -30,6 +30,7 @@ my %secret = (instagram => 'the instagram app secret of tests', messenger => 'th
 my $app = 100;
 sql("SELECT laras.register_provider_app('{$_}', '" . $app++ . "', '$secret{$_}', 'verify-me-please')") for sort keys %secret;
 my $workspace = sql("SELECT laras.create_workspace('Toko', 'owner\@shop.example', 'correct horse battery')");
+Laras->go_live($node, $workspace);
 my %account = (instagram => '17841400000000001', messenger => '100000000000001', threads => '9001');
 my %member = (instagram => 'ig_id', messenger => 'page_id', threads => 'threads_user_id');
 my %connection = map { $_ => bound("SELECT laras.pair_connection('$_', '{\"$member{$_}\": \"$account{$_}\"}', 'IGAAtesttoken', false)") } sort keys %account;

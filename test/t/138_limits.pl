@@ -79,6 +79,7 @@ my $waba = $sandbox->control(POST => 'waba', { name => 'Toko Lain', subscribe =>
 my $second = $sandbox->control(POST => 'number', { waba_id => $waba, display_phone_number => '+628117770009' })->{id};
 my $token = $sandbox->control(POST => 'token', { app_id => $stage->shop->{app}, waba_id => $waba })->{token};
 my $other = $stage->sql("SELECT laras.create_workspace('Toko Lain', 'lain\@shop.example', 'correct horse battery')");
+Laras->go_live($stage->node, $other);
 $stage->bound(qq(SELECT laras.pair_connection('whatsapp', '{"phone_number_id": "$second", "waba_id": "$waba"}', '$token', false)), $other);
 $sandbox->customer_says({ number => $second }, '628999000111', 'halo dari sebelah', wait => JSON::PP::true);
 ok(wait_for(sub { $stage->bound('SELECT count(*) FROM laras.conversations', $other) eq '1' }), "somebody writes to another's number");

@@ -17,6 +17,7 @@ my $connection = $stage->connect;
 my $workspace = $stage->workspace;
 my $node = $stage->node;
 my $other = $stage->sql(q{SELECT laras.create_workspace('Toko Lain', 'other@shop.example', 'correct horse battery')});
+Laras->go_live($stage->node, $other);
 
 # the shop's knowledge, and a row of somebody else that would answer as well
 $stage->bound(qq{INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, stock) VALUES

@@ -17,6 +17,7 @@ my $node = $stage->node;
 my $connection = $stage->connect;
 my $workspace = $stage->workspace;
 my $other = $stage->sql(q{SELECT laras.create_workspace('Toko Lain', 'other@shop.example', 'correct horse battery')});
+Laras->go_live($stage->node, $other);
 $stage->sql(q{INSERT INTO laras.provider (channel, display_name, driver) VALUES ('pigeon', 'Pigeons', 'pigeon')});
 $stage->bound(qq{INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, stock) VALUES
 	($workspace, 1, 'Kopi Toraja 250 gr', 'Biji sangrai gelap.', 105000, 9), ($workspace, 2, 'Teh Poci', 'Diseduh lama.', 6000, 40)});
