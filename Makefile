@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger messenger_connect threads telegram telegram_send telegram_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
+CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger messenger_connect threads telegram telegram_send telegram_connect email email_mime email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
@@ -24,9 +24,9 @@ WORKER = hooks shared crash database loop keeper launcher control rooms installa
 # src/intake/
 INTAKE = signature receive admit consume quarantine ring
 # src/connect/
-CONNECT = handling app connection attempt pair login refresh reach post revoke disconnect
+CONNECT = handling app connection attempt pair secret login refresh reach post revoke disconnect
 # src/courier/
-COURIER = outbox steer egress fence carry limit lane claim prepare record reconcile http task task_kinds handoff
+COURIER = outbox steer egress fence carry limit lane claim prepare thread record reconcile http mail task task_kinds handoff
 # src/inbox/
 INBOX = rows processing identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
@@ -115,10 +115,12 @@ EXTRA_CLEAN = sql/laras--$(LARAS_VERSION).sql $(PROGRAMS) $(foreach p,$(PROGRAMS
 
 PG_CONFIG ?= pg_config
 PKGS = libcurl libcrypto jansson
-PG_CPPFLAGS = -Isrc -DLARAS_VERSION='"$(LARAS_VERSION)"' $(shell pkg-config --cflags $(PKGS)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
+# mails are read with it: the extension alone links it
+MIME = gmime-3.0
+PG_CPPFLAGS = -Isrc -DLARAS_VERSION='"$(LARAS_VERSION)"' $(shell pkg-config --cflags $(PKGS) $(MIME)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
 # -MMD writes what each object was made from, so that a changed header rebuilds it.
 PG_CFLAGS = -MMD -MP
-SHLIB_LINK = $(shell pkg-config --libs $(PKGS)) $(libpq) -Wl,--version-script=src/laras.map
+SHLIB_LINK = $(shell pkg-config --libs $(PKGS) $(MIME)) $(libpq) -Wl,--version-script=src/laras.map
 
 # What the scripts of test/bin do themselves: no PostgreSQL need be installed yet.
 SCRIPTED = up down test test-long bench lint requirements reference tree packages list-tests

@@ -140,7 +140,7 @@ COMMENT ON COLUMN laras.provider_app.slot IS 'Key slot of the app (slab 0, from 
 COMMENT ON COLUMN laras.provider_app.app_secret IS 'Secret that signs webhooks and callbacks, sealed under (platform, app).';
 COMMENT ON COLUMN laras.provider_app.previous_secret IS 'The secret before the last change, still accepted.';
 COMMENT ON COLUMN laras.provider_app.verify_token_hash IS 'SHA-256 of the token of the verification handshake.';
-COMMENT ON COLUMN laras.provider_app.options IS 'graph_url, api_version, scopes, config_id.';
+COMMENT ON COLUMN laras.provider_app.options IS 'graph_url, api_version, scopes, config_id, smtp.';
 COMMENT ON COLUMN laras.provider_app.created_at IS 'When it was registered.';
 COMMENT ON COLUMN laras.provider_app.changed_at IS 'When its secret last changed.';
 ALTER TABLE laras.provider_app ENABLE ROW LEVEL SECURITY;
@@ -158,10 +158,15 @@ CREATE VIEW laras.provider_host AS
   UNION ALL
   SELECT DISTINCT pg_catalog.lower(pg_catalog.substring(a.options ->> 'graph_url', '^https?://(\[[^]]+\]|[^/:?#@]+)')),
       a.app_id, true
-    FROM laras.provider_app a WHERE a.options ->> 'graph_url' ~ '^https?://(\[[^]]+\]|[^/:?#@]+)';
+    FROM laras.provider_app a WHERE a.options ->> 'graph_url' ~ '^https?://(\[[^]]+\]|[^/:?#@]+)'
+  UNION ALL
+  SELECT DISTINCT pg_catalog.lower(pg_catalog.substring(s.url, '^smtps?://(\[[^]]+\]|[^/:?#@]+)')), a.app_id, true
+    FROM laras.provider_app a, pg_catalog.jsonb_array_elements_text(CASE pg_catalog.jsonb_typeof(a.options -> 'smtp')
+      WHEN 'array' THEN a.options -> 'smtp' ELSE '[]' END) AS s (url)
+    WHERE s.url ~ '^smtps?://(\[[^]]+\]|[^/:?#@]+)';
 COMMENT ON VIEW laras.provider_host IS 'Hosts that may be spoken to: the official interfaces, and those the operator registered with an app. The courier begins no request to any other and follows no redirect.';
 COMMENT ON COLUMN laras.provider_host.host IS 'Host name, or a loopback address in laras.test_mode.';
-COMMENT ON COLUMN laras.provider_host.app_id IS 'App whose graph_url names it; null for an official interface.';
+COMMENT ON COLUMN laras.provider_host.app_id IS 'App whose options name it, as graph_url or one of smtp; null for an official interface.';
 COMMENT ON COLUMN laras.provider_host.registered IS 'Was it registered with an app.';
 GRANT SELECT ON laras.provider_host TO laras_worker, laras_dba;
 RESET ROLE;
@@ -185,6 +190,7 @@ CREATE TABLE laras.connection (
   send_rate integer CHECK (send_rate BETWEEN 1 AND 100000),
   authorizer_known boolean NOT NULL DEFAULT false,
   token_expires_at timestamptz,
+  secret_given_at timestamptz,
   connected_at timestamptz NOT NULL DEFAULT laras.now(),
   disconnected_at timestamptz,
   disconnect_trigger text
@@ -212,6 +218,7 @@ COMMENT ON COLUMN laras.connection.auto_send IS 'Drafts that pass are sent witho
 COMMENT ON COLUMN laras.connection.send_rate IS 'Messages that may leave within a second; null: what laras.limit_rules says.';
 COMMENT ON COLUMN laras.connection.authorizer_known IS 'The exchange gave the app-scoped id of the person who connected; false reads: authorizer unknown.';
 COMMENT ON COLUMN laras.connection.token_expires_at IS 'When the token expires; null: it does not.';
+COMMENT ON COLUMN laras.connection.secret_given_at IS 'When take_webhook_secret gave its secret out; null: not yet, or there is none.';
 COMMENT ON COLUMN laras.connection.connected_at IS 'When it was connected.';
 COMMENT ON COLUMN laras.connection.disconnected_at IS 'When it was cut.';
 COMMENT ON COLUMN laras.connection.disconnect_trigger IS 'Who cut it.';
@@ -434,6 +441,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('connection', 'send_rate', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'authorizer_known', 'account_reference', NULL, NULL, 'a flag', 'keep', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'token_expires_at', 'access_token', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'secret_given_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'connected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'disconnected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'disconnect_trigger', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -481,6 +489,7 @@ INSERT INTO laras.provider (channel, display_name, driver, builtin) VALUES
   ('messenger', 'Messenger', 'messenger', true),
   ('threads', 'Threads', 'threads', true),
   ('telegram', 'Telegram', 'telegram', true),
+  ('email', 'Email', 'email', true),
   ('generic', 'Other system', 'generic', true);
 
 INSERT INTO laras.window_rule (channel, purpose, origin, opened_by, lasts, uses, enabled, remark) VALUES
@@ -497,6 +506,7 @@ INSERT INTO laras.window_rule (channel, purpose, origin, opened_by, lasts, uses,
   ('threads', 'reply', 'laras', 'message', NULL, NULL, false, 'There are no direct messages.'),
   ('threads', 'public_reply', 'laras', 'comment', NULL, NULL, true, 'Public replies have a quota and no window.'),
   ('telegram', 'reply', 'laras', 'message', NULL, NULL, true, 'A bot may write to whoever began the conversation.'),
+  ('email', 'reply', 'laras', 'message', NULL, NULL, true, 'Who wrote a mail may be answered; who never did is not written to.'),
   ('generic', 'reply', 'laras', 'message', NULL, NULL, true, 'The connected system has its own rules.');
 
 INSERT INTO laras.limit_rule (channel, origin, per_second, pair_burst, pair_interval, remark) VALUES

@@ -8,7 +8,7 @@ CREATE FUNCTION laras.register_provider_app(channels text[], app_id text, app_se
   AS 'MODULE_PATHNAME', 'laras_register_provider_app';
 ALTER FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) IS
-  'Registers the credentials of an app at a provider, or changes them: the secret before stays valid until the next change. options: graph_url, api_version, config_id, scopes. Returns the id of the app. 22023 for values that will not do, 42704 for an unknown channel, LRK01 while the vault is shut. Definer: writes a platform table that callers hold no right on.';
+  'Registers the credentials of an app at a provider, or changes them: the secret before stays valid until the next change. options: graph_url, api_version, config_id, scopes, smtp (a list of mail servers). Returns the id of the app. 22023 for values that will not do, 42704 for an unknown channel, LRK01 while the vault is shut. Definer: writes a platform table that callers hold no right on.';
 GRANT EXECUTE ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) TO laras_dba;
 
 CREATE FUNCTION laras.begin_connect(channel text, options jsonb DEFAULT '{}') RETURNS jsonb
@@ -29,6 +29,15 @@ ALTER FUNCTION laras.pair_connection(text, jsonb, text, boolean) OWNER TO laras_
 COMMENT ON FUNCTION laras.pair_connection(text, jsonb, text, boolean) IS
   'Connects an account by its ids, such as {"phone_number_id": "...", "waba_id": "..."}, and an access token, in clear or sealed to public_key(). Returns the id the connection will have: it appears in connections once the provider has confirmed token and ids. verify => false (members of laras_dba alone, for migration) connects at once. Needs scope connect. 22023, 23505 when the account is connected already, 42501, 42704, 55000, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.pair_connection(text, jsonb, text, boolean) TO laras_app, laras_service, laras_dba;
+
+CREATE FUNCTION laras.take_webhook_secret(connection_id bigint) RETURNS jsonb
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_take_webhook_secret';
+ALTER FUNCTION laras.take_webhook_secret(bigint) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.take_webhook_secret(bigint) IS
+  'Where a system of the owner''s own posts what came for a connected account, and the secret that it signs with: {"url", "secret"}. Given out once for each connection; whoever lost it connects anew. Needs scope connect. P0002 for no such connection, 55000 when it was given before or the channel has none, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.take_webhook_secret(bigint) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.disconnect(connection_id bigint, reason text DEFAULT NULL) RETURNS jsonb
   LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER

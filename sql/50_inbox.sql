@@ -240,7 +240,7 @@ COMMENT ON COLUMN laras.message.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.message.slot IS 'Slot that seals body, element and provider id.';
 COMMENT ON COLUMN laras.message.channel IS 'Channel.';
 COMMENT ON COLUMN laras.message.direction IS 'Direction.';
-COMMENT ON COLUMN laras.message.kind IS 'text, template, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, call_permission, order, reaction, system, welcome, call, edit, unsend, unsupported; in public: comment, live_comment, mention, hide, show; private_reply: a direct message in answer to a comment.';
+COMMENT ON COLUMN laras.message.kind IS 'text, template, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, call_permission, order, reaction, system, welcome, call, edit, unsend, auto_reply, list_mail, bounce, unsupported; in public: comment, live_comment, mention, hide, show; private_reply: a direct message in answer to a comment.';
 COMMENT ON COLUMN laras.message.body IS 'Text.';
 COMMENT ON COLUMN laras.message.element IS 'The JSON element of the provider, kept whole where laras does not read it yet.';
 COMMENT ON COLUMN laras.message.provider_message_id IS 'Id at the provider (a WhatsApp id contains the phone number).';

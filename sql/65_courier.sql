@@ -349,7 +349,7 @@ GRANT EXECUTE ON FUNCTION laras.set_send_rate(bigint, integer) TO laras_app, lar
 -- What errors of providers mean to a business. Rows come with each version.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.provider_error (
-  provider text NOT NULL CHECK (provider IN ('meta', 'telegram')),
+  provider text NOT NULL CHECK (provider IN ('meta', 'telegram', 'email')),
   code integer NOT NULL CHECK (code > 0),
   retryable boolean NOT NULL,
   concerns text NOT NULL CHECK (concerns IN ('message', 'pair', 'template', 'number', 'account', 'app')),
@@ -358,7 +358,7 @@ CREATE TABLE laras.provider_error (
   PRIMARY KEY (provider, code)
 );
 COMMENT ON TABLE laras.provider_error IS 'What errors of providers mean to a business. Rows come with each version.';
-COMMENT ON COLUMN laras.provider_error.provider IS 'meta: WhatsApp, Instagram, Messenger, Threads; telegram.';
+COMMENT ON COLUMN laras.provider_error.provider IS 'meta: WhatsApp, Instagram, Messenger, Threads; telegram; email: codes of SMTP.';
 COMMENT ON COLUMN laras.provider_error.code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.provider_error.retryable IS 'Does the courier try again by itself?';
 COMMENT ON COLUMN laras.provider_error.concerns IS 'What the error is about: this message, this person at this number, the template, the number, the account or the app.';
@@ -456,7 +456,20 @@ INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en,
   ('telegram', 401, false, 'account', 'The bots token is not valid any more. Connect the bot again.', 'Token bot tidak berlaku lagi. Hubungkan ulang bot.'),
   ('telegram', 403, false, 'message', 'The person stopped the bot, or never started it.', 'Orang ini menghentikan bot, atau belum pernah memulainya.'),
   ('telegram', 404, false, 'account', 'The bots token is not valid any more. Connect the bot again.', 'Token bot tidak berlaku lagi. Hubungkan ulang bot.'),
-  ('telegram', 429, true, 'account', 'The bot sent too fast; sending goes on by itself.', 'Bot mengirim terlalu cepat; pengiriman berlanjut sendiri.');
+  ('telegram', 429, true, 'account', 'The bot sent too fast; sending goes on by itself.', 'Bot mengirim terlalu cepat; pengiriman berlanjut sendiri.'),
+  ('email', 421, true, 'account', 'The mail server is busy; sending goes on by itself.', 'Server email sedang sibuk; pengiriman berlanjut sendiri.'),
+  ('email', 450, true, 'message', 'The mailbox could not be reached just now; it is tried again.', 'Kotak surat sedang tidak dapat dijangkau; akan dicoba lagi.'),
+  ('email', 451, true, 'message', 'The mail server had a fault of its own; it is tried again.', 'Server email mengalami gangguan; akan dicoba lagi.'),
+  ('email', 452, true, 'account', 'The mail server has no room; sending goes on by itself.', 'Server email kehabisan ruang; pengiriman berlanjut sendiri.'),
+  ('email', 530, false, 'account', 'The mail server wants a log-in. Connect the address again.', 'Server email meminta login. Hubungkan ulang alamat email.'),
+  ('email', 534, false, 'account', 'The mail server wants another way to log in. Connect the address again.', 'Server email meminta cara login lain. Hubungkan ulang alamat email.'),
+  ('email', 535, false, 'account', 'The mail server does not take the password any more. Connect the address again.', 'Server email tidak menerima sandi lagi. Hubungkan ulang alamat email.'),
+  ('email', 538, false, 'account', 'The mail server takes the log-in over TLS alone. Connect the address again.', 'Server email hanya menerima login lewat TLS. Hubungkan ulang alamat email.'),
+  ('email', 550, false, 'message', 'The mailbox does not exist, or does not take this mail.', 'Kotak surat tidak ada, atau menolak email ini.'),
+  ('email', 551, false, 'message', 'The mailbox is elsewhere.', 'Kotak surat berada di tempat lain.'),
+  ('email', 552, false, 'message', 'The mailbox is full, or the mail too large.', 'Kotak surat penuh, atau email terlalu besar.'),
+  ('email', 553, false, 'message', 'The mail server does not take this address.', 'Server email menolak alamat ini.'),
+  ('email', 554, false, 'message', 'The mail server does not take this mail.', 'Server email menolak email ini.');
 
 INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('window_closed', 'The person wrote too long ago: only an approved template, or an answer to their next message, may be sent.', 'Pesan terakhir orang ini sudah terlalu lama: hanya template yang disetujui, atau balasan atas pesan berikutnya, yang boleh dikirim.'),
@@ -499,7 +512,7 @@ CREATE VIEW laras.send_troubles AS
     CASE WHEN o.state = 'uncertain' THEN r.words_id ELSE coalesce(e.words_id, r.words_id) END AS words_id
   FROM laras.outbox o
     JOIN laras.message m ON m.workspace_id = o.workspace_id AND m.id = o.message_id
-    LEFT JOIN laras.provider_error e ON e.provider = CASE WHEN m.channel = 'telegram' THEN 'telegram' ELSE 'meta' END
+    LEFT JOIN laras.provider_error e ON e.provider = CASE WHEN m.channel IN ('telegram', 'email') THEN m.channel ELSE 'meta' END
       AND e.code = coalesce(o.error_code, m.error_code)
     LEFT JOIN laras.send_reason r ON r.reason = o.reason
   WHERE laras.may('inbox') AND (o.state IN ('refused', 'uncertain', 'parked', 'cancelled') OR m.status = 'failed' OR o.reason IS NOT NULL AND o.state = 'queued');

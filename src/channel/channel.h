@@ -71,8 +71,9 @@ typedef enum LarasRecordKind
 typedef struct LarasRecordIdentity
 {
 	uint8_t kind;
-	LarasText value; /* normalised */
-	bool retired;    /* no longer theirs: somebody else may get it */
+	LarasText value;   /* normalised */
+	LarasText spelled; /* as it is written to, where that differs; absent: as the value */
+	bool retired;      /* no longer theirs: somebody else may get it */
 } LarasRecordIdentity;
 
 #define LARAS_MAX_IDENTITIES 6
@@ -210,6 +211,8 @@ typedef struct LarasChannelDriver
 	 * nowhere else: split leaves it out.
 	 */
 	bool account_in_path;
+	/* what stands there is the connection's id, since the account's name is nobody's business in a URL */
+	bool path_is_connection;
 	/* there is one app an account, whose app_id is the account's */
 	bool app_of_account;
 	/*
@@ -217,8 +220,20 @@ typedef struct LarasChannelDriver
 	 * (intake/signature.h); otherwise a MAC of the body under the app's.
 	 */
 	bool signed_by_token;
+	/*
+	 * The MAC is made with that secret as its key: whoever connected was given
+	 * it, once, to sign with.
+	 */
+	bool keyed_by_account;
 	/* parse reads its source: what members mean stands in the app's options */
 	bool wants_source;
+
+	/*
+	 * Read a body that is no JSON into a document, or NULL with *reason; what is
+	 * stored is the body as it came, whole, and only the intake worker reads it.
+	 * NULL: bodies are JSON.
+	 */
+	json_t *(*read)(const char *bytes, size_t n, const char **reason);
 
 	/*
 	 * Cut a body into pieces, at most one an account. *pieces is allocated.
@@ -276,6 +291,14 @@ laras_channel_by_path(const char *path, size_t n, LarasText *account);
 /* all of them in turn; NULL after the last */
 extern const LarasChannelDriver *laras_channel_nth(size_t i);
 
+/* The document of a body, or NULL with *reason. The caller's to release. */
+extern json_t *laras_channel_read(const LarasChannelDriver *driver, const char *bytes, size_t n,
+								  const char **reason);
+
+/* For drivers: split of bodies that are whole for the account of their path. */
+extern int laras_split_whole(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces,
+							 int *nameless, const char **reason);
+
 /* Under whose name ids of who authorised are kept for that channel. */
 extern const char *laras_channel_authorizer(const char *channel);
 
@@ -294,6 +317,7 @@ extern const LarasChannelDriver laras_instagram_driver;
 extern const LarasChannelDriver laras_messenger_driver;
 extern const LarasChannelDriver laras_threads_driver;
 extern const LarasChannelDriver laras_telegram_driver;
+extern const LarasChannelDriver laras_email_driver;
 extern const LarasChannelDriver laras_generic_driver;
 
 #endif /* LARAS_CHANNEL_H */

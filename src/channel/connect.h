@@ -16,6 +16,7 @@ typedef struct LarasAccountName
 {
 	const char *member; /* "phone_number_id" */
 	LarasAccountRole role;
+	bool address; /* of a mailbox; else digits */
 } LarasAccountName;
 
 #define LARAS_MAX_ACCOUNT_NAMES 3
@@ -34,6 +35,8 @@ typedef struct LarasConnectDriver
 	LarasAccountName accounts[LARAS_MAX_ACCOUNT_NAMES + 1];
 	/* of these, the one whose events are subscribed to */
 	LarasAccountRole subscribed;
+	/* what else somebody gives to connect one, texts; ends with NULL, may be NULL */
+	const char *const *asked;
 	const char *example; /* the accounts as somebody writes them, for a hint */
 
 	/*
@@ -82,6 +85,9 @@ typedef struct LarasConnectDriver
 
 /* The driver of /api/SEGMENT/...; NULL when there is none. */
 extern const LarasChannelDriver *laras_channel_by_segment(const char *segment, size_t n);
+
+/* Is this a name that an account of the channel can have? */
+extern bool laras_account_name_fits(const LarasAccountName *name, LarasText t);
 
 /* The member that names the account of a role; NULL when the channel has none. */
 extern const char *laras_account_member(const LarasChannelDriver *driver, LarasAccountRole role);

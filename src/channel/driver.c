@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const LarasChannelDriver *const drivers[] = {
-	&laras_whatsapp_driver, &laras_instagram_driver, &laras_messenger_driver,
-	&laras_threads_driver,  &laras_telegram_driver,  &laras_generic_driver,
+	&laras_whatsapp_driver, &laras_instagram_driver, &laras_messenger_driver, &laras_threads_driver,
+	&laras_telegram_driver, &laras_email_driver,     &laras_generic_driver,
 };
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(drivers[0]))
@@ -62,6 +62,19 @@ laras_channel_by_segment(const char *segment, size_t n)
 	return NULL;
 }
 
+bool
+laras_account_name_fits(const LarasAccountName *name, LarasText t)
+{
+	if (!name->address)
+		return t.s != NULL && t.n > 0 && t.n <= 64 && strspn(t.s, "0123456789") == t.n;
+	if (t.s == NULL || t.n < 3 || t.n > 254 || memchr(t.s, '@', t.n) == NULL)
+		return false;
+	for (size_t i = 0; i < t.n; i++)
+		if ((unsigned char) t.s[i] <= ' ' || (unsigned char) t.s[i] >= 0x7F)
+			return false;
+	return true;
+}
+
 const char *
 laras_account_member(const LarasChannelDriver *driver, LarasAccountRole role)
 {
@@ -75,6 +88,32 @@ const LarasChannelDriver *
 laras_channel_nth(size_t i)
 {
 	return i < DRIVER_COUNT ? drivers[i] : NULL;
+}
+
+json_t *
+laras_channel_read(const LarasChannelDriver *driver, const char *bytes, size_t n,
+				   const char **reason)
+{
+	return driver->read != NULL ? driver->read(bytes, n, reason)
+								: laras_json_parse(bytes, n, reason);
+}
+
+int
+laras_split_whole(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces,
+				  int *nameless, const char **reason)
+{
+	*nameless = 0;
+	*reason = NULL;
+	*pieces = laras_allocate(allocator, sizeof(LarasBodyPart));
+	if (*pieces == NULL)
+	{
+		*reason = "out_of_memory";
+		return -1;
+	}
+	(*pieces)->role = LARAS_ACCOUNT_NUMBER;
+	(*pieces)->document = body;
+	(*pieces)->whole = true;
+	return 1;
 }
 
 const char *

@@ -39,7 +39,7 @@ typedef struct LarasLoginMemory
 	size_t token_n;
 	bool exchanged;    /* the token was made for us, by a code */
 	bool subscribed;   /* events come to us */
-	char account[64];  /* that webhooks carry, once the provider has confirmed it; "" before */
+	char account[256]; /* that webhooks carry, once the provider has confirmed it; "" before */
 	char granted[512]; /* permissions, words between commas; "": nothing was said */
 	char user[64];     /* app-scoped id of who authorised; "": unknown */
 	char display[256];
@@ -57,6 +57,7 @@ typedef struct LarasLogin
 	const char *api_version;
 	const char *app_id;
 	LarasText secret;
+	const json_t *options;
 
 	/* what was begun */
 	LarasText code;           /* absent: the token was given */
@@ -67,7 +68,8 @@ typedef struct LarasLogin
 
 	/* the answer to the request before; NULL at the start, and after LARAS_LOGIN_KNOWN */
 	const json_t *answer;
-	bool ok; /* it is 200, JSON and no error */
+	bool ok;    /* it is 200, JSON and no error */
+	int status; /* of HTTP or SMTP; 0: none came */
 	int64_t now;
 
 	/* LARAS_LOGIN_ASK */

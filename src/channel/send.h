@@ -9,14 +9,24 @@
 
 #include "channel/channel.h"
 
-/* an HTTP request to a provider; texts are allocated, the token is not in it */
+/* what a mail server is told of a mail before the mail itself */
+typedef struct LarasEnvelope
+{
+	char user[256]; /* who logs in; the token is the password */
+	char sender[256];
+	char recipient[256]; /* "": only the log-in is tried */
+	char id[256];        /* what we call the mail: it names it from then on */
+} LarasEnvelope;
+
+/* a request to a provider; texts are allocated, the token is not in it */
 typedef struct LarasProviderRequest
 {
-	const char *method; /* GET, POST, DELETE */
-	LarasText url;      /* absolute; never holds a token */
-	LarasText body;     /* or absent */
-	const char *type;   /* of the body; NULL: JSON */
-	size_t token_at;    /* where in the URL the token goes; 0: it goes into a header */
+	const char *method;            /* GET, POST, DELETE */
+	LarasText url;                 /* absolute; never holds a token */
+	LarasText body;                /* or absent */
+	const char *type;              /* of the body; NULL: JSON */
+	size_t token_at;               /* where in the URL the token goes; 0: it goes into a header */
+	const LarasEnvelope *envelope; /* the URL is a mail server's, the body a mail; NULL: HTTP */
 } LarasProviderRequest;
 
 /* where a text goes */
@@ -38,6 +48,13 @@ typedef struct LarasSendText
 	LarasRecordIdentity to;  /* of a message: who; the kind decides the field */
 	LarasText text;          /* UTF-8 */
 	LarasText callback_data; /* to be echoed in statuses */
+
+	/* for drivers whose wants_thread is set */
+	const json_t *accounts; /* all that is kept of the account's names */
+	LarasText answers;      /* provider id of the message that is answered; absent: none is known */
+	const json_t *thread;   /* its part of kind "thread"; NULL: none */
+	bool automatic;         /* nobody approved it */
+	int64_t now;            /* seconds since 1970 */
 } LarasSendText;
 
 /* what an answer means for the message */
@@ -92,9 +109,10 @@ typedef struct LarasSendDriver
 	/* false when memory is short or the identity cannot be addressed */
 	bool (*build_text)(const LarasSendText *send, const LarasAllocator *allocator,
 					   LarasProviderRequest *request);
-	/* HTTP status and body of an answer that arrived whole */
+	/* status of HTTP or SMTP and body of an answer that arrived whole; what we named ourselves needs no id */
 	void (*read_answer)(int http_status, const char *body, size_t n,
 						const LarasAllocator *allocator, LarasSendAnswer *answer);
+	bool wants_thread;
 	/* longest text; 0: no limit known */
 	int text_limit;
 	LarasTextUnit text_unit;

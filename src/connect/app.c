@@ -91,6 +91,27 @@ check_channels(ArrayType *channels)
 	}
 }
 
+/* smtp: a list of mail servers that we may speak to. */
+static void
+check_servers(const json_t *servers)
+{
+	bool sound = servers == NULL || json_array_size(servers) > 0;
+
+	for (size_t i = 0; i < json_array_size(servers); i++)
+	{
+		LarasText url = laras_json_text(json_array_get(servers, i));
+
+		sound = sound && url.s != NULL && url.n < 256 && laras_egress_is_mail(url.s, url.n) &&
+				url.s[url.n - 1] != '/';
+	}
+	if (!sound)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("smtp must be a list of URLs of mail servers"),
+				 errdetail(
+					 "Each reads like smtps://mail.example:465 or smtp://mail.example:587.")));
+}
+
 /* graph_url must be one we may speak to; api_version a version. */
 static void
 check_options(const char *text)
@@ -102,13 +123,15 @@ check_options(const char *text)
 	if (!json_is_object(options))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("options must be a JSON object")));
-	if (url.s != NULL && (!laras_egress_sound(url.s, url.n) || url.s[url.n - 1] == '/'))
+	if (url.s != NULL && (!laras_egress_sound(url.s, url.n) || laras_egress_is_mail(url.s, url.n) ||
+						  url.s[url.n - 1] == '/'))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("graph_url must be an https URL without a trailing slash"),
 			 errdetail(
 				 "Plain http is accepted in laras.test_mode alone, for a loopback address such as that of laras-sandbox.")));
+	check_servers(laras_json_get(options, "smtp"));
 	if (version.s != NULL && (version.n < 2 || version.n > 16 || version.s[0] != 'v' ||
 							  strspn(version.s + 1, "0123456789.") != version.n - 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -6,6 +6,7 @@
  * connection.c		the row of a connection with its token and routes, all or nothing.
  * attempt.c		single-use attempts: begin, finish, cancel.
  * pair.c			pairing by ids.
+ * secret.c			the secret that events are signed with, given out once.
  * login.c			the courier's task that takes a driver through its log-in.
  * reach.c			a connection as tasks of the courier speak through it.
  * post.c			whose a post is that people comment on.
@@ -114,6 +115,13 @@ extern int64 laras_attempt_by_token(const LarasChannelDriver *driver, const Lara
 
 /* The owner asked for a launch: the JSON that begin_connect returns. */
 extern json_t *laras_attempt_begin(const LarasChannelDriver *driver);
+
+/*
+ * Where whoever connected has their system post to, and the secret to sign with:
+ * {"url", "secret"}. Raises where it was given before, or the channel has none. As
+ * laras_owner with the workspace bound; the caller has checked the scope.
+ */
+extern json_t *laras_webhook_secret(int64 connection_id);
 
 /* -------------------------------------------------------------- disconnect */
 

@@ -112,6 +112,20 @@ store_routes(int64 workspace_id, uint32 w, const LarasNewConnection *c)
 								Int64GetDatum(c->id), CStringGetTextDatum("number")},
 					  NULL) == 0)
 		in_use();
+	/* where events come to the connection under its own id */
+	if (laras_channel_driver(c->channel)->path_is_connection)
+	{
+		char id[24];
+		int n = snprintf(id, sizeof(id), INT64_FORMAT, c->id);
+
+		laras_spi_run_one(&add_route,
+						  (Datum[]){PointerGetDatum(
+										laras_route_bytea(LARAS_INDEX_ACCOUNT, c->channel, id, n)),
+									Int64GetDatum(c->app_id), Int64GetDatum(workspace_id),
+									Int64GetDatum((int64) w), Int64GetDatum(c->id),
+									CStringGetTextDatum("number")},
+						  NULL);
+	}
 	if (c->above.s != NULL)
 	{
 		bytea *above = laras_route_bytea(LARAS_INDEX_ACCOUNT, c->channel, c->above.s, c->above.n);

@@ -74,6 +74,7 @@ open_login(LarasTask *task, const LarasAllocator *allocator, LarasProviderApp *a
 	login->api_version = app->api_version;
 	login->app_id = app->app_id;
 	login->secret = (LarasText){app->secret, app->secret_n};
+	login->options = app->options;
 	login->code = laras_json_text_at(task->request, "code");
 	login->named = task->request;
 	login->now = (int64_t) timestamptz_to_time_t(laras_now());
@@ -84,15 +85,21 @@ open_login(LarasTask *task, const LarasAllocator *allocator, LarasProviderApp *a
 
 /* The account is known: where its events go, and what they carry. False after login->failure was set. */
 static bool
-place_account(const LarasChannelDriver *driver, const LarasProviderApp *app, LarasLogin *login)
+place_account(const LarasTask *task, const LarasChannelDriver *driver, const LarasProviderApp *app,
+			  LarasLogin *login)
 {
 	const char *base = GetConfigOption("laras.public_url", true, false);
 	LarasText account = {login->memory->account, strlen(login->memory->account)};
+	int64_t connection_id = 0;
 
 	if (laras_account_in_use(driver->channel, account))
 		laras_login_fail(login, 409, "account_in_use");
 	else if (driver->account_in_path && (base == NULL || base[0] == '\0'))
 		laras_login_fail(login, 500, "no_public_url");
+	else if (driver->path_is_connection &&
+			 laras_json_integer(laras_json_get(task->request, "connection_id"), &connection_id))
+		login->webhook = laras_text_print(login->allocator, "%s/api/webhooks/%s/" INT64_FORMAT,
+										  base, driver->path, (int64) connection_id);
 	else if (driver->account_in_path)
 		login->webhook = laras_text_print(login->allocator, "%s/api/webhooks/%s/%s", base,
 										  driver->path, account.s);
@@ -124,6 +131,7 @@ ask(LarasTask *task, const LarasProviderApp *app, const LarasLogin *login,
 	request->body = login->request.body.s;
 	request->body_n = login->request.body.n;
 	request->token_at = login->request.token_at;
+	request->envelope = login->request.envelope;
 	if (login->with == LARAS_WITH_TOKEN)
 	{
 		request->token = m->login.token;
@@ -338,13 +346,14 @@ step(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request,
 	if (answer != NULL)
 	{
 		login.answer = answer->document;
+		login.status = answer->end == LARAS_HTTP_ANSWERED ? answer->http_status : 0;
 		login.ok = answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
 				   answer->document != NULL && answer->error_code == 0;
 	}
 	next = driver->connect->login(&login);
 	if (next == LARAS_LOGIN_KNOWN)
-		next =
-			place_account(driver, &app, &login) ? driver->connect->login(&login) : LARAS_LOGIN_FAIL;
+		next = place_account(task, driver, &app, &login) ? driver->connect->login(&login)
+														 : LARAS_LOGIN_FAIL;
 	if (login.accounts != NULL)
 		laras_json_own(login.accounts);
 	if (next == LARAS_LOGIN_DONE && !create(task, driver, app.id, &login))

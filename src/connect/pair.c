@@ -33,13 +33,14 @@ PG_FUNCTION_INFO_V1(laras_pair_connection);
 
 /* An id of the account; every channel's are short and plain. */
 static LarasText
-required(const LarasChannelDriver *driver, const json_t *account, const char *key)
+required(const LarasChannelDriver *driver, const json_t *account, const LarasAccountName *name)
 {
-	LarasText t = laras_json_text_at(account, key);
+	LarasText t = laras_json_text_at(account, name->member);
 
-	if (t.s == NULL || t.n == 0 || t.n > 64 || strspn(t.s, "0123456789") != t.n)
+	if (!laras_account_name_fits(name, t))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the account lacks an id"),
-						errdetail("Key \"%s\" must be a string of digits.", key),
+						errdetail("Key \"%s\" must be a string of %s.", name->member,
+								  name->address ? "the form of an address" : "digits"),
 						errhint("Give %s.", driver->connect->example)));
 	return t;
 }
@@ -86,9 +87,13 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	named = laras_json_own(laras_json_object());
 	for (const LarasAccountName *name = driver->connect->accounts; name->member != NULL; name++)
 	{
-		ids[name->role] = required(driver, account, name->member);
+		ids[name->role] = required(driver, account, name);
 		json_object_set(named, name->member, laras_json_get(account, name->member));
 	}
+	for (const char *const *asked = driver->connect->asked; asked != NULL && *asked != NULL;
+		 asked++)
+		if (laras_json_text_at(account, *asked).s != NULL)
+			json_object_set(named, *asked, laras_json_get(account, *asked));
 	if (VARSIZE_ANY_EXHDR(token) == 0 || VARSIZE_ANY_EXHDR(token) > LARAS_LONGEST_TOKEN)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the access token must have 1 to %d bytes", LARAS_LONGEST_TOKEN)));

@@ -287,7 +287,13 @@ depart(LarasDeparture *list, int n)
 			continue;
 		}
 		*flight = d->flight;
-		if (!laras_flight_is_cut(flight))
+		if (laras_flight_is_cut(flight))
+			flight->call = NULL;
+		else if (d->request.envelope != NULL)
+			flight->call = laras_http_start_mail(d->request.url.s, d->request.url.n,
+												 d->request.envelope, d->request.body.s,
+												 d->request.body.n, d->token, d->token_n, flight);
+		else
 			flight->call = laras_http_start(d->request.method, d->request.url.s, d->request.url.n,
 											d->request.type, d->request.body.s, d->request.body.n,
 											d->token, d->token_n, d->request.token_at, flight);

@@ -39,6 +39,15 @@ is_loopback(const char *host)
 		   (inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127);
 }
 
+/* May that be spoken to? A mail server without TLS turns to it first (mail.c), or is not. */
+static bool
+scheme_is_sound(const char *scheme, const char *host)
+{
+	return strcmp(scheme, "https") == 0 || strcmp(scheme, "smtps") == 0 ||
+		   strcmp(scheme, "smtp") == 0 ||
+		   (strcmp(scheme, "http") == 0 && laras_test_mode && is_loopback(host));
+}
+
 /* The host of a URL whose form is sound; false where it is not. */
 static bool
 host_of(const char *url, size_t n, char out[HOST_SIZE])
@@ -57,8 +66,7 @@ host_of(const char *url, size_t n, char out[HOST_SIZE])
 		curl_url_get(parsed, CURLUPART_USER, &user, 0) != CURLUE_OK && strlen(host) < HOST_SIZE)
 	{
 		strlcpy(out, host, HOST_SIZE);
-		sound = strcmp(scheme, "https") == 0 ||
-				(strcmp(scheme, "http") == 0 && laras_test_mode && is_loopback(host));
+		sound = scheme_is_sound(scheme, host);
 	}
 	curl_free(scheme);
 	curl_free(host);
@@ -74,6 +82,20 @@ laras_egress_sound(const char *url, size_t n)
 	char host[HOST_SIZE];
 
 	return host_of(url, n, host);
+}
+
+bool
+laras_egress_plain(const char *url, size_t n)
+{
+	char host[HOST_SIZE];
+
+	return laras_test_mode && host_of(url, n, host) && is_loopback(host);
+}
+
+bool
+laras_egress_is_mail(const char *url, size_t n)
+{
+	return laras_egress_sound(url, n) && n > 4 && memcmp(url, "smtp", 4) == 0;
 }
 
 bool

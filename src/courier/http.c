@@ -11,11 +11,13 @@
  * (CURLE_SEND_FAIL_REWIND) where it would otherwise repeat the request on a
  * fresh connection; requests without a body are forbidden to reuse a
  * connection that could be dead (seen with libcurl 7.88: one call, two POSTs).
+ * What is different of a mail is in mail.c.
  */
 #include "courier/http.h"
 
 #include "courier/egress.h"
 #include "courier/fence.h"
+#include "courier/mail.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -44,6 +46,7 @@ struct LarasHttpState
 	size_t request_at;
 	size_t room;
 	bool too_large;
+	LarasMail *mail; /* NULL: it is HTTP */
 	LarasHttpCall *next;
 };
 
@@ -159,6 +162,8 @@ on_request(void *user, char *to, char *from, int to_port, int from_port)
 	(void) from;
 	(void) to_port;
 	(void) from_port;
+	if (call->state->mail != NULL)
+		call->state->mail->commanded = true;
 	return guard == NULL || guard(call->owner) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -170,6 +175,13 @@ on_read(char *buffer, size_t size, size_t count, void *user)
 
 	if (n > state->request_n - state->request_at)
 		n = state->request_n - state->request_at;
+	if (state->mail != NULL)
+	{
+		/* replies were exchanged since the guard was asked, and what is sent could have been cut */
+		if (guard != NULL && !guard(((LarasHttpCall *) user)->owner))
+			return CURL_READFUNC_ABORT;
+		state->mail->ended = state->request_at + n == state->request_n;
+	}
 	memcpy(buffer, state->request + state->request_at, n);
 	state->request_at += n;
 	return n;
@@ -313,6 +325,7 @@ laras_http_free(LarasHttpCall *call)
 		if (state->easy != NULL)
 			give_back_easy(call, state);
 		wipe_headers(state);
+		laras_mail_forget(state->mail);
 		if (state->request != NULL)
 			OPENSSL_cleanse(state->request, state->request_n);
 		free(state->request);
@@ -366,6 +379,19 @@ take_easy(struct LarasHttpState *state, const char *method)
 	return true;
 }
 
+/* What belongs to one call. */
+static void
+configure_call(LarasHttpCall *call)
+{
+	CURL *easy = call->state->easy;
+
+	curl_easy_setopt(easy, CURLOPT_READDATA, call);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms);
+}
+
 static bool
 configure(LarasHttpCall *call, const char *url, const char *content_type)
 {
@@ -378,16 +404,10 @@ configure(LarasHttpCall *call, const char *url, const char *content_type)
 	if (!add_header(state, "Expect:") || (state->request != NULL && !add_header(state, type)))
 		return false;
 	if (state->request != NULL)
-	{
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) state->request_n);
-		curl_easy_setopt(easy, CURLOPT_READDATA, call);
-	}
+	configure_call(call);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, state->headers);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, strncmp(url, "http:", 5) == 0 ? "http" : "https");
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms);
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
 }
 
@@ -508,6 +528,53 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 	return call;
 }
 
+LarasHttpCall *
+laras_http_start_mail(const char *url, size_t url_n, const LarasEnvelope *envelope,
+					  const char *mail, size_t mail_n, const char *token, size_t token_n,
+					  void *owner)
+{
+	LarasHttpCall *call = calloc(1, sizeof(LarasHttpCall));
+	struct LarasHttpState *state = call == NULL ? NULL : calloc(1, sizeof(*state));
+	char *address = laras_http_copy(url, url_n);
+	char *password = token == NULL ? NULL : laras_http_copy(token, token_n);
+	sigset_t saved;
+	bool ok = state != NULL && address != NULL && (token == NULL || password != NULL);
+
+	if (call != NULL)
+		call->state = state;
+	block_signals(&saved);
+	if (ok && laras_egress_allowed(url, url_n))
+	{
+		call->owner = owner;
+		state->mail = laras_mail_new(envelope);
+		state->request = mail == NULL ? NULL : laras_http_copy(mail, mail_n);
+		state->request_n = mail_n;
+		state->easy = curl_easy_init();
+		ok = state->mail != NULL && state->easy != NULL && (mail == NULL || state->request != NULL);
+		if (ok)
+		{
+			configure_all(state->easy);
+			configure_call(call);
+			ok = laras_mail_configure(state->mail, state->easy, address,
+									  laras_egress_plain(url, url_n), password, mail_n);
+			call->name = state->mail->envelope.id;
+		}
+		ok = ok && (running >= LARAS_HTTP_CONNECTIONS ? wait_for_connection(call) : run(call));
+	}
+	else
+		ok = false;
+	restore_signals(&saved);
+	laras_http_give_back(address, url_n);
+	laras_http_give_back(password, token_n);
+	if (!ok)
+	{
+		laras_http_free(call);
+		return NULL;
+	}
+	in_flight++;
+	return call;
+}
+
 /* ------------------------------------------------------------------ memory */
 
 void *
@@ -576,6 +643,20 @@ run_next(void)
 	}
 }
 
+/* What a mail server said becomes the answer. */
+static void
+settle_mail(LarasHttpCall *call, CURLcode code)
+{
+	const LarasMail *mail = call->state->mail;
+
+	call->end = laras_mail_end(mail, code, &call->http_status);
+	free(call->body);
+	call->body = laras_http_copy(mail->reply, mail->reply_n);
+	call->body_n = call->body == NULL ? 0 : mail->reply_n;
+	if (call->end != LARAS_HTTP_ANSWERED)
+		call->http_status = 0;
+}
+
 static void
 settle(LarasHttpCall *call, CURLcode code)
 {
@@ -585,7 +666,9 @@ settle(LarasHttpCall *call, CURLcode code)
 	call->curl_code = (int) code;
 	curl_easy_getinfo(call->state->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(call->state->easy, CURLINFO_REQUEST_SIZE, &request_size);
-	if (code == CURLE_OK)
+	if (call->state->mail != NULL)
+		settle_mail(call, code);
+	else if (code == CURLE_OK)
 	{
 		call->end = LARAS_HTTP_ANSWERED;
 		call->http_status = (int) status;

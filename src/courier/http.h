@@ -22,6 +22,8 @@ typedef enum LarasHttpEnd
 	LARAS_HTTP_UNKNOWN   /* anything may have happened */
 } LarasHttpEnd;
 
+struct LarasEnvelope; /* channel/send.h */
+
 typedef struct LarasHttpCall
 {
 	/* set by the caller, before laras_http_start; all copied */
@@ -30,9 +32,10 @@ typedef struct LarasHttpCall
 	/* set at the end */
 	LarasHttpEnd end;
 	int curl_code;
-	int http_status; /* 0 unless ANSWERED */
+	int http_status; /* 0 unless ANSWERED; of a mail the code of the server's reply */
 	char *body;      /* answer, zero-terminated; valid until freed */
 	size_t body_n;
+	const char *name; /* what the caller called a mail; NULL: it is none */
 
 	struct LarasHttpState *state;
 } LarasHttpCall;
@@ -64,6 +67,19 @@ extern LarasHttpCall *
 laras_http_start(const char *method, const char *url, size_t url_n, const char *content_type,
 				 const char *body, size_t body_n, const char *token, size_t token_n,
 				 size_t token_at, void *owner);
+
+/*
+ * Begin a mail, or the trial of a log-in where the envelope has no recipient. The
+ * URL is "smtp://host:port" or "smtps://host:port"; the first becomes TLS by
+ * STARTTLS before anything is said, or ends, but for a loopback address in
+ * laras.test_mode. The token is the password; mail (may be NULL) has CRLF at its
+ * lines' ends. The answer's body is the text of the last reply. In all else like
+ * laras_http_start.
+ */
+extern LarasHttpCall *
+laras_http_start_mail(const char *url, size_t url_n, const struct LarasEnvelope *envelope,
+					  const char *mail, size_t mail_n, const char *token, size_t token_n,
+					  void *owner);
 
 /*
  * Asked for each call when its connection stands and before the first byte of

@@ -16,6 +16,7 @@
 #include "catalog/pg_type_d.h"
 #include "channel/connect.h"
 #include "courier/prepare.h"
+#include "courier/thread.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
 #include "tenancy/tenancy.h"
@@ -54,7 +55,7 @@ LARAS_PLAN(
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
 	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, "
 	"p.state, o.kind, o.text_digest, t.id, t.provider_message_id, coalesce(t.provider_timestamp, t.created_at), "
-	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose) "
+	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose), o.approved_by "
 	"FROM unnest($1, $2) AS u (w, i) CROSS JOIN LATERAL (SELECT x.* FROM laras.outbox x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i "
 	"AND CASE WHEN x.state OPERATOR(pg_catalog.=) 'queued' THEN true ELSE false END "
@@ -84,6 +85,7 @@ typedef struct Route
 	char *token;        /* NULL: it cannot be had */
 	size_t token_n;
 	LarasText account;
+	const json_t *accounts;
 	const char *base_url;
 	const char *api_version;
 } Route;
@@ -205,6 +207,7 @@ open_route(Route *r, MemoryContext context)
 		laras_json_text_at(document, laras_account_member(r->driver, LARAS_ACCOUNT_NUMBER));
 	if (r->account.s == NULL)
 		return false;
+	r->accounts = document;
 	r->base_url = r->driver->base_url;
 	r->api_version = r->driver->api_version;
 	if (r->options != NULL)
@@ -536,6 +539,15 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	send.account = route->account;
 	send.callback_data.s = callback;
 	send.callback_data.n = strlen(callback);
+	send.accounts = route->accounts;
+	send.now = (int64) timestamptz_to_time_t(laras_now());
+	if (f->driver->send->wants_thread)
+	{
+		char *approved_by = laras_spi_cstring(row, 26);
+
+		send.automatic = approved_by != NULL && strcmp(approved_by, "auto") == 0;
+		laras_thread_read(f, &send);
+	}
 	if (!f->driver->send->build_text(&send, &allocator, &d->request))
 	{
 		f->attempt_id = 0;

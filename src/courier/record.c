@@ -353,6 +353,8 @@ outcome_of(LarasFlight *f)
 			o.outbox_state = "sent";
 			o.attempt_outcome = "sent";
 			o.provider_id = answer.provider_id;
+			if (o.provider_id.s == NULL && f->call != NULL && f->call->name != NULL)
+				o.provider_id = (LarasText){f->call->name, strlen(f->call->name)};
 			break;
 		case LARAS_ANSWER_RETRY:
 		case LARAS_ANSWER_THROTTLED:

@@ -364,15 +364,22 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 			request.token == NULL ? NULL : laras_http_copy(request.token, request.token_n);
 		char type[96] = "";
 		char method[8];
+		LarasEnvelope envelope = {""};
+		bool mail = request.envelope != NULL;
 
 		if (request.content_type != NULL)
 			strlcpy(type, request.content_type, sizeof(type));
 		strlcpy(method, request.method, sizeof(method));
+		if (mail)
+			envelope = *request.envelope;
 		laras_worker_commit();
 		if (url != NULL && (request.body == NULL || body != NULL) &&
 			(request.token == NULL || token != NULL))
-			call = laras_http_start(method, url, url_n, type[0] ? type : NULL, body, request.body_n,
-									token, request.token_n, request.token_at, flight);
+			call = mail ? laras_http_start_mail(url, url_n, &envelope, body, request.body_n, token,
+												request.token_n, flight)
+						: laras_http_start(method, url, url_n, type[0] ? type : NULL, body,
+										   request.body_n, token, request.token_n, request.token_at,
+										   flight);
 		laras_http_give_back(token, request.token_n);
 		laras_http_give_back(body, request.body_n);
 		laras_http_give_back(url, url_n);

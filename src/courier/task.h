@@ -48,6 +48,7 @@ typedef struct LarasTaskRequest
 	const char *token; /* NULL: none goes with it */
 	size_t token_n;
 	size_t token_at; /* where in the URL it goes; 0: into the Authorization header */
+	const struct LarasEnvelope *envelope; /* the URL is a mail server's; NULL: HTTP */
 } LarasTaskRequest;
 
 typedef enum LarasTaskNext

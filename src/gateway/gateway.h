@@ -105,6 +105,7 @@ extern void laras_http_disconnect(LarasHttp *h);
 extern void laras_http_terms(LarasHttp *h);
 extern void laras_http_accept_terms(LarasHttp *h);
 extern void laras_http_configure_channel(LarasHttp *h);
+extern void laras_http_webhook_secret(LarasHttp *h);
 extern void laras_http_begin_connect(LarasHttp *h);
 extern void laras_http_finish_connect(LarasHttp *h);
 extern void laras_http_cancel_connect(LarasHttp *h);

@@ -156,6 +156,18 @@ laras_http_disconnect(LarasHttp *h)
 		laras_http_json(h, 200, laras_disconnect_receipt(id, &receipt));
 }
 
+void
+laras_http_webhook_secret(LarasHttp *h)
+{
+	int64 id;
+
+	laras_require_scope(LARAS_SCOPE_CONNECT);
+	if (!id_of(h->capture[0], &id))
+		laras_http_error(h, 404, "not_found", "no such connection");
+	else
+		laras_http_json(h, 200, laras_webhook_secret(id));
+}
+
 /* The channel of a path /api/SEGMENT/...; the route table has none without a driver. */
 static const LarasChannelDriver *
 driver_of(const LarasHttp *h)
@@ -279,6 +291,10 @@ laras_http_connect_by_token(LarasHttp *h)
 	for (const LarasAccountName *name = driver->connect->accounts; name->member != NULL; name++)
 		if (laras_json_text_at(body, name->member).s != NULL)
 			json_object_set(named, name->member, laras_json_get(body, name->member));
+	for (const char *const *asked = driver->connect->asked; asked != NULL && *asked != NULL;
+		 asked++)
+		if (laras_json_text_at(body, *asked).s != NULL)
+			json_object_set(named, *asked, laras_json_get(body, *asked));
 	laras_vault_require_open();
 	if (!laras_provider_app(driver->channel, 0, false, &app))
 	{

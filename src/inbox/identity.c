@@ -53,6 +53,7 @@ typedef struct Identity
 	IdentityKey key;
 	uint32 workspace_slot;
 	LarasText value;
+	LarasText spelled;       /* what is kept of it; the index is of the value */
 	LarasContactRef contact; /* id 0: nobody yet */
 	bool stored;             /* or not to be stored */
 } Identity;
@@ -154,7 +155,7 @@ store_identities(Identity **list, int n)
 		columns[5].values[count] = PointerGetDatum(
 			laras_seal(identity->workspace_slot, identity->contact.slot,
 					   LARAS_FIELD_contact_identity_value, identity->key.workspace_id, id,
-					   identity->value.s, identity->value.n));
+					   identity->spelled.s, identity->spelled.n));
 		columns[6].values[count] = laras_bytea_datum(identity->key.index, LARAS_INDEX_BYTES);
 		given[count++] = (LarasGivenIdentity){
 			.workspace_id = identity->key.workspace_id,
@@ -221,6 +222,7 @@ laras_find_contacts(LarasSender *senders, int n)
 			{
 				identity->workspace_slot = senders[i].workspace_slot;
 				identity->value = given->value;
+				identity->spelled = given->spelled.s != NULL ? given->spelled : given->value;
 				identity->contact.id = 0;
 				identity->contact.slot = 0;
 				identity->stored = given->retired;

@@ -23,6 +23,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/connect.h"
 #include "inbox/inbox.h"
 #include "intake/admit.h"
 #include "intake/intake.h"
@@ -103,7 +104,7 @@ LARAS_PLAN(
 	INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(find_source,
-		   "SELECT a.app_id, a.options::pg_catalog.text FROM laras.connection c "
+		   "SELECT a.app_id, a.options::pg_catalog.text, c.account_ids FROM laras.connection c "
 		   "JOIN laras.provider_app a ON a.id OPERATOR(pg_catalog.=) c.provider_app_id "
 		   "WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
@@ -200,12 +201,29 @@ drop_inert(Event *events, int *n)
 	*n = kept;
 }
 
+/* The name under which the provider knows the account; absent where the key is gone. */
+static LarasText
+account_of(const Event *event, const bytea *account_ids)
+{
+	LarasText none = {NULL, 0};
+	char *opened;
+	size_t n;
+
+	if (account_ids == NULL ||
+		laras_try_open(account_ids, event->workspace_id, event->connection_id,
+					   LARAS_FIELD_connection_account_ids, &opened, &n) != LARAS_OPENED)
+		return none;
+	return laras_json_text_at(laras_json_own(laras_json_parse(opened, n, NULL)),
+							  laras_account_member(event->driver, LARAS_ACCOUNT_NUMBER));
+}
+
 /* Which account an event came to, and what its app's options say. */
 static void
 read_source(const Event *event, LarasPieceSource *source)
 {
 	char *app_id = NULL;
 	char *options = NULL;
+	bytea *account_ids = NULL;
 
 	laras_spi_open();
 	if (laras_spi_read(&find_source,
@@ -215,13 +233,28 @@ read_source(const Event *event, LarasPieceSource *source)
 	{
 		app_id = laras_spi_cstring(0, 1);
 		options = laras_spi_cstring(0, 2);
+		if (!event->driver->app_of_account)
+			account_ids = (bytea *) laras_spi_varlena(0, 3);
 	}
 	laras_spi_close();
 	if (app_id == NULL || options == NULL)
 		return;
 	/* one app an account, under one id */
-	source->account = (LarasText){app_id, strlen(app_id)};
+	source->account = event->driver->app_of_account ? (LarasText){app_id, strlen(app_id)}
+													: account_of(event, account_ids);
 	source->options = laras_json_own(laras_json_parse(options, strlen(options), NULL));
+}
+
+/* What a stored body says; NULL with *reason. */
+static json_t *
+read_document(const Event *event, const char *text, size_t n, const char **reason)
+{
+	json_t *document;
+
+	if (event->driver == NULL || event->driver->read == NULL)
+		return laras_json_read(text, n, reason);
+	document = event->driver->read(text, n, reason);
+	return document == NULL ? NULL : laras_json_own(document);
 }
 
 /* Open, read and apply events; raises on the first that cannot be. */
@@ -259,7 +292,7 @@ apply(Event *events, int n)
 		in->connection_id = event->connection_id;
 		in->driver = event->driver;
 		in->received_at = event->received_at;
-		document = laras_json_read(text, length, &reason);
+		document = read_document(event, text, length, &reason);
 		if (document != NULL && event->driver != NULL)
 		{
 			LarasPieceSource source = {{NULL, 0}, NULL};

@@ -189,11 +189,15 @@ holds(const Webhook *webhook, const void *secret, size_t secret_n, const char *s
 	char token[LARAS_WEBHOOK_TOKEN + 1];
 	bool same;
 
-	if (!webhook->driver->signed_by_token)
+	if (!webhook->driver->signed_by_token && !webhook->driver->keyed_by_account)
 		return laras_signature_holds(mac, secret, secret_n, webhook->body, webhook->n);
 	same = laras_webhook_token(secret, secret_n, webhook->driver->channel, webhook->account.s,
-							   webhook->account.n, token) &&
-		   laras_token_holds(signature, n, token, LARAS_WEBHOOK_TOKEN);
+							   webhook->account.n, token);
+	if (webhook->driver->keyed_by_account)
+		same = same &&
+			   laras_signature_holds(mac, token, LARAS_WEBHOOK_TOKEN, webhook->body, webhook->n);
+	else
+		same = same && laras_token_holds(signature, n, token, LARAS_WEBHOOK_TOKEN);
 	laras_wipe(token, sizeof(token));
 	return same;
 }
@@ -233,8 +237,10 @@ take_apart(Webhook *webhook, const LarasAllocator *allocator)
 	int nameless = 0;
 
 	webhook->status = 200;
-	webhook->document = laras_json_read(webhook->body, webhook->n, &reason);
-	if (webhook->document != NULL)
+	/* a body of another form is stored as it is: who it is for stands in the path */
+	if (webhook->driver->read == NULL)
+		webhook->document = laras_json_read(webhook->body, webhook->n, &reason);
+	if (webhook->document != NULL || webhook->driver->read != NULL)
 	{
 		webhook->part_count = webhook->driver->split(webhook->document, allocator, &webhook->parts,
 													 &nameless, &reason);
@@ -246,7 +252,7 @@ take_apart(Webhook *webhook, const LarasAllocator *allocator)
 				webhook->parts[i].account = webhook->account;
 		}
 	}
-	if (webhook->document == NULL || webhook->part_count < 0)
+	if ((webhook->document == NULL && webhook->driver->read == NULL) || webhook->part_count < 0)
 	{
 		webhook->part_count = 0;
 		laras_quarantine_body(webhook->driver->channel, reason, webhook->body, webhook->n);

@@ -3,9 +3,9 @@
  *		Reads webhook bodies with a driver and prints what it found, one line a
  *		record, fields separated by tabs. Without server.
  *
- *		webhook_parse CHANNEL [-o OPTIONS] FILE...
+ *		webhook_parse CHANNEL [-o OPTIONS] [-a ACCOUNT] FILE...
  *
- * -o names a file with the options of the provider app.
+ * -o names a file with the options of the provider app, -a the account.
  *
  * file, record, kind, who, name, time, id, about, text, parts, notes; a body
  * that yields no record has one line with the record `nothing`, one that cannot
@@ -134,6 +134,15 @@ put_notes(const LarasRecord *r)
 		note("error=");
 		printf("%d", r->error_code);
 	}
+	for (int i = 0; i < r->identity_count; i++)
+		if (r->identities[i].spelled.s != NULL &&
+			(r->identities[i].spelled.n != r->identities[i].value.n ||
+			 memcmp(r->identities[i].spelled.s, r->identities[i].value.s,
+					r->identities[i].value.n) != 0))
+		{
+			note("as=");
+			put(r->identities[i].spelled);
+		}
 	if (r->billable >= 0)
 		note(r->billable ? "billable" : "free");
 	if (r->pricing_category.s != NULL)
@@ -213,7 +222,7 @@ read_body(const LarasChannelDriver *driver, const LarasPieceSource *source, cons
 {
 	LarasAllocator allocator = {allocate, NULL};
 	const char *reason = NULL;
-	json_t *body = laras_json_parse(bytes, n, &reason);
+	json_t *body = laras_channel_read(driver, bytes, n, &reason);
 	LarasBodyPart *parts = NULL;
 	int nameless = 0;
 	int count = body ? driver->split(body, &allocator, &parts, &nameless, &reason) : -1;
@@ -243,18 +252,22 @@ main(int argc, char **argv)
 	LarasPieceSource source = {{"900", 3}, NULL};
 	int first = 2;
 
-	if (argc > 3 && strcmp(argv[2], "-o") == 0)
+	for (; argc > first + 1 && argv[first][0] == '-'; first += 2)
 	{
-		size_t n;
-		char *options = read_file(argv[3], &n);
+		if (strcmp(argv[first], "-o") == 0)
+		{
+			size_t n;
+			char *options = read_file(argv[first + 1], &n);
 
-		source.options = laras_json_parse(options, n, NULL);
-		free(options);
-		first = 4;
+			source.options = laras_json_parse(options, n, NULL);
+			free(options);
+		}
+		else if (strcmp(argv[first], "-a") == 0)
+			source.account = (LarasText){argv[first + 1], strlen(argv[first + 1])};
 	}
 	if (driver == NULL)
 	{
-		fprintf(stderr, "usage: webhook_parse CHANNEL [-o OPTIONS] FILE...\n");
+		fprintf(stderr, "usage: webhook_parse CHANNEL [-o OPTIONS] [-a ACCOUNT] FILE...\n");
 		return 2;
 	}
 	for (int a = first; a < argc; a++)

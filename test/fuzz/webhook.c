@@ -5,8 +5,8 @@
  *		libFuzzer; with -DSTANDALONE it replays the files named.
  *		LARAS_CHANNEL in the environment names the driver.
  *
- *		clang -fsanitize=fuzzer,address,undefined -Isrc \
- *			test/fuzz/webhook.c src/channel/[a-z]*.c src/base/json.c -ljansson
+ *		clang -fsanitize=fuzzer,address,undefined -Isrc $(pkg-config --cflags gmime-3.0) \
+ *			test/fuzz/webhook.c src/channel/[a-z]*.c src/base/json.c -ljansson -lgmime-3.0 -lgobject-2.0 -lglib-2.0
  */
 #include "channel/channel.h"
 
@@ -122,7 +122,7 @@ read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long 
 	const char *reason = NULL;
 	json_t *options = json_loads(OPTIONS, 0, NULL);
 	LarasPieceSource source = {{"900", 3}, options};
-	json_t *body = laras_json_parse(bytes, size, &reason);
+	json_t *body = laras_channel_read(driver, bytes, size, &reason);
 	LarasBodyPart *parts = NULL;
 	int nameless = 0;
 	int count = -1;

@@ -44,7 +44,7 @@ our @EXPORT = qw(
   wait_for wait_for_sql free_port start_program
   webhook_headers post_webhook http_call raw_exchange
   worker_pid long_run shared_file bench_report
-  has_command parallel_setting
+  has_command parallel_setting driver_sources
 );
 
 # Facts about each cluster made here that PostgreSQL::Test::Cluster has no place for.
@@ -313,6 +313,18 @@ sub long_run
 {
 	my ($short, $long) = @_;
 	return ($ENV{LARAS_SIZE} // '') eq 'long' ? $long : $short;
+}
+
+=head2 driver_sources()
+
+What a program over the channels' drivers is made from, without PostgreSQL: the
+sources, and what they are compiled and linked with, for the compiler's command.
+
+=cut
+
+sub driver_sources
+{
+	return (glob('src/channel/*.c'), 'src/base/json.c', split ' ', `pkg-config --cflags --libs jansson gmime-3.0`);
 }
 
 =head2 shared_file('payloads/whatsapp')

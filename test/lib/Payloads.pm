@@ -34,7 +34,7 @@ sub build
 	my $program = PostgreSQL::Test::Utils::tempdir() . '/webhook_parse';
 	my $log = '';
 	ok(run([ $ENV{CC} // 'cc', qw(-std=gnu99 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Isrc),
-			'test/c/webhook_parse.c', glob('src/channel/*.c'), 'src/base/json.c', '-ljansson', '-o', $program ], '>', \$log, '2>&1'),
+			'test/c/webhook_parse.c', driver_sources(), '-o', $program ], '>', \$log, '2>&1'),
 		'the drivers build without PostgreSQL') or BAIL_OUT($log);
 	return bless { program => $program }, $class;
 }
@@ -49,7 +49,7 @@ by line in the order of the bodies.
 sub agree
 {
 	my ($self, $channel, $name, $dir, $table, @options) = @_;
-	my @files = sort glob("$dir/*.json");
+	my @files = sort glob("$dir/*.{json,eml}");
 	my @want = grep { !/^#/ } split /\n/, slurp_file($table);
 	my ($printed, $error) = ('', '');
 	ok(run([ $self->{program}, $channel, @options, @files ], '>', \$printed, '2>', \$error), "$channel, $name: read to the end") or diag $error;

@@ -98,6 +98,8 @@ my %case = (
 	set_auto_send => [ $act, "SELECT laras.set_auto_send($connection, true)" ],
 	set_send_rate => [ $act, "SELECT laras.set_send_rate($connection, 20)" ],
 	cancel_message => [ $act, "SELECT laras.cancel_message(laras.reply($conversation, 'halo juga'))" ],
+	take_webhook_secret => [ "SELECT laras.register_provider_app('{email}', 'mail', 'a secret of addresses', 'not used here', '{\"smtp\": [\"smtps://mail.example\"]}')",
+		$act, qq(SELECT laras.take_webhook_secret(laras.pair_connection('email', '{"address": "halo\@shop.example", "server": "smtps://mail.example"}', 'x', false))) ],
 	set_opt_out => [ $act, "SELECT laras.set_opt_out($contact, true)" ],
 	set_member_role => [ $act, "SELECT laras.set_member_role($agent, 'admin')" ],
 );

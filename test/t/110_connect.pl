@@ -47,7 +47,7 @@ is($stage->sign_in, 200, 'the owner signs in');
 ($status, $answer) = $stage->call(GET => '/app/settings/integrations');
 is($status, 200, 'integrations are listed');
 is(tile('whatsapp')->{state}, 'not_connected', 'WhatsApp is not connected');
-is(join(',', map { "$_->{channel} " . ($_->{can_connect} ? 'yes' : 'no') } @{ $answer->{integrations} }), 'generic no,instagram yes,messenger yes,telegram yes,threads yes,whatsapp yes', 'a tile for each provider says whether it can be');
+is(join(',', map { "$_->{channel} " . ($_->{can_connect} ? 'yes' : 'no') } @{ $answer->{integrations} }), 'email yes,generic no,instagram yes,messenger yes,telegram yes,threads yes,whatsapp yes', 'a tile for each provider says whether it can be');
 ($status) = $stage->call(POST => '/api/wa/connect', {}, 'X-Laras-CSRF' => '');
 is($status, 403, 'a request that changes something needs the CSRF header');
 

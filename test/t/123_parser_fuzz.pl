@@ -13,15 +13,15 @@ use Laras;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @channels = qw(whatsapp instagram messenger threads telegram generic);
+my @channels = qw(whatsapp instagram messenger threads telegram email generic);
 my $dir = PostgreSQL::Test::Utils::tempdir();
-my @sources = ('test/fuzz/webhook.c', glob('src/channel/*.c'), 'src/base/json.c');
+my @sources = ('test/fuzz/webhook.c', driver_sources());
 
 sub build
 {
 	my ($name, @command) = @_;
 	my $log = '';
-	return "$dir/$name" if run([ @command, qw(-std=gnu99 -g -O1 -Isrc), @sources, '-ljansson', '-o', "$dir/$name" ], '>', \$log, '2>&1');
+	return "$dir/$name" if run([ @command, qw(-std=gnu99 -g -O1 -Isrc), @sources, '-o', "$dir/$name" ], '>', \$log, '2>&1');
 	diag $log;
 	return;
 }
@@ -33,7 +33,7 @@ my $fuzzer = has_command('clang') && build('fuzz', 'clang', '-fsanitize=fuzzer,a
 for my $channel (@channels)
 {
 	# The shared bodies of a channel lie under the name of the object that sends them.
-	my @seeds = map { glob("$_/*.json") } "test/payloads/$channel", grep { defined } map { shared_file("payloads/$_") } $channel, $channel eq 'messenger' ? 'page' : ();
+	my @seeds = map { glob("$_/*.{json,eml}") } "test/payloads/$channel", grep { defined } map { shared_file("payloads/$_") } $channel, $channel eq 'messenger' ? 'page' : ();
 	cmp_ok(scalar @seeds, '>=', 5, "$channel: there are seeds");
 	local $ENV{LARAS_CHANNEL} = $channel;
 	my $output = '';

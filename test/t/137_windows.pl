@@ -18,7 +18,7 @@ my $serial = 0;
 
 # ------------------------------------------------------------------ the rules
 is($stage->sql("SELECT string_agg(channel || ' ' || coalesce(lasts::text, '-'), ', ' ORDER BY channel) FROM laras.window_rules WHERE purpose = 'reply' AND enabled"),
-	'generic -, instagram 86400, messenger 86400, telegram -, whatsapp 86400', 'replies: 24 hours where the provider says so');
+	'email -, generic -, instagram 86400, messenger 86400, telegram -, whatsapp 86400', 'replies: 24 hours where the provider says so');
 is($stage->sql('SELECT count(*) FROM laras.provider p WHERE NOT EXISTS (SELECT FROM laras.window_rules r WHERE r.channel = p.channel AND r.purpose = $$reply$$)'), 0, 'every channel has one');
 is($stage->sql("SELECT string_agg(channel || ' ' || lasts || ' ' || enabled, ', ' ORDER BY channel) FROM laras.window_rules WHERE purpose = 'human_agent'"),
 	'instagram 604800 false, messenger 604800 false', "a person's answer: 7 days, once the operator says that the app may");
@@ -82,7 +82,7 @@ $stage->sql("SELECT laras.advance_clock('1 h')");
 $message = $stage->bound('SELECT laras.reply(' . conversation('halo dari dewi') . ", 'maaf baru balas')");
 is(ends($message), 'refused window_closed 0', 'and is kept');
 is($stage->bound(as_dba('DELETE FROM laras.window_rule')), '', 'it is taken back');
-is($stage->sql("SELECT count(*) || ' ' || count(*) FILTER (WHERE origin = 'laras') FROM laras.window_rule"), '14 14', 'those of the providers cannot be');
+is($stage->sql("SELECT count(*) || ' ' || count(*) FILTER (WHERE origin = 'laras') FROM laras.window_rule"), '15 15', 'those of the providers cannot be');
 my (undef, undef, $error) = $stage->node->psql('postgres', "SET ROLE laras_dba; INSERT INTO laras.window_rule VALUES ('whatsapp', 'reply', 'laras', 'message', 1, NULL, true, 'x')");
 like($error, qr/row-level security/, 'nor made');
 $message = $stage->bound('SELECT laras.reply(' . conversation('halo dari dewi') . ", 'masih bisa')");

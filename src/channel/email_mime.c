@@ -1,0 +1,829 @@
+/*
+ * email_mime.c
+ *		A mail, by RFC 5322 and MIME, as a JSON document.
+ *
+ *		from, sender, reply_to, to, cc	lists of {name, address}
+ *		from_fields						how many From lines there are
+ *		subject, message_id, date		date: seconds since 1970
+ *		in_reply_to, references			lists of ids
+ *		auto_submitted, precedence, ...	header fields that tell machines from people
+ *		text, text_kind, text_cut		what is said; plain or html
+ *		attachments						lists of {kind, filename, mime_type, size, sha256, ...}
+ *		report							of a bounce or a receipt: {kind, message_id, ...}
+ *		digest							of what a repetition has in common with the first
+ *		cut								more parts, levels or lines than are read
+ *
+ * GMime reads the structure, decodes and converts. It takes memory by itself and
+ * ends the process where there is none, so what it is given is bounded first: the
+ * bytes by the webhook, the fields and boundaries by bounded(), which cuts a mail
+ * where it has more of them than any honest one. A part that is broken loses
+ * nothing but itself. Nothing in here raises, and no GMime object outlives a call.
+ */
+#include "channel/email.h"
+
+#include <gmime/gmime.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_FIELDS 20000         /* lines that look like header fields, anywhere */
+#define MOST_BOUNDARIES 2000      /* lines that look like boundaries, anywhere */
+#define LONGEST_FIELD (64 * 1024) /* of the mail's own header, folded lines together */
+#define MOST_PARTS 200
+#define DEEPEST 20
+#define MOST_ADDRESSES 50
+#define MOST_REFERENCES 20
+#define LONGEST_TEXT (256 * 1024)
+#define LONGEST_SOURCE (1024 * 1024) /* of a text, before it is decoded */
+#define LONGEST_VALUE 998            /* of a header field in the document */
+
+typedef struct Mail
+{
+	json_t *document;
+	json_t *attachments;
+	int parts;
+	bool cut;
+	GChecksum *digest;
+} Mail;
+
+/* ------------------------------------------------------------------- bounds */
+
+static bool
+is_field_name(char c)
+{
+	return c > ' ' && c < 0x7f && c != ':';
+}
+
+/* How much of a mail is read, and its header with long fields cut short and no NUL bytes. */
+static char *
+bounded(const char *bytes, size_t n, size_t *length, bool *cut)
+{
+	char *copy = malloc(n + 1);
+	size_t out = 0;
+	size_t field = 0; /* bytes of the field so far */
+	int fields = 0;
+	int boundaries = 0;
+	bool header = true;
+
+	*cut = false;
+	for (size_t at = 0; copy != NULL && at < n;)
+	{
+		const char *end = memchr(bytes + at, '\n', n - at);
+		size_t line = (end == NULL ? n : (size_t) (end - bytes) + 1) - at;
+		size_t name = 0;
+
+		while (name < line && is_field_name(bytes[at + name]))
+			name++;
+		fields += name > 0 && name < line && bytes[at + name] == ':';
+		boundaries += line > 3 && bytes[at] == '-' && bytes[at + 1] == '-';
+		if (fields > MOST_FIELDS || boundaries > MOST_BOUNDARIES)
+		{
+			*cut = true;
+			break;
+		}
+		if (header)
+		{
+			bool folded = bytes[at] == ' ' || bytes[at] == '\t';
+
+			if (line == 1 || (line == 2 && bytes[at] == '\r'))
+				header = false;
+			field = folded ? field + line : line;
+			if (header && field > LONGEST_FIELD)
+			{
+				/* a line that goes on for ever is a field like others, whose rest is left out */
+				*cut = true;
+				if (!folded)
+				{
+					memcpy(copy + out, bytes + at, LONGEST_FIELD);
+					out += LONGEST_FIELD;
+					copy[out - 1] = '\n';
+				}
+				at += line;
+				continue;
+			}
+		}
+		memcpy(copy + out, bytes + at, line);
+		if (header)
+			for (size_t i = 0; i < line; i++)
+				if (copy[out + i] == '\0')
+					copy[out + i] = ' ';
+		out += line;
+		at += line;
+	}
+	*length = out;
+	return copy;
+}
+
+/* ----------------------------------------------------------------- document */
+
+/* A value as it stands, cleaned and cut to a length that honest ones do not reach. */
+static json_t *
+text_json(const char *s, size_t limit)
+{
+	LarasMailText clean = {.limit = limit};
+	json_t *j;
+
+	if (s == NULL)
+		return NULL;
+	laras_mail_clean(&clean, s, strlen(s));
+	for (size_t i = 0; i < clean.n; i++)
+		if (clean.s[i] == '\n' || clean.s[i] == '\t')
+			clean.s[i] = ' ';
+	j = clean.n == 0 ? NULL : json_stringn(clean.s, clean.n);
+	laras_mail_free(&clean);
+	return j;
+}
+
+static void
+put(json_t *to, const char *member, json_t *value)
+{
+	if (value != NULL)
+		json_object_set_new(to, member, value);
+}
+
+static void
+put_text(json_t *to, const char *member, const char *s)
+{
+	put(to, member, text_json(s, LONGEST_VALUE));
+}
+
+static json_t *
+addresses_json(InternetAddressList *list)
+{
+	json_t *array = NULL;
+	int n = list == NULL ? 0 : internet_address_list_length(list);
+
+	for (int i = 0; i < n && i < MOST_ADDRESSES; i++)
+	{
+		InternetAddress *entry = internet_address_list_get_address(list, i);
+		json_t *one;
+
+		if (!INTERNET_ADDRESS_IS_MAILBOX(entry) || (one = laras_json_object()) == NULL)
+			continue;
+		put_text(one, "name", internet_address_get_name(entry));
+		put_text(one, "address",
+				 internet_address_mailbox_get_idn_addr(INTERNET_ADDRESS_MAILBOX(entry)));
+		if (array == NULL)
+			array = json_array();
+		json_array_append_new(array, one);
+	}
+	return array;
+}
+
+/* Ids between angle brackets; the last ones, which are the nearest. */
+static json_t *
+ids_json(const char *value)
+{
+	GMimeReferences *references;
+	json_t *array = NULL;
+	int n;
+
+	if (value == NULL)
+		return NULL;
+	references = g_mime_references_parse(NULL, value);
+	n = references == NULL ? 0 : g_mime_references_length(references);
+	for (int i = n > MOST_REFERENCES ? n - MOST_REFERENCES : 0; i < n; i++)
+	{
+		json_t *id = text_json(g_mime_references_get_message_id(references, i), LONGEST_VALUE);
+
+		if (id == NULL)
+			continue;
+		if (array == NULL)
+			array = json_array();
+		json_array_append_new(array, id);
+	}
+	if (references != NULL)
+		g_mime_references_free(references);
+	return array;
+}
+
+static json_t *
+id_json(const char *value)
+{
+	char *id = value == NULL ? NULL : g_mime_utils_decode_message_id(value);
+	json_t *j = text_json(id, LONGEST_VALUE);
+
+	g_free(id);
+	return j;
+}
+
+static json_t *
+date_json(const char *value)
+{
+	GDateTime *date = value == NULL ? NULL : g_mime_utils_header_decode_date(value);
+	gint64 seconds = 0;
+
+	if (date != NULL)
+	{
+		seconds = g_date_time_to_unix(date);
+		g_date_time_unref(date);
+	}
+	return seconds > 0 ? json_integer((json_int_t) seconds) : NULL;
+}
+
+/* -------------------------------------------------------------------- texts */
+
+/* Decoded bytes of a part, at most limit; the caller's, of GMime's allocator. */
+static GByteArray *
+content_of(GMimePart *part, size_t limit, bool *cut)
+{
+	GMimeDataWrapper *content = g_mime_part_get_content(part);
+	GMimeStream *memory = g_mime_stream_mem_new();
+	GByteArray *bytes;
+
+	if (content != NULL)
+		g_mime_data_wrapper_write_to_stream(content, memory);
+	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(memory), FALSE);
+	bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(memory));
+	g_object_unref(memory);
+	if (bytes != NULL && bytes->len > limit)
+	{
+		*cut = true;
+		g_byte_array_set_size(bytes, (guint) limit);
+	}
+	return bytes;
+}
+
+/* Is it well-formed UTF-8 all through, but for a character that was cut at the end? */
+static bool
+is_utf8(const char *s, size_t n)
+{
+	const char *end;
+
+	return g_utf8_validate(s, (gssize) n, &end) || (size_t) (end - s) + 4 > n;
+}
+
+/*
+ * From what it says it is to UTF-8. What it says is believed unless that is
+ * nothing that is known; then UTF-8 where it is, else Windows-1252, in which
+ * every byte means something. A byte that cannot be converted becomes U+FFFD.
+ */
+static void
+to_utf8(LarasMailText *to, const char *charset, const char *s, size_t n)
+{
+	iconv_t converter = (iconv_t) -1;
+	char *in = (char *) s;
+	size_t left = n;
+
+	if (charset != NULL && g_ascii_strcasecmp(charset, "us-ascii") != 0 &&
+		g_ascii_strcasecmp(charset, "utf-8") != 0)
+		converter = g_mime_iconv_open("UTF-8", charset);
+	if (converter == (iconv_t) -1)
+	{
+		if (is_utf8(s, n))
+		{
+			laras_mail_add(to, s, n);
+			return;
+		}
+		converter = g_mime_iconv_open("UTF-8", "windows-1252");
+		if (converter == (iconv_t) -1)
+			return;
+	}
+	while (left > 0 && !to->cut)
+	{
+		char buffer[4096];
+		char *out = buffer;
+		size_t room = sizeof(buffer);
+		size_t before = left;
+
+		iconv(converter, &in, &left, &out, &room);
+		laras_mail_add(to, buffer, sizeof(buffer) - room);
+		if (left == before && room == sizeof(buffer))
+		{
+			laras_mail_add(to, "\xEF\xBF\xBD", 3);
+			in++;
+			left--;
+			iconv(converter, NULL, NULL, NULL, NULL);
+		}
+	}
+	g_mime_iconv_close(converter);
+}
+
+/* What a text part says, cleaned; added to *text. */
+static void
+read_text(Mail *mail, GMimePart *part, bool html, LarasMailText *text)
+{
+	GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
+	const char *format = g_mime_content_type_get_parameter(type, "format");
+	const char *delsp = g_mime_content_type_get_parameter(type, "delsp");
+	GByteArray *bytes = content_of(part, LONGEST_SOURCE, &text->cut);
+	LarasMailText converted = {.limit = 2 * LONGEST_SOURCE};
+	LarasMailText read = {.limit = 2 * LONGEST_SOURCE};
+	LarasMailText *plain = &converted;
+
+	if (bytes == NULL)
+		return;
+	to_utf8(&converted, g_mime_content_type_get_parameter(type, "charset"), (char *) bytes->data,
+			bytes->len);
+	g_byte_array_free(bytes, TRUE);
+	if (html)
+	{
+		laras_mail_of_html(&read, converted.s, converted.n);
+		plain = &read;
+	}
+	else if (format != NULL && g_ascii_strcasecmp(format, "flowed") == 0)
+	{
+		laras_mail_unflow(&read, converted.s, converted.n,
+						  delsp != NULL && g_ascii_strcasecmp(delsp, "yes") == 0);
+		plain = &read;
+	}
+	if (text->n > 0 && plain->n > 0)
+		laras_mail_add(text, "\n\n", 2);
+	laras_mail_clean(text, plain->s, plain->n);
+	mail->cut |= text->cut;
+	laras_mail_free(&converted);
+	laras_mail_free(&read);
+}
+
+/* -------------------------------------------------------------- attachments */
+
+static const char *
+kind_of(GMimeContentType *type)
+{
+	const char *media = g_mime_content_type_get_media_type(type);
+
+	if (media == NULL)
+		return "document";
+	if (g_ascii_strcasecmp(media, "image") == 0)
+		return "image";
+	if (g_ascii_strcasecmp(media, "video") == 0)
+		return "video";
+	if (g_ascii_strcasecmp(media, "audio") == 0)
+		return "audio";
+	return "document";
+}
+
+/* What is known of a file beside its bytes. */
+static void
+read_attachment(Mail *mail, GMimePart *part)
+{
+	GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
+	const char *disposition = g_mime_object_get_disposition(GMIME_OBJECT(part));
+	bool cut = false;
+	GByteArray *bytes = content_of(part, SIZE_MAX, &cut);
+	char *mime = g_mime_content_type_get_mime_type(type);
+	json_t *file = laras_json_object();
+
+	if (file != NULL && bytes != NULL)
+	{
+		char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes->data, bytes->len);
+
+		put_text(file, "kind", kind_of(type));
+		put_text(file, "filename", g_mime_part_get_filename(part));
+		put_text(file, "mime_type", mime);
+		put(file, "size", json_integer((json_int_t) bytes->len));
+		put_text(file, "sha256", sum);
+		put_text(file, "content_id", g_mime_object_get_content_id(GMIME_OBJECT(part)));
+		if (disposition != NULL && g_ascii_strcasecmp(disposition, "inline") == 0)
+			put(file, "inline", json_true());
+		json_array_append(mail->attachments, file);
+		g_checksum_update(mail->digest, (guchar *) sum, -1);
+		g_free(sum);
+	}
+	json_decref(file);
+	g_free(mime);
+	if (bytes != NULL)
+		g_byte_array_free(bytes, TRUE);
+}
+
+/* A mail within the mail: who wrote what about, not what it says. */
+static void
+read_enclosed(Mail *mail, GMimeMessage *enclosed)
+{
+	json_t *file = laras_json_object();
+
+	if (file == NULL)
+		return;
+	put_text(file, "kind", "document");
+	put_text(file, "mime_type", "message/rfc822");
+	if (enclosed != NULL)
+	{
+		put_text(file, "filename", g_mime_message_get_subject(enclosed));
+		put(file, "from", addresses_json(g_mime_message_get_from(enclosed)));
+		put(file, "message_id", text_json(g_mime_message_get_message_id(enclosed), LONGEST_VALUE));
+		g_checksum_update(mail->digest, (guchar *) "enclosed", -1);
+	}
+	json_array_append_new(mail->attachments, file);
+}
+
+/* ------------------------------------------------------------------ reports */
+
+/* Fields of a part that consists of them, as a header does. */
+static GMimeObject *
+fields_of(GMimePart *part)
+{
+	bool cut = false;
+	GByteArray *bytes = content_of(part, LONGEST_FIELD, &cut);
+	GMimeStream *memory;
+	GMimeParser *parser;
+	GMimeObject *fields;
+
+	if (bytes == NULL)
+		return NULL;
+	memory = g_mime_stream_mem_new_with_buffer((char *) bytes->data, bytes->len);
+	g_byte_array_free(bytes, TRUE);
+	parser = g_mime_parser_new_with_stream(memory);
+	g_object_unref(memory);
+	fields = g_mime_parser_construct_part(parser, NULL);
+	g_object_unref(parser);
+	return fields;
+}
+
+/* The fields of one recipient of a bounce; the first of several is enough. */
+static void
+read_delivery(json_t *report, GMimePart *part)
+{
+	bool cut = false;
+	GByteArray *bytes = content_of(part, LONGEST_FIELD, &cut);
+	char *text = bytes == NULL ? NULL : g_strndup((char *) bytes->data, bytes->len);
+	char **lines = text == NULL ? NULL : g_strsplit(text, "\n", 1000);
+
+	for (int i = 0; lines != NULL && lines[i] != NULL; i++)
+	{
+		static const struct
+		{
+			const char *field;
+			const char *member;
+		} wanted[] = {{"action:", "action"},
+					  {"status:", "status"},
+					  {"diagnostic-code:", "diagnostic"},
+					  {"final-recipient:", "recipient"}};
+
+		for (size_t k = 0; k < sizeof(wanted) / sizeof(wanted[0]); k++)
+			if (g_ascii_strncasecmp(lines[i], wanted[k].field, strlen(wanted[k].field)) == 0 &&
+				json_object_get(report, wanted[k].member) == NULL)
+				put_text(report, wanted[k].member, g_strstrip(lines[i] + strlen(wanted[k].field)));
+	}
+	g_strfreev(lines);
+	g_free(text);
+	if (bytes != NULL)
+		g_byte_array_free(bytes, TRUE);
+}
+
+/* The mail that a report is about names itself in the copy of its header that comes along. */
+static void
+read_report(Mail *mail, GMimeMultipart *multipart)
+{
+	json_t *report = laras_json_object();
+	int n = g_mime_multipart_get_count(multipart);
+
+	for (int i = 0; report != NULL && i < n && i < 10; i++)
+	{
+		GMimeObject *child = g_mime_multipart_get_part(multipart, i);
+		GMimeContentType *type = child == NULL ? NULL : g_mime_object_get_content_type(child);
+
+		if (type == NULL)
+			continue;
+		if (g_mime_content_type_is_type(type, "message", "delivery-status") && GMIME_IS_PART(child))
+		{
+			put_text(report, "kind", "bounce");
+			read_delivery(report, GMIME_PART(child));
+		}
+		else if (g_mime_content_type_is_type(type, "message", "disposition-notification") &&
+				 GMIME_IS_PART(child))
+		{
+			GMimeObject *fields = fields_of(GMIME_PART(child));
+
+			put_text(report, "kind", "receipt");
+			if (fields != NULL)
+			{
+				put(report, "message_id",
+					id_json(g_mime_object_get_header(fields, "Original-Message-ID")));
+				put_text(report, "disposition", g_mime_object_get_header(fields, "Disposition"));
+				g_object_unref(fields);
+			}
+		}
+		else if (GMIME_IS_MESSAGE_PART(child))
+		{
+			GMimeMessage *original = g_mime_message_part_get_message(GMIME_MESSAGE_PART(child));
+
+			if (original != NULL && json_object_get(report, "message_id") == NULL)
+				put(report, "message_id",
+					text_json(g_mime_message_get_message_id(original), LONGEST_VALUE));
+		}
+		else if (g_mime_content_type_is_type(type, "text", "rfc822-headers") &&
+				 GMIME_IS_PART(child))
+		{
+			GMimeObject *fields = fields_of(GMIME_PART(child));
+
+			if (fields != NULL && json_object_get(report, "message_id") == NULL)
+				put(report, "message_id", id_json(g_mime_object_get_header(fields, "Message-ID")));
+			if (fields != NULL)
+				g_object_unref(fields);
+		}
+	}
+	if (json_object_size(report) > 0)
+		json_object_set(mail->document, "report", report);
+	json_decref(report);
+}
+
+/* ---------------------------------------------------------------- structure */
+
+/* what a part and all within it say */
+typedef struct Words
+{
+	LarasMailText text;
+	bool html; /* some of it was markup */
+} Words;
+
+static void walk(Mail *mail, GMimeObject *object, int depth, Words *words);
+
+static bool
+is_attached(GMimeObject *object)
+{
+	const char *disposition = g_mime_object_get_disposition(object);
+
+	return disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
+}
+
+static void
+take_words(Words *to, const Words *from)
+{
+	if (from->text.n == 0)
+		return;
+	if (to->text.n > 0)
+		laras_mail_add(&to->text, "\n\n", 2);
+	laras_mail_add(&to->text, from->text.s, from->text.n);
+	to->text.cut |= from->text.cut;
+	to->html |= from->html;
+}
+
+/*
+ * Ways to say the same: the first plain one is taken, else the first with markup.
+ * Files that belong to any are noted all the same.
+ */
+static void
+walk_alternatives(Mail *mail, GMimeMultipart *multipart, int depth, Words *words)
+{
+	Words best = {.html = true};
+	int n = g_mime_multipart_get_count(multipart);
+
+	for (int i = 0; i < n; i++)
+	{
+		Words one = {.text.limit = LONGEST_TEXT};
+
+		walk(mail, g_mime_multipart_get_part(multipart, i), depth + 1, &one);
+		if (one.text.n > 0 && (best.text.n == 0 || (best.html && !one.html)))
+		{
+			laras_mail_free(&best.text);
+			best = one;
+		}
+		else
+			laras_mail_free(&one.text);
+	}
+	take_words(words, &best);
+	laras_mail_free(&best.text);
+}
+
+static void
+walk_multipart(Mail *mail, GMimeMultipart *multipart, int depth, Words *words)
+{
+	GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(multipart));
+	const char *prologue = g_mime_multipart_get_prologue(multipart);
+	int n = g_mime_multipart_get_count(multipart);
+
+	if (g_mime_content_type_is_type(type, "multipart", "alternative"))
+	{
+		walk_alternatives(mail, multipart, depth, words);
+		return;
+	}
+	if (g_mime_content_type_is_type(type, "multipart", "report") && depth <= 1)
+		read_report(mail, multipart);
+	for (int i = 0; i < n; i++)
+		walk(mail, g_mime_multipart_get_part(multipart, i), depth + 1, words);
+	/* the boundary never came: what stands there is the mail */
+	if (n == 0 && prologue != NULL)
+		laras_mail_clean(&words->text, prologue, strlen(prologue));
+}
+
+static void
+walk(Mail *mail, GMimeObject *object, int depth, Words *words)
+{
+	GMimeContentType *type;
+	bool html;
+
+	if (object == NULL)
+		return;
+	if (++mail->parts > MOST_PARTS || depth > DEEPEST)
+	{
+		mail->cut = true;
+		return;
+	}
+	type = g_mime_object_get_content_type(object);
+	html = g_mime_content_type_is_type(type, "text", "html");
+	if (GMIME_IS_MULTIPART(object))
+		walk_multipart(mail, GMIME_MULTIPART(object), depth, words);
+	else if (GMIME_IS_MESSAGE_PART(object))
+		read_enclosed(mail, g_mime_message_part_get_message(GMIME_MESSAGE_PART(object)));
+	else if (!GMIME_IS_PART(object))
+		mail->cut = true;
+	else if (!is_attached(object) && (html || g_mime_content_type_is_type(type, "text", "plain")))
+	{
+		read_text(mail, GMIME_PART(object), html, &words->text);
+		words->html |= html;
+	}
+	else if (!g_mime_content_type_is_type(type, "message", "delivery-status") &&
+			 !g_mime_content_type_is_type(type, "message", "disposition-notification") &&
+			 !g_mime_content_type_is_type(type, "text", "rfc822-headers"))
+		read_attachment(mail, GMIME_PART(object));
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+/* How many fields of that name there are, and the first one's value. */
+static int
+count_fields(GMimeObject *object, const char *name)
+{
+	GMimeHeaderList *list = g_mime_object_get_header_list(object);
+	int n = list == NULL ? 0 : g_mime_header_list_get_count(list);
+	int found = 0;
+
+	for (int i = 0; i < n; i++)
+		found +=
+			g_ascii_strcasecmp(g_mime_header_get_name(g_mime_header_list_get_header_at(list, i)),
+							   name) == 0;
+	return found;
+}
+
+static GMimeParserOptions *
+options(void)
+{
+	static const char *fallbacks[] = {"utf-8", "iso-8859-1", NULL};
+	GMimeParserOptions *loose = g_mime_parser_options_new();
+
+	g_mime_parser_options_set_address_compliance_mode(loose, GMIME_RFC_COMPLIANCE_LOOSE);
+	g_mime_parser_options_set_parameter_compliance_mode(loose, GMIME_RFC_COMPLIANCE_LOOSE);
+	g_mime_parser_options_set_rfc2047_compliance_mode(loose, GMIME_RFC_COMPLIANCE_LOOSE);
+	g_mime_parser_options_set_fallback_charsets(loose, fallbacks);
+	return loose;
+}
+
+/*
+ * Who a From field names. Where it is too broken for that, what stands between
+ * its last angle brackets.
+ */
+static json_t *
+senders_json(const char *raw)
+{
+	GMimeParserOptions *loose = options();
+	InternetAddressList *list = raw == NULL ? NULL : internet_address_list_parse(loose, raw);
+	json_t *senders = addresses_json(list);
+	const char *open = raw == NULL ? NULL : strrchr(raw, '<');
+	const char *close = open == NULL ? NULL : strchr(open, '>');
+
+	if (close != NULL && json_object_get(json_array_get(senders, 0), "address") == NULL)
+	{
+		char *address = g_strndup(open + 1, (gsize) (close - open - 1));
+		json_t *one = laras_json_object();
+
+		put_text(one, "address", address);
+		json_decref(senders);
+		senders = json_array();
+		json_array_append_new(senders, one);
+		g_free(address);
+	}
+	if (list != NULL)
+		g_object_unref(list);
+	g_mime_parser_options_free(loose);
+	return senders;
+}
+
+static void
+read_header(json_t *document, GMimeMessage *message)
+{
+	static const struct
+	{
+		const char *field;
+		const char *member;
+	} machines[] = {
+		{"Auto-Submitted", "auto_submitted"},
+		{"Precedence", "precedence"},
+		{"Return-Path", "return_path"},
+		{"List-Id", "list_id"},
+		{"List-Unsubscribe", "list_unsubscribe"},
+		{"X-Auto-Response-Suppress", "auto_response_suppress"},
+		{"X-Autoreply", "autoreply"},
+		{"X-Autorespond", "autorespond"},
+		{"Authentication-Results", "authentication"},
+	};
+	GMimeObject *object = GMIME_OBJECT(message);
+	GMimeHeaderList *list = g_mime_object_get_header_list(object);
+	GMimeHeader *from = list == NULL ? NULL : g_mime_header_list_get_header(list, "From");
+
+	/* of several From fields the first, which is what mail programs show */
+	put(document, "from", senders_json(from == NULL ? NULL : g_mime_header_get_raw_value(from)));
+	put(document, "from_fields", json_integer(count_fields(object, "From")));
+	put(document, "sender", addresses_json(g_mime_message_get_sender(message)));
+	put(document, "reply_to", addresses_json(g_mime_message_get_reply_to(message)));
+	put(document, "to", addresses_json(g_mime_message_get_to(message)));
+	put(document, "cc", addresses_json(g_mime_message_get_cc(message)));
+	put_text(document, "subject", g_mime_message_get_subject(message));
+	put(document, "message_id", id_json(g_mime_object_get_header(object, "Message-ID")));
+	put(document, "date", date_json(g_mime_object_get_header(object, "Date")));
+	put(document, "in_reply_to", ids_json(g_mime_object_get_header(object, "In-Reply-To")));
+	put(document, "references", ids_json(g_mime_object_get_header(object, "References")));
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
+		put_text(document, machines[i].member, g_mime_object_get_header(object, machines[i].field));
+}
+
+static GMimeMessage *
+parse(const char *bytes, size_t n)
+{
+	GMimeStream *memory = g_mime_stream_mem_new_with_buffer(bytes, n);
+	GMimeParser *parser = g_mime_parser_new_with_stream(memory);
+	GMimeParserOptions *loose = options();
+	GMimeMessage *message;
+
+	/* contents are copied out of the stream, which goes before they do */
+	g_mime_parser_set_persist_stream(parser, FALSE);
+	message = g_mime_parser_construct_message(parser, loose);
+	g_mime_parser_options_free(loose);
+	g_object_unref(parser);
+	g_object_unref(memory);
+	return message;
+}
+
+/* What the same mail has wherever it passed through: not Received, not Return-Path. */
+static void
+digest(Mail *mail, LarasMailText *text)
+{
+	static const char *const members[] = {"from", "to", "subject", "date"};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+	{
+		size_t n = 0;
+		json_t *value = json_object_get(mail->document, members[i]);
+		json_t *wrapped = value == NULL ? NULL : json_pack("[O]", value);
+		char *dumped = wrapped == NULL ? NULL : laras_json_dump(wrapped, &n);
+
+		if (dumped != NULL)
+			g_checksum_update(mail->digest, (guchar *) dumped, (gssize) n);
+		g_checksum_update(mail->digest, (guchar *) "\n", 1);
+		free(dumped);
+		json_decref(wrapped);
+	}
+	if (text->n > 0)
+		g_checksum_update(mail->digest, (guchar *) text->s, (gssize) text->n);
+	put_text(mail->document, "digest", g_checksum_get_string(mail->digest));
+}
+
+void
+laras_email_begin(void)
+{
+	static bool begun = false;
+
+	if (!begun)
+		g_mime_init();
+	begun = true;
+}
+
+json_t *
+laras_email_read(const char *bytes, size_t n, const char **reason)
+{
+	Words words = {.text.limit = LONGEST_TEXT};
+	Mail mail = {.document = laras_json_object(), .attachments = json_array()};
+	GMimeMessage *message = NULL;
+	size_t length = 0;
+	char *copy = bounded(bytes, n, &length, &mail.cut);
+
+	*reason = NULL;
+	if (copy == NULL || mail.document == NULL || mail.attachments == NULL)
+		*reason = "out_of_memory";
+	else
+	{
+		laras_email_begin();
+		message = parse(copy, length);
+	}
+	free(copy);
+	if (message != NULL)
+	{
+		mail.digest = g_checksum_new(G_CHECKSUM_SHA256);
+		read_header(mail.document, message);
+		walk(&mail, g_mime_message_get_mime_part(message), 0, &words);
+		if (words.text.n > 0)
+		{
+			put(mail.document, "text", json_stringn(words.text.s, words.text.n));
+			put_text(mail.document, "text_kind", words.html ? "html" : "plain");
+			if (words.text.cut)
+				put(mail.document, "text_cut", json_true());
+		}
+		if (json_array_size(mail.attachments) > 0)
+			json_object_set(mail.document, "attachments", mail.attachments);
+		if (mail.cut)
+			put(mail.document, "cut", json_true());
+		digest(&mail, &words.text);
+		g_checksum_free(mail.digest);
+		g_object_unref(message);
+	}
+	/* no header, no text: nothing of a mail could be read */
+	if (*reason == NULL && json_object_get(mail.document, "from") == NULL && words.text.n == 0 &&
+		json_object_get(mail.document, "subject") == NULL && json_array_size(mail.attachments) == 0)
+		*reason = "not_a_mail";
+	laras_mail_free(&words.text);
+	json_decref(mail.attachments);
+	if (*reason != NULL)
+	{
+		json_decref(mail.document);
+		mail.document = NULL;
+	}
+	return mail.document;
+}
