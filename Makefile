@@ -7,7 +7,7 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 
 # The rooms, layers pointing one way from top to bottom: a room's line lists its .c files by name.
 # src/base/
-BASE = arguments clock contain errors logguard fault id spi json json_owner
+BASE = arguments clock contain program errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
@@ -78,7 +78,7 @@ SQL_PARTS = \
 
 # Programs beside the extension: add the name here, and <name>_OBJS and
 # <name>_LIBS below; each is linked from them and installed with the server's own.
-PROGRAMS = laras-relay laras-sandbox laras-keytool
+PROGRAMS = laras-relay laras-sandbox laras-keytool laras-sink
 
 # The HTTP server that the programs share.
 HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
@@ -93,6 +93,7 @@ laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 KEYRING = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror
 laras-keytool_OBJS = $(KEYRING:%=src/vault/%.o) $(addprefix src/vault/,keytool.o keyscan.o vectors.o)
 laras-keytool_LIBS = $(shell pkg-config --libs libcrypto)
+laras-sink_OBJS = src/evidence/sinkprogram.o
 
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \

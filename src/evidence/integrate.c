@@ -34,6 +34,7 @@
 #include "evidence/duty.h"
 #include "evidence/log.h"
 #include "evidence/note.h"
+#include "evidence/sink.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/installation.h"
@@ -476,5 +477,11 @@ laras_evidence_duty(void)
 
 	laras_worker_bind_all();
 	more |= laras_evidence_sign();
+	if (laras_sink_is_behind())
+	{
+		laras_worker_next_transaction(); /* which sees what was just signed */
+		laras_worker_bind_all();
+		laras_sink_catch_up();
+	}
 	return more ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }

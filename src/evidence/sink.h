@@ -33,11 +33,21 @@ extern void laras_sink_position(LarasSinkPosition *position);
 /*
  * Keep these notes, all signed at that position, by the names of their logs;
  * the last becomes the newest. In the keeper, within SPI. What fails is logged
- * once and told by doctor(): it stops no signing. Nothing is written before the
- * vault has compared, nor over a position that this database cannot have given.
+ * once and told by doctor(): it stops no signing, and laras_sink_catch_up()
+ * tries again. Nothing is written before the vault has compared, nor over a
+ * position that this database cannot have given.
  */
 extern void laras_sink_write(const LarasSinkPosition *position, const char *const *logs,
 							 const char *const *notes, int n);
+
+/* Is something signed and not kept, or may be, and is it time to try again? */
+extern bool laras_sink_is_behind(void);
+
+/*
+ * Keep what was signed while the directory could not be written. In the keeper,
+ * outside SPI, in a transaction that sees it.
+ */
+extern void laras_sink_catch_up(void);
 
 /* wiring of the two functions that the vault asks */
 extern void laras_sink_init(void);

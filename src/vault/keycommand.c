@@ -22,11 +22,13 @@
 #include "utils/guc.h"
 
 #include "base/compat.h"
+#include "base/program.h"
 #include "vault/masterkey.h"
 #include "vault/vault.h"
 #include "vault/vaultshared.h"
 
 #define KEY_COMMAND_TIMEOUT_MS 30000
+#define GRACE_MS 2000 /* from closing its output to its end */
 
 /* Is the path inside the data directory or a tablespace? */
 static bool
@@ -98,70 +100,30 @@ interrupted(void *arg)
 }
 
 /*
- * Run the command in a session of its own, read what it prints, and leave no
- * process of it behind. Its standard error goes to the server's.
+ * Run the command, read what it prints, and leave no process of it behind. Its
+ * standard error goes to the server's.
  */
 static bool
 run_command(const char *purpose, LarasMasterKeys *keys, LarasKeyError *err)
 {
+	static LarasProgram program = LARAS_PROGRAM_NONE;
 	char command[4096];
-	int fds[2];
-	pid_t pid;
-	int status = 0;
+	char *const argv[] = {"/bin/sh", "-c", command, NULL};
 	bool ok;
 	bool cut_short;
-	sigset_t none;
-	sigset_t all;
-	sigset_t before;
 
 	if (!expand_command(laras_master_key_command, purpose, command, sizeof(command)))
 		return laras_keyerror(err, LARAS_KEYERR_COMMAND, 0, "the command is too long");
-	if (pipe(fds) != 0)
-		return laras_keyerror(err, LARAS_KEYERR_COMMAND, errno, "making a pipe");
-	/* the child must not run the server's signal handlers before exec */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork(); /* lint allows fork: the child only executes the key command */
-	if (pid != 0)
-		sigprocmask(SIG_SETMASK, &before, NULL);
-	if (pid == 0)
-	{
-		/* async-signal-safe calls only */
-		setsid();
-		for (int sig = 1; sig < NSIG; sig++)
-		{
-			if (sig != SIGKILL && sig != SIGSTOP)
-				signal(sig, SIG_DFL);
-		}
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		if (dup2(fds[1], 1) < 0)
-			_exit(126);
-		for (int fd = 3; fd < 1024; fd++)
-			close(fd);
-		execl("/bin/sh", "sh", "-c", command, (char *) NULL);
-		_exit(127);
-	}
-	close(fds[1]);
-	if (pid < 0)
-	{
-		int saved = errno;
-
-		close(fds[0]);
-		return laras_keyerror(err, LARAS_KEYERR_COMMAND, saved, "starting the command");
-	}
-	ok = laras_masterkey_read_fd(fds[0], KEY_COMMAND_TIMEOUT_MS, interrupted, NULL, keys, err);
-	close(fds[0]);
+	if (!laras_program_start(&program, argv, false))
+		return laras_keyerror(err, LARAS_KEYERR_COMMAND, errno, "starting the command");
+	ok = laras_masterkey_read_fd(program.out, KEY_COMMAND_TIMEOUT_MS, interrupted, NULL, keys, err);
 	/* it closed its output; give it a moment to end by itself */
 	cut_short = !ok && err->code == LARAS_KEYERR_COMMAND;
-	for (int waited = 0; waitpid(pid, &status, WNOHANG) == 0; waited++)
-	{
-		if (cut_short || waited == 200)
-			kill(-pid, SIGKILL);
-		pg_usleep(10000L);
-	}
+	if (laras_program_stop(&program, cut_short ? 0 : GRACE_MS) && WIFEXITED(program.status) &&
+		WEXITSTATUS(program.status) == 0)
+		return ok;
 	/* that it failed says more than that what it printed is no key */
-	if (!cut_short && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	if (!cut_short)
 	{
 		laras_masterkey_wipe(keys);
 		return laras_keyerror(err, LARAS_KEYERR_COMMAND, 0, "the command ended with a failure");

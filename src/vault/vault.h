@@ -352,6 +352,7 @@ extern bool laras_vault_journal_position(uint8 keyring[16], uint64 *seq, uint8 c
 
 /* A record of such a position that was kept outside, and the note that bears it. */
 #define LARAS_WITNESS_NOTE 2048
+#define LARAS_WITNESS_PATIENCE_MS 10000 /* at the start */
 typedef struct LarasWitness
 {
 	uint64 seq;
@@ -364,17 +365,19 @@ typedef enum LarasWitnessState
 	LARAS_WITNESS_NOT_KEPT, /* nothing is kept outside */
 	LARAS_WITNESS_NONE,     /* nothing yet of this keyring */
 	LARAS_WITNESS_FOUND,
-	LARAS_WITNESS_UNREADABLE /* *trouble, a constant, says why */
+	LARAS_WITNESS_UNREADABLE, /* *trouble, a constant, says why */
+	LARAS_WITNESS_AWAITED     /* asked, and no answer yet; *trouble says so */
 } LarasWitnessState;
 
 /*
  * Set once at start-up by the evidence's room. The first reads the newest
  * position kept outside for this keyring; anywhere, raises nothing but out of
- * memory. The second tells whether this database holds that very note, and so
+ * memory; it waits for an answer for at most patience_ms, and where one comes
+ * later the next call has it. The second tells whether this database holds that very note, and so
  * every order to destroy from before it; in a worker, a transaction of its own.
  */
-extern LarasWitnessState (*laras_witness_read)(const uint8 keyring[16], LarasWitness *witness,
-											   const char **trouble);
+extern LarasWitnessState (*laras_witness_read)(const uint8 keyring[16], int patience_ms,
+											   LarasWitness *witness, const char **trouble);
 extern bool (*laras_witness_known)(const LarasWitness *witness);
 
 /*

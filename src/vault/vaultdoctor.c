@@ -20,6 +20,7 @@
 #include "vault/vaultshared.h"
 
 #define TMPFS 0x01021994
+#define DOCTOR_PATIENCE_MS 3000
 
 LARAS_PLAN(dependents, "SELECT pg_catalog.count(*) FROM laras.reveal_dependents");
 
@@ -149,9 +150,10 @@ check_witness(LarasDoctorSink *sink, LarasVault *v)
 {
 	LarasWitness *witness = palloc0(sizeof(LarasWitness));
 	const char *trouble = NULL;
-	LarasWitnessState state = laras_witness_read == NULL
-								  ? LARAS_WITNESS_NOT_KEPT
-								  : laras_witness_read(v->keyring.uuid, witness, &trouble);
+	LarasWitnessState state =
+		laras_witness_read == NULL
+			? LARAS_WITNESS_NOT_KEPT
+			: laras_witness_read(v->keyring.uuid, DOCTOR_PATIENCE_MS, witness, &trouble);
 
 	switch (state)
 	{
@@ -161,6 +163,7 @@ check_witness(LarasDoctorSink *sink, LarasVault *v)
 				"Set laras.checkpoint_directory to a place that no backup or snapshot of this machine takes along: only there it shows that all of it was set back.");
 			break;
 		case LARAS_WITNESS_UNREADABLE:
+		case LARAS_WITNESS_AWAITED:
 			laras_doctor_row(sink, "checkpoint directory", "fail", trouble,
 							 "Put it right; until then nothing is written to it.");
 			break;

@@ -457,7 +457,7 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 		laras_vault_close_files();
 		return LARAS_FILES_FAILED;
 	}
-	if (!laras_vault_compare_witness(first, &tail, err))
+	if (!laras_vault_compare_witness(first, &tail, LARAS_WITNESS_PATIENCE_MS, err))
 	{
 		laras_vault_close_files();
 		return LARAS_FILES_FAILED;

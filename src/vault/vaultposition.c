@@ -19,8 +19,8 @@
 
 #define CHAIN_AT 48 /* of a record */
 
-LarasWitnessState (*laras_witness_read)(const uint8 keyring[16], LarasWitness *witness,
-										const char **trouble) = NULL;
+LarasWitnessState (*laras_witness_read)(const uint8 keyring[16], int patience_ms,
+										LarasWitness *witness, const char **trouble) = NULL;
 bool (*laras_witness_known)(const LarasWitness *witness) = NULL;
 
 bool
@@ -83,18 +83,20 @@ has_chain(LarasVaultWork *w, int mirror, const LarasJournalTail *tail, const Lar
 }
 
 bool
-laras_vault_compare_witness(int mirror, const LarasJournalTail *tail, LarasKeyError *err)
+laras_vault_compare_witness(int mirror, const LarasJournalTail *tail, int patience_ms,
+							LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasWitness *witness = palloc0(sizeof(LarasWitness));
 	const char *trouble = NULL;
 	bool has = false;
-	LarasWitnessState state = laras_witness_read == NULL
-								  ? LARAS_WITNESS_NOT_KEPT
-								  : laras_witness_read(w->m.keyring, witness, &trouble);
+	LarasWitnessState state =
+		laras_witness_read == NULL
+			? LARAS_WITNESS_NOT_KEPT
+			: laras_witness_read(w->m.keyring, patience_ms, witness, &trouble);
 
-	pg_atomic_write_u32(&w->v->witness_compared, state == LARAS_WITNESS_UNREADABLE ? 0 : 1);
-	if (state == LARAS_WITNESS_UNREADABLE)
+	pg_atomic_write_u32(&w->v->witness_compared, trouble == NULL ? 1 : 0);
+	if (trouble != NULL && (state == LARAS_WITNESS_UNREADABLE || patience_ms > 0))
 	{
 		static const char *told = NULL;
 

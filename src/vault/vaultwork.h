@@ -257,11 +257,11 @@ extern void laras_vault_raise_lease(void);
 
 /*
  * Hold the journal, as that mirror has it up to tail, against the position that
- * is kept outside. False with err: OLDER where the keyring was set back. Outside
- * a transaction.
+ * is kept outside, for whose answer it waits patience_ms. False with err: OLDER
+ * where the keyring was set back. Outside a transaction.
  */
-extern bool
-laras_vault_compare_witness(int mirror, const LarasJournalTail *tail, LarasKeyError *err);
+extern bool laras_vault_compare_witness(int mirror, const LarasJournalTail *tail, int patience_ms,
+										LarasKeyError *err);
 
 /* has the database keys already? */
 extern bool laras_database_has_keys(void);

@@ -410,7 +410,7 @@ look_at_witness(void)
 	tail.seq = pg_atomic_read_u64(&v->journal_last);
 	memcpy(tail.chain, v->chain, LARAS_CHAIN_LEN);
 	LWLockRelease(v->journal_lock);
-	if (laras_vault_compare_witness(mirror, &tail, &err))
+	if (laras_vault_compare_witness(mirror, &tail, 0, &err))
 	{
 		w->older = false;
 		return;

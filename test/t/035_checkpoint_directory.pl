@@ -16,7 +16,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $outside = PostgreSQL::Test::Utils::tempdir();
-my $node = Laras->cluster('vault', crash => 1, settings => { 'laras.keyring_slabs_ahead' => 16, 'laras.checkpoint_directory' => $outside });
+my $stall = PostgreSQL::Test::Utils::tempdir() . '/stall';
+$ENV{LARAS_SINK_STALL} = $stall; # while it is there, laras-sink waits as for a medium that is gone
+my $node = Laras->cluster('vault', crash => 1, faults => 1, settings => { 'laras.keyring_slabs_ahead' => 16, 'laras.checkpoint_directory' => $outside });
 my $vault = LarasVault->new($node);
 my %part = (data => $node->data_dir, outside => Laras->outside($node));
 my $logs = 0;
@@ -48,11 +50,17 @@ sub put_back
 }
 
 # Something that the log is signed for.
+sub create_one
+{
+	$logs++;
+	$node->safe_psql('postgres', "SELECT laras.create_workspace('Toko $logs', 'ani$logs\@example.com', 'correct horse battery staple')");
+	return;
+}
+
 sub sign
 {
 	my $before = newest();
-	$logs++;
-	$node->safe_psql('postgres', "SELECT laras.create_workspace('Toko $logs', 'ani$logs\@example.com', 'correct horse battery staple')");
+	create_one();
 	return wait_for(sub { newest() ne $before });
 }
 
@@ -68,6 +76,31 @@ my %copy = map { $_ => PostgreSQL::Test::Utils::tempdir() } qw(old new);
 keep($copy{old});
 $node->start;
 ok($vault->wait_open, 'a restart: the vault opens');
+
+# --- what is kept outside does not answer at all
+
+append_to_file($stall, '');
+my $signed = newest();
+my $offset = -s $node->logfile;
+my $checkpoints = $node->safe_psql('postgres', 'SELECT count(*) FROM laras.evidence_checkpoint');
+create_one();
+ok(wait_for_sql($node, "SELECT count(*) > $checkpoints FROM laras.evidence_checkpoint"), 'a directory that does not answer: the log is signed all the same');
+ok(wait_for(sub { substr(slurp_file($node->logfile), $offset) =~ /WARNING:.*checkpoints are not kept in laras.checkpoint_directory: the directory does not answer/ }), 'with a warning');
+is(newest(), $signed, 'nothing was written');
+$node->stop('fast');
+$offset = -s $node->logfile;
+$node->start;
+ok($vault->wait_open, 'a start: the vault opens');
+like(substr(slurp_file($node->logfile), $offset), qr/WARNING:.*not compared with laras.checkpoint_directory: the directory does not answer/, 'once it has waited');
+is(doctor(), 'fail: the directory does not answer', 'doctor() tells');
+unlink $stall or die;
+ok(wait_for(sub { doctor() eq 'ok' }), 'it answers again: doctor() is content');
+is($vault->reveal($kept), 'tetap', 'and nothing has closed');
+ok(wait_for(sub { newest() ne $signed }), 'what was signed meanwhile is kept now');
+ok(sign(), 'and what is signed from now on');
+
+# --- an erasure that only the newer copies know
+
 $vault->destroy($erased);
 ok($vault->wait_verified && sign(), 'an erasure, and a checkpoint after it');
 my $destroyed = $node->safe_psql('postgres', 'SELECT max(journal) FROM laras.keyring_status');
