@@ -28,6 +28,7 @@ CREATE TABLE laras.outbox (
   incarnation bigint,
   reason text,
   error_code integer,
+  stage laras.sealed,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   finished_at timestamptz,
   PRIMARY KEY (workspace_id, id),
@@ -64,6 +65,7 @@ COMMENT ON COLUMN laras.outbox.attempts IS 'Attempts so far.';
 COMMENT ON COLUMN laras.outbox.incarnation IS 'Run of the courier that took it; what an earlier run left sending is uncertain.';
 COMMENT ON COLUMN laras.outbox.reason IS 'Why it was refused, parked or cancelled (window_closed, opted_out, no_verdict, disconnected, provider_<code>).';
 COMMENT ON COLUMN laras.outbox.error_code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.outbox.stage IS 'Of a message that leaves by two requests: the id that the first led to; sealed under the contact''s slot.';
 COMMENT ON COLUMN laras.outbox.created_at IS 'When it was queued.';
 COMMENT ON COLUMN laras.outbox.finished_at IS 'When it ended.';
 ALTER TABLE laras.outbox ENABLE ROW LEVEL SECURITY;
@@ -85,7 +87,7 @@ CREATE TABLE laras.send_attempt (
   outbox_id bigint NOT NULL,
   contact_id bigint NOT NULL,
   outcome text NOT NULL DEFAULT 'sending'
-    CHECK (outcome IN ('sending', 'sent', 'refused', 'retry', 'uncertain', 'not_sent')),
+    CHECK (outcome IN ('sending', 'sent', 'refused', 'retry', 'uncertain', 'not_sent', 'staged')),
   http_status integer,
   error_code integer,
   error_subcode integer,
@@ -104,7 +106,7 @@ COMMENT ON COLUMN laras.send_attempt.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.send_attempt.id IS 'Attempt id; its MAC travels in biz_opaque_callback_data.';
 COMMENT ON COLUMN laras.send_attempt.outbox_id IS 'Outbox row.';
 COMMENT ON COLUMN laras.send_attempt.contact_id IS 'Contact.';
-COMMENT ON COLUMN laras.send_attempt.outcome IS 'End of the attempt.';
+COMMENT ON COLUMN laras.send_attempt.outcome IS 'End of the attempt; staged: the first of two requests succeeded.';
 COMMENT ON COLUMN laras.send_attempt.http_status IS 'HTTP status.';
 COMMENT ON COLUMN laras.send_attempt.error_code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.send_attempt.error_subcode IS 'Its subcode.';
@@ -249,6 +251,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('outbox', 'incarnation', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'reason', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('outbox', 'stage', 'message', 31, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'finished_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('send_attempt', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),

@@ -47,6 +47,7 @@ typedef struct LarasSendText
 	LarasText account;       /* the connection's sending account (phone_number_id) */
 	LarasRecordIdentity to;  /* of a message: who; the kind decides the field */
 	LarasText text;          /* UTF-8 */
+	LarasText stage; /* of a send in two steps: what the first one led to; absent: it is to come */
 	LarasText callback_data; /* to be echoed in statuses */
 
 	/* for drivers whose wants_thread is set */
@@ -88,6 +89,15 @@ typedef struct LarasSendAnswer
 	int retry_after; /* seconds to wait at least; 0: nothing is said */
 } LarasSendAnswer;
 
+/* what the provider says of a send whose answer was lost */
+typedef enum LarasCheck
+{
+	LARAS_CHECK_SENT,
+	LARAS_CHECK_NOT_SENT, /* certainly, nor on its way: it may be sent again */
+	LARAS_CHECK_LOST,     /* it never will be */
+	LARAS_CHECK_UNKNOWN
+} LarasCheck;
+
 /* in what a provider measures a text */
 typedef enum LarasTextUnit
 {
@@ -106,12 +116,22 @@ enum
 typedef struct LarasSendDriver
 {
 	unsigned also;
+	/*
+	 * A text leaves by two requests: the first changes nothing that anybody sees,
+	 * may be repeated, and leads to an id (read_answer gives it as provider_id)
+	 * that the second is made with.
+	 */
+	bool two_steps;
 	/* false when memory is short or the identity cannot be addressed */
 	bool (*build_text)(const LarasSendText *send, const LarasAllocator *allocator,
 					   LarasProviderRequest *request);
 	/* status of HTTP or SMTP and body of an answer that arrived whole; what we named ourselves needs no id */
 	void (*read_answer)(int http_status, const char *body, size_t n,
 						const LarasAllocator *allocator, LarasSendAnswer *answer);
+	/* asks what became of the second request, by the id of the first; NULL: nobody can be asked */
+	bool (*build_check)(const LarasSendText *send, const LarasAllocator *allocator,
+						LarasProviderRequest *request);
+	LarasCheck (*read_check)(const json_t *answer);
 	bool wants_thread;
 	/* longest text; 0: no limit known */
 	int text_limit;

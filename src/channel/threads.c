@@ -9,6 +9,7 @@
  */
 #include "channel/meta_connect.h"
 #include "channel/record.h"
+#include "channel/threads.h"
 #include "vault/numbers.h"
 
 #include <string.h>
@@ -180,5 +181,6 @@ const LarasChannelDriver laras_threads_driver = {
 	.deletion_path = "/api/meta/threads/data-deletion",
 	.scopes = {[LARAS_SURFACE_COMMENT] = {"threads_read_replies", "threads_manage_replies"},
 			   [LARAS_SURFACE_MENTION] = {"threads_manage_mentions", "threads_manage_mentions"}},
+	.send = &laras_threads_send,
 	.connect = &laras_threads_connect,
 };

@@ -43,6 +43,7 @@ typedef struct LarasFlight
 	uint32_t connection_slot;
 	int attempts;
 	int64_t departed_at; /* when its first byte could leave (limit.h); 0: not yet, or never */
+	bool staged;         /* the second of two requests */
 	bool counted;        /* by the limits (limit.h) */
 	bool opened_breaker; /* the owner is to be told */
 	int records;         /* how often its end was to be recorded by itself, and could not be */
@@ -108,6 +109,7 @@ typedef struct LarasOutcome
 	int delay_ms; /* queued again: not before this */
 	LarasThrottle throttle;
 	LarasText provider_id;
+	LarasText stage; /* queued again: with what the first of two requests led to */
 } LarasOutcome;
 
 /*

@@ -55,7 +55,7 @@ LARAS_PLAN(
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
 	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, "
 	"p.state, o.kind, o.text_digest, t.id, t.provider_message_id, coalesce(t.provider_timestamp, t.created_at), "
-	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose), o.approved_by "
+	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose), o.approved_by, o.stage "
 	"FROM unnest($1, $2) AS u (w, i) CROSS JOIN LATERAL (SELECT x.* FROM laras.outbox x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i "
 	"AND CASE WHEN x.state OPERATOR(pg_catalog.=) 'queued' THEN true ELSE false END "
@@ -532,6 +532,12 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		*outcome = laras_departure_stays(f, "parked", "needs_reauth", NULL, NULL);
 		return false;
 	}
+	sealed = bytes_or_null(row, 27);
+	if (sealed != NULL &&
+		laras_try_open(sealed, f->workspace_id, f->outbox_id, LARAS_FIELD_outbox_stage, &address,
+					   &send.stage.n) == LARAS_OPENED)
+		send.stage.s = address;
+	f->staged = send.stage.s != NULL;
 	f->attempt_id = laras_new_id();
 	laras_callback_data(f->workspace_slot, f->attempt_id, callback);
 	send.base_url = route->base_url;

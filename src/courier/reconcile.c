@@ -36,7 +36,8 @@ LARAS_PLAN(
 	"SELECT a.workspace_id, a.id FROM unnest($1, $2) AS u (w, a) JOIN laras.send_attempt a "
 	"ON a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
 	"JOIN laras.outbox o ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
-	"WHERE a.outcome OPERATOR(pg_catalog.<>) 'sent' ORDER BY o.workspace_id, o.message_id FOR UPDATE OF o",
+	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
+	"WHERE a.outcome OPERATOR(pg_catalog.<>) 'sent' OR m.provider_message_index IS NULL ORDER BY o.workspace_id, o.message_id FOR UPDATE OF o",
 	INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(
@@ -69,7 +70,10 @@ LARAS_PLAN(
 	"ON p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) o.contact_id "
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.connection_id OPERATOR(pg_catalog.=) $2 "
 	"AND (o.contact_id OPERATOR(pg_catalog.=) $3 OR $5) AND o.attempt_id IS NOT NULL "
-	"AND o.state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[]) "
+	"AND (o.state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[]) "
+	"OR (o.state OPERATOR(pg_catalog.=) 'sent' AND o.stage IS NOT NULL AND EXISTS (SELECT 1 FROM laras.message s "
+	"WHERE s.workspace_id OPERATOR(pg_catalog.=) $1 AND s.id OPERATOR(pg_catalog.=) o.message_id "
+	"AND s.provider_message_index IS NULL))) "
 	"AND NOT EXISTS (SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND m.provider_message_index OPERATOR(pg_catalog.=) $4) "
 	"AND (o.kind OPERATOR(pg_catalog.=) 'comment') OPERATOR(pg_catalog.=) $5 "
@@ -175,6 +179,10 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 	state = laras_spi_cstring(0, 4);
 	if (strcmp(outcome, "sent") == 0)
 	{
+		/* settled without an id (the provider was asked): now it has one */
+		if (mark->provider_id.s != NULL)
+			laras_message_sent(mark->workspace_id, message_id, mark->channel, mark->provider_id.s,
+							   mark->provider_id.n, laras_now());
 		laras_spi_close();
 		return;
 	}
@@ -255,6 +263,14 @@ settle_all(const LarasMark *marks, const int64 *attempt, int n, const char *by)
 				break;
 			}
 	laras_spi_close();
+}
+
+void
+laras_reconcile_checked(const LarasMark *mark, int64_t attempt_id)
+{
+	int64 attempt = attempt_id;
+
+	settle_all(mark, &attempt, 1, "status");
 }
 
 void

@@ -34,4 +34,7 @@ typedef struct LarasMark
  */
 extern void laras_reconcile_statuses(const LarasMark *marks, int n);
 
+/* The provider, asked, says that what this attempt was of has been sent. As laras_worker, SPI open. */
+extern void laras_reconcile_checked(const LarasMark *mark, int64_t attempt_id);
+
 #endif /* LARAS_RECONCILE_H */

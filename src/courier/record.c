@@ -16,6 +16,7 @@
 #include "common/pg_prng.h"
 #include "connect/connect.h"
 #include "courier/carry.h"
+#include "courier/check.h"
 #include "courier/courier.h"
 #include "courier/limit.h"
 #include "evidence/evidence.h"
@@ -73,10 +74,15 @@ LARAS_PLAN(sent_drafts,
 LARAS_PLAN(
 	find_abandoned,
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
-	"coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot FROM laras.outbox o "
+	"coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot, m.channel, o.stage IS NOT NULL FROM laras.outbox o "
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
 	"WHERE o.state OPERATOR(pg_catalog.=) 'sending' AND o.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE OF o",
 	INT8OID);
+
+LARAS_PLAN(keep_stage,
+		   "UPDATE laras.outbox SET stage = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID, LARAS_SEALED);
 
 /* full jitter: anything between 0 and a doubling bound */
 static int
@@ -255,6 +261,26 @@ settle_outbox_rows(const LarasOutcome *outcomes, int n, bool *changed)
 		changed[laras_spi_int4(i, 1)] = true;
 }
 
+/* What the first of two requests led to: the next one is made with it. */
+static void
+settle_stages(const LarasOutcome *outcomes, int n, const bool *changed)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const LarasFlight *f = outcomes[i].flight;
+
+		if (changed[i] && outcomes[i].stage.s != NULL && !laras_flight_is_cut(f))
+			laras_spi_run_one(&keep_stage,
+							  (Datum[]){Int64GetDatum(f->workspace_id), Int64GetDatum(f->outbox_id),
+										PointerGetDatum(
+											laras_seal(f->workspace_slot, f->contact_slot,
+													   LARAS_FIELD_outbox_stage, f->workspace_id,
+													   f->outbox_id, outcomes[i].stage.s,
+													   outcomes[i].stage.n))},
+							  NULL);
+	}
+}
+
 /* Messages that were sent, also those that a status webhook had settled before. */
 static void
 settle_sent_messages(const LarasOutcome *outcomes, int n)
@@ -303,6 +329,7 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 	settle_outbox_rows(outcomes, n, changed);
 	settle_attempt_rows(outcomes, n);
 	settle_sent_messages(outcomes, n);
+	settle_stages(outcomes, n, changed);
 	for (int i = 0; i < n; i++)
 	{
 		LarasOutcome *o = &outcomes[i];
@@ -319,6 +346,7 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 	}
 	settle_drafts(&sent_drafts, outcomes, n, changed, "sent", NULL);
 	settle_drafts(&stale_drafts, outcomes, n, changed, "cancelled", "draft_stale");
+	laras_check_uncertain(outcomes, n, changed);
 	laras_spi_close();
 	write_evidence(outcomes, n, changed);
 }
@@ -347,6 +375,19 @@ outcome_of(LarasFlight *f)
 	o.throttle = answer.throttle;
 	o.error_code = answer.error_code;
 	o.error_subcode = answer.error_subcode;
+	/* what came of the first of two requests is seen by nobody */
+	if (f->driver->send->two_steps && !f->staged)
+	{
+		if (answer.answer == LARAS_ANSWER_UNCERTAIN)
+			answer.answer = LARAS_ANSWER_RETRY;
+		if (answer.answer == LARAS_ANSWER_SENT && !laras_flight_is_cut(f))
+		{
+			o.outbox_state = "queued";
+			o.attempt_outcome = "staged";
+			o.stage = answer.provider_id;
+			return o;
+		}
+	}
 	switch (answer.answer)
 	{
 		case LARAS_ANSWER_SENT:
@@ -497,15 +538,22 @@ laras_courier_sweep(void)
 			f->attempt_id = laras_spi_int8(i, 8);
 			f->contact_slot = (uint32) laras_spi_int8(i, 9);
 			f->workspace_slot = laras_workspace_slot(f->workspace_id);
-			outcomes[i] = (LarasOutcome){
-				.flight = f,
-				.outbox_state = "uncertain",
-				.attempt_outcome = "uncertain",
-				.message_status = "uncertain",
-				.reason = "outcome_unknown",
-				.notice = "uncertain",
-				.curl_code = -1,
-			};
+			f->driver = laras_channel_driver(laras_spi_cstring(i, 10));
+			f->staged = laras_spi_bool(i, 11);
+			outcomes[i] = f->driver != NULL && f->driver->send != NULL &&
+								  f->driver->send->two_steps && !f->staged
+							  ? (LarasOutcome){.flight = f,
+											   .outbox_state = "queued",
+											   .attempt_outcome = "not_sent",
+											   .reason = "retry",
+											   .curl_code = -1}
+							  : (LarasOutcome){.flight = f,
+											   .outbox_state = "uncertain",
+											   .attempt_outcome = "uncertain",
+											   .message_status = "uncertain",
+											   .reason = "outcome_unknown",
+											   .notice = "uncertain",
+											   .curl_code = -1};
 		}
 		if (found > 0)
 			laras_courier_settle(outcomes, (int) found);

@@ -7,10 +7,11 @@
 #include "connect/login.h"
 #include "connect/post.h"
 #include "connect/refresh.h"
+#include "courier/check.h"
 #include "courier/task.h"
 
 static const LarasTaskKind *const kinds[] = {&laras_login_task, &laras_refresh_task,
-											 &laras_post_task, NULL};
+											 &laras_post_task, &laras_check_task, NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

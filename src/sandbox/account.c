@@ -655,7 +655,11 @@ sb_account_call(SbCall *call)
 		get_pages(call, g);
 	else if (strcmp(second, "subscribed_apps") == 0)
 		subscriptions(call, g);
-	else if (strcmp(second, "messages") == 0 && !get)
+	else if (strcmp(second, "threads") == 0 && !get && g->account->threads)
+		sb_make_container(call, g);
+	else if (strcmp(second, "threads_publish") == 0 && !get && g->account->threads)
+		sb_publish_container(call, g);
+	else if (strcmp(second, "messages") == 0 && !get && !g->account->threads)
 		send_message(call, g);
 	else
 		sb_refuse_object(call, first);
@@ -717,7 +721,11 @@ read_grant(SbCall *call, SbAccount **a, const char **user, const char **permissi
 	*user = sb_text_of(call, "user_id");
 	*permissions = sb_text_of(call, "permissions");
 	if (*permissions == NULL)
-		*permissions = *a != NULL && (*a)->page ? PAGE_MESSAGES : BASIC "," MESSAGES "," COMMENTS;
+		*permissions =
+			*a == NULL || (!(*a)->page && !(*a)->threads) ? BASIC "," MESSAGES "," COMMENTS
+			: (*a)->page
+				? PAGE_MESSAGES
+				: "threads_basic,threads_read_replies,threads_manage_replies,threads_manage_mentions";
 	if (*a == NULL)
 		sb_unknown(call, "account");
 	else if (*user == NULL)

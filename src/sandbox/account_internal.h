@@ -72,6 +72,10 @@ extern bool sb_comment_call(SbCall *call);
 /* comment.c: a message in private answer to a comment, whose id the call names. */
 extern void sb_private_reply(SbCall *call, SbGrant *g, const char *comment, const char *text);
 
+/* comment.c: of Threads, POST /{user}/threads and /{user}/threads_publish */
+extern void sb_make_container(SbCall *call, SbGrant *g);
+extern void sb_publish_container(SbCall *call, SbGrant *g);
+
 extern void sb_comments_reset(void);
 
 #endif

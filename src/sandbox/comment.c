@@ -8,6 +8,7 @@
  * Platform, "Private replies"; Page "comments". An answer lands under the top
  * comment; a comment that is hidden or live takes none. One private reply a
  * comment, within seven days of its making, to a live one during the broadcast.
+ * Threads "Create replies": a container, which its publishing makes a reply.
  * What an account says comes back as an event of its own.
  */
 #include <stdio.h>
@@ -27,6 +28,8 @@
 #define THREADS_REPLIES "threads_manage_replies"
 #define PRIVATE_WINDOW (7 * 24 * 3600 * SB_SECOND)
 #define LONGEST_COMMENT 2200
+#define LONGEST_THREAD 500
+#define CONTAINER_LIFE (24 * 3600 * SB_SECOND)
 
 typedef struct Post
 {
@@ -51,7 +54,20 @@ typedef struct Comment
 	bool answered; /* in private */
 } Comment;
 
+/* of Threads: a reply that nobody sees yet */
+typedef struct Container
+{
+	char *id;
+	SbAccount *account;
+	Comment *parent; /* or of the post itself */
+	Post *post;
+	char *text;
+	int64_t made;
+	bool published;
+} Container;
+
 static SbTable posts;
+static SbTable containers;
 static SbTable comments;
 
 static void
@@ -74,9 +90,18 @@ drop_comment(void *p)
 	free(c);
 }
 
+static void
+drop_container(void *p)
+{
+	free(((Container *) p)->id);
+	free(((Container *) p)->text);
+	free(p);
+}
+
 void
 sb_comments_reset(void)
 {
+	sb_table_clear(&containers, drop_container);
 	sb_table_clear(&comments, drop_comment);
 	sb_table_clear(&posts, drop_post);
 }
@@ -260,6 +285,92 @@ sb_private_reply(SbCall *call, SbGrant *g, const char *id, const char *text)
 	}
 }
 
+/* ---------- Threads ---------- */
+
+void
+sb_make_container(SbCall *call, SbGrant *g)
+{
+	const char *type = sb_param(call, "media_type");
+	const char *text = sb_param(call, "text");
+	const char *target = sb_param(call, "reply_to_id");
+	Comment *parent = target ? sb_table_get(&comments, target) : NULL;
+	Post *post = parent ? parent->post : target ? sb_table_get(&posts, target) : NULL;
+	json_t *counted;
+	Container *c;
+	size_t length = 0;
+
+	call->note.route = "threads";
+	call->note.number = g->account->id;
+	snprintf(call->note.type, sizeof(call->note.type), "container");
+	counted = text ? json_string(text) : NULL;
+	if (counted != NULL)
+		length = sb_characters(counted);
+	json_decref(counted);
+	if (!sb_granted(g, THREADS_REPLIES))
+		sb_refuse(call, 10, 0, NULL, NULL);
+	else if (type == NULL || strcmp(type, "TEXT") != 0 || length == 0)
+		sb_refuse(call, 100, 0, "(#100) media_type TEXT and text are required.", NULL);
+	else if (length > LONGEST_THREAD)
+		sb_refuse(call, 100, 0, "(#100) text is longer than 500 characters.", NULL);
+	else if (post == NULL || post->account != g->account || post->foreign ||
+			 (parent != NULL && (parent->deleted || parent->hidden)))
+		sb_refuse(call, 100, 33, "(#100) The post to reply to does not exist.", NULL);
+	else
+	{
+		c = sb_alloc(sizeof(Container));
+		c->id = sb_new_id();
+		c->account = g->account;
+		c->parent = parent;
+		c->post = post;
+		c->text = sb_strdup(text);
+		c->made = sb_now();
+		sb_table_put(&containers, c->id, c);
+		sb_answer_json(call, 200, json_pack("{s:s}", "id", c->id));
+	}
+}
+
+void
+sb_publish_container(SbCall *call, SbGrant *g)
+{
+	const char *id = sb_param(call, "creation_id");
+	Container *c = id ? sb_table_get(&containers, id) : NULL;
+	SbAccount *a = g->account;
+	Comment *made;
+
+	call->note.route = "threads_publish";
+	call->note.number = a->id;
+	snprintf(call->note.type, sizeof(call->note.type), "comment");
+	if (c != NULL && c->parent != NULL)
+		snprintf(call->note.to, sizeof(call->note.to), "%s", c->parent->from);
+	if (c == NULL || c->account != a || c->published || sb_now() - c->made >= CONTAINER_LIFE)
+	{
+		sb_refuse(call, 24, 4279009, "Media Not Found", NULL);
+		return;
+	}
+	c->published = true;
+	made = new_comment(c->post, c->parent, a->id, a->username, c->text);
+	a->accepted++;
+	call->note.accepted = true;
+	call->note.content = sb_hash(c->id, strlen(c->id));
+	snprintf(call->note.wamid, sizeof(call->note.wamid), "%s", made->id);
+	sb_answer_json(call, 200,
+				   call->fault != NULL && call->fault->action == SB_FAULT_NO_ID
+					   ? json_object()
+					   : json_pack("{s:s}", "id", made->id));
+	if (a->echoes && (call->fault == NULL || call->fault->statuses != SB_STATUS_NEVER))
+		tell(made, "add", NULL);
+}
+
+static void
+get_container(SbCall *call, const Container *c)
+{
+	sb_answer_json(call, 200,
+				   json_pack("{s:s,s:s}", "id", c->id, "status",
+							 c->published                           ? "PUBLISHED"
+							 : sb_now() - c->made >= CONTAINER_LIFE ? "EXPIRED"
+																	: "FINISHED"));
+}
+
 bool
 sb_comment_call(SbCall *call)
 {
@@ -267,17 +378,22 @@ sb_comment_call(SbCall *call)
 	const char *second = call->nparts > 1 ? call->parts[1] : "";
 	Post *post = sb_table_get(&posts, first);
 	Comment *comment = sb_table_get(&comments, first);
+	Container *container = sb_table_get(&containers, first);
 	SbAccount *account;
 	SbGrant *g;
 
-	if (post == NULL && comment == NULL)
+	if (post == NULL && comment == NULL && container == NULL)
 		return false;
 	g = sb_account_token(call);
 	if (g == NULL)
 		return true;
-	account = post != NULL ? post->account : comment->post->account;
+	account = post != NULL      ? post->account
+			  : comment != NULL ? comment->post->account
+								: container->account;
 	if (g->account != account)
 		sb_refuse_object(call, first);
+	else if (container != NULL && call->nparts == 1 && strcmp(call->method, "GET") == 0)
+		get_container(call, container);
 	else if (post != NULL && call->nparts == 1 && strcmp(call->method, "GET") == 0)
 		get_post(call, post);
 	else if (comment != NULL && !account->threads && strcmp(call->method, "POST") == 0 &&

@@ -136,6 +136,7 @@ sub has_profile { return 1; }  # it says more of the account than a name
 sub names_people { return 1; }  # it says what a customer is called
 sub callback { return; }       # path and form of what the provider posts about who connected
 sub too_long { return 'x' x 4097; }
+sub asks { return 0; }         # it can be asked what became of a send without an answer
 
 # The form of a callback about who connected.
 sub signed_request
@@ -334,7 +335,8 @@ our @ISA = ('Channels::Instagram');
 sub install
 {
 	my ($self) = @_;
-	my $app = $self->{stage}{threads} = $self->sandbox->control(POST => 'app', { verify_token => 'verify-me-please' });
+	my $url = $self->{stage}->url;
+	my $app = $self->{stage}{threads} = $self->sandbox->control(POST => 'app', { callback_url => "$url/api/webhooks/threads", verify_token => 'verify-me-please' });
 	$self->{stage}->sql("SELECT laras.register_provider_app('{threads}', '$app->{id}', '$app->{secret}', 'verify-me-please', '{\"graph_url\": \"" . $self->sandbox->url . "\"}')");
 	return;
 }
@@ -349,9 +351,20 @@ sub asset
 }
 
 sub segment { return 'threads'; }
-sub talks { return 0; }
 sub tells { return 0; }
 sub subscribing { return; }
+sub asks { return 1; }
+sub matches_send { my ($self) = @_; return { path => "$self->{account}{number}/threads_publish" }; }
+sub too_long { return 'x' x 501; }
+
+# Everything is said in public, below a post of the shop's.
+sub says
+{
+	my ($self, $name, $text) = @_;
+	$self->{post} //= $self->sandbox->control(POST => 'account/post', { account => $self->{account}{number} })->{id};
+	return $self->sandbox->control(POST => 'account/comment',
+		{ post => $self->{post}, from => $self->person($name), name => $self->person($name), text => $text, wait => JSON::PP::true })->{status};
+}
 
 sub late
 {

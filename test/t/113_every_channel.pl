@@ -142,7 +142,14 @@ sub both_ways
 	for my $action (qw(close_unanswered no_id))
 	{
 		$shop->fault(action => $action, statuses => 'never');
-		ok(reaches($shop, $shop->reply(Sari => "setelah $action"), 'uncertain'), "$channel: $action leaves it uncertain");
+		my $lost = $shop->reply(Sari => "setelah $action");
+		ok($shop->wait_bound("SELECT state = 'uncertain' FROM laras.outbox WHERE message_id = $lost", 30), "$channel: $action leaves it uncertain");
+		next unless $shop->asks;
+		$stage->sql("SELECT laras.advance_clock('11 s')");
+		$stage->sql("SELECT laras.pause_workers('courier')");
+		$stage->sql("SELECT laras.resume_workers('courier')");
+		ok($shop->wait_bound("SELECT state = 'sent' FROM laras.outbox WHERE message_id = $lost", 30), "$channel: until the provider was asked");
+		is($stage->sql("SELECT count(*) FROM laras.send_attempt a JOIN laras.outbox o ON o.id = a.outbox_id WHERE o.message_id = $lost AND outcome <> 'staged'"), 1, "$channel: it is published once");
 	}
 	$shop->fault(action => 'refuse', code => $code{dead});
 	ok(reaches($shop, $shop->reply(Sari => 'token mati'), 'parked'), "$channel: a dead token parks it");
