@@ -345,7 +345,6 @@ laras_courier_dispatch(int n)
 		AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
 	LarasDeparture *list;
 	LarasChoice *volatile chosen = NULL;
-	MemoryContext inner;
 	int leaving = 0;
 	int found;
 	volatile int left = 0;
@@ -358,9 +357,7 @@ laras_courier_dispatch(int n)
 		laras_worker_begin("handing off messages");
 		laras_worker_bind_all();
 		laras_spi_open();
-		inner = MemoryContextSwitchTo(context);
-		chosen = laras_choose(n);
-		MemoryContextSwitchTo(inner);
+		chosen = laras_choose(n, context);
 		if (chosen->count > 0)
 		{
 			refresh();

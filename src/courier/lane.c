@@ -254,8 +254,10 @@ take_turns(Look *looks, int n, Candidate *candidates, int count)
 }
 
 static LarasChoice *
-choice_of(const Look *looks, const Candidate *candidates, int count, int64 now)
+choice_of(const Look *looks, const Candidate *candidates, int count, int64 now,
+		  MemoryContext context)
 {
+	MemoryContext before = MemoryContextSwitchTo(context);
 	LarasChoice *choice = palloc0(sizeof(LarasChoice));
 
 	choice->workspace = palloc(sizeof(Datum) * (count + 1));
@@ -263,6 +265,7 @@ choice_of(const Look *looks, const Candidate *candidates, int count, int64 now)
 	choice->conversation = palloc(sizeof(Datum) * (count + 1));
 	choice->connection = palloc(sizeof(Datum) * (count + 1));
 	choice->contact = palloc(sizeof(Datum) * (count + 1));
+	MemoryContextSwitchTo(before);
 	for (int i = 0; i < count; i++)
 	{
 		const Look *look = &looks[candidates[i].look];
@@ -307,7 +310,7 @@ choose_from(Look *looks, int lanes, int n, int64 now, int64 *again, int64 *secon
 }
 
 LarasChoice *
-laras_choose(int n)
+laras_choose(int n, MemoryContext context)
 {
 	int64 now = laras_limit_now();
 	int64 again = PG_INT64_MAX;
@@ -333,7 +336,7 @@ laras_choose(int n)
 									candidates[i].conversation);
 		count = n;
 	}
-	choice = choice_of(looks, candidates, count, now);
+	choice = choice_of(looks, candidates, count, now, context);
 	for (int i = 0; i < lanes; i++)
 		if (looks[i].got > 0 && looks[i].got >= looks[i].wanted)
 			(void) laras_lane_tokens(looks[i].lane, now, &seconds);

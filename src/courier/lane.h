@@ -22,10 +22,10 @@ typedef struct LarasChoice
  * Up to n rows that are due and may leave by the provider's limits, one a
  * conversation, in turns of their workspaces, replies before what is sent in
  * bulk. What waits for a limit wakes the courier when it need not wait longer.
- * Allocated in CurrentMemoryContext. In a transaction as laras_worker bound to
+ * Allocated in context, since it outlives SPI. In a transaction as laras_worker bound to
  * all, SPI open.
  */
-extern LarasChoice *laras_choose(int n);
+extern LarasChoice *laras_choose(int n, MemoryContext context);
 
 /* Give back the place of a row that does not leave. */
 extern void laras_choice_back(const LarasChoice *choice, int i);

@@ -21,6 +21,7 @@
 
 #define TMPFS 0x01021994
 #define DOCTOR_PATIENCE_MS 3000
+#define STANDBY_SILENT_MS 60000
 
 LARAS_PLAN(dependents, "SELECT pg_catalog.count(*) FROM laras.reveal_dependents");
 
@@ -246,6 +247,41 @@ check_mirrors(LarasDoctorSink *sink, LarasVault *v)
 	pfree(m);
 }
 
+/*
+ * A standby that no longer asks holds the keyring as it was: what was destroyed
+ * since opens there, and once the master key of its epoch is gone, nothing does.
+ */
+static void
+check_standbys(LarasDoctorSink *sink, LarasVault *v)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	char name[LARAS_MIRROR_NAME] = "";
+	TimestampTz since = 0;
+	int silent = 0;
+
+	LWLockAcquire(v->lock, LW_SHARED);
+	for (int i = 0; i < LARAS_VAULT_STANDBYS; i++)
+	{
+		if (v->standby[i].name[0] == '\0' ||
+			!TimestampDifferenceExceeds(v->standby[i].seen_at, now, STANDBY_SILENT_MS))
+			continue;
+		if (silent++ == 0 || v->standby[i].seen_at < since)
+		{
+			strlcpy(name, v->standby[i].name, sizeof(name));
+			since = v->standby[i].seen_at;
+		}
+	}
+	LWLockRelease(v->lock);
+	laras_doctor_row(
+		sink, "keyring standbys", silent > 0 ? "warn" : "ok",
+		silent == 0 ? NULL
+					: psprintf("%d no longer pull the keyring, \"%s\" since %s", silent, name,
+							   timestamptz_to_str(since)),
+		silent == 0
+			? NULL
+			: "Bring it back or remove its mirrors; until then destroy no retired master key. See laras.keyring_standbys and docs/how-to/failover.md.");
+}
+
 /* Where text that was revealed could outlive its key. */
 static void
 check_remains(LarasDoctorSink *sink)
@@ -306,6 +342,7 @@ laras_doctor_vault(LarasDoctorSink *sink)
 		{
 			check_mirrors(sink, v);
 			check_witness(sink, v);
+			check_standbys(sink, v);
 		}
 		check_scrub(sink);
 		check_epochs(sink);
