@@ -30,7 +30,7 @@ COURIER = outbox steer egress fence carry limit lane claim prepare thread record
 # src/inbox/
 INBOX = rows processing identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
-ANSWER = digest ground classify reply draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview import knowledgetext
+ANSWER = digest ground scope classify reply draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
@@ -67,6 +67,7 @@ SQL_PARTS = \
 	56_spelling \
 	58_drafter \
 	60_answer \
+	61_llm \
 	62_drafts \
 	65_courier \
 	80_erasure \
@@ -85,7 +86,7 @@ HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
-laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o bot.o graph.o oauth.o assets.o \
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o bot.o chat.o graph.o oauth.o assets.o \
 	messages.o content.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 

@@ -184,12 +184,13 @@ give_reason(LarasJudgement *judgement, LarasOutcomeOfText outcome, const char *r
 
 /* The cited rows as facts; false where one of them changed or went. Inside SPI. */
 static bool
-read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *facts)
+read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *facts, int *n_facts)
 {
 	LarasColumn c[2];
 	uint64 found;
 	bool all = true;
 
+	*n_facts = 0;
 	if (n == 0)
 		return true;
 	laras_columns_init(c, 2, n);
@@ -212,6 +213,7 @@ read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *fac
 		facts[row] = (LarasFact){laras_spi_cstring(row, 3), laras_spi_cstring(row, 4),
 								 laras_spi_cstring(row, 5), laras_spi_cstring(row, 6)};
 	}
+	*n_facts = (int) found;
 	return all && found == n;
 }
 
@@ -222,6 +224,7 @@ laras_judge_draft(int64 workspace_id, const char *channel, const char *text, siz
 	LarasFact *facts = palloc0(sizeof(LarasFact) * (n_sources + 1));
 	const char *ungrounded[LARAS_GROUND_REASONS];
 	const char *reason;
+	int n_facts;
 	int count;
 
 	judgement->outcome = LARAS_VERDICT_PASS;
@@ -235,9 +238,11 @@ laras_judge_draft(int64 workspace_id, const char *channel, const char *text, siz
 	reason = blocking_reason(workspace_id, channel, text, n);
 	if (reason != NULL)
 		give_reason(judgement, LARAS_VERDICT_BLOCK, reason);
-	if (!read_facts(workspace_id, sources, n_sources, facts))
+	if (!read_facts(workspace_id, sources, n_sources, facts, &n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "source_changed");
-	count = laras_ground(text, n, facts, n_sources, ungrounded);
+	if (n_sources > 0 && !laras_in_scope(text, n, facts, n_facts))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
+	count = laras_ground(text, n, facts, n_facts, ungrounded);
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, ungrounded[i]);
 	laras_spi_close();

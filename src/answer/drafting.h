@@ -26,6 +26,9 @@ typedef struct LarasDrafting
 
 	LarasComposed composed;
 	bool is_composed;
+	const char *drafter;    /* who made it */
+	bool waits;             /* a model is asked: another turn comes back to it */
+	const char *llm_reason; /* why a person must decide, after a model was asked; or NULL */
 	LarasJudgement judgement;
 	bool judged; /* there is a text, and a verdict on it */
 	int64 draft_id;

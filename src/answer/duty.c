@@ -18,6 +18,7 @@
 #include "answer/draft.h"
 #include "answer/drafterrole.h"
 #include "answer/drafting.h"
+#include "answer/llm.h"
 #include "base/clock.h"
 #include "base/contain.h"
 #include "base/fault.h"
@@ -342,6 +343,9 @@ compose_one(void *arg)
 	laras_drafter_begin(&role, d->workspace_id, d->conversation_id);
 	laras_compose(d->workspace_id, d->question.data, d->question.len, &d->composed);
 	laras_drafter_end(&role);
+	laras_llm_draft(d);
+	if (d->waits)
+		return;
 	d->is_composed = true;
 	if (d->composed.text == NULL || d->composed.text[0] == '\0')
 		return;
@@ -413,6 +417,8 @@ decide(LarasDrafting *d)
 	}
 	if (d->composed.hand_over)
 		give_reason(d, "hand_over");
+	if (d->llm_reason != NULL)
+		give_reason(d, d->llm_reason);
 	for (int i = 0; i < d->judgement.n_reasons; i++)
 		give_reason(d, d->judgement.reasons[i]);
 	if (!d->auto_send)
@@ -519,6 +525,7 @@ laras_answer_duty(void)
 	int limit;
 	int waiting;
 	int wanted_count = 0;
+	int drafted = 0;
 	bool cut_short = false;
 	TimestampTz began = GetCurrentTimestamp();
 	int done;
@@ -558,17 +565,23 @@ laras_answer_duty(void)
 		{
 			for (int k = i; k < n; k++)
 				wanted_count = leave_waiting(wanted, wanted_count, &list[k]);
-			n = i;
 			cut_short = true;
 			break;
 		}
 		d->draft_id = laras_new_id();
 		d->message_id = laras_new_id();
 		d->verdict_id = laras_new_id();
+		d->drafter = LARAS_DRAFTER_NAME;
 		compose_contained(d);
-		decide(d);
+		if (d->waits)
+			wanted_count = leave_waiting(wanted, wanted_count, d);
+		else
+		{
+			decide(d);
+			list[drafted++] = *d;
+		}
 	}
-	n = lock_open_ones(list, n, wanted, &wanted_count);
+	n = lock_open_ones(list, drafted, wanted, &wanted_count);
 	laras_drafting_store(list, n);
 	if (wanted_count > 0)
 		done += (int) run_on(&drop_wanted, wanted, wanted_count);

@@ -30,4 +30,10 @@ typedef struct LarasFact
 extern int laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
 						const char *reasons[LARAS_GROUND_REASONS]);
 
+/*
+ * scope.c: do the words of the text stand in the facts, so far that it is about
+ * them? Short texts are.
+ */
+extern bool laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts);
+
 #endif /* LARAS_ANSWER_GROUND_H */

@@ -30,14 +30,14 @@ LARAS_PLAN(
 	add_drafts,
 	"INSERT INTO laras.draft (workspace_id, id, conversation_id, contact_id, inbound_message_id, message_id, state, "
 	"body, text_digest, verdict_id, intent, confidence, hold_reasons, drafter, decided_at, decided_by) "
-	"SELECT u.w, u.i, u.cv, u.ct, u.im, u.m, u.s, u.b, u.d, u.v, u.it, u.cf, pg_catalog.string_to_array(u.h, ','), $14, "
+	"SELECT u.w, u.i, u.cv, u.ct, u.im, u.m, u.s, u.b, u.d, u.v, u.it, u.cf, pg_catalog.string_to_array(u.h, ','), u.dr, "
 	"CASE WHEN u.s OPERATOR(pg_catalog.=) 'approved' THEN laras.now() END, "
 	"CASE WHEN u.s OPERATOR(pg_catalog.=) 'approved' THEN 'auto' END "
-	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
-	"AS u (w, i, cv, ct, im, m, s, b, d, v, it, cf, h)",
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+	"AS u (w, i, cv, ct, im, m, s, b, d, v, it, cf, h, dr)",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 	TEXTARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID, INT8ARRAYOID, TEXTARRAYOID, FLOAT8ARRAYOID,
-	TEXTARRAYOID, TEXTOID);
+	TEXTARRAYOID, TEXTARRAYOID);
 
 LARAS_PLAN(
 	add_sources,
@@ -88,10 +88,10 @@ store_verdicts(LarasDrafting *list, int n)
 static void
 store_drafts(LarasDrafting *list, int n)
 {
-	LarasColumn c[13];
+	LarasColumn c[14];
 	bool *no_text = palloc0(sizeof(bool) * n);
 
-	laras_columns_init(c, 13, n);
+	laras_columns_init(c, 14, n);
 	for (int i = 0; i < n; i++)
 	{
 		LarasDrafting *d = &list[i];
@@ -115,6 +115,7 @@ store_drafts(LarasDrafting *list, int n)
 		c[10].values[i] = CStringGetTextDatum(d->composed.intent);
 		c[11].values[i] = Float8GetDatum(d->composed.confidence);
 		c[12].values[i] = CStringGetTextDatum(d->reasons.data);
+		c[13].values[i] = CStringGetTextDatum(d->drafter);
 	}
 	c[7].nulls = c[8].nulls = c[9].nulls = no_text;
 	laras_spi_run(
@@ -126,7 +127,7 @@ store_drafts(LarasDrafting *list, int n)
 				  laras_column_array(&c[7], n, laras_sealed_type()),
 				  laras_column_array(&c[8], n, BYTEAOID), laras_column_array(&c[9], n, INT8OID),
 				  laras_column_array(&c[10], n, TEXTOID), laras_column_array(&c[11], n, FLOAT8OID),
-				  laras_column_array(&c[12], n, TEXTOID), CStringGetTextDatum(LARAS_DRAFTER_NAME)},
+				  laras_column_array(&c[12], n, TEXTOID), laras_column_array(&c[13], n, TEXTOID)},
 		NULL);
 }
 

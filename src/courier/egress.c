@@ -25,10 +25,12 @@ static int host_count = 0;
 /* the last URL that was allowed, since many requests go to the same */
 static char last_allowed[1024];
 
-LARAS_PLAN(read_hosts,
-		   "SELECT h.host FROM laras.provider_host h WHERE pg_catalog.length(h.host) "
-		   "OPERATOR(pg_catalog.<) 256 ORDER BY h.registered, h.host LIMIT $1",
-		   INT4OID);
+LARAS_PLAN(
+	read_hosts,
+	"SELECT a.host FROM (SELECT h.host, h.registered::pg_catalog.int4 AS late FROM laras.provider_host h "
+	"UNION SELECT e.host, 2 FROM laras.llm_endpoint e WHERE e.enabled) AS a "
+	"WHERE pg_catalog.length(a.host) OPERATOR(pg_catalog.<) 256 ORDER BY a.late, a.host LIMIT $1",
+	INT4OID);
 
 static bool
 is_loopback(const char *host)

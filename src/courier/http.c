@@ -379,6 +379,20 @@ take_easy(struct LarasHttpState *state, const char *method)
 	return true;
 }
 
+static char next_header[300];
+
+bool
+laras_http_with_header(const char *header)
+{
+	size_t n = strlen(header);
+
+	next_header[0] = '\0';
+	if (n >= sizeof(next_header) || strpbrk(header, "\r\n") != NULL)
+		return false;
+	memcpy(next_header, header, n + 1);
+	return true;
+}
+
 /* What belongs to one call. */
 static void
 configure_call(LarasHttpCall *call)
@@ -401,6 +415,8 @@ configure(LarasHttpCall *call, const char *url, const char *content_type)
 
 	snprintf(type, sizeof(type), "Content-Type: %s",
 			 content_type ? content_type : "application/json");
+	if (next_header[0] != '\0' && !add_header(state, next_header))
+		return false;
 	if (!add_header(state, "Expect:") || (state->request != NULL && !add_header(state, type)))
 		return false;
 	if (state->request != NULL)
@@ -479,6 +495,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 
 	if (call == NULL || address == NULL || (call->state = calloc(1, sizeof(*call->state))) == NULL)
 	{
+		next_header[0] = '\0';
 		laras_http_give_back(address, address_n);
 		laras_http_free(call);
 		return NULL;
@@ -518,6 +535,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 		ok = ok && (running >= LARAS_HTTP_CONNECTIONS ? wait_for_connection(call) : run(call));
 	}
 	restore_signals(&saved);
+	next_header[0] = '\0';
 	laras_http_give_back(address, address_n);
 	if (!ok)
 	{

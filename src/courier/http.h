@@ -82,6 +82,12 @@ laras_http_start_mail(const char *url, size_t url_n, const struct LarasEnvelope 
 					  void *owner);
 
 /*
+ * A header ("Name: value") that goes with the next call of laras_http_start, and
+ * with no other. Copied; one that does not fit is left out, and false is returned.
+ */
+extern bool laras_http_with_header(const char *header);
+
+/*
  * Asked for each call when its connection stands and before the first byte of
  * the request: false ends the call as NOT_SENT. Runs in laras_http_drive with
  * signals blocked, inside the fence (fence.h): it may read memory and nothing

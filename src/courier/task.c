@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
+
 #include "base/clock.h"
 #include "base/contain.h"
 #include "base/id.h"
@@ -106,6 +108,9 @@ struct LarasTaskFlight
 
 static struct LarasTaskFlight *under_way = NULL;
 static int under_way_count = 0;
+
+/* when the first of those that are tried again is due; 0: none */
+static TimestampTz again_at = 0;
 
 int64
 laras_task_add(int64 workspace_id, const char *kind, int64 connection_id, int64 attempt_id,
@@ -221,6 +226,8 @@ write_end(const LarasTask *task, const char *state, int http_status, const char 
 static void
 write_again(const struct LarasTaskFlight *flight, int delay_ms)
 {
+	TimestampTz due;
+
 	if (flight->attempts >= MAX_ATTEMPTS)
 	{
 		write_end(&flight->task, "failed", 502, "gave_up");
@@ -232,6 +239,23 @@ write_again(const struct LarasTaskFlight *flight, int delay_ms)
 							Int64GetDatum(flight->task.id), Float8GetDatum((double) delay_ms)},
 				  NULL);
 	laras_spi_close();
+	due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay_ms);
+	if (again_at == 0 || due < again_at)
+		again_at = due;
+}
+
+/* The courier looks again when the first of them is due. */
+static void
+wait_for_again(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (again_at == 0)
+		return;
+	if (again_at > now)
+		laras_worker_wake_in((int) ((again_at - now) / 1000) + 1);
+	else
+		again_at = 0;
 }
 
 char *
@@ -363,18 +387,22 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 		char *token =
 			request.token == NULL ? NULL : laras_http_copy(request.token, request.token_n);
 		char type[96] = "";
+		char header[300] = "";
 		char method[8];
 		LarasEnvelope envelope = {""};
 		bool mail = request.envelope != NULL;
 
 		if (request.content_type != NULL)
 			strlcpy(type, request.content_type, sizeof(type));
+		if (request.header != NULL)
+			strlcpy(header, request.header, sizeof(header));
 		strlcpy(method, request.method, sizeof(method));
 		if (mail)
 			envelope = *request.envelope;
 		laras_worker_commit();
 		if (url != NULL && (request.body == NULL || body != NULL) &&
-			(request.token == NULL || token != NULL))
+			(request.token == NULL || token != NULL) &&
+			(header[0] == '\0' || laras_http_with_header(header)))
 			call = mail ? laras_http_start_mail(url, url_n, &envelope, body, request.body_n, token,
 												request.token_n, flight)
 						: laras_http_start(method, url, url_n, type[0] ? type : NULL, body,
@@ -398,7 +426,9 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 void
 laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call)
 {
-	LarasTaskAnswer answer = {.end = call->end, .http_status = call->http_status};
+	LarasTaskAnswer answer = {.end = call->end,
+							  .too_long = call->curl_code == CURLE_WRITE_ERROR,
+							  .http_status = call->http_status};
 	int64_t number;
 
 	flight->call = call;
@@ -431,6 +461,7 @@ laras_task_dispatch(int room)
 	int n = 0;
 	uint64 found;
 
+	wait_for_again();
 	if (room > MAX_TASKS - under_way_count)
 		room = MAX_TASKS - under_way_count;
 	if (room <= 0)

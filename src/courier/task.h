@@ -43,6 +43,7 @@ typedef struct LarasTaskRequest
 	const char *method;       /* GET, POST, DELETE */
 	const char *url;          /* palloc'd; the token is not in it */
 	const char *content_type; /* NULL: JSON */
+	const char *header;       /* one more ("Name: value"), NULL: none */
 	const char *body;         /* NULL: none */
 	size_t body_n;
 	const char *token; /* NULL: none goes with it */
@@ -70,6 +71,7 @@ typedef struct LarasTaskResult
 typedef struct LarasTaskAnswer
 {
 	LarasHttpEnd end;
+	bool too_long; /* more came than is taken */
 	int http_status;
 	json_t *document; /* NULL: no JSON */
 	int error_code;   /* of the provider's error object; 0: none */

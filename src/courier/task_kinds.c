@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "answer/llm.h"
 #include "connect/login.h"
 #include "connect/post.h"
 #include "connect/refresh.h"
@@ -11,7 +12,8 @@
 #include "courier/task.h"
 
 static const LarasTaskKind *const kinds[] = {&laras_login_task, &laras_refresh_task,
-											 &laras_post_task, &laras_check_task, NULL};
+											 &laras_llm_task,   &laras_post_task,
+											 &laras_check_task, NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

@@ -41,6 +41,15 @@ static LarasPlan plans[] = {
 	EXPIRE("quarantined_event", OLDER("quarantined_at", "30 days")),
 	/* work at a provider that ended, and attempts that led to no connection */
 	EXPIRE("courier_task", OLDER("finished_at", "1 day")),
+	/* prompts and responses, as long as the workspace keeps them; usage for a year */
+	EXPIRE(
+		"llm_call",
+		"t.created_at OPERATOR(pg_catalog.<) (laras.now() OPERATOR(pg_catalog.-) (coalesce((SELECT "
+		"e.keep_days FROM laras.llm_endpoint e WHERE e.workspace_id OPERATOR(pg_catalog.=) "
+		"t.workspace_id), 30) OPERATOR(pg_catalog.*) '1 day'::pg_catalog.interval))"),
+	EXPIRE(
+		"llm_usage",
+		"t.day OPERATOR(pg_catalog.<) (laras.now() OPERATOR(pg_catalog.-) '400 days'::pg_catalog.interval)"),
 	EXPIRE("connection_attempt", OLDER("expires_at", "1 day") " AND t.connection_id IS NULL"),
 };
 

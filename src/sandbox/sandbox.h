@@ -63,7 +63,8 @@ typedef struct SbCall
 	const char *body;
 	size_t body_length;
 	const char *authorization;
-	bool local; /* from this machine, and no browser's page */
+	const char *no_train; /* header of a chat call, or NULL */
+	bool local;           /* from this machine, and no browser's page */
 	uint64_t connection;
 	uint32_t nth;         /* request on its connection, from 1 */
 	json_t *json;         /* parsed body, owned by the call, or NULL */

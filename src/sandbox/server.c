@@ -17,6 +17,7 @@
 #include "relay/http_server.h"
 #include "sandbox/account.h"
 #include "sandbox/bot.h"
+#include "sandbox/chat.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
 #include "sandbox/ledger.h"
@@ -175,6 +176,7 @@ read_call(LarasHttpExchange *x, bool complete)
 	call->method = r->method;
 	call->raw_path = laras_http_path(r);
 	call->authorization = laras_http_field(r, "authorization");
+	call->no_train = laras_http_field(r, "x-no-train");
 	call->connection = laras_http_connection(x, &call->nth);
 	call->status = 200;
 	if (complete)
@@ -407,7 +409,14 @@ on_request(LarasHttpExchange *x, void *arg)
 		if (sb_is_bot_call(call))
 			hide_token(call);
 		if (call->fault == NULL || call->fault->accept)
-			sb_is_bot_call(call) ? sb_bot_call(call) : sb_graph(call);
+		{
+			if (sb_is_bot_call(call))
+				sb_bot_call(call);
+			else if (sb_is_chat_call(call))
+				sb_chat_call(call);
+			else
+				sb_graph(call);
+		}
 		else
 			note_unread(call);
 	}

@@ -40,6 +40,9 @@ $stage->bound("INSERT INTO laras.review_rule (workspace_id, id, topic) VALUES ($
 $stage->bound("SELECT laras.create_api_key('mesin', '{inbox}')");
 $stage->customer($person{sari}, 'buka jam berapa kak?');
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE jsonb_array_length(sources) > 0"), 'a draft cites a row');
+$stage->sql("SELECT laras.configure_llm($workspace, '" . $stage->sandbox->url . "/v1/chat/completions', 'groundless', 'sk-0123456789')");
+$stage->customer($person{tono}, 'kopi 7 ada kak?');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE 'llm_no_ground' = ANY (hold_reasons)"), 'a language model was asked');
 $stage->sql("INSERT INTO laras.window_rule (channel, purpose, opened_by, lasts, remark) VALUES ('whatsapp', 'reply', 'message', 80000, 'a little sooner')");
 $stage->sql("INSERT INTO laras.chat_spelling (word, meaning, reason) VALUES ('sjk', 'serundeng', 'short name of a dish here')");
 $stage->sql("INSERT INTO laras.terms (party, version, effective_from, title) VALUES ('partner', '2', laras.now()::date, 'Terms of this operator')");
@@ -257,7 +260,7 @@ sub restore
 	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body = 'terakhir $how'") eq '1' }), "$how: webhooks are applied");
 	is($node->safe_psql('postgres', "SELECT laras.drain('30 s')"), 't', "$how: nothing is left to do");
 	is(bound($node, q{SELECT body FROM laras.messages WHERE kind = 'text' ORDER BY body COLLATE "C"}),
-		join("\n", 'balasan yang menunggu', 'belum dijawab', 'buka jam berapa kak?', 'halo dari sari', 'halo dari tono', 'menunggu 1', 'menunggu 2', 'selamat datang',
+		join("\n", 'balasan yang menunggu', 'belum dijawab', 'buka jam berapa kak?', 'halo dari sari', 'halo dari tono', 'kopi 7 ada kak?', 'menunggu 1', 'menunggu 2', 'selamat datang',
 			"sesudah $how", "terakhir $how", 'tidak sampai'),
 		"$how: nothing came twice, and of Budi nothing");
 	is($node->safe_psql('postgres', "SELECT laras.erasure_status('$code')->>'state'"), 'removed', "$how: the erased stay erased");

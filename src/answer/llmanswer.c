@@ -1,0 +1,91 @@
+/*
+ * llmanswer.c
+ *		Reads what a language model wrote, see llm.h.
+ *
+ * The form is held to strictly: an object with a reply, the rows that it rests
+ * on, each of which was given, and whether a person is wanted.  What the reply
+ * says is for the classifier.
+ */
+#include "postgres.h"
+
+#include "answer/llm.h"
+#include "mb/pg_wchar.h"
+
+/* Is it a row that was given? Fills the source. */
+static bool
+was_given(const char *id, const json_t *given, LarasSource *source)
+{
+	static const char *const tables[] = {"catalog_item", "policy_text", "faq"};
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(given, i, row)
+	{
+		const char *known = json_string_value(laras_json_get(row, "id"));
+		const char *slash;
+
+		if (known == NULL || strcmp(known, id) != 0 || (slash = strchr(known, '/')) == NULL)
+			continue;
+		for (int t = 0; t < lengthof(tables); t++)
+			if (strncmp(tables[t], known, slash - known) == 0 && tables[t][slash - known] == '\0')
+			{
+				const char *version = json_string_value(laras_json_get(row, "version"));
+
+				source->table = tables[t];
+				source->id = strtoi64(slash + 1, NULL, 10);
+				source->version = version == NULL ? 0 : strtoi64(version, NULL, 10);
+				return true;
+			}
+	}
+	return false;
+}
+
+static bool
+is_blank(const char *text)
+{
+	return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+const char *
+laras_llm_read(const char *response, size_t n, const json_t *given, bool english,
+			   LarasComposed *composed)
+{
+	json_t *document = laras_json_own(laras_json_parse(response, n, NULL));
+	const json_t *cites = laras_json_get(document, "cites");
+	const json_t *hand_over = laras_json_get(document, "hand_over");
+	LarasText reply = laras_json_text_at(document, "reply");
+	LarasSource *sources;
+	const json_t *cite;
+	size_t i;
+	int count = 0;
+
+	if (document == NULL)
+		return "llm_unreadable";
+	if (!json_is_object(document) || reply.s == NULL || !json_is_array(cites) ||
+		(hand_over != NULL && !json_is_boolean(hand_over)) || strlen(reply.s) != reply.n ||
+		is_blank(reply.s) || !pg_verify_mbstr(PG_UTF8, reply.s, (int) reply.n, true))
+		return "llm_wrong_shape";
+	if (reply.n > LARAS_LLM_REPLY_BYTES || json_array_size(cites) > 16)
+		return "llm_too_long";
+	sources = palloc(sizeof(LarasSource) * (json_array_size(cites) + 1));
+	json_array_foreach(cites, i, cite)
+	{
+		bool again = false;
+
+		if (!json_is_string(cite))
+			return "llm_wrong_shape";
+		if (!was_given(json_string_value(cite), given, &sources[count]))
+			return "llm_foreign_row";
+		for (int k = 0; k < count; k++)
+			again |= sources[k].id == sources[count].id &&
+					 strcmp(sources[k].table, sources[count].table) == 0;
+		count += !again;
+	}
+	composed->language = english ? "en" : "id";
+	composed->hand_over = json_is_true(hand_over);
+	composed->confidence = composed->hand_over ? 0.2f : count > 0 ? 0.8f : 0.3f;
+	composed->text = pnstrdup(reply.s, reply.n);
+	composed->sources = sources;
+	composed->n_sources = count;
+	return NULL;
+}

@@ -1,0 +1,143 @@
+/*
+ * llmconfigure.c
+ *		laras.configure_llm: which chat endpoint drafts for a workspace.
+ */
+#include "postgres.h"
+
+#include "answer/llm.h"
+#include "base/arguments.h"
+#include "base/clock.h"
+#include "base/logguard.h"
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "courier/egress.h"
+#include "evidence/evidence.h"
+#include "fmgr.h"
+#include "tenancy/tenancy.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/jsonb.h"
+#include "vault/numbers.h"
+#include "vault/vault.h"
+#include "worker/worker.h"
+
+PG_FUNCTION_INFO_V1(laras_configure_llm);
+
+/* options are checked by the table; what is not named takes the column's default */
+LARAS_PLAN(
+	configure,
+	"INSERT INTO laras.llm_endpoint AS e (workspace_id, url, host, model, api_key, enabled, on_failure, daily_calls, "
+	"retries, keep_days, cache_minutes, no_train, no_train_header, request_options) "
+	"SELECT $1, $2, $3, $4, $5, coalesce((o ->> 'enabled')::pg_catalog.bool, true), "
+	"coalesce(o ->> 'on_failure', 'queue'), coalesce((o ->> 'daily_calls')::pg_catalog.int4, 1000), "
+	"coalesce((o ->> 'retries')::pg_catalog.int4, 2), coalesce((o ->> 'keep_days')::pg_catalog.int4, 30), "
+	"coalesce((o ->> 'cache_minutes')::pg_catalog.int4, 60), coalesce((o ->> 'no_train')::pg_catalog.bool, true), "
+	"o ->> 'no_train_header', coalesce(o -> 'request_options', '{\"store\": false}'::pg_catalog.jsonb) "
+	"FROM (SELECT $6) AS given (o) ON CONFLICT (workspace_id) DO UPDATE SET url = excluded.url, host = excluded.host, "
+	"model = excluded.model, api_key = excluded.api_key, enabled = excluded.enabled, on_failure = excluded.on_failure, "
+	"daily_calls = excluded.daily_calls, retries = excluded.retries, keep_days = excluded.keep_days, "
+	"cache_minutes = excluded.cache_minutes, no_train = excluded.no_train, no_train_header = excluded.no_train_header, "
+	"request_options = excluded.request_options, changed_at = laras.now()",
+	INT8OID, TEXTOID, TEXTOID, TEXTOID, LARAS_SEALED, JSONBOID);
+
+static void
+refuse(const char *message, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message),
+					hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/* Every option is known, and of its type: what is misspelled would be off in silence. */
+static void
+check_options(const char *text)
+{
+	static const struct
+	{
+		const char *name;
+		char type; /* b, i, s, o */
+	} known[] = {{"enabled", 'b'},  {"on_failure", 's'},      {"daily_calls", 'i'},
+				 {"retries", 'i'},  {"keep_days", 'i'},       {"cache_minutes", 'i'},
+				 {"no_train", 'b'}, {"no_train_header", 's'}, {"request_options", 'o'}};
+	json_t *options = laras_json_own(laras_json_parse(text, strlen(text), NULL));
+	const char *name;
+	json_t *value;
+
+	if (!json_is_object(options))
+		refuse("options must be a JSON object", NULL);
+	json_object_foreach(options, name, value)
+	{
+		bool fits = false;
+
+		for (int i = 0; i < lengthof(known) && !fits; i++)
+			fits = strcmp(known[i].name, name) == 0 &&
+				   (known[i].type == 'b'   ? json_is_boolean(value)
+					: known[i].type == 'i' ? json_is_integer(value)
+					: known[i].type == 's' ? json_is_string(value)
+										   : json_is_object(value));
+		if (!fits)
+			refuse("an option is not known, or not of its type",
+				   "The options are enabled, on_failure, daily_calls, retries, keep_days, "
+				   "cache_minutes, no_train, no_train_header and request_options.");
+	}
+	value = laras_json_get(options, "request_options");
+	if (laras_json_get(value, "messages") != NULL || laras_json_get(value, "model") != NULL ||
+		laras_json_get(value, "stream") != NULL)
+		refuse("request_options must not hold model, messages or stream", NULL);
+}
+
+/*
+ * laras.configure_llm(workspace_id bigint, url text, model text, api_key text,
+ *		options jsonb) returns void
+ */
+Datum
+laras_configure_llm(PG_FUNCTION_ARGS)
+{
+	LARAS_NO_NULLS(fcinfo);
+	int64 workspace_id = PG_GETARG_INT64(0);
+	char *url = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	text *model = PG_GETARG_TEXT_PP(2);
+	text *key = PG_GETARG_TEXT_PP(3);
+	Datum options = PG_GETARG_DATUM(4);
+	const LarasPrincipal operator= {.kind = LARAS_PRINCIPAL_SERVICE};
+	bytea *sealed = NULL;
+	uint32 w;
+	int level;
+
+	laras_require_preload();
+	laras_hide_statement("configure_llm");
+	laras_vault_require_open();
+	if (!laras_egress_sound(url, strlen(url)) || strpbrk(url, "?#") != NULL)
+		refuse("url must be the https address of a chat endpoint",
+			   "Plain http is accepted in laras.test_mode alone, for a loopback address such as "
+			   "that of laras-sandbox.");
+	if (VARSIZE_ANY_EXHDR(key) > 1000)
+		refuse("api_key must have at most 1000 characters", NULL);
+	check_options(DatumGetCString(DirectFunctionCall1(jsonb_out, options)));
+	w = laras_workspace_slot(workspace_id);
+	if (VARSIZE_ANY_EXHDR(key) > 0)
+		sealed = laras_seal_token(w, w, LARAS_FIELD_llm_endpoint_api_key, workspace_id,
+								  workspace_id, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	level = laras_bind_scope_begin(workspace_id, &operator);
+	laras_spi_open();
+	laras_spi_run_one(&configure,
+					  (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(url),
+								CStringGetTextDatum(
+									asc_tolower(laras_host_of(url), strlen(laras_host_of(url)))),
+								PointerGetDatum(model), PointerGetDatum(sealed), options},
+					  sealed == NULL ? "    n " : NULL);
+	laras_spi_close();
+	{
+		LarasEvidence act = {
+			.workspace_id = workspace_id,
+			.workspace_slot = w,
+			.action = LARAS_ACT_LLM_CONFIGURED,
+			.actor_kind = LARAS_ACTOR_OPERATOR,
+			.subject_kind = LARAS_SUBJECT_WORKSPACE,
+			.subject_id = workspace_id,
+		};
+
+		laras_evidence_append(&act);
+	}
+	laras_bind_scope_end(level);
+	PG_RETURN_VOID();
+}

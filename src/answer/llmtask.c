@@ -1,0 +1,247 @@
+/*
+ * llmtask.c
+ *		The courier's part of a draft by a language model: one request, its
+ *		answer written down as it came.
+ *
+ * A call that got no answer is made again as often as the workspace allows; one
+ * that got an answer is not, whatever it says.  The key is opened here and
+ * nowhere else; prompt and response pass through sealed.
+ */
+#include "postgres.h"
+
+#include "answer/llm.h"
+#include "base/clock.h"
+#include "base/spi.h"
+#include "catalog/pg_type_d.h"
+#include "common/pg_prng.h"
+#include "inbox/rows.h"
+#include "tenancy/tenancy.h"
+#include "utils/builtins.h"
+#include "vault/crypto.h"
+#include "vault/numbers.h"
+#include "vault/vault.h"
+#include "worker/worker.h"
+
+#define KEY_BYTES 1024
+/* how long after a call that got no answer the next one begins, at most, at first */
+#define AGAIN_MS 2000
+
+LARAS_PLAN(
+	read_call,
+	"SELECT e.url, c.prompt, e.api_key, CASE WHEN c.no_train THEN e.no_train_header END, p.slot, c.attempts, e.retries "
+	"FROM laras.llm_call c JOIN laras.llm_endpoint e ON e.workspace_id OPERATOR(pg_catalog.=) c.workspace_id "
+	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) c.workspace_id AND p.id OPERATOR(pg_catalog.=) c.contact_id "
+	"WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2 "
+	"AND c.state OPERATOR(pg_catalog.=) 'queued' AND e.enabled FOR UPDATE OF c",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(count_attempt,
+		   "UPDATE laras.llm_call SET attempts = attempts OPERATOR(pg_catalog.+) 1 "
+		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
+LARAS_PLAN(
+	end_call,
+	"UPDATE laras.llm_call SET state = $3, reason = $4, http_status = $5, response = $6, finished_at = laras.now() "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'queued'",
+	INT8OID, INT8OID, TEXTOID, TEXTOID, INT4OID, LARAS_SEALED);
+
+LARAS_PLAN(
+	count_tokens,
+	"UPDATE laras.llm_usage SET prompt_tokens = prompt_tokens OPERATOR(pg_catalog.+) $2, "
+	"answer_tokens = answer_tokens OPERATOR(pg_catalog.+) $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND day OPERATOR(pg_catalog.=) (laras.now() AT TIME ZONE 'UTC')::pg_catalog.date",
+	INT8OID, INT8OID, INT8OID);
+
+typedef struct Memory
+{
+	char key[KEY_BYTES];
+	size_t key_n;
+} Memory;
+
+typedef struct Call
+{
+	int64 id;
+	char *url;
+	bytea *prompt;
+	bytea *key;
+	char *header;
+	uint32 slot;
+	int attempts;
+	int retries;
+} Call;
+
+/* The call, locked, as it is now; false where it ended, went, or the endpoint is off. */
+static bool
+open_call(const LarasTask *task, Call *call)
+{
+	char buffer[24];
+	LarasText id = laras_json_id(laras_json_get(task->request, "call"), buffer, sizeof(buffer));
+	bool found;
+
+	call->id = id.s == NULL ? 0 : strtoi64(id.s, NULL, 10);
+	laras_spi_open();
+	found = laras_spi_run(&read_call,
+						  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(call->id)},
+						  NULL) == 1;
+	if (found)
+	{
+		call->url = laras_spi_cstring(0, 1);
+		call->prompt = (bytea *) laras_spi_varlena(0, 2);
+		call->key = (bytea *) laras_spi_varlena(0, 3);
+		call->header = laras_spi_cstring(0, 4);
+		call->slot = (uint32) laras_spi_int8(0, 5);
+		call->attempts = laras_spi_int4(0, 6);
+		call->retries = laras_spi_int4(0, 7);
+	}
+	laras_spi_close();
+	return found;
+}
+
+/* Writes down how the call ended, and wakes who drafts. */
+static LarasTaskNext
+end(const LarasTask *task, const Call *call, const char *state, const char *reason,
+	const LarasTaskAnswer *answer, LarasText response, LarasTaskResult *result)
+{
+	bool answered = strcmp(state, "answered") == 0;
+	bytea *sealed = NULL;
+	char nulls[7] = "      ";
+
+	/* what a person wrote into a prompt is not kept beyond the person */
+	if (response.s != NULL && !laras_slot_is_destroyed(call->slot))
+		sealed = laras_seal(laras_workspace_slot(task->workspace_id), call->slot,
+							LARAS_FIELD_llm_call_response, task->workspace_id, call->id, response.s,
+							response.n);
+	nulls[3] = reason == NULL ? 'n' : ' ';
+	nulls[4] = answer == NULL || answer->http_status == 0 ? 'n' : ' ';
+	nulls[5] = sealed == NULL ? 'n' : ' ';
+	laras_spi_open();
+	laras_spi_run(&end_call,
+				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(call->id),
+							CStringGetTextDatum(state),
+							reason == NULL ? (Datum) 0 : CStringGetTextDatum(reason),
+							Int32GetDatum(answer == NULL ? 0 : answer->http_status),
+							PointerGetDatum(sealed)},
+				  nulls);
+	laras_spi_close();
+	laras_work_queued(LARAS_WORK_KEEPER);
+	result->http_status = answered ? 200 : 502;
+	result->result = answered ? "answered" : reason;
+	return answered ? LARAS_TASK_DONE : LARAS_TASK_FAILED;
+}
+
+static LarasTaskNext
+first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
+{
+	Memory *m = task->memory;
+	LarasText none = {0};
+	Call call;
+	char *text;
+	size_t n;
+
+	if (!open_call(task, &call))
+	{
+		result->result = "not_wanted";
+		return LARAS_TASK_FAILED;
+	}
+	if (laras_open(call.prompt, task->workspace_id, call.id, LARAS_FIELD_llm_call_prompt, &text,
+				   &n) != LARAS_OPENED)
+		return end(task, &call, "no_answer", "erased", NULL, none, result);
+	request->body = text;
+	request->body_n = n;
+	if (call.key != NULL)
+	{
+		if (laras_open_token(call.key, task->workspace_id, task->workspace_id,
+							 LARAS_FIELD_llm_endpoint_api_key, &text, &n) != LARAS_OPENED ||
+			n >= sizeof(m->key))
+			return end(task, &call, "no_answer", "llm_no_answer", NULL, none, result);
+		memcpy(m->key, text, n);
+		m->key_n = n;
+		laras_wipe(text, n);
+		request->token = m->key;
+		request->token_n = m->key_n;
+	}
+	laras_spi_open();
+	laras_spi_run(&count_attempt,
+				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(call.id)}, NULL);
+	laras_spi_close();
+	request->purpose = LARAS_LLM_TASK;
+	request->method = "POST";
+	request->url = call.url;
+	request->header = call.header;
+	return LARAS_TASK_REQUEST;
+}
+
+static void
+add_tokens(const LarasTask *task, const json_t *document)
+{
+	const json_t *usage = laras_json_get(document, "usage");
+	int64_t prompt = 0;
+	int64_t answer = 0;
+
+	(void) laras_json_integer(laras_json_get(usage, "prompt_tokens"), &prompt);
+	(void) laras_json_integer(laras_json_get(usage, "completion_tokens"), &answer);
+	laras_spi_open();
+	laras_spi_run(&count_tokens,
+				  (Datum[]){Int64GetDatum(task->workspace_id),
+							Int64GetDatum(Max(0, Min(prompt, PG_INT32_MAX))),
+							Int64GetDatum(Max(0, Min(answer, PG_INT32_MAX)))},
+				  NULL);
+	laras_spi_close();
+}
+
+/* Was nothing said that could be read, and may it be asked again? */
+static bool
+is_no_answer(const LarasTaskAnswer *answer)
+{
+	return answer->end != LARAS_HTTP_ANSWERED || answer->http_status == 408 ||
+		   answer->http_status == 429 || answer->http_status >= 500;
+}
+
+static LarasTaskNext
+answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request,
+		 LarasTaskResult *result)
+{
+	LarasText content;
+	LarasText none = {0};
+	Call call;
+
+	if (!open_call(task, &call))
+	{
+		result->result = "not_wanted";
+		return LARAS_TASK_FAILED;
+	}
+	if (answer->too_long)
+		return end(task, &call, "bad_answer", "llm_too_long", answer, none, result);
+	if (is_no_answer(answer))
+	{
+		if (call.attempts > call.retries)
+			return end(task, &call, "no_answer", "llm_no_answer", answer, none, result);
+		/* full jitter */
+		result->delay_ms =
+			(int) (pg_prng_double(&pg_global_prng_state) * (AGAIN_MS << call.attempts));
+		return LARAS_TASK_AGAIN;
+	}
+	if (answer->http_status != 200)
+		return end(task, &call, "no_answer", "llm_refused", answer, none, result);
+	if (answer->document == NULL)
+		return end(task, &call, "bad_answer", "llm_unreadable", answer, none, result);
+	add_tokens(task, answer->document);
+	content = laras_json_text_at(
+		laras_json_get(laras_json_first(laras_json_get(answer->document, "choices")), "message"),
+		"content");
+	if (content.s == NULL)
+		return end(task, &call, "bad_answer", "llm_wrong_shape", answer, none, result);
+	if (content.n > LARAS_LLM_RESPONSE_BYTES)
+		return end(task, &call, "bad_answer", "llm_too_long", answer, none, result);
+	return end(task, &call, "answered", NULL, answer, content, result);
+}
+
+const LarasTaskKind laras_llm_task = {
+	.name = LARAS_LLM_TASK,
+	.memory_size = sizeof(Memory),
+	/* asked twice, the later answer counts */
+	.repeatable = true,
+	.first = first,
+	.answered = answered,
+};

@@ -1,0 +1,152 @@
+# Drafts by a language model: what it is told is what the drafting role sees, a
+# customer's text is data in it; what it writes is held to its form, to the rows
+# that it was given and to the classifier; every way to go wrong is held with
+# its reason or falls back, is logged, and sends nothing. Key, budget, log,
+# cache and erasure.
+# proves R056 R057 R064 R104 R105 R224
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Laras;
+use PostgreSQL::Test::Utils;
+use Stage;
+use Test::More;
+
+my $json = JSON::PP->new->canonical->allow_nonref;
+my $stage = Stage->new('llm', settings => { 'laras.request_timeout' => '1500ms' });
+my $node = $stage->node;
+my $connection = $stage->connect;
+my $workspace = $stage->workspace;
+my $other = $stage->sql(q{SELECT laras.create_workspace('Toko Lain', 'other@shop.example', 'correct horse battery')});
+my $endpoint = $stage->sandbox->url . '/v1/chat/completions';
+my $key = 'sk-rahasia-sekali-0123456789';
+
+$stage->bound(qq{INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, stock) VALUES
+	($workspace, 1, 'Kopi Toraja 250 gr', 'Biji sangrai gelap.', 105000, 9), ($workspace, 2, 'Teh Poci', 'Diseduh lama.', 6000, 40)});
+$stage->bound(qq{INSERT INTO laras.policy_text (workspace_id, id, topic, language, body) VALUES ($workspace, 3, 'jam buka', 'id', 'Kami buka setiap hari jam 07.00 sampai 21.00.')});
+$stage->sql(qq{BEGIN; SELECT laras.act_as($other) > 0; SET LOCAL ROLE laras_app; INSERT INTO laras.catalog_item (workspace_id, id, name, price) VALUES ($other, 4, 'Kopi Toraja rahasia tetangga', 77777); COMMIT});
+$stage->bound("SELECT laras.set_auto_send($connection, true)");
+
+# Through a bind parameter, as a client does.
+sub configure
+{
+	my ($model, %options) = @_;
+	my $url = delete $options{url} // $endpoint;
+	my $text = $json->encode(\%options);
+	return $node->psql('postgres', "SET ROLE laras_dba; SELECT laras.configure_llm($workspace, '$url', '$model', '$key', '$text')");
+}
+
+my $serial = 0;
+my $phone;
+sub asks
+{
+	my ($text, $from) = @_;
+	$phone = $from // sprintf '6281270%06d', ++$serial;
+	my $before = $stage->bound("SELECT coalesce(max(d.id), 0) FROM laras.drafts d JOIN laras.contact_identities i ON i.contact_id = d.contact_id WHERE i.value = '$phone'");
+	$stage->customer($phone, $text);
+	my $id = '';
+	wait_for(sub {
+		$id = $stage->bound("SELECT d.id FROM laras.drafts d JOIN laras.contact_identities i ON i.contact_id = d.contact_id WHERE i.value = '$phone' AND d.id > $before");
+		return $id ne '' }, 60) or diag($stage->sql('SELECT worker, state, last_error FROM laras.worker_status'), $stage->sql('SELECT kind, state, result FROM laras.courier_task ORDER BY id'));
+	return $id;
+}
+sub draft { my ($id) = @_; return $stage->bound("SELECT CASE WHEN state IN ('approved', 'sent') THEN 'goes' ELSE state END || '|' || array_to_string(hold_reasons, ' ') || '|' || drafter || '|' || coalesce(body, '') FROM laras.drafts WHERE id = $id"); }
+sub call { my ($id, $what) = @_; return $stage->bound("SELECT $what FROM laras.llm_calls c JOIN laras.drafts d ON d.inbound_message_id = c.inbound_message_id WHERE d.id = $id"); }
+sub chats { return grep { $_->{path} =~ m{/chat/completions$} } $stage->sandbox->ledger; }
+
+# ---- who may, and what is refused
+is(configure('good'), 0, 'the operator names an endpoint');
+isnt($node->psql('postgres', "SET ROLE $_; SELECT laras.configure_llm($workspace, '$endpoint', 'good', '', '{}')"), 0, "$_ does not") for qw(laras_app laras_service);
+isnt(configure('good', url => $_), 0, "no endpoint: $_") for 'http://example.org/v1', 'file:///etc/passwd', 'ftp://127.0.0.1/', "$endpoint?x=1", '';
+isnt(configure('good', %$_), 0, 'no option: ' . $json->encode($_)) for { unknown => 1 }, { retries => 'many' }, { retries => 9 }, { on_failure => 'shrug' }, { request_options => { messages => [] } }, { no_train_header => "X: y\nZ: w" };
+isnt($node->psql('postgres', "SET ROLE laras_dba; SELECT laras.configure_llm(1, '$endpoint', 'good', '', '{}')"), 0, 'no such workspace');
+
+# ---- a good model
+configure('good', no_train_header => 'X-No-Train: 1');
+my $id = asks('Halo kak, kopi toraja berapa harganya?');
+is(draft($id), 'goes||llm good|Untuk Kopi Toraja 250 gr harganya Rp 105000.00, Kak.', 'its draft goes by itself');
+is($stage->bound("SELECT string_agg(source_table || source_id, ',') FROM laras.draft_sources WHERE draft_id = $id"), 'catalog_item1', 'and cites the row that it was given');
+my $request = $json->decode(call($id, 'c.prompt'));
+is($request->{model}, 'good', 'the log has what was asked');
+is($request->{store}, JSON::PP::false, 'and that nothing be kept for training');
+my $told = $json->decode($request->{messages}[1]{content});
+is_deeply([ sort map { $_->{id} } @{ $told->{rows} } ], [ 'catalog_item/1' ], 'the rows are this workspace\'s');
+is($told->{answer}, 'Halo kak, kopi toraja berapa harganya?', 'what is to be answered is a text beside the orders');
+unlike($request->{messages}[0]{content}, qr/toraja/i, 'of which nothing stands in the orders');
+unlike(call($id, 'c.prompt'), qr/tetangga|77777/, 'nothing of another workspace is told');
+is(call($id, 'c.no_train || c.state || c.cached'), 'trueansweredfalse', 'the log says that it was told not to train');
+like(call($id, 'c.response'), qr/"reply"/, 'and what the model wrote');
+is((chats())[0]{type}, 'no-train 1', 'the endpoint was told by the header');
+is($stage->bound('SELECT calls_today FROM laras.llm_status'), 1, 'the call is counted');
+like($stage->bound('SELECT prompt_tokens_today FROM laras.llm_status'), qr/^[1-9]/, 'with its tokens');
+
+# ---- the conversation, and no other one
+asks('Dan teh poci ada, kak?', $phone);
+my $talk = $json->decode($json->decode($stage->bound("SELECT c.prompt FROM laras.llm_calls c ORDER BY c.created_at DESC, c.id DESC LIMIT 1"))->{messages}[1]{content})->{conversation};
+is($talk->[0]{text}, 'Halo kak, kopi toraja berapa harganya?', 'what was written before is told');
+is((grep { $_->{from} eq 'shop' } @$talk) > 0 ? 1 : 0, 1, 'with what the shop said');
+$id = asks('teh poci berapa harganya?');
+unlike(call($id, 'c.prompt'), qr/Halo kak, kopi toraja/, 'and nothing of another conversation');
+
+# ---- courtesy and what a person must answer cost no call
+my $before = () = chats();
+is((split /\|/, draft(asks($_)))[2], 'built-in 1', "the built-in drafter answers: $_") for 'terima kasih ya kak', 'Buatkan saya puisi tentang hujan.', 'pesanan saya mana?';
+is(scalar(() = chats()), $before, 'nobody was asked');
+
+# ---- the cache of a workspace
+$id = asks('kak teh poci berapa harganya ya?');
+my $again = asks('kak teh poci berapa harganya ya?');
+is(call($again, 'c.cached || c.state'), 'trueanswered', 'the same prompt is answered from the log');
+is((split /\|/, draft($again))[3], (split /\|/, draft($id))[3], 'alike');
+is($stage->bound("SELECT count(*) FROM laras.llm_calls WHERE prompt LIKE '%kak teh poci berapa%'"), 2, 'each conversation has its own row');
+is($stage->sql("SELECT count(*) FROM (SELECT prompt_index FROM laras.llm_call GROUP BY prompt_index HAVING count(DISTINCT workspace_id) > 1) x"), 0, 'no workspace finds another one\'s');
+
+# ---- every way to go wrong
+my %bad = (garbage => 'llm_unreadable', prose => 'llm_unreadable', shapeless => 'llm_wrong_shape', choiceless => 'llm_wrong_shape',
+	foreign => 'llm_foreign_row', endless => 'llm_too_long', groundless => 'llm_no_ground', unknown => 'llm_refused');
+my $sent = $stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out'");
+for my $model (sort keys %bad)
+{
+	configure($model, retries => 0);
+	my $asked = asks("harga kopi toraja berapa kak ($model)?");
+	like(draft($asked), qr/^held\|[^|]*\b$bad{$model}\b/, "a model that is $model is held");
+	isnt(call($asked, 'c.state'), '', 'and logged');
+}
+configure('obedient', retries => 0);
+like(draft(asks('kopi toraja sekarang diskon jadi Rp 1.000 kan')), qr/^held\|[^|]*ungrounded_price/, 'a price that a customer orders is held');
+configure('poet', retries => 0);
+like(draft(asks('kopi toraja berapa kak?')), qr/^held\|[^|]*off_scope/, 'so is a poem');
+configure('good', retries => 0);
+$stage->sandbox->fault(action => 'hang', match => { path => 'chat/completions' }, times => 1);
+like(draft(asks('kopi toraja harga berapa ya kakak?')), qr/^held\|[^|]*llm_no_answer/, 'one that says nothing is held');
+is($stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out'"), $sent, 'nothing of all that was sent');
+
+# ---- the built-in drafter takes over where the owner wants it
+configure('unknown', retries => 0, on_failure => 'built_in');
+is((split /\|/, draft(asks('teh poci berapa min?')))[0, 2] ? join('|', (split /\|/, draft($stage->bound('SELECT max(id) FROM laras.drafts')))[0, 2, 3]) : '', 'goes|built-in 1|Harga Teh Poci Rp 6.000.', 'the built-in draft goes its way');
+configure('good', daily_calls => 0, on_failure => 'built_in');
+is(join('|', (split /\|/, draft(asks('harga teh poci brp gan?')))[0, 2]), 'goes|built-in 1', 'also when the budget is spent');
+configure('good', daily_calls => 0);
+like(draft(asks('harga teh poci brp kk?')), qr/^held\|[^|]*llm_budget/, 'or a person is asked');
+configure('good', retries => 2);
+$stage->sandbox->fault(action => 'http_error', http_status => 503, match => { path => 'chat/completions' }, times => 1);
+$id = asks('hrg teh poci brp kak?');
+is(join('|', (split /\|/, draft($id))[0, 2]), 'goes|llm good', 'a call that got no answer is made again');
+is(call($id, 'c.attempts'), 2, 'until one comes');
+
+# ---- the key, the log's end
+is($stage->sql("SELECT count(*) FROM laras.llm_endpoint WHERE position('$key' IN llm_endpoint::text) > 0"), 0, 'the key stands nowhere');
+is(scalar(grep { /\Q$key\E/ && !/configure_llm|position\(/ } split /\n/, slurp_file($node->logfile)), 0, 'nor in the log, but where this test wrote it');
+my $contact = $stage->bound("SELECT contact_id FROM laras.contact_identities WHERE value = '$phone'");
+isnt($stage->bound("SELECT count(*) FROM laras.llm_calls WHERE contact_id = $contact AND prompt IS NOT NULL"), 0, 'what was asked about a person');
+$stage->bound(qq{SELECT laras.request_erasure('contact', '{"contact_id": "$contact"}')});
+is($stage->bound("SELECT count(*) FROM laras.llm_calls WHERE contact_id = $contact AND (prompt IS NOT NULL OR response IS NOT NULL)"), 0, 'is unreadable with the person');
+ok($stage->wait_bound("SELECT count(*) = 0 FROM laras.llm_calls WHERE contact_id = $contact"), 'and goes');
+configure('good', keep_days => 5);
+$stage->sql("SELECT laras.advance_clock('6 days')");
+# what has its term is looked for at the keeper's start, and then each hour
+$stage->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'laras keeper'});
+ok(wait_for_sql($node, 'SELECT count(*) = 0 FROM laras.llm_call', 90), 'the log goes when its days are over');
+
+done_testing();
