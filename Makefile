@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger messenger_connect threads threads_send telegram telegram_send telegram_connect email email_mime email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_connect
+CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger messenger_connect threads threads_send telegram telegram_send telegram_connect email email_mime email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_template whatsapp_connect
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
@@ -24,13 +24,13 @@ WORKER = hooks shared crash database loop keeper launcher control rooms installa
 # src/intake/
 INTAKE = signature receive admit consume quarantine ring
 # src/connect/
-CONNECT = handling app connection attempt pair secret login refresh reach post revoke disconnect
+CONNECT = handling template template_task app connection attempt pair secret login refresh reach post revoke disconnect
 # src/courier/
-COURIER = outbox steer egress fence carry limit lane claim prepare thread record reconcile check http mail task task_kinds handoff
+COURIER = outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http mail task task_kinds handoff
 # src/inbox/
 INBOX = rows processing identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
-ANSWER = digest ground scope classify reply draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
+ANSWER = digest ground scope classify reply template draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
@@ -64,6 +64,7 @@ SQL_PARTS = \
 	35_connect \
 	40_intake \
 	50_inbox \
+	55_templates \
 	56_spelling \
 	58_drafter \
 	60_answer \

@@ -19,6 +19,7 @@ CREATE TABLE laras.outbox (
     CHECK (kind IN ('text', 'template', 'comment', 'private_reply')),
   purpose text NOT NULL DEFAULT 'service' CHECK (purpose IN ('service', 'sales')),
   target_id bigint,
+  template_id bigint CHECK ((template_id IS NOT NULL) = (kind = 'template')),
   state text NOT NULL DEFAULT 'queued'
     CHECK (state IN ('queued', 'sending', 'sent', 'refused', 'uncertain', 'parked', 'cancelled')),
   priority smallint NOT NULL DEFAULT 0,
@@ -56,6 +57,7 @@ COMMENT ON COLUMN laras.outbox.verdict_outcome IS 'Always pass: the foreign key 
 COMMENT ON COLUMN laras.outbox.approved_by IS 'auto, or principal (kind and random id).';
 COMMENT ON COLUMN laras.outbox.kind IS 'What is sent: text, template; comment: in public below another; private_reply: a direct message in answer to a comment.';
 COMMENT ON COLUMN laras.outbox.purpose IS 'What it is sent for (laras.channel_handling), asked once more at hand-off; nothing else is a purpose.';
+COMMENT ON COLUMN laras.outbox.template_id IS 'The template, of a message that is one; its values are in message.element.';
 COMMENT ON COLUMN laras.outbox.target_id IS 'The comment it answers.';
 COMMENT ON COLUMN laras.outbox.state IS 'queued; sending from the commit before its request to its record; parked until its connection works again; the others are ends.';
 COMMENT ON COLUMN laras.outbox.priority IS 'Lower first: replies before bulk.';
@@ -241,6 +243,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('outbox', 'verdict_outcome', 'message', NULL, NULL, 'a fixed word', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'approved_by', 'message', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),
   ('outbox', 'purpose', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('outbox', 'template_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'kind', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'target_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -480,6 +483,9 @@ INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('window_used', 'The comment has had its one private answer.', 'Komentar ini sudah mendapat satu balasan pribadinya.'),
   ('window_not_enabled', 'No rule allows a message of this kind.', 'Tidak ada aturan yang membolehkan pesan jenis ini.'),
   ('not_configured', 'Nobody has configured the channel for messages of this purpose, or somebody ended it.', 'Kanal ini belum diatur untuk pesan dengan tujuan ini, atau pengaturannya dihentikan.'),
+  ('template_not_approved', 'The provider has not approved the template, or stopped it.', 'Template belum disetujui penyedia, atau dihentikannya.'),
+  ('template_not_owned', 'Nobody of the business wrote the template or took it on.', 'Belum ada orang dari bisnis yang menulis atau mengakui template ini.'),
+  ('template_gone', 'The template is not there any more.', 'Template sudah tidak ada.'),
   ('opted_out', 'The person asked not to be written to.', 'Orang ini minta tidak dikirimi pesan.'),
   ('contact_restricted', 'The person is being erased or is restricted.', 'Data orang ini sedang dihapus atau dibatasi.'),
   ('erased', 'The message was erased before it left.', 'Pesan dihapus sebelum terkirim.'),

@@ -6,6 +6,7 @@
  * ground.c		does a text state only what the cited rows state?
  * classify.c	the safety classifier.
  * reply.c		a person's own reply: judged, stored, queued.
+ * template.c	a template with its values: the same.
  * duty.c		drafts for messages that came.
  * store.c		their rows.
  * draft.c		the end of drafts that wait.
@@ -15,6 +16,7 @@
 #define LARAS_ANSWER_H
 
 #include "answer/drafter.h"
+#include "base/json.h"
 #include "worker/worker.h"
 
 #define LARAS_TEXT_DIGEST 32
@@ -85,6 +87,24 @@ extern const char *laras_outcome_name(LarasOutcomeOfText outcome);
  * Writes decisions and evidence. As laras_owner with the workspace bound.
  */
 extern void laras_drafts_superseded(int64 workspace_id, int64 conversation_id);
+
+/* a template as a message: whose, and what for */
+typedef struct LarasTemplateMessage
+{
+	int64 message_id; /* 0: made */
+	int64 draft_id;   /* 0: none */
+	const char *approved_by;
+	const char *author_kind;
+	int64 author_id;
+	const char *purpose; /* NULL: by the template's category */
+} LarasTemplateMessage;
+
+/*
+ * Judge and queue a template of the conversation's account with its values. As
+ * laras_owner with the workspace bound. Raises what send_template says.
+ */
+extern void laras_template_queue(int64 workspace_id, int64 conversation_id, int64 template_id,
+								 const json_t *values, const LarasTemplateMessage *as);
 
 /* keeper's duties, for the table in worker/rooms.c */
 extern LarasTurn laras_answer_duty(void); /* drafts for the messages that wait for one */

@@ -32,9 +32,10 @@ typedef struct LarasProviderRequest
 /* where a text goes */
 typedef enum LarasSendKind
 {
-	LARAS_SEND_MESSAGE,      /* to a person directly */
-	LARAS_SEND_COMMENT,      /* in public, below a comment */
-	LARAS_SEND_PRIVATE_REPLY /* to whoever commented, directly */
+	LARAS_SEND_MESSAGE,       /* to a person directly */
+	LARAS_SEND_COMMENT,       /* in public, below a comment */
+	LARAS_SEND_PRIVATE_REPLY, /* to whoever commented, directly */
+	LARAS_SEND_TEMPLATE       /* to a person directly, approved beforehand */
 } LarasSendKind;
 
 /* a text to one person, or below what they said */
@@ -113,6 +114,8 @@ enum
 	LARAS_ALSO_PRIVATE_REPLIES = 2
 };
 
+struct LarasTemplateDriver; /* channel/template.h */
+
 typedef struct LarasSendDriver
 {
 	unsigned also;
@@ -136,6 +139,7 @@ typedef struct LarasSendDriver
 	/* longest text; 0: no limit known */
 	int text_limit;
 	LarasTextUnit text_unit;
+	const struct LarasTemplateDriver *templates; /* NULL: the channel has none */
 } LarasSendDriver;
 
 /* The length of a text, well-formed UTF-8, as that channel measures it. */

@@ -8,6 +8,7 @@
  * throttle may come as 400, 403 or 429).
  */
 #include "channel/meta_send.h"
+#include "channel/template.h"
 #include "channel/whatsapp.h"
 #include "vault/numbers.h"
 
@@ -116,4 +117,5 @@ const struct LarasSendDriver laras_whatsapp_send = {
 	.build_text = build_text,
 	.read_answer = read_answer,
 	.text_limit = TEXT_LIMIT,
+	.templates = &laras_whatsapp_templates,
 };

@@ -79,6 +79,12 @@ LARAS_PLAN(delete_unmatched,
 		   "AND connection_id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
+LARAS_PLAN(forget_templates,
+		   "UPDATE laras.message_template SET provider_index = NULL "
+		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND connection_id OPERATOR(pg_catalog.=) $2 AND provider_index IS NOT NULL",
+		   INT8OID, INT8OID);
+
 LARAS_PLAN(delete_posts,
 		   "DELETE FROM laras.post WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND connection_id OPERATOR(pg_catalog.=) $2",
@@ -216,6 +222,7 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 	laras_spi_run(&delete_attempts, key, NULL);
 	laras_spi_run(&delete_unmatched, key, NULL);
 	laras_spi_run(&delete_posts, key, NULL);
+	laras_spi_run(&forget_templates, key, NULL);
 	receipt->cancelled =
 		laras_outbox_cancel_connection(workspace_id, connection_id, "disconnected");
 	if (reason != NULL && reason[0] != '\0' && laras_vault_is_open())

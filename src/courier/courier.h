@@ -35,6 +35,7 @@ typedef struct LarasOutboxRow
 	const char *approved_by; /* "auto", or the principal */
 	const char *kind;        /* "text", "template", "private_reply" */
 	const char *purpose;     /* of connect/handling.h */
+	int64 template_id;       /* of a template; else 0 */
 	int64 target_id;         /* the comment it answers; 0: the one the draft is for, or the last */
 } LarasOutboxRow;
 

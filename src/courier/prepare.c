@@ -16,6 +16,7 @@
 #include "catalog/pg_type_d.h"
 #include "channel/connect.h"
 #include "courier/prepare.h"
+#include "courier/templated.h"
 #include "courier/thread.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
@@ -55,7 +56,7 @@ LARAS_PLAN(
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
 	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, "
 	"p.state, o.kind, o.text_digest, t.id, t.provider_message_id, coalesce(t.provider_timestamp, t.created_at), "
-	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose), o.approved_by, o.stage "
+	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose), o.approved_by, o.stage, " LARAS_TEMPLATED_COLUMNS
 	"FROM unnest($1, $2) AS u (w, i) CROSS JOIN LATERAL (SELECT x.* FROM laras.outbox x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i "
 	"AND CASE WHEN x.state OPERATOR(pg_catalog.=) 'queued' THEN true ELSE false END "
@@ -63,7 +64,7 @@ LARAS_PLAN(
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND v.id OPERATOR(pg_catalog.=) o.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND p.id OPERATOR(pg_catalog.=) o.contact_id "
-	"LEFT JOIN laras.message t ON t.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND t.id OPERATOR(pg_catalog.=) o.target_id "
+	"LEFT JOIN laras.message t ON t.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND t.id OPERATOR(pg_catalog.=) o.target_id " LARAS_TEMPLATED_JOIN
 	"LEFT JOIN LATERAL (SELECT y.id, y.kind, y.value FROM laras.contact_identity y "
 	"WHERE y.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND y.contact_id OPERATOR(pg_catalog.=) o.contact_id "
 	"AND y.channel OPERATOR(pg_catalog.=) m.channel ORDER BY y.kind, y.id LIMIT 1) AS i ON true",
@@ -343,6 +344,11 @@ is_carried(const LarasChannelDriver *driver, const char *kind, LarasSendKind *as
 		*as = LARAS_SEND_PRIVATE_REPLY;
 		return (driver->send->also & LARAS_ALSO_PRIVATE_REPLIES) != 0;
 	}
+	if (strcmp(kind, "template") == 0)
+	{
+		*as = LARAS_SEND_TEMPLATE;
+		return driver->send->templates != NULL;
+	}
 	return strcmp(kind, "text") == 0;
 }
 
@@ -378,7 +384,7 @@ is_granted(const Route *route, const Answered *answered, LarasSendKind kind)
 	if (kind != LARAS_SEND_COMMENT && recorded &&
 		!has_scope(route->scopes, scopes[LARAS_SURFACE_MESSAGE].speak))
 		return false;
-	return kind == LARAS_SEND_MESSAGE ||
+	return kind == LARAS_SEND_MESSAGE || kind == LARAS_SEND_TEMPLATE ||
 		   (public != NULL && recorded && has_scope(route->scopes, public));
 }
 
@@ -393,6 +399,7 @@ purpose_of(LarasSendKind kind, const Answered *answered)
 		case LARAS_SEND_PRIVATE_REPLY:
 			return answered->live ? LARAS_WINDOW_LIVE_PRIVATE_REPLY : LARAS_WINDOW_PRIVATE_REPLY;
 		case LARAS_SEND_MESSAGE:
+		case LARAS_SEND_TEMPLATE:
 			break;
 	}
 	return LARAS_WINDOW_REPLY;
@@ -431,6 +438,8 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	char *address;
 	char callback[LARAS_CALLBACK_DATA];
 	LarasSendText send = {0};
+	LarasTemplated templated;
+	bool is_answer; /* to a comment */
 
 	if (route == NULL || strcmp(route->state, "disconnected") == 0 ||
 		laras_slot_is_destroyed(route->slot))
@@ -447,12 +456,13 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 			laras_departure_stays(f, "refused", "unsupported_kind", "failed", "send_refused");
 		return false;
 	}
+	is_answer = send.kind == LARAS_SEND_COMMENT || send.kind == LARAS_SEND_PRIVATE_REPLY;
 	if (!is_granted(route, &answered, send.kind))
 	{
 		*outcome = laras_departure_stays(f, "refused", "scope_missing", "failed", "send_refused");
 		return false;
 	}
-	if (send.kind != LARAS_SEND_MESSAGE && (answered.id == 0 || answered.gone))
+	if (is_answer && (answered.id == 0 || answered.gone))
 	{
 		*outcome = laras_departure_stays(f, "cancelled", "comment_gone", "cancelled", NULL);
 		return false;
@@ -474,20 +484,33 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		return false;
 	}
 	/* somebody who writes again after opting out wants an answer to that, and nothing else */
-	if (send.kind != LARAS_SEND_MESSAGE)
+	if (is_answer)
 		last_inbound = answered.at;
-	if (opt_out != 0 && last_inbound <= opt_out)
+	if (opt_out != 0 && (last_inbound <= opt_out || send.kind == LARAS_SEND_TEMPLATE))
 	{
 		*outcome = laras_departure_stays(f, "cancelled", "opted_out", "cancelled", "send_refused");
 		return false;
 	}
-	window = laras_window(f->driver->channel, purpose_of(send.kind, &answered), last_inbound, 0,
-						  laras_now());
-	if (window.state != LARAS_WINDOW_OPEN)
+	if (send.kind == LARAS_SEND_TEMPLATE)
 	{
-		*outcome = laras_departure_stays(f, "refused", laras_window_reason(window.state), "failed",
-										 "window_closed");
-		return false;
+		const char *why = laras_templated_read(row, 28, f, last_inbound, &templated);
+
+		if (why != NULL)
+		{
+			*outcome = laras_departure_stays(f, "refused", why, "failed", "send_refused");
+			return false;
+		}
+	}
+	else
+	{
+		window = laras_window(f->driver->channel, purpose_of(send.kind, &answered), last_inbound, 0,
+							  laras_now());
+		if (window.state != LARAS_WINDOW_OPEN)
+		{
+			*outcome = laras_departure_stays(f, "refused", laras_window_reason(window.state),
+											 "failed", "window_closed");
+			return false;
+		}
 	}
 	sealed = bytes_or_null(row, 9);
 	opened = sealed == NULL ? LARAS_OPEN_DESTROYED
@@ -504,13 +527,19 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		return false;
 	}
 	send.text.s = text;
-	if (send.kind != LARAS_SEND_MESSAGE && !open_target(row, f, &answered, &send.target))
+	if (send.kind == LARAS_SEND_TEMPLATE &&
+		!laras_templated_gives(&templated, f->driver, &allocator, send.text))
+	{
+		*outcome = laras_departure_stays(f, "refused", "text_differs", "failed", "send_refused");
+		return false;
+	}
+	if (is_answer && !open_target(row, f, &answered, &send.target))
 	{
 		*outcome = laras_departure_stays(f, "refused", "no_address", "failed", "send_refused");
 		return false;
 	}
 	sealed = bytes_or_null(row, 15);
-	if (send.kind != LARAS_SEND_MESSAGE)
+	if (is_answer)
 		send.to.kind = 0;
 	else if (sealed == NULL || laras_try_open(sealed, f->workspace_id, laras_spi_int8(row, 13),
 											  LARAS_FIELD_contact_identity_value, &address,
@@ -554,7 +583,10 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		send.automatic = approved_by != NULL && strcmp(approved_by, "auto") == 0;
 		laras_thread_read(f, &send);
 	}
-	if (!f->driver->send->build_text(&send, &allocator, &d->request))
+	if (send.kind == LARAS_SEND_TEMPLATE
+			? !f->driver->send->templates->build_send(&send, &templated.template, templated.values,
+													  &allocator, &d->request)
+			: !f->driver->send->build_text(&send, &allocator, &d->request))
 	{
 		f->attempt_id = 0;
 		*outcome = laras_departure_stays(f, "refused", "no_address", "failed", "send_refused");

@@ -19,6 +19,7 @@
 #include "courier/check.h"
 #include "courier/courier.h"
 #include "courier/limit.h"
+#include "courier/templated.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
@@ -337,6 +338,7 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 
 		if (!changed[i])
 			continue;
+		laras_templated_refused(f, o->error_code);
 		if (o->message_status != NULL)
 			laras_message_set_status(f->workspace_id, f->message_id, o->message_status,
 									 o->error_code);

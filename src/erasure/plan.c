@@ -350,6 +350,19 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "laras.outbox t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
 	  1,
 	  {INT8OID}}},
+	{"message_template",
+	 "delete",
+	 {"count_message_template",
+	  "SELECT pg_catalog.count(*) FROM laras.message_template t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_message_template",
+	  "DELETE FROM laras.message_template WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.message_template t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
+	  "1000))",
+	  1,
+	  {INT8OID}}},
 	{"draft_source",
 	 "delete",
 	 {"count_draft_source",

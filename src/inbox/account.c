@@ -9,8 +9,10 @@
 #include "postgres.h"
 
 #include "base/id.h"
+#include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/template.h"
 #include "inbox/account.h"
 #include "inbox/rows.h"
 #include "utils/builtins.h"
@@ -30,6 +32,23 @@ LARAS_PLAN(
 	"AS u (w, i, k, c, e, d, x) ON CONFLICT DO NOTHING",
 	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY,
 	BYTEAARRAYOID);
+
+/* A template was judged: its row says so too. Inside SPI. */
+static void
+tell_template(const LarasStatusEvent *e)
+{
+	const LarasChannelDriver *driver = laras_channel_driver(e->channel);
+	LarasTemplateNews news;
+	const json_t *details;
+
+	if (strcmp(e->record->topic, "template_event") != 0 || driver == NULL || driver->send == NULL ||
+		driver->send->templates == NULL)
+		return;
+	details = laras_json_own(laras_json_parse(e->record->details.s, e->record->details.n, NULL));
+	if (driver->send->templates->read_event(details, &news))
+		laras_template_told(e->workspace_id, e->workspace_slot, e->connection_id, e->channel,
+							&news);
+}
 
 void
 laras_apply_account_events(const LarasStatusEvent *events, int n)
@@ -75,6 +94,9 @@ laras_apply_account_events(const LarasStatusEvent *events, int n)
 			laras_index_bytea(e->workspace_slot, LARAS_INDEX_PROVIDER_EVENT, e->channel,
 							  e->record->event_key.s, e->record->event_key.n));
 	}
+	for (int i = 0; i < n; i++)
+		if (slots[i] != 0)
+			tell_template(&events[i]);
 	if (count > 0)
 		laras_spi_run(&add_notices,
 					  (Datum[]){laras_column_array(&c[0], count, INT8OID),

@@ -334,12 +334,57 @@ sb_put_number(SbCall *call)
 	sb_answer_json(call, 200, sb_number_state(n));
 }
 
+/* What the provider tells of a template, in the one form of all its fields. */
+static void
+tell_template(SbWaba *w, const SbTemplate *t, const char *field, json_t *value)
+{
+	char *text;
+
+	json_object_set_new(value, "message_template_id", json_integer(atoll(t->id)));
+	json_object_set_new(value, "message_template_name", json_string(t->name));
+	json_object_set_new(value, "message_template_language", json_string(t->language));
+	text = sb_wire_text(value);
+	json_decref(value);
+	sb_webhook(w, NULL, field, text, NULL);
+	free(text);
+}
+
+/* A template that is there is judged: status, quality or category, each with its webhook. */
+static void
+judge_template(SbCall *call, SbWaba *w, SbTemplate *t)
+{
+	const char *status = sb_text_of(call, "status");
+	const char *quality = sb_text_of(call, "quality");
+	const char *category = sb_text_of(call, "category");
+	const char *reason = sb_text_of(call, "reason");
+
+	if (status != NULL)
+	{
+		sb_replace(&t->status, strcmp(status, "REINSTATED") == 0 ? "APPROVED" : status);
+		tell_template(w, t, "message_template_status_update",
+					  json_pack("{s:s,s:s}", "event", status, "reason", reason ? reason : "NONE"));
+	}
+	if (quality != NULL)
+		tell_template(w, t, "message_template_quality_update",
+					  json_pack("{s:s,s:s}", "previous_quality_score", "UNKNOWN",
+								"new_quality_score", quality));
+	if (category != NULL && strcmp(category, t->category) != 0)
+	{
+		tell_template(w, t, "template_category_update",
+					  json_pack("{s:s,s:s}", "previous_category", t->category, "new_category",
+								category));
+		sb_replace(&t->category, category);
+	}
+	sb_answer_json(call, 200, sb_template_json(t));
+}
+
 void
 sb_put_template_call(SbCall *call)
 {
 	static const char *const names[] = {"waba_id", "name",       "language", "category",
 										"status",  "components", "header",   "header_format",
-										"body",    "button_url", NULL};
+										"body",    "button_url", "quality",  "reason",
+										NULL};
 	SbWaba *w = sb_waba(sb_text_of(call, "waba_id"));
 	const char *status = sb_text_of(call, "status");
 	const char *why = NULL;
@@ -350,6 +395,13 @@ sb_put_template_call(SbCall *call)
 	if (w == NULL)
 	{
 		sb_unknown(call, "waba_id");
+		return;
+	}
+	t = sb_template(w, sb_text_of(call, "name"), sb_text_of(call, "language"));
+	if (t != NULL && sb_text_of(call, "body") == NULL &&
+		json_object_get(call->json, "components") == NULL)
+	{
+		judge_template(call, w, t);
 		return;
 	}
 	t = sb_put_template(w, call->json, status ? status : "APPROVED", &why);

@@ -491,6 +491,7 @@ sb_token_reaches(const SbToken *token, const SbWaba *waba)
 int
 sb_count_params(const char *text, bool *named)
 {
+	const char *whole = text;
 	int n = 0;
 
 	*named = false;
@@ -504,7 +505,9 @@ sb_count_params(const char *text, bool *named)
 			break;
 		if (!isdigit((unsigned char) text[2]))
 			*named = true;
-		n++;
+		/* one that stood before is the same place */
+		if (memmem(whole, (size_t) (text - whole), text, (size_t) (end + 2 - text)) == NULL)
+			n++;
 		text = end + 2;
 	}
 	return n;

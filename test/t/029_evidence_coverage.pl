@@ -55,6 +55,7 @@ is($stage->bound("SELECT count(*) FROM laras.evidence_log WHERE action = 'event.
 my $number = $stage->sandbox->control(POST => 'number', { waba_id => $stage->shop->{waba}, display_phone_number => '+628117770002' })->{id};
 my $pair = qq('whatsapp', '{"phone_number_id": "$number", "waba_id": "$stage->{shop}{waba}"}', '$stage->{shop}{token}');
 my $act = "SELECT laras.act_as($workspace, $owner)";
+my $template = $stage->bound(qq{SELECT laras.create_template($connection, 'kabar', 'id', 'utility', '[{"type": "BODY", "text": "Kabar baik"}]')});
 
 # A rotation wants the next epoch's key beside the current one.
 my $key_file = Laras->master_key_file($node);
@@ -69,6 +70,10 @@ my $copy = $stage->sql("SELECT laras.register_keyring_copy('clone for staging')"
 
 # What is run for each function, in a transaction of its own that is rolled back.
 my %case = (
+	adopt_template => [ $act, "SELECT laras.adopt_template($template)" ],
+	create_template => [ $act, qq{SELECT laras.create_template($connection, 'salam', 'id', 'utility', '[{"type": "BODY", "text": "Salam"}]')} ],
+	submit_template => [ $act, "SELECT laras.submit_template($template)" ],
+	send_template => [ $act, "SELECT laras.send_template($conversation, $template)" ],
 	accept_terms => [ "INSERT INTO laras.terms (party, version, effective_from, title) VALUES ('partner', '2', laras.now()::date, 'New terms')", $act, "SELECT laras.accept_terms('partner', '2')" ],
 	configure_channel => [ $act, "SELECT laras.configure_channel('whatsapp', '{service}')" ],
 	add_member => [ $act, "SELECT laras.add_member('new\@shop.example', 'New', 'agent', 'correct horse battery')" ],
