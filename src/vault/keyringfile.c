@@ -64,6 +64,19 @@ laras_keyring_decode(const uint8_t in[LARAS_KEYRING_LEN], LarasKeyring *k)
 }
 
 bool
+laras_keyring_same(const LarasKeyring *a, const LarasKeyring *b)
+{
+	/* field by field: what lies between them is anything */
+	return a->number == b->number && memcmp(a->uuid, b->uuid, LARAS_UUID_LEN) == 0 &&
+		   a->owner_system == b->owner_system && a->owner_database == b->owner_database &&
+		   a->adoptions == b->adoptions &&
+		   memcmp(a->courier_public, b->courier_public, LARAS_KEY_LEN) == 0 &&
+		   a->current_epoch == b->current_epoch && a->oldest_epoch == b->oldest_epoch &&
+		   memcmp(a->check_current, b->check_current, LARAS_CHECK_LEN) == 0 &&
+		   memcmp(a->check_oldest, b->check_oldest, LARAS_CHECK_LEN) == 0;
+}
+
+bool
 laras_keyring_read(int dirfd, LarasKeyring *k, LarasKeyError *err)
 {
 	uint8_t buf[LARAS_KEYRING_LEN];

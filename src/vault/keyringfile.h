@@ -41,6 +41,8 @@ extern bool laras_keyring_encode(const LarasKeyring *k, uint8_t out[LARAS_KEYRIN
 /* False where magic, version or checksum does not hold. */
 extern bool laras_keyring_decode(const uint8_t in[LARAS_KEYRING_LEN], LarasKeyring *k);
 
+extern bool laras_keyring_same(const LarasKeyring *a, const LarasKeyring *b);
+
 /* ABSENT where there is no file, DAMAGED where it does not decode, MIRROR else. */
 extern bool laras_keyring_read(int dirfd, LarasKeyring *k, LarasKeyError *err);
 

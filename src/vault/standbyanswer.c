@@ -63,7 +63,7 @@ take_keyring(const uint8 *bytes, size_t n)
 						errmsg("this standby holds a copy of another keyring"),
 						errhint("Move its mirrors away; they are filled from the primary.")));
 	/* an epoch that went away may still be in slabs here: a whole pass first */
-	if (memcmp(&k, &laras_copy.offered, sizeof(k)) != 0)
+	if (!laras_keyring_same(&k, &laras_copy.offered))
 		laras_copy.whole = laras_copy.pass_counts = false;
 	laras_copy.offered = k;
 }

@@ -209,7 +209,7 @@ laras_copy_publish(void)
 			level |= (LarasMirrorMask) 1 << i;
 	}
 	if (!laras_copy.published || laras_copy.changed ||
-		memcmp(&v->keyring, &laras_copy.keyring, sizeof(LarasKeyring)) != 0)
+		!laras_keyring_same(&v->keyring, &laras_copy.keyring))
 	{
 		if (!laras_mirrors_read_lease(&w->m, w->opened, &w->lease, &err))
 			laras_vault_raise(&err);
@@ -267,7 +267,7 @@ finish_answer(void)
 		}
 	}
 	laras_copy.lease_offered = false;
-	if (memcmp(&laras_copy.offered, &laras_copy.keyring, sizeof(LarasKeyring)) == 0 &&
+	if (laras_keyring_same(&laras_copy.offered, &laras_copy.keyring) &&
 		!laras_copy.building)
 		return;
 	if (!laras_copy.whole &&
