@@ -267,8 +267,7 @@ finish_answer(void)
 		}
 	}
 	laras_copy.lease_offered = false;
-	if (laras_keyring_same(&laras_copy.offered, &laras_copy.keyring) &&
-		!laras_copy.building)
+	if (laras_keyring_same(&laras_copy.offered, &laras_copy.keyring) && !laras_copy.building)
 		return;
 	if (!laras_copy.whole &&
 		(laras_copy.building || laras_copy.offered.oldest_epoch != laras_copy.keyring.oldest_epoch))
