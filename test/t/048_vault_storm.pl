@@ -91,6 +91,8 @@ sub add_key
 	my ($number) = @_;
 	my $keys = slurp_file($key_file);
 	return 1 if $keys =~ /^$number /m;
+	# every key is under the epoch in use: the ones before it are not needed any more
+	$keys = join '', grep { !/^(\d+) / || $1 == $epoch } split /^/, $keys;
 	open my $fh, '>', "$key_file.new" or die;
 	print $fh $keys, "$number ", unpack('H*', join '', map { chr rand 256 } 1 .. 32), "\n";
 	close $fh or die;
