@@ -47,28 +47,42 @@ LARAS_PLAN(
 /* of a row, more than a draft may quote of it */
 #define QUOTABLE "10000"
 
-/* the cited rows that can be quoted now, by their place in the list */
+/*
+ * A cited row as it can be quoted now. One row a statement: of scalars the
+ * server keeps one plan, of an array it makes one each time.
+ */
 LARAS_PLAN(
-	read_cited,
-	"SELECT s.n::pg_catalog.int4, c.version, c.name OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) "
+	read_cited_item,
+	"SELECT c.version, c.name OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) "
 	"pg_catalog.substr(c.description, 1, " QUOTABLE ") "
 	"OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(c.attributes::pg_catalog.text, 1, " QUOTABLE
 	"), "
 	"c.price::pg_catalog.text, c.currency::pg_catalog.text, c.stock::pg_catalog.text "
-	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.catalog_item c "
-	"ON s.t OPERATOR(pg_catalog.=) 'catalog_item' AND c.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND c.id OPERATOR(pg_catalog.=) s.i AND c.state OPERATOR(pg_catalog.=) 'active' "
-	"UNION ALL SELECT s.n::pg_catalog.int4, p.version, p.topic OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(p.body, 1, " QUOTABLE
+	"FROM laras.catalog_item c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND c.id OPERATOR(pg_catalog.=) $2 AND c.state OPERATOR(pg_catalog.=) 'active'",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(
+	read_cited_policy,
+	"SELECT p.version, p.topic OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(p.body, 1, " QUOTABLE
 	"), NULL, NULL, NULL "
-	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.policy_text p "
-	"ON s.t OPERATOR(pg_catalog.=) 'policy_text' AND p.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND p.id OPERATOR(pg_catalog.=) s.i "
-	"UNION ALL SELECT s.n::pg_catalog.int4, f.version, f.question OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(f.answer, 1, " QUOTABLE
+	"FROM laras.policy_text p WHERE p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(
+	read_cited_faq,
+	"SELECT f.version, f.question OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(f.answer, 1, " QUOTABLE
 	"), NULL, NULL, NULL "
-	"FROM ROWS FROM (unnest($2), unnest($3)) WITH ORDINALITY AS s (t, i, n) JOIN laras.faq f "
-	"ON s.t OPERATOR(pg_catalog.=) 'faq' AND f.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND f.id OPERATOR(pg_catalog.=) s.i",
-	INT8OID, TEXTARRAYOID, INT8ARRAYOID);
+	"FROM laras.faq f WHERE f.workspace_id OPERATOR(pg_catalog.=) $1 AND f.id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
+
+static const struct
+{
+	const char *table;
+	LarasPlan *plan;
+} citable[] = {{"catalog_item", &read_cited_item},
+			   {"policy_text", &read_cited_policy},
+			   {"faq", &read_cited_faq}};
 
 void
 laras_answer_init(void)
@@ -186,35 +200,30 @@ give_reason(LarasJudgement *judgement, LarasOutcomeOfText outcome, const char *r
 static bool
 read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *facts, int *n_facts)
 {
-	LarasColumn c[2];
-	uint64 found;
 	bool all = true;
 
 	*n_facts = 0;
-	if (n == 0)
-		return true;
-	laras_columns_init(c, 2, n);
 	for (int i = 0; i < n; i++)
 	{
-		c[0].values[i] = CStringGetTextDatum(sources[i].table);
-		c[1].values[i] = Int64GetDatum(sources[i].id);
-	}
-	found =
-		laras_spi_run(&read_cited,
-					  (Datum[]){Int64GetDatum(workspace_id), laras_column_array(&c[0], n, TEXTOID),
-								laras_column_array(&c[1], n, INT8OID)},
-					  NULL);
-	for (uint64 row = 0; row < found; row++)
-	{
-		int i = laras_spi_int4(row, 1) - 1;
+		LarasPlan *plan = NULL;
 
-		if (laras_spi_int8(row, 2) != sources[i].version)
+		for (int k = 0; k < lengthof(citable); k++)
+			if (strcmp(citable[k].table, sources[i].table) == 0)
+				plan = citable[k].plan;
+		if (plan == NULL ||
+			laras_spi_run(plan,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(sources[i].id)},
+						  NULL) == 0)
+		{
 			all = false;
-		facts[row] = (LarasFact){laras_spi_cstring(row, 3), laras_spi_cstring(row, 4),
-								 laras_spi_cstring(row, 5), laras_spi_cstring(row, 6)};
+			continue;
+		}
+		if (laras_spi_int8(0, 1) != sources[i].version)
+			all = false;
+		facts[(*n_facts)++] = (LarasFact){laras_spi_cstring(0, 2), laras_spi_cstring(0, 3),
+										  laras_spi_cstring(0, 4), laras_spi_cstring(0, 5)};
 	}
-	*n_facts = (int) found;
-	return all && found == n;
+	return all;
 }
 
 void

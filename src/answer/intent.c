@@ -113,14 +113,43 @@ stands_at(const char *phrase, LarasIntent intent, LarasQuestion *question, int i
 	return true;
 }
 
+/* The bit of a word's first byte; letters beyond ASCII share one. */
+static uint32
+first_letter(const char *word)
+{
+	return *word >= 'a' && *word <= 'z' ? 1u << (*word - 'a') : 1u << 26;
+}
+
+/* First letters of what each cue may begin with: most words of a text begin no cue. */
+static uint32 begins_with[lengthof(cues)];
+
+static void
+note_first_letters(void)
+{
+	if (begins_with[0] != 0)
+		return;
+	for (int c = lengthof(cues) - 1; c >= 0; c--)
+	{
+		const char *s = cues[c].phrase;
+
+		if (*s == '*')
+			begins_with[c] = ~0u;
+		for (; *s != '\0' && *s != ' '; s += strcspn(s, "/ "), s += *s == '/')
+			begins_with[c] |= first_letter(s);
+	}
+}
+
 /* Looks for every cue; each counts once, however often it stands there. */
 static void
 find_cues(LarasQuestion *question)
 {
+	note_first_letters();
 	for (int c = 0; c < lengthof(cues); c++)
 	{
 		for (int i = 0; i < question->n; i++)
 		{
+			if (!(begins_with[c] & first_letter(question->word[i].text)))
+				continue;
 			if (!stands_at(cues[c].phrase, cues[c].intent, question, i))
 				continue;
 			question->weight[cues[c].intent] += cues[c].weight;

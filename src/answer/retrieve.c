@@ -17,7 +17,6 @@
 #include "base/spi.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type_d.h"
-#include "inbox/rows.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "port/pg_bitutils.h"
@@ -38,18 +37,20 @@
 /* Ways in which one word may be written: itself, stems, words found for it. */
 #define FORMS 96
 
-/* Each row is looked up by its whole key. */
-LARAS_PLAN(read_items,
-		   "SELECT u.ord::integer - 1, i.version, i.name, left(i.description, 2000), "
+/*
+ * One row a statement: of scalars the server keeps one plan, of an array it
+ * makes one each time.
+ */
+LARAS_PLAN(read_item,
+		   "SELECT i.version, i.name, left(i.description, 2000), "
 		   "(SELECT left(string_agg(e.key || ': ' || left(CASE "
 		   "WHEN jsonb_typeof(e.value) IN ('array', 'object') "
 		   "THEN translate(e.value::text, '[]{}\"', '') ELSE e.value #>> '{}' END, 200), "
 		   "'; ' ORDER BY e.key), 600) FROM jsonb_each(CASE "
 		   "WHEN jsonb_typeof(i.attributes) = 'object' THEN i.attributes ELSE '{}' END) AS e), "
-		   "i.price::text, i.currency, i.stock FROM unnest($2) WITH ORDINALITY AS u (id, ord) "
-		   "CROSS JOIN LATERAL (SELECT * FROM laras.catalog_item c WHERE c.workspace_id = $1 "
-		   "AND c.id = u.id AND c.state = 'active' LIMIT 1) i",
-		   INT8OID, INT8ARRAYOID);
+		   "i.price::text, i.currency, i.stock FROM laras.catalog_item i "
+		   "WHERE i.workspace_id = $1 AND i.id = $2 AND i.state = 'active'",
+		   INT8OID, INT8OID);
 
 LARAS_PLAN(read_policy,
 		   "SELECT p.version, p.topic, left(p.body, 8000) FROM laras.policy_text p "
@@ -489,35 +490,33 @@ laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent 
 bool
 laras_read_items(int64 workspace_id, LarasFound *const *rows, int n)
 {
-	LarasColumn ids;
-	uint64 found;
+	int found = 0;
 
 	if (n == 0)
 		return true;
-	laras_columns_init(&ids, 1, n);
-	for (int i = 0; i < n; i++)
-		ids.values[i] = Int64GetDatum(rows[i]->source.id);
 	laras_spi_open();
-	found =
-		laras_spi_read(&read_items,
-					   (Datum[]){Int64GetDatum(workspace_id), laras_column_array(&ids, n, INT8OID)},
-					   NULL);
-	for (uint64 i = 0; i < found; i++)
+	for (int i = 0; i < n; i++)
 	{
-		LarasFound *row = rows[laras_spi_int4(i, 1)];
+		LarasFound *row = rows[i];
 		bool isnull;
-		Datum stock = laras_spi_value(i, 8, &isnull);
+		Datum stock;
 
-		row->source.version = laras_spi_int8(i, 2);
-		row->heading = laras_spi_cstring(i, 3);
-		row->body = laras_spi_cstring(i, 4);
-		row->attributes = laras_spi_cstring(i, 5);
-		row->price = laras_spi_cstring(i, 6);
-		row->currency = laras_spi_cstring(i, 7);
+		if (laras_spi_read(&read_item,
+						   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(row->source.id)},
+						   NULL) == 0)
+			continue;
+		found++;
+		stock = laras_spi_value(0, 7, &isnull);
+		row->source.version = laras_spi_int8(0, 1);
+		row->heading = laras_spi_cstring(0, 2);
+		row->body = laras_spi_cstring(0, 3);
+		row->attributes = laras_spi_cstring(0, 4);
+		row->price = laras_spi_cstring(0, 5);
+		row->currency = laras_spi_cstring(0, 6);
 		row->stock = isnull ? -1 : DatumGetInt32(stock);
 	}
 	laras_spi_close();
-	return found == (uint64) n;
+	return found == n;
 }
 
 bool
