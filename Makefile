@@ -80,7 +80,7 @@ SQL_PARTS = \
 
 # Programs beside the extension: add the name here, and <name>_OBJS and
 # <name>_LIBS below; each is linked from them and installed with the server's own.
-PROGRAMS = laras-relay laras-sandbox laras-keytool laras-sink
+PROGRAMS = laras-relay laras-sandbox laras-keytool laras-mailpipe laras-sink
 
 # The HTTP server that the programs share.
 HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
@@ -88,7 +88,7 @@ laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o web
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
 laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o bot.o chat.o graph.o oauth.o assets.o \
-	messages.o content.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
+	messages.o content.o smtp.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 
 # The vault's files that know nothing of the server, and the program over them.
@@ -96,6 +96,10 @@ KEYRING = numbers crypto derive sealedbytes slot files slab lease journal keyrin
 laras-keytool_OBJS = $(KEYRING:%=src/vault/%.o) $(addprefix src/vault/,keytool.o keyscan.o vectors.o)
 laras-keytool_LIBS = $(shell pkg-config --libs libcrypto)
 laras-sink_OBJS = src/evidence/sinkprogram.o
+
+# What a mail server calls for each mail; knows nothing of the server.
+laras-mailpipe_OBJS = src/mailpipe/mailpipe.o
+laras-mailpipe_LIBS = $(shell pkg-config --libs libcurl libcrypto)
 
 # Tests, by name; lint compares the lists with what lies in test/.
 REGRESS = \

@@ -62,7 +62,7 @@ ask_server(LarasLogin *login, LarasText server, LarasText user)
 		return laras_login_fail(login, 500, "out_of_memory");
 	memcpy(envelope->user, user.s, user.n);
 	login->request.envelope = envelope;
-	return laras_login_ask(login, STEP_TRY, "read_account", "NOOP",
+	return laras_login_ask(login, STEP_TRY, "read_account", "AUTH",
 						   laras_text_print(login->allocator, "%.*s", (int) server.n, server.s),
 						   LARAS_WITH_TOKEN);
 }

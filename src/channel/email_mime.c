@@ -305,7 +305,8 @@ read_text(Mail *mail, GMimePart *part, bool html, LarasMailText *text)
 	GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
 	const char *format = g_mime_content_type_get_parameter(type, "format");
 	const char *delsp = g_mime_content_type_get_parameter(type, "delsp");
-	GByteArray *bytes = content_of(part, LONGEST_SOURCE, &text->cut);
+	bool cut = false;
+	GByteArray *bytes = content_of(part, LONGEST_SOURCE, &cut);
 	LarasMailText converted = {.limit = 2 * LONGEST_SOURCE};
 	LarasMailText read = {.limit = 2 * LONGEST_SOURCE};
 	LarasMailText *plain = &converted;
@@ -329,6 +330,7 @@ read_text(Mail *mail, GMimePart *part, bool html, LarasMailText *text)
 	if (text->n > 0 && plain->n > 0)
 		laras_mail_add(text, "\n\n", 2);
 	laras_mail_clean(text, plain->s, plain->n);
+	text->cut |= cut; /* nothing is added to a text that was cut */
 	mail->cut |= text->cut;
 	laras_mail_free(&converted);
 	laras_mail_free(&read);

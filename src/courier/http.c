@@ -47,6 +47,8 @@ struct LarasHttpState
 	size_t room;
 	bool too_large;
 	LarasMail *mail; /* NULL: it is HTTP */
+	int socket;      /* that libcurl lends for it */
+	int64_t until_ms;
 	LarasHttpCall *next;
 };
 
@@ -57,6 +59,7 @@ static int in_flight = 0;        /* begun and not given back */
 static int running = 0;          /* of these, given to libcurl */
 static LarasHttpCall *waiting_first = NULL;
 static LarasHttpCall *waiting_last = NULL;
+static LarasHttpCall *talking = NULL; /* mails whose log-in is over */
 static LarasHttpCall *ended_first = NULL;
 static LarasHttpCall *ended_last = NULL;
 static long total_ms = 30000;
@@ -162,8 +165,6 @@ on_request(void *user, char *to, char *from, int to_port, int from_port)
 	(void) from;
 	(void) to_port;
 	(void) from_port;
-	if (call->state->mail != NULL)
-		call->state->mail->commanded = true;
 	return guard == NULL || guard(call->owner) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -175,13 +176,6 @@ on_read(char *buffer, size_t size, size_t count, void *user)
 
 	if (n > state->request_n - state->request_at)
 		n = state->request_n - state->request_at;
-	if (state->mail != NULL)
-	{
-		/* replies were exchanged since the guard was asked, and what is sent could have been cut */
-		if (guard != NULL && !guard(((LarasHttpCall *) user)->owner))
-			return CURL_READFUNC_ABORT;
-		state->mail->ended = state->request_at + n == state->request_n;
-	}
 	memcpy(buffer, state->request + state->request_at, n);
 	state->request_at += n;
 	return n;
@@ -261,11 +255,15 @@ laras_http_descriptor(void)
 int
 laras_http_timeout(void)
 {
+	int64_t until = deadline_ms;
 	int64_t left;
 
-	if (deadline_ms < 0)
+	for (const LarasHttpCall *call = talking; call != NULL; call = call->state->next)
+		if (until < 0 || call->state->until_ms < until)
+			until = call->state->until_ms;
+	if (until < 0)
 		return -1;
-	left = deadline_ms - now_ms();
+	left = until - now_ms();
 	return left < 0 ? 0 : (int) left;
 }
 
@@ -564,17 +562,17 @@ laras_http_start_mail(const char *url, size_t url_n, const LarasEnvelope *envelo
 	if (ok && laras_egress_allowed(url, url_n))
 	{
 		call->owner = owner;
-		state->mail = laras_mail_new(envelope);
-		state->request = mail == NULL ? NULL : laras_http_copy(mail, mail_n);
-		state->request_n = mail_n;
+		state->mail = laras_mail_new(envelope, mail, mail_n);
 		state->easy = curl_easy_init();
-		ok = state->mail != NULL && state->easy != NULL && (mail == NULL || state->request != NULL);
+		state->socket = -1;
+		state->until_ms = now_ms() + total_ms;
+		ok = state->mail != NULL && state->easy != NULL;
 		if (ok)
 		{
 			configure_all(state->easy);
 			configure_call(call);
 			ok = laras_mail_configure(state->mail, state->easy, address,
-									  laras_egress_plain(url, url_n), password, mail_n);
+									  laras_egress_plain(url, url_n), password);
 			call->name = state->mail->envelope.id;
 		}
 		ok = ok && (running >= LARAS_HTTP_CONNECTIONS ? wait_for_connection(call) : run(call));
@@ -627,7 +625,7 @@ laras_http_trim(void)
 #endif
 }
 
-/* ------------------------------------------------------------------- drive */
+/* -------------------------------------------------------------------- ends */
 
 static void
 append_ended(LarasHttpCall *call)
@@ -665,8 +663,9 @@ run_next(void)
 static void
 settle_mail(LarasHttpCall *call, CURLcode code)
 {
-	const LarasMail *mail = call->state->mail;
+	LarasMail *mail = call->state->mail;
 
+	laras_mail_hang_up(mail);
 	call->end = laras_mail_end(mail, code, &call->http_status);
 	free(call->body);
 	call->body = laras_http_copy(mail->reply, mail->reply_n);
@@ -705,13 +704,99 @@ settle(LarasHttpCall *call, CURLcode code)
 	append_ended(call);
 }
 
+/* ------------------------------------------------------------------- mails */
+
+static void
+stop_talking(LarasHttpCall *call, CURLcode code)
+{
+	LarasHttpCall **at = &talking;
+
+	while (*at != call)
+		at = &(*at)->state->next;
+	*at = call->state->next;
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, call->state->socket, NULL);
+	settle(call, code);
+}
+
+/* Say and hear what goes without waiting. What leaves, leaves inside the fence. */
+static void
+talk(LarasHttpCall *call)
+{
+	struct epoll_event event = {0};
+	LarasMailWant want;
+
+	laras_fence_hold();
+	want = laras_mail_go_on(call->state->mail, call->state->easy, guard, call->owner);
+	laras_fence_release();
+	event.data.fd = call->state->socket;
+	event.events = want == LARAS_MAIL_WRITE ? EPOLLOUT : EPOLLIN;
+	if (want == LARAS_MAIL_NOTHING ||
+		epoll_ctl(epoll_fd, EPOLL_CTL_MOD, call->state->socket, &event) != 0)
+		stop_talking(call, CURLE_OK);
+}
+
+/* libcurl has logged in: the connection is ours. */
+static void
+begin_talking(LarasHttpCall *call)
+{
+	struct epoll_event event = {.events = EPOLLOUT};
+	int fd = laras_mail_begin(call->state->mail, call->state->easy);
+
+	event.data.fd = fd;
+	if (fd < 0 || (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0 &&
+				   (errno != EEXIST || epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0)))
+	{
+		settle(call, CURLE_OK);
+		return;
+	}
+	call->state->socket = fd;
+	call->state->next = talking;
+	talking = call;
+}
+
+/* Is that socket a mail's? Then it goes on. */
+static bool
+talk_over(int fd)
+{
+	for (LarasHttpCall *call = talking; call != NULL; call = call->state->next)
+		if (call->state->socket == fd)
+		{
+			talk(call);
+			return true;
+		}
+	return false;
+}
+
+/* Mails whose time is over end as they stand. */
+static bool
+end_late_mails(void)
+{
+	int64_t now = talking == NULL ? 0 : now_ms();
+	bool ended = false;
+
+	for (LarasHttpCall *call = talking; call != NULL;)
+	{
+		LarasHttpCall *next = call->state->next;
+
+		if (call->state->until_ms <= now)
+		{
+			stop_talking(call, CURLE_OPERATION_TIMEDOUT);
+			ended = true;
+		}
+		call = next;
+	}
+	return ended;
+}
+
+/* ------------------------------------------------------------------- drive */
+
 /* One look at timers, sockets and ends. False when there was nothing. */
 static bool
 drive_once(void)
 {
 	struct epoll_event events[64];
 	bool due = deadline_ms >= 0 && now_ms() >= deadline_ms;
-	bool ended = false;
+	bool ended = end_late_mails();
 	int n;
 	int left;
 	CURLMsg *message;
@@ -728,7 +813,8 @@ drive_once(void)
 				   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
 				   (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
 
-		act(events[i].data.fd, mask);
+		if (!talk_over(events[i].data.fd))
+			act(events[i].data.fd, mask);
 	}
 	while ((message = curl_multi_info_read(multi, &left)) != NULL)
 	{
@@ -738,7 +824,10 @@ drive_once(void)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		settle((LarasHttpCall *) call, code);
+		if (code == CURLE_OK && ((LarasHttpCall *) call)->state->mail != NULL)
+			begin_talking((LarasHttpCall *) call);
+		else
+			settle((LarasHttpCall *) call, code);
 		ended = true;
 	}
 	run_next();

@@ -20,6 +20,7 @@
 #include "sandbox/play.h"
 #include "sandbox/refusal.h"
 #include "sandbox/server.h"
+#include "sandbox/smtp.h"
 #include "sandbox/traffic.h"
 
 #define MAX_REPEAT 100000
@@ -430,6 +431,7 @@ static const struct
 	{"POST", "bot", "chat", sb_put_chat},
 	{"POST", "bot", "message", sb_play_bot_message},
 	{"POST", "bot", "update", sb_play_bot_update},
+	{"POST", "mailbox", NULL, sb_put_mailbox},
 	{"POST", "webhook", NULL, post_webhook},
 	{"POST", "event", NULL, post_event},
 	{"POST", "deauthorize", NULL, deauthorize},

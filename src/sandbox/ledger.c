@@ -386,6 +386,9 @@ entry_json(const Entry *e)
 		json_t *body =
 			json_loadb(e->data + e->texts[T_BODY], e->body_length, JSON_DECODE_ANY, NULL);
 
+		/* what is no JSON is a text: a mail, a form */
+		if (body == NULL)
+			body = json_stringn(e->data + e->texts[T_BODY], e->body_length);
 		json_object_set_new(o, "body", body ? body : json_null());
 	}
 	return o;

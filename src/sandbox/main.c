@@ -2,7 +2,7 @@
  * main.c
  *		laras-sandbox: a stand-in for Meta's Graph API for WhatsApp.
  *
- *	laras-sandbox [serve] [--listen HOST:PORT]
+ *	laras-sandbox [serve] [--listen HOST:PORT] [--smtp HOST:PORT]
  *	laras-sandbox customer --number ID|PHONE --from PHONE [--name NAME] TEXT
  *	laras-sandbox ledger [--totals] [FILTER=VALUE ...]
  *	laras-sandbox call METHOD PATH [JSON]
@@ -24,7 +24,7 @@ static int
 usage(FILE *out)
 {
 	fputs(
-		"usage: laras-sandbox [serve] [--listen HOST:PORT]\n"
+		"usage: laras-sandbox [serve] [--listen HOST:PORT] [--smtp HOST:PORT]\n"
 		"       laras-sandbox customer [--at URL] --number ID|PHONE --from PHONE [--name NAME] TEXT\n"
 		"       laras-sandbox ledger [--at URL] [--totals] [FILTER=VALUE ...]\n"
 		"       laras-sandbox call [--at URL] METHOD PATH [JSON]\n"
@@ -37,6 +37,7 @@ int
 main(int argc, char **argv)
 {
 	const char *listen = "127.0.0.1:8099";
+	const char *smtp = NULL; /* no mail */
 	int i = 1;
 
 	if (argc > 1 && (strcmp(argv[1], "customer") == 0 || strcmp(argv[1], "ledger") == 0 ||
@@ -54,6 +55,10 @@ main(int argc, char **argv)
 			listen = argv[++i];
 		else if (strncmp(argv[i], "--listen=", 9) == 0)
 			listen = argv[i] + 9;
+		else if (strcmp(argv[i], "--smtp") == 0 && i + 1 < argc)
+			smtp = argv[++i];
+		else if (strncmp(argv[i], "--smtp=", 7) == 0)
+			smtp = argv[i] + 7;
 		else if (strcmp(argv[i], "--help") == 0)
 			return usage(stdout);
 		else if (strcmp(argv[i], "--version") == 0)
@@ -64,5 +69,5 @@ main(int argc, char **argv)
 		else
 			return usage(stderr);
 	}
-	return sb_serve(listen);
+	return sb_serve(listen, smtp);
 }

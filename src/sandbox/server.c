@@ -22,6 +22,7 @@
 #include "sandbox/fault.h"
 #include "sandbox/ledger.h"
 #include "sandbox/refusal.h"
+#include "sandbox/smtp.h"
 #include "sandbox/traffic.h"
 
 #define HANG_MS 60000
@@ -444,6 +445,7 @@ sb_reset_all(void)
 	sb_deliver_reset();
 	sb_traffic_reset();
 	sb_bots_reset();
+	sb_smtp_reset();
 	sb_accounts_reset();
 	sb_fault_remove(0);
 	sb_world_reset();
@@ -452,7 +454,7 @@ sb_reset_all(void)
 }
 
 int
-sb_serve(const char *listen)
+sb_serve(const char *listen, const char *smtp)
 {
 	static const char *const methods[] = {"GET", "POST", "DELETE", NULL};
 	LarasHttpConfig config;
@@ -467,12 +469,14 @@ sb_serve(const char *listen)
 	config.drain_ms = 1000;
 	sb_settings_reset();
 	server = laras_http_create(&config);
-	if (server == NULL || !sb_deliver_init(server) || !laras_http_listen(server, listen))
+	if (server == NULL || !sb_deliver_init(server) || !laras_http_listen(server, listen) ||
+		(smtp != NULL && !sb_smtp_listen(server, smtp)))
 		return 1;
 	tick.fire = run_timers;
 	sb_timer_changed = rearm;
 	rearm();
 	clean = laras_http_run(server);
+	sb_smtp_reset();
 	sb_deliver_reset();
 	laras_http_destroy(server);
 	return clean ? 0 : 2;

@@ -1,12 +1,15 @@
 /*
  * server.h
- *		The sandbox as an HTTP server: from exchanges to calls and back.
+ *		The sandbox as a server: from exchanges to calls and back.
  */
 #ifndef LARAS_SANDBOX_SERVER_H
 #define LARAS_SANDBOX_SERVER_H
 
-/* Listens and serves until SIGTERM or SIGINT. Returns the exit status. */
-extern int sb_serve(const char *listen);
+/*
+ * Listens for HTTP, and for mail where smtp is given, and serves until SIGTERM or
+ * SIGINT. Returns the exit status.
+ */
+extern int sb_serve(const char *listen, const char *smtp);
 
 /* Undoes everything: objects, faults, ledger, what waits, the clock stays. */
 extern void sb_reset_all(void);

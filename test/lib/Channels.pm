@@ -29,7 +29,7 @@ use warnings;
 use JSON::PP ();
 use Laras;
 
-my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', threads => 'Channels::Threads', telegram => 'Channels::Telegram');
+my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', threads => 'Channels::Threads', telegram => 'Channels::Telegram', email => 'Channels::Email');
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $count = 0;
 
@@ -137,6 +137,7 @@ sub names_people { return 1; }  # it says what a customer is called
 sub callback { return; }       # path and form of what the provider posts about who connected
 sub too_long { return 'x' x 4097; }
 sub asks { return 0; }         # it can be asked what became of a send without an answer
+sub unclear { return qw(close_unanswered no_id); }    # faults after which nobody knows
 
 # The form of a callback about who connected.
 sub signed_request
@@ -432,5 +433,98 @@ sub late
 		content => $json->encode({ update_id => 1, message => { message_id => 900, date => time, from => $person, chat => { id => $person->{id}, type => 'private' }, text => $text } }));
 	return $response->{status};
 }
+
+# ----------------------------------------------------------------------- Email
+package Channels::Email;
+
+use IPC::Run ();
+
+our @ISA = ('Channels');
+
+my $mail_secret = 'the secret of all addresses of this house';
+my $mails = 0;
+
+sub install
+{
+	my ($self) = @_;
+	$self->{stage}->sql("SELECT laras.register_provider_app('{email}', 'mail', '$mail_secret', 'not used for mail', '{\"smtp\": [\"" . $self->sandbox->smtp . "\"]}')");
+	return;
+}
+
+sub asset
+{
+	my ($self) = @_;
+	my $address = "toko$self->{n}\@shop.example";
+	my $password = "sandi-yang-panjang-sekali-$self->{n}";
+	$self->sandbox->control(POST => 'mailbox', { address => $address, password => $password });
+	$self->{account} = { number => $address, token => $password, display => $address };
+	return;
+}
+
+# A person is an address, written with capitals as some do.
+sub person { my ($self, $name) = @_; return "$name\@pelanggan$self->{n}.example"; }
+
+sub log_in
+{
+	my ($self, %change) = @_;
+	my $account = $change{account} // $self->{account};
+	return $self->call(POST => '/api/email/connect', { address => $account->{number}, token => $change{token} // $account->{token}, name => "Toko $self->{n}" });
+}
+
+# Once connected, the mail server's pipe is told where and with what.
+sub connect
+{
+	my ($self, %change) = @_;
+	my ($status, $answer) = $self->SUPER::connect(%change);
+	return ($status, $answer) if $status != 200;
+	my ($given, $hook) = $self->call(POST => "/app/settings/integrations/$self->{connection}/webhook-secret", {});
+	die "no secret: $given\n" unless $given == 200;
+	$self->{hook} = $hook;
+	$self->{pipe} = $PostgreSQL::Test::Utils::tmp_check . "/pipe_$self->{channel}_$self->{n}";
+	open my $file, '>', $self->{pipe} or die "$self->{pipe}: $!";
+	print $file "url $hook->{url}\nsecret $hook->{secret}\n";
+	close $file;
+	chmod 0600, $self->{pipe};
+	return ($status, $answer);
+}
+
+sub refused { return (422, 'credentials_refused'); }
+sub subscribing { return; }
+sub tells { return 0; }
+sub told { return 0; }    # nobody is to be told
+sub unclear { return ('close_unanswered', 'reset_after_body'); }
+sub too_long { return 'x' x (256 * 1024 + 1); }
+sub matches_send { my ($self) = @_; return { route => 'mail', number => $self->{account}{number} }; }
+sub fault_codes { return (throttled => 421, refused => 550, dead => 535); }
+
+# A password is refused at the log-in.
+sub fault
+{
+	my ($self, %fault) = @_;
+	my $match = $self->matches_send;
+	$match->{route} = 'login' if ($fault{code} // 0) == 535;
+	delete $fault{statuses};
+	return $self->sandbox->fault(match => $match, %fault);
+}
+
+# A mail as a mail server has it; %field replaces and adds.
+sub mail
+{
+	my ($self, $name, $text, %field) = @_;
+	my %all = (From => "$name <" . $self->person($name) . '>', To => $self->{account}{number}, Subject => 'Tanya',
+		Date => 'Thu, 20 Nov 2025 08:00:00 +0700', 'Message-ID' => sprintf('<mail%d.%d@pelanggan.example>', $$, ++$mails), %field);
+	return join('', map { "$_: $all{$_}\n" } sort keys %all) . "\n$text\n";
+}
+
+# Through the program that a mail server calls: what it ends with.
+sub piped
+{
+	my ($self, $mail) = @_;
+	IPC::Run::run([ 'laras-mailpipe', $self->{pipe} ], '<', \$mail, '>', \my $out, '2>', \$self->{complaint});
+	return $? >> 8;
+}
+
+sub says { my ($self, $name, $text) = @_; return $self->piped($self->mail($name, $text)) == 0 ? 200 : 0; }
+sub late { my ($self, $name, $text) = @_; return $self->says($name, $text); }
 
 1;

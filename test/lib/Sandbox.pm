@@ -44,8 +44,9 @@ sub start
 {
 	my ($class, %settings) = @_;
 	my $port = free_port();
-	my $program = start_program('sandbox', [ 'laras-sandbox', '--listen', "127.0.0.1:$port" ], port => $port);
-	my $self = bless { port => $port, url => "http://127.0.0.1:$port", program => $program }, $class;
+	my $smtp = free_port();
+	my $program = start_program('sandbox', [ 'laras-sandbox', '--listen', "127.0.0.1:$port", '--smtp', "127.0.0.1:$smtp" ], port => $port);
+	my $self = bless { port => $port, smtp => "smtp://127.0.0.1:$smtp", url => "http://127.0.0.1:$port", program => $program }, $class;
 	$self->control(POST => 'settings', \%settings) if %settings;
 	return $self;
 }
@@ -60,6 +61,7 @@ sub at { my ($class, $url) = @_; return bless { url => $url }, $class; }
 
 sub url { return $_[0]{url}; }
 sub port { return $_[0]{port}; }
+sub smtp { return $_[0]{smtp}; }    # the mail server's URL
 sub program { return $_[0]{program}; }
 
 =head2 $sandbox->control($method, $path, $body)

@@ -139,7 +139,7 @@ sub both_ways
 	is(scalar($shop->sends('Sari')), 2, "$channel: once");
 	$shop->fault(action => 'refuse', code => $code{refused});
 	ok(reaches($shop, $shop->reply(Sari => 'yang ini tidak'), 'refused'), "$channel: what the provider refuses is refused");
-	for my $action (qw(close_unanswered no_id))
+	for my $action ($shop->unclear)
 	{
 		$shop->fault(action => $action, statuses => 'never');
 		my $lost = $shop->reply(Sari => "setelah $action");
