@@ -24,7 +24,7 @@ WORKER = hooks shared crash database loop keeper launcher control rooms installa
 # src/intake/
 INTAKE = signature receive admit consume quarantine ring
 # src/connect/
-CONNECT = handling template template_task app connection attempt pair secret login refresh reach post revoke disconnect
+CONNECT = handling template template_task app connection attempt pair secret login refresh reach health post revoke disconnect
 # src/courier/
 COURIER = outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http mail task task_kinds handoff
 # src/inbox/

@@ -191,6 +191,9 @@ CREATE TABLE laras.connection (
   authorizer_known boolean NOT NULL DEFAULT false,
   token_expires_at timestamptz,
   secret_given_at timestamptz,
+  health text
+    CHECK (health IN ('ok', 'unsubscribed')),
+  checked_at timestamptz,
   connected_at timestamptz NOT NULL DEFAULT laras.now(),
   disconnected_at timestamptz,
   disconnect_trigger text
@@ -219,6 +222,8 @@ COMMENT ON COLUMN laras.connection.send_rate IS 'Messages that may leave within 
 COMMENT ON COLUMN laras.connection.authorizer_known IS 'The exchange gave the app-scoped id of the person who connected; false reads: authorizer unknown.';
 COMMENT ON COLUMN laras.connection.token_expires_at IS 'When the token expires; null: it does not.';
 COMMENT ON COLUMN laras.connection.secret_given_at IS 'When take_webhook_secret gave its secret out; null: not yet, or there is none.';
+COMMENT ON COLUMN laras.connection.health IS 'Do its events come: ok, or unsubscribed while the provider refuses to send them; null: not asked yet, or nobody can be.';
+COMMENT ON COLUMN laras.connection.checked_at IS 'When that was asked last.';
 COMMENT ON COLUMN laras.connection.connected_at IS 'When it was connected.';
 COMMENT ON COLUMN laras.connection.disconnected_at IS 'When it was cut.';
 COMMENT ON COLUMN laras.connection.disconnect_trigger IS 'Who cut it.';
@@ -441,6 +446,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('connection', 'send_rate', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'authorizer_known', 'account_reference', NULL, NULL, 'a flag', 'keep', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'token_expires_at', 'access_token', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'health', 'account_reference', NULL, NULL, 'a word from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'checked_at', 'account_reference', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'secret_given_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'connected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'disconnected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),

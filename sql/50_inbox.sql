@@ -456,7 +456,7 @@ CREATE INDEX notice_conversation ON laras.notice (workspace_id, conversation_id)
 COMMENT ON TABLE laras.notice IS 'What the owner should see: a failed send, a refused send, an account problem.';
 COMMENT ON COLUMN laras.notice.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.notice.id IS 'Random, time-ordered id (laras.new_id()).';
-COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event, mention_event.';
+COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event, mention_event, unsubscribed (connection_id: the provider no longer sends its events), resubscribed (it had stopped, and sends again), access_lost (the access was taken away there; the connection is cut).';
 COMMENT ON COLUMN laras.notice.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notice.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notice.message_id IS 'Message.';

@@ -166,6 +166,7 @@ typedef struct LarasRecord
 
 	/* ACCOUNT */
 	const char *topic; /* column notice.kind */
+	bool lost;         /* the owner, or the provider, has taken the access away */
 	LarasText details; /* JSON text, no customer in it */
 } LarasRecord;
 

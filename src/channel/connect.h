@@ -29,6 +29,14 @@ typedef struct LarasAccountRequest
 	LarasText account;       /* the account of role `subscribed` */
 } LarasAccountRequest;
 
+/* what an error says of the token it came with */
+typedef enum LarasTokenState
+{
+	LARAS_TOKEN_FINE,     /* nothing */
+	LARAS_TOKEN_DEAD,     /* it is worth nothing: the owner has to log in again */
+	LARAS_TOKEN_WITHDRAWN /* the owner took the access away */
+} LarasTokenState;
+
 typedef struct LarasConnectDriver
 {
 	/* ends with a NULL member; the first is the id that webhooks carry */
@@ -73,6 +81,17 @@ typedef struct LarasConnectDriver
 							LarasProviderRequest *request);
 	bool (*build_unsubscribe)(const LarasAccountRequest *about, const LarasAllocator *allocator,
 							  LarasProviderRequest *request);
+
+	/*
+	 * Do the account's events still come to this app? Asked with its token, and
+	 * what the answer says. NULL: nobody can be asked.
+	 */
+	bool (*build_read_subscription)(const LarasAccountRequest *about,
+									const LarasAllocator *allocator, LarasProviderRequest *request);
+	bool (*is_subscribed)(const json_t *answer, LarasText app_id);
+
+	/* NULL: no error of the provider is about the token */
+	LarasTokenState (*read_token)(int code, int subcode);
 
 	/*
 	 * Whose post is that, where events do not say: asked with the account's token,

@@ -71,6 +71,13 @@ build_unsubscribe(const LarasAccountRequest *about, const LarasAllocator *alloca
 }
 
 static bool
+build_read_subscription(const LarasAccountRequest *about, const LarasAllocator *allocator,
+						LarasProviderRequest *request)
+{
+	return build("GET", "", about, allocator, request);
+}
+
+static bool
 build_read_post(const LarasAccountRequest *about, LarasText post, const LarasAllocator *allocator,
 				LarasProviderRequest *request)
 {
@@ -312,6 +319,9 @@ const struct LarasConnectDriver laras_messenger_connect = {
 	.dialog_path = "/dialog/oauth",
 	.build_subscribe = build_subscribe,
 	.build_unsubscribe = build_unsubscribe,
+	.build_read_subscription = build_read_subscription,
+	.is_subscribed = laras_meta_is_subscribed,
+	.read_token = laras_meta_read_token,
 	.build_read_post = build_read_post,
 	.read_post = read_post,
 };

@@ -278,6 +278,34 @@ laras_meta_refresh(const LarasMetaLogin *channel, LarasLogin *login)
 }
 
 bool
+laras_meta_is_subscribed(const json_t *answer, LarasText app_id)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(laras_json_get(answer, "data"), i, one)
+	{
+		/* of WhatsApp the app stands one deeper */
+		const json_t *app = laras_json_get(one, "whatsapp_business_api_data");
+		char buffer[32];
+
+		if (laras_text_same(laras_json_id(laras_json_get(app != NULL ? app : one, "id"), buffer,
+										  sizeof(buffer)),
+							app_id))
+			return true;
+	}
+	return false;
+}
+
+LarasTokenState
+laras_meta_read_token(int code, int subcode)
+{
+	if (code == 190 && subcode == 458)
+		return LARAS_TOKEN_WITHDRAWN;
+	return code == 190 || code == 102 ? LARAS_TOKEN_DEAD : LARAS_TOKEN_FINE;
+}
+
+bool
 laras_meta_build_read_post(const char *member, const LarasAccountRequest *about, LarasText post,
 						   const LarasAllocator *allocator, LarasProviderRequest *request)
 {
@@ -353,6 +381,13 @@ unsubscribe_instagram(const LarasAccountRequest *about, const LarasAllocator *al
 	return build("DELETE", "", about, allocator, request);
 }
 
+static bool
+read_instagram_subscription(const LarasAccountRequest *about, const LarasAllocator *allocator,
+							LarasProviderRequest *request)
+{
+	return build("GET", "", about, allocator, request);
+}
+
 /* There is no call that ends a token: it is forgotten, and no events come. */
 static bool
 undo_instagram(LarasLogin *login)
@@ -401,6 +436,9 @@ const struct LarasConnectDriver laras_instagram_connect = {
 	.dialog_path = "/oauth/authorize",
 	.build_subscribe = subscribe_instagram,
 	.build_unsubscribe = unsubscribe_instagram,
+	.build_read_subscription = read_instagram_subscription,
+	.is_subscribed = laras_meta_is_subscribed,
+	.read_token = laras_meta_read_token,
 	.build_read_post = build_read_media,
 	.read_post = read_media,
 };
@@ -448,6 +486,7 @@ const struct LarasConnectDriver laras_threads_connect = {
 	.finish_path = "/api/threads/callback",
 	.dialog_url = "https://threads.net",
 	.dialog_path = "/oauth/authorize",
+	.read_token = laras_meta_read_token,
 	.build_read_post = build_read_media,
 	.read_post = read_media,
 };

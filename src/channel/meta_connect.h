@@ -27,6 +27,12 @@ extern LarasLoginNext laras_meta_login(const LarasMetaLogin *channel, LarasLogin
 /* Sixty days more for a token that is a day old and has not expired. */
 extern LarasLoginNext laras_meta_refresh(const LarasMetaLogin *channel, LarasLogin *login);
 
+/* Is the app among data[] of subscribed_apps, by the one or the other member? */
+extern bool laras_meta_is_subscribed(const json_t *answer, LarasText app_id);
+
+/* 190: the token is worth nothing; with 458 because the person removed the app. */
+extern LarasTokenState laras_meta_read_token(int code, int subcode);
+
 /* GET of a post with the member that names its owner, and what that says. */
 extern bool
 laras_meta_build_read_post(const char *member, const LarasAccountRequest *about, LarasText post,

@@ -10,6 +10,7 @@
  * owner. The digits before the colon of a token are the bot's id.
  */
 #include "channel/connect.h"
+#include "channel/record.h"
 #include "channel/telegram.h"
 
 #include <stdlib.h>
@@ -163,6 +164,30 @@ build_unsubscribe(const LarasAccountRequest *about, const LarasAllocator *alloca
 	return build_delete(allocator, about->base_url, request);
 }
 
+static bool
+build_read_subscription(const LarasAccountRequest *about, const LarasAllocator *allocator,
+						LarasProviderRequest *request)
+{
+	request->method = "POST";
+	request->body = (LarasText){"{}", 2};
+	request->url =
+		laras_telegram_url(allocator, about->base_url, "getWebhookInfo", &request->token_at);
+	return request->url.s != NULL;
+}
+
+/* A bot has one webhook, ours or none; whoever has its token could take it. */
+static bool
+is_subscribed(const json_t *answer, LarasText app_id)
+{
+	return laras_text_given(laras_json_text_at(laras_json_get(answer, "result"), "url"));
+}
+
+static LarasTokenState
+read_token(int code, int subcode)
+{
+	return code == 401 ? LARAS_TOKEN_DEAD : LARAS_TOKEN_FINE;
+}
+
 const struct LarasConnectDriver laras_telegram_connect = {
 	.accounts = {{"bot_id", LARAS_ACCOUNT_NUMBER}},
 	.subscribed = LARAS_ACCOUNT_NUMBER,
@@ -171,4 +196,7 @@ const struct LarasConnectDriver laras_telegram_connect = {
 	.undo = undo,
 	.segment = "telegram",
 	.build_unsubscribe = build_unsubscribe,
+	.build_read_subscription = build_read_subscription,
+	.is_subscribed = is_subscribed,
+	.read_token = read_token,
 };

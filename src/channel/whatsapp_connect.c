@@ -12,6 +12,7 @@
  * Sources: Embedded Signup v4, "Implementation"; debug_token; WABA edges.
  */
 #include "channel/connect.h"
+#include "channel/meta_connect.h"
 #include "channel/whatsapp.h"
 
 #include <stdlib.h>
@@ -55,6 +56,13 @@ build_unsubscribe(const LarasAccountRequest *about, const LarasAllocator *alloca
 {
 	request->body = (LarasText){NULL, 0};
 	return build("DELETE", about, allocator, request);
+}
+
+static bool
+build_read_subscription(const LarasAccountRequest *about, const LarasAllocator *allocator,
+						LarasProviderRequest *request)
+{
+	return build("GET", about, allocator, request);
 }
 
 /* ------------------------------------------------------------------- log-in */
@@ -281,4 +289,7 @@ const struct LarasConnectDriver laras_whatsapp_connect = {
 	.finish_path = "/api/wa/embedded-signup-callback",
 	.build_subscribe = build_subscribe,
 	.build_unsubscribe = build_unsubscribe,
+	.build_read_subscription = build_read_subscription,
+	.is_subscribed = laras_meta_is_subscribed,
+	.read_token = laras_meta_read_token,
 };

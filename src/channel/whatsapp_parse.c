@@ -281,6 +281,21 @@ named_event(LarasText field, LarasText event)
 	return details;
 }
 
+/* Of account_update: the events after which nothing may be sent or heard any more. */
+static bool
+ends_access(LarasText field, LarasText event)
+{
+	static const char *const events[] = {"PARTNER_REMOVED", "PARTNER_APP_UNINSTALLED",
+										 "ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED"};
+
+	if (!laras_text_is(field, "account_update"))
+		return false;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (laras_text_is(event, events[i]))
+			return true;
+	return false;
+}
+
 static void
 read_account(LarasReader *r, const char *topic, const json_t *entry, const json_t *change)
 {
@@ -291,6 +306,9 @@ read_account(LarasReader *r, const char *topic, const json_t *entry, const json_
 		json_object_set(details, "value", (json_t *) value);
 	add_account_event(r, topic, change, laras_record_seconds(laras_json_get(entry, "time")),
 					  details);
+	if (r->count > 0)
+		r->records[r->count - 1].lost =
+			ends_access(laras_json_text_at(change, "field"), event_word(value));
 }
 
 /*

@@ -9,6 +9,7 @@
  * secret.c			the secret that events are signed with, given out once.
  * login.c			the courier's task that takes a driver through its log-in.
  * reach.c			a connection as tasks of the courier speak through it.
+ * health.c			do events come, and may we still speak for the account?
  * post.c			whose a post is that people comment on.
  * revoke.c			telling the provider that a connection was cut.
  * disconnect.c		cutting: one transaction, one key.
@@ -75,11 +76,31 @@ extern int64 laras_connection_create(int64 workspace_id, const LarasNewConnectio
 extern bool laras_account_in_use(const char *channel, LarasText account);
 
 /*
+ * The connection of this workspace that waits for exactly this log-in: of that
+ * account, in state needs_reauth. 0: none. In the same roles.
+ */
+extern int64 laras_connection_waiting(int64 workspace_id, const char *channel, LarasText account);
+
+/*
+ * It works again, with the new token and what was granted now; what was parked
+ * waits to be sent. connection->id is not looked at. As laras_worker.
+ */
+extern void laras_connection_renew(int64 workspace_id, int64 connection_id,
+								   const LarasNewConnection *connection);
+
+/*
  * A dead token or account: nothing more leaves through it until its owner
  * connects it anew; what waits is parked, and a notice says so. code is the
  * provider's, 0: none. As laras_worker. Idempotent.
  */
 extern void laras_connection_stop(int64 workspace_id, int64 connection_id, int code);
+
+/*
+ * The access was taken away at the provider: this connection, and those of other
+ * numbers below the same business account, are lost, and cut by the keeper. As
+ * laras_worker. Idempotent.
+ */
+extern void laras_connection_lost(int64 workspace_id, int64 connection_id, int code);
 
 /* ---------------------------------------------------------------- attempts */
 

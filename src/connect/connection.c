@@ -73,6 +73,60 @@ LARAS_PLAN(
 	"AND state OPERATOR(pg_catalog.=) 'queued'",
 	INT8OID, INT8OID);
 
+/* and those that hang from the same business account */
+LARAS_PLAN(
+	lose,
+	"UPDATE laras.connection c SET state = 'lost' WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND c.state OPERATOR(pg_catalog.=) ANY ('{connected,needs_reauth}'::pg_catalog.text[]) "
+	"AND (c.id OPERATOR(pg_catalog.=) $2 OR c.id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT o.connection_id "
+	"FROM laras.route r JOIN laras.route o ON o.route_hash OPERATOR(pg_catalog.=) r.route_hash "
+	"WHERE r.workspace_id OPERATOR(pg_catalog.=) $1 AND r.connection_id OPERATOR(pg_catalog.=) $2 "
+	"AND r.role OPERATOR(pg_catalog.=) 'business' AND o.role OPERATOR(pg_catalog.=) 'business' "
+	"AND o.workspace_id OPERATOR(pg_catalog.=) $1))) RETURNING c.id",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(find_waiting,
+		   "SELECT c.id FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND c.account_index OPERATOR(pg_catalog.=) $2 AND c.channel OPERATOR(pg_catalog.=) $3 "
+		   "AND c.state OPERATOR(pg_catalog.=) 'needs_reauth'",
+		   INT8OID, BYTEAOID, TEXTOID);
+
+LARAS_PLAN(
+	renew_connection,
+	"UPDATE laras.connection SET state = 'connected', provider_app_id = $3, scopes = $4, token_expires_at = $5, "
+	"authorizer_known = $6, profile = coalesce($7, profile), health = NULL, checked_at = laras.now() "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 RETURNING slot",
+	INT8OID, INT8OID, INT8OID, TEXTARRAYOID, TIMESTAMPTZOID, BOOLOID, LARAS_SEALED);
+
+LARAS_PLAN(find_connection_slot,
+		   "SELECT c.slot FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND c.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
+		   INT8OID, INT8OID);
+
+LARAS_PLAN(
+	renew_token,
+	"INSERT INTO laras.channel_token (workspace_id, connection_id, token, expires_at) VALUES ($1, $2, $3, $4) "
+	"ON CONFLICT (workspace_id, connection_id) DO UPDATE SET token = excluded.token, expires_at = excluded.expires_at, "
+	"created_at = laras.now()",
+	INT8OID, INT8OID, LARAS_SEALED, TIMESTAMPTZOID);
+
+LARAS_PLAN(forget_routes,
+		   "DELETE FROM laras.route WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND connection_id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
+LARAS_PLAN(forget_authorizers,
+		   "DELETE FROM laras.authorizer WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND connection_id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
+LARAS_PLAN(
+	unpark_connection,
+	"UPDATE laras.outbox SET state = 'queued', reason = NULL, not_before = laras.now() "
+	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
+	"AND state OPERATOR(pg_catalog.=) 'parked'",
+	INT8OID, INT8OID);
+
 bool
 laras_account_in_use(const char *channel, LarasText account)
 {
@@ -141,12 +195,76 @@ store_routes(int64 workspace_id, uint32 w, const LarasNewConnection *c)
 	}
 }
 
+static void
+store_authorizer(int64 workspace_id, int64 connection_id, const LarasNewConnection *c)
+{
+	if (c->app_user.s != NULL)
+		laras_spi_run_one(&add_authorizer,
+						  (Datum[]){PointerGetDatum(laras_authorizer_bytea(
+										LARAS_INDEX_APP_USER, laras_channel_authorizer(c->channel),
+										c->app_user.s, c->app_user.n)),
+									Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
+									Int64GetDatum(c->app_id)},
+						  NULL);
+}
+
+/* The attempt has led to the connection, and so has the consent. */
+static void
+finish_log_in(int64 workspace_id, int64 connection_id, const LarasNewConnection *c)
+{
+	if (c->attempt_id != 0)
+	{
+		laras_spi_run(&finish_attempt,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id),
+								Int64GetDatum(connection_id)},
+					  NULL);
+		laras_spi_run(&name_consent,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id),
+								Int64GetDatum(connection_id)},
+					  NULL);
+	}
+}
+
+/* The scopes as an array. */
+static Datum
+scopes_of(const LarasNewConnection *c)
+{
+	Datum *scopes = palloc(sizeof(Datum) * (c->scope_count + 1));
+
+	for (int i = 0; i < c->scope_count; i++)
+		scopes[i] = CStringGetTextDatum(c->scopes[i]);
+	return PointerGetDatum(
+		construct_array(scopes, c->scope_count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static void
+record_connected(int64 workspace_id, uint32 w, uint32 slot, int64 connection_id, const char *path,
+				 const LarasNewConnection *c)
+{
+	LarasEvidenceField fields[] = {
+		LARAS_EV_CODE(LARAS_EVF_CHANNEL, c->channel),
+		LARAS_EV_CODE(LARAS_EVF_PATH, path),
+		LARAS_EV_COMMIT(LARAS_EVF_ACCOUNT, slot, c->account.s, c->account.n),
+	};
+	LarasEvidence act = {
+		.workspace_id = workspace_id,
+		.workspace_slot = w,
+		.action = LARAS_ACT_CONNECTION_CONNECTED,
+		.subject_kind = LARAS_SUBJECT_CONNECTION,
+		.subject_id = connection_id,
+		.nfields = lengthof(fields),
+		.fields = fields,
+	};
+
+	laras_evidence_actor(&act);
+	laras_evidence_append(&act);
+}
+
 int64
 laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 {
 	uint32 w = laras_workspace_slot(workspace_id);
 	uint32 slot = laras_slot_lease();
-	Datum *scopes = palloc(sizeof(Datum) * (c->scope_count + 1));
 	char *text;
 	size_t n;
 	bytea *ids;
@@ -156,8 +274,6 @@ laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 	char nulls[13] = "            ";
 
 	laras_key_owner_add(workspace_id, slot, "connection", c->id);
-	for (int i = 0; i < c->scope_count; i++)
-		scopes[i] = CStringGetTextDatum(c->scopes[i]);
 	text = laras_json_text_of(c->account_ids, &n);
 	ids = laras_seal(w, slot, LARAS_FIELD_connection_account_ids, workspace_id, c->id, text, n);
 	if (c->profile != NULL)
@@ -175,63 +291,94 @@ laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 	nulls[11] = c->token_expires_at == 0 ? 'n' : ' ';
 
 	laras_spi_open();
-	laras_spi_run_one(
-		&add_connection,
-		(Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->id),
-				  CStringGetTextDatum(c->channel), Int64GetDatum((int64) slot),
-				  Int64GetDatum(c->app_id), PointerGetDatum(name), PointerGetDatum(ids),
-				  PointerGetDatum(profile),
-				  PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_ACCOUNT, c->channel,
-													c->account.s, c->account.n)),
-				  PointerGetDatum(
-					  construct_array(scopes, c->scope_count, TEXTOID, -1, false, TYPALIGN_INT)),
-				  BoolGetDatum(c->app_user.s != NULL), TimestampTzGetDatum(c->token_expires_at)},
-		nulls);
+	laras_spi_run_one(&add_connection,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->id),
+								CStringGetTextDatum(c->channel), Int64GetDatum((int64) slot),
+								Int64GetDatum(c->app_id), PointerGetDatum(name),
+								PointerGetDatum(ids), PointerGetDatum(profile),
+								PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_ACCOUNT,
+																  c->channel, c->account.s,
+																  c->account.n)),
+								scopes_of(c), BoolGetDatum(c->app_user.s != NULL),
+								TimestampTzGetDatum(c->token_expires_at)},
+					  nulls);
 	laras_spi_run_one(&add_token,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->id),
 								PointerGetDatum(token), TimestampTzGetDatum(c->token_expires_at)},
 					  c->token_expires_at == 0 ? "   n" : NULL);
 	store_routes(workspace_id, w, c);
-	if (c->app_user.s != NULL)
-		laras_spi_run_one(
-			&add_authorizer,
-			(Datum[]){PointerGetDatum(laras_authorizer_bytea(LARAS_INDEX_APP_USER,
-															 laras_channel_authorizer(c->channel),
-															 c->app_user.s, c->app_user.n)),
-					  Int64GetDatum(workspace_id), Int64GetDatum(c->id), Int64GetDatum(c->app_id)},
-			NULL);
-	if (c->attempt_id != 0)
-	{
-		laras_spi_run(&finish_attempt,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id),
-								Int64GetDatum(c->id)},
-					  NULL);
-		laras_spi_run(&name_consent,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->attempt_id),
-								Int64GetDatum(c->id)},
-					  NULL);
-	}
+	store_authorizer(workspace_id, c->id, c);
+	finish_log_in(workspace_id, c->id, c);
 	laras_spi_close();
-	{
-		LarasEvidenceField fields[] = {
-			LARAS_EV_CODE(LARAS_EVF_CHANNEL, c->channel),
-			LARAS_EV_CODE(LARAS_EVF_PATH, c->path),
-			LARAS_EV_COMMIT(LARAS_EVF_ACCOUNT, slot, c->account.s, c->account.n),
-		};
-		LarasEvidence act = {
-			.workspace_id = workspace_id,
-			.workspace_slot = w,
-			.action = LARAS_ACT_CONNECTION_CONNECTED,
-			.subject_kind = LARAS_SUBJECT_CONNECTION,
-			.subject_id = c->id,
-			.nfields = lengthof(fields),
-			.fields = fields,
-		};
-
-		laras_evidence_actor(&act);
-		laras_evidence_append(&act);
-	}
+	record_connected(workspace_id, w, slot, c->id, c->path, c);
 	return c->id;
+}
+
+int64
+laras_connection_waiting(int64 workspace_id, const char *channel, LarasText account)
+{
+	int64 id = 0;
+
+	laras_spi_open();
+	if (laras_spi_run(&find_waiting,
+					  (Datum[]){Int64GetDatum(workspace_id),
+								PointerGetDatum(laras_index_bytea(
+									laras_workspace_slot(workspace_id), LARAS_INDEX_ACCOUNT,
+									channel, account.s, account.n)),
+								CStringGetTextDatum(channel)},
+					  NULL) > 0)
+		id = laras_spi_int8(0, 1);
+	laras_spi_close();
+	return id;
+}
+
+void
+laras_connection_renew(int64 workspace_id, int64 connection_id, const LarasNewConnection *c)
+{
+	Datum key[2] = {Int64GetDatum(workspace_id), Int64GetDatum(connection_id)};
+	uint32 w = laras_workspace_slot(workspace_id);
+	uint32 slot;
+	bytea *profile = NULL;
+	LarasNewConnection own = *c;
+	char nulls[8] = "       ";
+
+	own.id = connection_id;
+	laras_spi_open();
+	laras_spi_run_one(&find_connection_slot, key, NULL);
+	slot = (uint32) laras_spi_int8(0, 1);
+	if (c->profile != NULL)
+	{
+		size_t n;
+		char *text = laras_json_text_of(c->profile, &n);
+
+		profile = laras_seal(w, slot, LARAS_FIELD_connection_profile, workspace_id, connection_id,
+							 text, n);
+	}
+	nulls[4] = c->token_expires_at == 0 ? 'n' : ' ';
+	nulls[6] = profile == NULL ? 'n' : ' ';
+	laras_spi_run_one(&renew_connection,
+					  (Datum[]){key[0], key[1], Int64GetDatum(c->app_id), scopes_of(c),
+								TimestampTzGetDatum(c->token_expires_at),
+								BoolGetDatum(c->app_user.s != NULL), PointerGetDatum(profile)},
+					  nulls);
+	laras_spi_run_one(&renew_token,
+					  (Datum[]){key[0], key[1],
+								PointerGetDatum(laras_seal_token(w, slot,
+																 LARAS_FIELD_channel_token_token,
+																 workspace_id, connection_id,
+																 c->token.s, c->token.n)),
+								TimestampTzGetDatum(c->token_expires_at)},
+					  c->token_expires_at == 0 ? "   n" : NULL);
+	/* it may have been another app */
+	laras_spi_run(&forget_routes, key, NULL);
+	store_routes(workspace_id, w, &own);
+	laras_spi_run(&forget_authorizers, key, NULL);
+	store_authorizer(workspace_id, connection_id, c);
+	finish_log_in(workspace_id, connection_id, c);
+	laras_spi_run(&unpark_connection, key, NULL);
+	laras_spi_close();
+	laras_work_queued(LARAS_WORK_COURIER);
+	record_connected(workspace_id, w, slot, connection_id, "renewed", c);
 }
 
 void
@@ -260,4 +407,40 @@ laras_connection_stop(int64 workspace_id, int64 connection_id, int code)
 	}
 	laras_spi_run(&park_connection, key, NULL);
 	laras_spi_close();
+}
+
+void
+laras_connection_lost(int64 workspace_id, int64 connection_id, int code)
+{
+	uint64 found;
+	int64 *ids;
+
+	laras_spi_open();
+	found =
+		laras_spi_run(&lose, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
+					  NULL);
+	ids = palloc(sizeof(int64) * (found + 1));
+	for (uint64 i = 0; i < found; i++)
+		ids[i] = laras_spi_int8(i, 1);
+	for (uint64 i = 0; i < found; i++)
+	{
+		LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, code)};
+		LarasEvidence act = {
+			.workspace_id = workspace_id,
+			.workspace_slot = laras_workspace_slot(workspace_id),
+			.action = LARAS_ACT_CONNECTION_LOST,
+			.actor_kind = LARAS_ACTOR_PROVIDER,
+			.actor_id = ids[i],
+			.subject_kind = LARAS_SUBJECT_CONNECTION,
+			.subject_id = ids[i],
+			.nfields = lengthof(fields),
+			.fields = fields,
+		};
+
+		laras_notice(workspace_id, "access_lost", ids[i], 0, 0, code);
+		laras_evidence_append(&act);
+	}
+	laras_spi_close();
+	if (found > 0)
+		laras_work_queued(LARAS_WORK_KEEPER);
 }

@@ -92,7 +92,8 @@ place_account(const LarasTask *task, const LarasChannelDriver *driver, const Lar
 	LarasText account = {login->memory->account, strlen(login->memory->account)};
 	int64_t connection_id = 0;
 
-	if (laras_account_in_use(driver->channel, account))
+	if (laras_account_in_use(driver->channel, account) &&
+		laras_connection_waiting(task->workspace_id, driver->channel, account) == 0)
 		laras_login_fail(login, 409, "account_in_use");
 	else if (driver->account_in_path && (base == NULL || base[0] == '\0'))
 		laras_login_fail(login, 500, "no_public_url");
@@ -273,6 +274,7 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 	LarasLoginMemory *m = login->memory;
 	const char *above = laras_account_member(driver, LARAS_ACCOUNT_BUSINESS);
 	int64_t connection_id = 0;
+	int64 waiting;
 	bool standing;
 	LarasNewConnection c = {
 		.channel = driver->channel,
@@ -310,8 +312,11 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 					  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->attempt_id)},
 					  NULL) == 1;
 	laras_spi_close();
+	waiting = laras_connection_waiting(task->workspace_id, driver->channel, c.account);
 	if (!standing)
 		laras_login_fail(login, 409, "superseded");
+	else if (waiting != 0)
+		laras_connection_renew(task->workspace_id, waiting, &c);
 	else if (laras_account_in_use(driver->channel, c.account))
 		laras_login_fail(login, 409, "account_in_use");
 	else

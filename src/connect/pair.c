@@ -60,6 +60,7 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 	int64 workspace_id;
 	int64 id;
 	int64 app_id = 0;
+	int64 waiting;
 	json_t *account;
 	const LarasChannelDriver *driver;
 	json_t *named;
@@ -104,7 +105,8 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("no provider app serves this channel"),
 						errhint("The operator registers one with laras.register_provider_app().")));
-	if (laras_account_in_use(channel, ids[LARAS_ACCOUNT_NUMBER]))
+	waiting = laras_connection_waiting(workspace_id, channel, ids[LARAS_ACCOUNT_NUMBER]);
+	if (laras_account_in_use(channel, ids[LARAS_ACCOUNT_NUMBER]) && (waiting == 0 || !verify))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("the account is connected already"),
 				 errhint("Disconnect it where it is connected, then connect it here.")));
@@ -129,6 +131,9 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 		LarasText words = {VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)};
 
 		id = laras_attempt_by_token(driver, &app, named, words, NULL);
+		/* that one is renewed */
+		if (waiting != 0)
+			id = waiting;
 	}
 	PG_RETURN_INT64(id);
 }

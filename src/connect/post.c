@@ -14,7 +14,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
-#include "connect/connect.h"
+#include "connect/health.h"
 #include "connect/post.h"
 #include "connect/reach.h"
 #include "intake/intake.h"
@@ -179,11 +179,9 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	/* 100: there is no such object for this token */
 	else if (answer->error_code == 100)
 		owner = LARAS_POST_FOREIGN;
-	else if (answer->error_code == 190)
-	{
-		laras_connection_stop(task->workspace_id, task->connection_id, answer->error_code);
+	else if (laras_token_refused(task->workspace_id, task->connection_id, reach.driver,
+								 answer->error_code, answer->error_subcode))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "token_dead");
-	}
 	if (owner == LARAS_POST_UNKNOWN)
 	{
 		result->delay_ms = TRY_AGAIN_MS;

@@ -14,6 +14,7 @@
 #include "catalog/pg_type_d.h"
 #include "channel/connect.h"
 #include "connect/connect.h"
+#include "connect/health.h"
 #include "connect/refresh.h"
 #include "evidence/evidence.h"
 #include "tenancy/tenancy.h"
@@ -206,11 +207,9 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 		return end(result, LARAS_TASK_DONE, "refreshed");
 	}
 	/* the provider does not know the token any more */
-	if (answer->error_code == 190)
-	{
-		laras_connection_stop(task->workspace_id, task->connection_id, answer->error_code);
+	if (laras_token_refused(task->workspace_id, task->connection_id, driver, answer->error_code,
+							answer->error_subcode))
 		return end(result, LARAS_TASK_FAILED, "token_dead");
-	}
 	return end(result, LARAS_TASK_FAILED, "not_refreshed");
 }
 

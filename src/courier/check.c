@@ -11,7 +11,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
-#include "connect/connect.h"
+#include "connect/health.h"
 #include "connect/reach.h"
 #include "courier/check.h"
 #include "courier/reconcile.h"
@@ -170,11 +170,9 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
 	if (!read_uncertain(task, &u))
 		return laras_task_ends(result, LARAS_TASK_DONE, "settled");
-	if (answer->error_code == 190)
-	{
-		laras_connection_stop(task->workspace_id, task->connection_id, answer->error_code);
+	if (laras_token_refused(task->workspace_id, task->connection_id, reach.driver,
+							answer->error_code, answer->error_subcode))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "token_dead");
-	}
 	if (answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
 		answer->document != NULL && answer->error_code == 0)
 		check = reach.driver->send->read_check(answer->document);

@@ -15,6 +15,7 @@
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
 #include "connect/connect.h"
+#include "connect/health.h"
 #include "courier/carry.h"
 #include "courier/check.h"
 #include "courier/courier.h"
@@ -440,8 +441,18 @@ outcome_of(LarasFlight *f)
 			o.notice = "send_failed";
 			break;
 		case LARAS_ANSWER_ACCOUNT:
-			o.outbox_state = "parked";
 			o.attempt_outcome = "refused";
+			o.withdrawn = f->driver->connect->read_token != NULL &&
+						  f->driver->connect->read_token(o.error_code, o.error_subcode) ==
+							  LARAS_TOKEN_WITHDRAWN;
+			if (o.withdrawn || laras_flight_is_cut(f))
+			{
+				o.outbox_state = "cancelled";
+				o.reason = "disconnected";
+				o.message_status = "cancelled";
+				break;
+			}
+			o.outbox_state = "parked";
 			o.reason = "needs_reauth";
 			break;
 		case LARAS_ANSWER_UNCERTAIN:
@@ -453,6 +464,23 @@ outcome_of(LarasFlight *f)
 			break;
 	}
 	return o;
+}
+
+/* What the error says of the token, or else that the account does not send. */
+static void
+stop_connection(const LarasOutcome *o)
+{
+	const LarasFlight *f = o->flight;
+
+	if (!laras_token_refused(f->workspace_id, f->connection_id, f->driver, o->error_code,
+							 o->error_subcode))
+		laras_connection_stop(f->workspace_id, f->connection_id, o->error_code);
+}
+
+static bool
+stops(const LarasOutcome *o)
+{
+	return o->withdrawn || strcmp(o->outbox_state, "parked") == 0;
 }
 
 /*
@@ -469,14 +497,13 @@ stop_connections(const LarasOutcome *outcomes, int n)
 	{
 		bool again = false;
 
-		if (strcmp(outcomes[i].outbox_state, "parked") != 0)
+		if (!stops(&outcomes[i]))
 			continue;
 		for (int k = 0; k < i && !again; k++)
-			again = strcmp(outcomes[k].outbox_state, "parked") == 0 &&
+			again = stops(&outcomes[k]) &&
 					outcomes[k].flight->connection_id == outcomes[i].flight->connection_id;
 		if (!again)
-			laras_connection_stop(outcomes[i].flight->workspace_id,
-								  outcomes[i].flight->connection_id, outcomes[i].error_code);
+			stop_connection(&outcomes[i]);
 	}
 	laras_worker_commit();
 }
@@ -485,7 +512,7 @@ void
 laras_courier_record(LarasFlight **flights, int n)
 {
 	LarasOutcome *outcomes = palloc(sizeof(LarasOutcome) * n);
-	bool stops = false;
+	bool stopping = false;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -493,9 +520,9 @@ laras_courier_record(LarasFlight **flights, int n)
 		if (!flights[i]->counted)
 			flights[i]->opened_breaker = laras_limit_ended(flights[i], &outcomes[i]);
 		flights[i]->counted = true;
-		stops = stops || strcmp(outcomes[i].outbox_state, "parked") == 0;
+		stopping = stopping || stops(&outcomes[i]);
 	}
-	if (stops)
+	if (stopping)
 		stop_connections(outcomes, n);
 	LARAS_FAULT("courier_before_record");
 	laras_worker_begin("recording sends");

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "answer/llm.h"
+#include "connect/health.h"
 #include "connect/login.h"
 #include "connect/post.h"
 #include "connect/refresh.h"
@@ -12,10 +13,10 @@
 #include "courier/check.h"
 #include "courier/task.h"
 
-static const LarasTaskKind *const kinds[] = {&laras_login_task,         &laras_refresh_task,
-											 &laras_llm_task,           &laras_post_task,
-											 &laras_check_task,         &laras_template_submit_task,
-											 &laras_template_sync_task, NULL};
+static const LarasTaskKind *const kinds[] = {
+	&laras_login_task,         &laras_refresh_task, &laras_llm_task,
+	&laras_post_task,          &laras_check_task,   &laras_template_submit_task,
+	&laras_template_sync_task, &laras_health_task,  NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

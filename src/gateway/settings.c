@@ -18,7 +18,7 @@
 LARAS_PLAN(
 	read_tiles,
 	"SELECT p.channel, p.display_name, c.id, c.state, c.display_name, c.profile, c.scopes, c.token_expires_at, "
-	"c.auto_send, c.authorizer_known, c.disconnected_at "
+	"c.auto_send, c.authorizer_known, c.disconnected_at, coalesce(c.health, '') "
 	"FROM laras.provider p LEFT JOIN LATERAL (SELECT x.* FROM laras.connection x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.channel OPERATOR(pg_catalog.=) p.channel "
 	"ORDER BY (x.state OPERATOR(pg_catalog.=) 'disconnected'), x.connected_at DESC, x.id LIMIT 20) c ON true "
@@ -91,9 +91,11 @@ connection_json(uint64 row)
 					 "auto_send", laras_spi_bool(row, 9), "authorizer_known",
 					 laras_spi_bool(row, 10), "token_expires_at", time_json(row, 8),
 					 "disconnected_at", time_json(row, 11), "health",
-					 cut                               ? "disconnected"
-					 : strcmp(state, "connected") == 0 ? "ok"
-													   : "needs_attention");
+					 cut ? "disconnected"
+					 : strcmp(state, "connected") == 0 &&
+							 strcmp(laras_spi_cstring(row, 12), "unsubscribed") != 0
+						 ? "ok"
+						 : "needs_attention");
 }
 
 void

@@ -4,7 +4,8 @@
  *		judged, quality fallen, names decided, limits raised, errors of no message.
  *
  * Details concern the business and name no customer; they are sealed under the
- * connection's slot, and so end with it.
+ * connection's slot, and so end with it. News that the access was taken away ends
+ * the connection.
  */
 #include "postgres.h"
 
@@ -12,6 +13,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/connect.h"
 #include "connect/template.h"
 #include "inbox/account.h"
 #include "inbox/rows.h"
@@ -108,4 +110,7 @@ laras_apply_account_events(const LarasStatusEvent *events, int n)
 								laras_column_array(&c[6], count, BYTEAOID)},
 					  NULL);
 	laras_spi_close();
+	for (int i = 0; i < n; i++)
+		if (events[i].record->lost && slots[i] != 0)
+			laras_connection_lost(events[i].workspace_id, events[i].connection_id, 0);
 }

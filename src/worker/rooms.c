@@ -11,6 +11,7 @@
 #include "answer/freshness.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "connect/health.h"
 #include "connect/refresh.h"
 #include "courier/courier.h"
 #include "courier/fence.h"
@@ -68,6 +69,8 @@ const LarasKeeperDuty laras_keeper_duties[] = {
 	{"unsupported messages", 60 * 60 * 1000, false, laras_again_duty},
 	{"expiry", 60 * 60 * 1000, false, laras_expiry_duty},
 	{"tokens", 10 * 60 * 1000, false, laras_refresh_duty},
+	{"health", 10 * 60 * 1000, false, laras_health_duty},
+	{"lost access", 60 * 1000, true, laras_lost_duty},
 	{"raw events", 10 * 60 * 1000, false, laras_intake_purge},
 #ifdef LARAS_FAULTS
 	{"test", 3600 * 1000, true, laras_test_duty},
