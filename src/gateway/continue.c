@@ -82,6 +82,7 @@ laras_http_continue(PG_FUNCTION_ARGS)
 
 	laras_require_preload();
 	memset(&h, 0, sizeof(h));
+	h.memory = CurrentMemoryContext;
 	if (VARSIZE_ANY_EXHDR(ticket) != TICKET_BYTES)
 	{
 		laras_http_error(&h, 404, "not_found", "no such ticket");
@@ -110,7 +111,7 @@ laras_http_continue(PG_FUNCTION_ARGS)
 		{
 			h.status = 102;
 			h.answer_n = TICKET_BYTES;
-			h.answer = SPI_palloc(TICKET_BYTES);
+			h.answer = MemoryContextAlloc(h.memory, TICKET_BYTES);
 			memcpy(h.answer, VARDATA_ANY(ticket), TICKET_BYTES);
 		}
 		else

@@ -41,7 +41,8 @@ typedef struct LarasHttp
 	const LarasText *headers;
 	const inet *peer; /* who is at the other end of the relay's connection; NULL: not known */
 
-	/* the answer */
+	/* the answer, in memory of its own: it may be given within SPI and outlives it */
+	MemoryContext memory;
 	int status;
 	int answer_header_count;
 	char *answer_headers[2 * LARAS_HTTP_MAX_HEADERS];

@@ -112,8 +112,8 @@ laras_http_add_header(LarasHttp *h, const char *name, const char *value)
 {
 	if (h->answer_header_count + 2 > 2 * LARAS_HTTP_MAX_HEADERS)
 		elog(ERROR, "too many headers in an answer");
-	h->answer_headers[h->answer_header_count++] = pstrdup(name);
-	h->answer_headers[h->answer_header_count++] = pstrdup(value);
+	h->answer_headers[h->answer_header_count++] = MemoryContextStrdup(h->memory, name);
+	h->answer_headers[h->answer_header_count++] = MemoryContextStrdup(h->memory, value);
 }
 
 void
@@ -123,7 +123,7 @@ laras_http_text(LarasHttp *h, int status, const char *content_type, const char *
 	laras_http_add_header(h, "content-type", content_type);
 	laras_http_add_header(h, "cache-control", "no-store");
 	laras_http_add_header(h, "x-content-type-options", "nosniff");
-	h->answer = pstrdup(text);
+	h->answer = MemoryContextStrdup(h->memory, text);
 	h->answer_n = strlen(text);
 }
 
@@ -383,6 +383,7 @@ laras_http_request(PG_FUNCTION_ARGS)
 
 	laras_require_preload();
 	memset(&h, 0, sizeof(h));
+	h.memory = CurrentMemoryContext;
 	h.method = text_of(fcinfo, 0);
 	h.path = text_of(fcinfo, 1);
 	h.query = text_of(fcinfo, 2);

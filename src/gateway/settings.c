@@ -237,7 +237,7 @@ static void
 wait_for_courier(LarasHttp *h, const uint8 ticket[32])
 {
 	h->status = 102;
-	h->answer = palloc(8 + 32);
+	h->answer = MemoryContextAlloc(h->memory, 8 + 32);
 	for (int i = 0; i < 8; i++)
 		h->answer[i] = (char) ((uint64) laras_bound_workspace() >> (56 - 8 * i));
 	memcpy(h->answer + 8, ticket, 32);
