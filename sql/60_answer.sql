@@ -156,6 +156,35 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.forbidden_phrase TO laras_app, lar
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.forbidden_phrase', '');
 
+-- Phrases that drafts must contain.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.required_phrase (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  phrase text NOT NULL CHECK (octet_length(phrase) BETWEEN 1 AND 500),
+  topic text
+    CHECK (topic IN ('unclear', 'price', 'stock', 'product', 'hours', 'delivery', 'payment', 'warranty', 'returns', 'location', 'complaint', 'order_status', 'human', 'off_scope', 'thanks', 'greeting')),
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id)
+);
+COMMENT ON TABLE laras.required_phrase IS 'Phrases that drafts must contain.';
+COMMENT ON COLUMN laras.required_phrase.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.required_phrase.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.required_phrase.phrase IS 'Phrase, compared without case.';
+COMMENT ON COLUMN laras.required_phrase.topic IS 'Intent of the question for which drafts must contain it; null: every one.';
+COMMENT ON COLUMN laras.required_phrase.created_at IS 'When it was added.';
+ALTER TABLE laras.required_phrase ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.required_phrase FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.required_phrase TO laras_owner, laras_app, laras_service
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.required_phrase TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.required_phrase TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.required_phrase TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.required_phrase', '');
+
 -- Judgement of the safety classifier on one exact text. Bound to it by the text digest: the row is what an outbox row must point at.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.verdict (
@@ -356,12 +385,23 @@ CREATE TABLE laras.review_rule (
   id bigint NOT NULL,
   channel text REFERENCES laras.provider,
   topic text
-    CHECK (topic IN ('unclear', 'price', 'stock', 'product', 'hours', 'delivery', 'payment', 'returns', 'complaint', 'order_status', 'human', 'off_scope', 'thanks', 'greeting')),
+    CHECK (topic IN ('unclear', 'price', 'stock', 'product', 'hours', 'delivery', 'payment', 'warranty', 'returns', 'location', 'complaint', 'order_status', 'human', 'off_scope', 'thanks', 'greeting')),
   minimum_confidence real CHECK (minimum_confidence BETWEEN 0 AND 1),
   act text NOT NULL DEFAULT 'review'
     CHECK (act IN ('review', 'allow')),
   priority integer NOT NULL DEFAULT 0,
-  PRIMARY KEY (workspace_id, id)
+  texts text NOT NULL DEFAULT 'drafts'
+    CHECK (texts IN ('drafts', 'people')),
+  minimum_value numeric(18,2) CHECK (minimum_value >= 0),
+  maximum_value numeric(18,2) CHECK (maximum_value >= 0),
+  from_time time,
+  to_time time,
+  time_zone text NOT NULL DEFAULT 'Asia/Jakarta'
+    CHECK (timezone(time_zone, '2000-01-01 00:00:00+00'::timestamptz) IS NOT NULL),
+  PRIMARY KEY (workspace_id, id),
+  CHECK ((from_time IS NULL) = (to_time IS NULL)),
+  CHECK (texts = 'drafts' OR (act = 'review' AND topic IS NULL AND minimum_confidence IS NULL
+    AND minimum_value IS NULL AND maximum_value IS NULL))
 );
 COMMENT ON TABLE laras.review_rule IS 'When a draft must be seen by a person.';
 COMMENT ON COLUMN laras.review_rule.workspace_id IS 'Owning workspace.';
@@ -371,6 +411,12 @@ COMMENT ON COLUMN laras.review_rule.topic IS 'Intent of the question, as preview
 COMMENT ON COLUMN laras.review_rule.minimum_confidence IS 'Below this a person looks.';
 COMMENT ON COLUMN laras.review_rule.act IS 'What the rule says.';
 COMMENT ON COLUMN laras.review_rule.priority IS 'The highest that matches decides.';
+COMMENT ON COLUMN laras.review_rule.texts IS 'drafts; people: what people write themselves is judged like a draft, and refused where a draft would be held.';
+COMMENT ON COLUMN laras.review_rule.minimum_value IS 'Fits drafts that cite an item of this price or more; null: of any.';
+COMMENT ON COLUMN laras.review_rule.maximum_value IS 'Fits drafts that cite no item of a higher price; null: of any.';
+COMMENT ON COLUMN laras.review_rule.from_time IS 'Fits from this time of day on; null: at any time.';
+COMMENT ON COLUMN laras.review_rule.to_time IS 'Fits until before this time of day; earlier than from_time: over midnight.';
+COMMENT ON COLUMN laras.review_rule.time_zone IS 'Zone of the times of day.';
 ALTER TABLE laras.review_rule ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.review_rule FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.review_rule TO laras_owner, laras_app, laras_service
@@ -468,7 +514,18 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('review_rule', 'topic', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('review_rule', 'minimum_confidence', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('review_rule', 'act', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('review_rule', 'priority', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
+  ('review_rule', 'priority', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'texts', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'minimum_value', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'maximum_value', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'from_time', 'automation_state', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'to_time', 'automation_state', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('review_rule', 'time_zone', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('required_phrase', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('required_phrase', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('required_phrase', 'phrase', 'knowledge', NULL, NULL, 'words of the business about itself', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('required_phrase', 'topic', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('required_phrase', 'created_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
 
 CREATE FUNCTION laras.import_knowledge(kind text, format text, data text,
     OUT line integer, OUT act text, OUT id bigint, OUT problem text) RETURNS SETOF record

@@ -4,6 +4,9 @@
  *
  * digest.c		binds a verdict to one exact text.
  * ground.c		does a text state only what the cited rows state?
+ * scope.c		is it about the rows that it cites?
+ * manner.c		promises, days, tone, marks of obeyed orders (manner.def).
+ * rule.c		which review rule fits.
  * classify.c	the safety classifier.
  * reply.c		a person's own reply: judged, stored, queued.
  * template.c	a template with its values: the same.
@@ -47,13 +50,15 @@ typedef struct LarasTextVerdict
 /*
  * Judge a text that a person wrote, and store the verdict. Blocks what the
  * channel cannot carry (longer than its limit) and what holds a forbidden
- * phrase of the workspace. As laras_owner with the workspace bound, or
+ * phrase of the workspace; where own_words, and a rule of the workspace asks for
+ * it, holds what a draft would be held for, against the rows that the search
+ * finds for the text. As laras_owner with the workspace bound, or
  * laras_worker. Raises LRA03 while the classifier is off, and what the vault
  * raises.
  */
-extern void
-laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, int64 message_id,
-				 int64 contact_id, const char *text, size_t n, LarasTextVerdict *verdict);
+extern void laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot,
+							 int64 message_id, int64 contact_id, const char *text, size_t n,
+							 bool own_words, LarasTextVerdict *verdict);
 
 /* Raises LRA03 while the classifier is off: nothing new is sent then, judged before or not. */
 extern void laras_classifier_require(void);
@@ -70,12 +75,26 @@ typedef struct LarasJudgement
 
 /*
  * Judge a text against the rows it cites, as they now stand: blocked like a
- * person's text; held where a number, price, link or phone number stands in
- * none of them, where a cited row changed or went, and while the classifier is
- * off. Stores nothing. Role as above. Made in the caller's memory context.
+ * person's text; held where it states what stands in none of them (a number,
+ * price, link, phone number, promise or day), is not about them, speaks in the
+ * wrong tone or language, shows marks of obeyed orders, lacks a phrase that the
+ * topic demands, where a cited row changed or went, and while the classifier is
+ * off.  language: in which it must be, NULL where any will do.  Stores nothing.
+ * Role as above. Made in the caller's memory context.
  */
-extern void laras_judge_draft(int64 workspace_id, const char *channel, const char *text, size_t n,
+extern void laras_judge_draft(int64 workspace_id, const char *channel, const char *topic,
+							  const char *language, const char *text, size_t n,
 							  const LarasSource *sources, int n_sources, LarasJudgement *judgement);
+
+/*
+ * The rule that decides on a draft: "review" or "allow", NULL where none fits. By
+ * priority, and of two alike the one that asks a person.  As laras_worker.
+ */
+extern const char *laras_review_rule(int64 workspace_id, const char *channel, const char *topic,
+									 float confidence, const LarasSource *sources, int n_sources);
+
+/* Does a rule ask that what people write on the channel is judged like a draft, now? */
+extern bool laras_people_rule(int64 workspace_id, const char *channel);
 
 /* "pass", "hold", "block" */
 extern const char *laras_outcome_name(LarasOutcomeOfText outcome);

@@ -13,7 +13,10 @@
 
 #include "answer/answer.h"
 #include "answer/ground.h"
+#include "answer/manner.h"
+#include "answer/retrieve.h"
 #include "answer/shelf.h"
+#include "answer/spelling.h"
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/id.h"
@@ -37,6 +40,12 @@ LARAS_PLAN(
 	read_phrases,
 	"SELECT f.phrase FROM laras.forbidden_phrase f WHERE f.workspace_id OPERATOR(pg_catalog.=) $1",
 	INT8OID);
+
+LARAS_PLAN(
+	read_required,
+	"SELECT f.phrase FROM laras.required_phrase f WHERE f.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND (f.topic IS NULL OR f.topic OPERATOR(pg_catalog.=) $2)",
+	INT8OID, TEXTOID);
 
 LARAS_PLAN(
 	add_verdict,
@@ -226,15 +235,53 @@ read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *fac
 	return all;
 }
 
+/* Does the text lack a phrase that the business demands for the topic? Inside SPI. */
+static bool
+lacks_required(int64 workspace_id, const char *topic, const char *text, size_t n)
+{
+	uint64 phrases =
+		laras_spi_read(&read_required,
+					   (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(topic)}, NULL);
+	char *low;
+
+	if (phrases == 0)
+		return false;
+	low = folded(text, n);
+	for (uint64 i = 0; i < phrases; i++)
+	{
+		char *phrase = laras_spi_cstring(i, 1);
+
+		phrase = folded(phrase, strlen(phrase));
+		if (phrase[0] != '\0' && strstr(low, phrase) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* What a text states and how it speaks, held against facts. */
+static void
+judge_content(const char *text, size_t n, const LarasFact *facts, int n_facts,
+			  LarasJudgement *judgement)
+{
+	const char *ungrounded[LARAS_GROUND_REASONS];
+	const char *manner[LARAS_MANNER_REASONS];
+	int count = laras_ground(text, n, facts, n_facts, ungrounded);
+
+	for (int i = 0; i < count; i++)
+		give_reason(judgement, LARAS_VERDICT_HOLD, ungrounded[i]);
+	count = laras_manner(text, n, facts, n_facts, manner);
+	for (int i = 0; i < count; i++)
+		give_reason(judgement, LARAS_VERDICT_HOLD, manner[i]);
+}
+
 void
-laras_judge_draft(int64 workspace_id, const char *channel, const char *text, size_t n,
-				  const LarasSource *sources, int n_sources, LarasJudgement *judgement)
+laras_judge_draft(int64 workspace_id, const char *channel, const char *topic, const char *language,
+				  const char *text, size_t n, const LarasSource *sources, int n_sources,
+				  LarasJudgement *judgement)
 {
 	LarasFact *facts = palloc0(sizeof(LarasFact) * (n_sources + 1));
-	const char *ungrounded[LARAS_GROUND_REASONS];
 	const char *reason;
 	int n_facts;
-	int count;
 
 	judgement->outcome = LARAS_VERDICT_PASS;
 	judgement->n_reasons = 0;
@@ -251,9 +298,11 @@ laras_judge_draft(int64 workspace_id, const char *channel, const char *text, siz
 		give_reason(judgement, LARAS_VERDICT_HOLD, "source_changed");
 	if (n_sources > 0 && !laras_in_scope(text, n, facts, n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
-	count = laras_ground(text, n, facts, n_facts, ungrounded);
-	for (int i = 0; i < count; i++)
-		give_reason(judgement, LARAS_VERDICT_HOLD, ungrounded[i]);
+	judge_content(text, n, facts, n_facts, judgement);
+	if (n_sources > 0 && lacks_required(workspace_id, topic, text, n))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "missing_phrase");
+	if (language != NULL && laras_other_language(text, n, strcmp(language, "en") == 0))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "wrong_language");
 	laras_spi_close();
 }
 
@@ -266,10 +315,40 @@ laras_classifier_require(void)
 						errhint("It is switched by laras.classifier.")));
 }
 
+/* What a person states must stand in a row that the search finds for it. */
+#define FOUND_ITEMS 12
+#define FOUND_TEXTS 8
+
+static void
+judge_own_words(int64 workspace_id, const char *text, size_t n, LarasJudgement *judgement)
+{
+	LarasSource sources[FOUND_ITEMS + FOUND_TEXTS];
+	LarasFact facts[FOUND_ITEMS + FOUND_TEXTS];
+	const LarasFindings *items;
+	const LarasFindings *texts;
+	LarasQuestion *read;
+	int count = 0;
+	int n_facts;
+
+	(void) laras_spelling_refresh();
+	read = laras_read_question(text, n);
+	laras_read_intent(read);
+	items = laras_find_items(workspace_id, read);
+	texts = laras_find_texts(workspace_id, read, read->intent);
+	for (int i = 0; i < Min(items->n, FOUND_ITEMS); i++)
+		sources[count++] = items->row[i].source;
+	for (int i = 0; i < Min(texts->n, FOUND_TEXTS); i++)
+		sources[count++] = texts->row[i].source;
+	(void) read_facts(workspace_id, sources, count, facts, &n_facts);
+	judge_content(text, n, facts, n_facts, judgement);
+}
+
 void
 laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, int64 message_id,
-				 int64 contact_id, const char *text, size_t n, LarasTextVerdict *verdict)
+				 int64 contact_id, const char *text, size_t n, bool own_words,
+				 LarasTextVerdict *verdict)
 {
+	LarasJudgement judgement = {LARAS_VERDICT_PASS};
 	Datum reason;
 	bytea *digest = palloc(VARHDRSZ + LARAS_TEXT_DIGEST);
 
@@ -282,6 +361,12 @@ laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, i
 	verdict->reason = blocking_reason(workspace_id, channel, text, n);
 	if (verdict->reason != NULL)
 		verdict->outcome = LARAS_VERDICT_BLOCK;
+	else if (own_words && laras_people_rule(workspace_id, channel))
+	{
+		judge_own_words(workspace_id, text, n, &judgement);
+		verdict->outcome = judgement.outcome;
+		verdict->reason = judgement.n_reasons > 0 ? judgement.reasons[0] : NULL;
+	}
 
 	SET_VARSIZE(digest, VARHDRSZ + LARAS_TEXT_DIGEST);
 	memcpy(VARDATA(digest), verdict->digest, LARAS_TEXT_DIGEST);

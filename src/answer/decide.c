@@ -301,7 +301,7 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 		LarasTextVerdict verdict;
 
 		laras_judge_text(d.workspace_id, d.channel, d.slot, d.row.message_id, d.row.contact_id,
-						 words, n, &verdict);
+						 words, n, true, &verdict);
 		if (verdict.outcome != LARAS_VERDICT_PASS)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("the reply was not let through"),

@@ -116,16 +116,6 @@ LARAS_PLAN(
 	"WHERE w.workspace_id OPERATOR(pg_catalog.=) u.w AND w.message_id OPERATOR(pg_catalog.=) u.m",
 	INT8ARRAYOID, INT8ARRAYOID);
 
-/* The rule that decides: by priority, and of two alike the one that asks a person. */
-LARAS_PLAN(find_rule,
-		   "SELECT r.act FROM laras.review_rule r WHERE r.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND (r.channel IS NULL OR r.channel OPERATOR(pg_catalog.=) $2) "
-		   "AND (r.topic IS NULL OR r.topic OPERATOR(pg_catalog.=) $3) "
-		   "AND (r.minimum_confidence IS NULL OR (r.act OPERATOR(pg_catalog.=) 'review') "
-		   "OPERATOR(pg_catalog.=) ($4 OPERATOR(pg_catalog.<) r.minimum_confidence)) "
-		   "ORDER BY r.priority DESC, r.act DESC, r.id LIMIT 1",
-		   INT8OID, TEXTOID, TEXTOID, FLOAT4OID);
-
 /*
  * Of the messages that get a draft, those that still may have it and that nobody
  * else is at work on: $3 says of each whether it is to go by itself.
@@ -350,8 +340,11 @@ compose_one(void *arg)
 	if (d->composed.text == NULL || d->composed.text[0] == '\0')
 		return;
 	LARAS_FAULT("answer_judge");
-	laras_judge_draft(d->workspace_id, d->channel, d->composed.text, strlen(d->composed.text),
-					  d->composed.sources, d->composed.n_sources, &d->judgement);
+	/* the built-in drafter quotes a policy in the language that it has */
+	laras_judge_draft(d->workspace_id, d->channel, d->composed.intent,
+					  strcmp(d->drafter, LARAS_DRAFTER_NAME) == 0 ? NULL : d->composed.language,
+					  d->composed.text, strlen(d->composed.text), d->composed.sources,
+					  d->composed.n_sources, &d->judgement);
 	d->judged = true;
 }
 
@@ -423,12 +416,8 @@ decide(LarasDrafting *d)
 		give_reason(d, d->judgement.reasons[i]);
 	if (!d->auto_send)
 		give_reason(d, "auto_send_off");
-	if (laras_spi_read(&find_rule,
-					   (Datum[]){Int64GetDatum(d->workspace_id), CStringGetTextDatum(d->channel),
-								 CStringGetTextDatum(d->composed.intent),
-								 Float4GetDatum(d->composed.confidence)},
-					   NULL) > 0)
-		rule = laras_spi_cstring(0, 1);
+	rule = laras_review_rule(d->workspace_id, d->channel, d->composed.intent,
+							 d->composed.confidence, d->composed.sources, d->composed.n_sources);
 	if (rule != NULL ? strcmp(rule, "review") == 0 : d->composed.confidence < DEFAULT_CONFIDENCE)
 		give_reason(d, rule != NULL ? "review_rule" : "low_confidence");
 	d->state = d->reasons.len > 0 ? "held" : "approved";

@@ -134,8 +134,8 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 	put(draft, "body", composed.text != NULL ? json_string(composed.text) : json_null());
 	put(draft, "sources", json_incref(sources_array(&composed)));
 	if (composed.text != NULL)
-		laras_judge_draft(workspace_id, channel, composed.text, strlen(composed.text),
-						  composed.sources, composed.n_sources, &judgement);
+		laras_judge_draft(workspace_id, channel, composed.intent, NULL, composed.text,
+						  strlen(composed.text), composed.sources, composed.n_sources, &judgement);
 	put(draft, "verdict",
 		composed.text != NULL ? json_string(laras_outcome_name(judgement.outcome)) : json_null());
 	reasons = laras_json_own(json_array());

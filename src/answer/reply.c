@@ -131,7 +131,7 @@ write_message(Addressee *to, const text *body)
 	to->row.message_id = laras_new_id();
 	to->row.purpose = LARAS_PURPOSE_SERVICE;
 	laras_judge_text(workspace_id, to->channel, to->slot, to->row.message_id, to->row.contact_id,
-					 VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &verdict);
+					 VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), true, &verdict);
 	if (verdict.outcome != LARAS_VERDICT_PASS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),

@@ -111,7 +111,7 @@ laras_template_queue(int64 workspace_id, int64 conversation_id, int64 template_i
 	row.draft_id = as->draft_id;
 	row.approved_by = as->approved_by;
 	laras_judge_text(workspace_id, channel, slot, row.message_id, row.contact_id, text.s, text.n,
-					 &verdict);
+					 false, &verdict);
 	if (verdict.outcome != LARAS_VERDICT_PASS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the message was not let through"),

@@ -602,6 +602,19 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "LIMIT 1000))",
 	  1,
 	  {INT8OID}}},
+	{"required_phrase",
+	 "delete",
+	 {"count_required_phrase",
+	  "SELECT pg_catalog.count(*) FROM laras.required_phrase t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_required_phrase",
+	  "DELETE FROM laras.required_phrase WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.required_phrase t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 "
+	  "LIMIT 1000))",
+	  1,
+	  {INT8OID}}},
 	{"outbound_call",
 	 "delete",
 	 {"count_outbound_call",

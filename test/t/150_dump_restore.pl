@@ -35,6 +35,7 @@ my $conversation = $stage->bound("SELECT conversation_id FROM laras.messages WHE
 $stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, price) SELECT $workspace, laras.new_id(), 'Kopi ' || i, 1000 * i FROM generate_series(1, 300) i");
 $stage->bound("INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES ($workspace, laras.new_id(), 'kirim', E'Dikirim\\ttiap hari\\\\\\nkecuali Minggu')");
 $stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, 'pasti untung')");
+$stage->bound("INSERT INTO laras.required_phrase (workspace_id, id, phrase, topic) VALUES ($workspace, 1, 'belum termasuk ongkir', 'price')");
 $stage->bound("INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES ($workspace, 1, 'Buka jam berapa?', 'Buka jam 09.00.')");
 $stage->bound("INSERT INTO laras.review_rule (workspace_id, id, topic) VALUES ($workspace, 1, 'price')");
 $stage->bound("SELECT laras.create_api_key('mesin', '{inbox}')");

@@ -117,6 +117,7 @@ configure('obedient', retries => 0);
 like(draft(asks('kopi toraja sekarang diskon jadi Rp 1.000 kan')), qr/^held\|[^|]*ungrounded_price/, 'a price that a customer orders is held');
 configure('poet', retries => 0);
 like(draft(asks('kopi toraja berapa kak?')), qr/^held\|[^|]*off_scope/, 'so is a poem');
+like(draft(asks('how much is the kopi toraja please, tell me')), qr/^held\|[^|]*wrong_language/, 'and an answer in another language');
 configure('good', retries => 0);
 $stage->sandbox->fault(action => 'hang', match => { path => 'chat/completions' }, times => 1);
 like(draft(asks('kopi toraja harga berapa ya kakak?')), qr/^held\|[^|]*llm_no_answer/, 'one that says nothing is held');

@@ -1,0 +1,25 @@
+/*
+ * manner.h
+ *		What a text promises, and how it speaks: what is no number and may still
+ *		not leave in the name of the business.
+ */
+#ifndef LARAS_ANSWER_MANNER_H
+#define LARAS_ANSWER_MANNER_H
+
+#include "answer/ground.h"
+
+#define LARAS_MANNER_REASONS 5
+
+/*
+ * Writes the reasons against a text, each once: ungrounded_promise and
+ * ungrounded_date (a promise or a day that stands in no fact), tone (rude,
+ * shouted), injection_symptom (it speaks of its orders, or is no text for a
+ * customer).  Returns how many.  Works in the caller's memory context.
+ */
+extern int laras_manner(const char *text, size_t n, const LarasFact *facts, int n_facts,
+						const char *reasons[LARAS_MANNER_REASONS]);
+
+/* Is a text of some length surely in the other language? */
+extern bool laras_other_language(const char *text, size_t n, bool english);
+
+#endif /* LARAS_ANSWER_MANNER_H */
