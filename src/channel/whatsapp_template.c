@@ -493,7 +493,7 @@ filled_components(const json_t *components, const json_t *values)
 			  laras_json_get(values, "body"));
 	json_array_foreach(buttons, i, one)
 	{
-		char index[8];
+		char index[24];
 		LarasText value;
 
 		if (places_of(laras_json_text_at(one, "url")).count != 1)

@@ -94,9 +94,9 @@ LARAS_PLAN(find_waiting,
 LARAS_PLAN(
 	renew_connection,
 	"UPDATE laras.connection SET state = 'connected', provider_app_id = $3, scopes = $4, token_expires_at = $5, "
-	"authorizer_known = $6, profile = coalesce($7, profile), health = NULL, checked_at = laras.now() "
+	"authorizer_known = $6, profile = coalesce($7, profile), account_ids = $8, health = NULL, checked_at = laras.now() "
 	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 RETURNING slot",
-	INT8OID, INT8OID, INT8OID, TEXTARRAYOID, TIMESTAMPTZOID, BOOLOID, LARAS_SEALED);
+	INT8OID, INT8OID, INT8OID, TEXTARRAYOID, TIMESTAMPTZOID, BOOLOID, LARAS_SEALED, LARAS_SEALED);
 
 LARAS_PLAN(find_connection_slot,
 		   "SELECT c.slot FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
@@ -339,8 +339,11 @@ laras_connection_renew(int64 workspace_id, int64 connection_id, const LarasNewCo
 	uint32 w = laras_workspace_slot(workspace_id);
 	uint32 slot;
 	bytea *profile = NULL;
+	bytea *ids;
 	LarasNewConnection own = *c;
-	char nulls[8] = "       ";
+	char *ids_text;
+	size_t ids_n;
+	char nulls[9] = "        ";
 
 	own.id = connection_id;
 	laras_spi_open();
@@ -354,12 +357,17 @@ laras_connection_renew(int64 workspace_id, int64 connection_id, const LarasNewCo
 		profile = laras_seal(w, slot, LARAS_FIELD_connection_profile, workspace_id, connection_id,
 							 text, n);
 	}
+	/* what goes with the account may be new, such as the server of an address */
+	ids_text = laras_json_text_of(c->account_ids, &ids_n);
+	ids = laras_seal(w, slot, LARAS_FIELD_connection_account_ids, workspace_id, connection_id,
+					 ids_text, ids_n);
 	nulls[4] = c->token_expires_at == 0 ? 'n' : ' ';
 	nulls[6] = profile == NULL ? 'n' : ' ';
 	laras_spi_run_one(&renew_connection,
 					  (Datum[]){key[0], key[1], Int64GetDatum(c->app_id), scopes_of(c),
 								TimestampTzGetDatum(c->token_expires_at),
-								BoolGetDatum(c->app_user.s != NULL), PointerGetDatum(profile)},
+								BoolGetDatum(c->app_user.s != NULL), PointerGetDatum(profile),
+								PointerGetDatum(ids)},
 					  nulls);
 	laras_spi_run_one(&renew_token,
 					  (Datum[]){key[0], key[1],

@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(hmac_sha256_hex);
+use IPC::Run ();
 use JSON::PP ();
 use Laras;
 use Payloads;
@@ -17,6 +18,8 @@ use Test::More;
 my $json = JSON::PP->new->canonical->allow_nonref->utf8;
 my $payloads = Payloads->build;
 $payloads->agree('email', 'our own bodies', 'test/payloads/email', 'test/payloads/email/expected.tsv', '-a', 'halo@toko.example');
+
+hostile();
 
 my $node = Laras->cluster('email', settings => { 'laras.public_url' => 'https://laras.example' });
 ok(wait_for_sql($node, "SELECT count(*) > 0 FROM laras.keyring_status WHERE phase = 'open'"), 'the vault opens');
@@ -101,6 +104,37 @@ $node->stop('fast');
 done_testing();
 
 # --------------------------------------------------------------------- helpers
+
+# Mails of 4 MB that are nothing but one trick each: read in bounded memory, to the end.
+sub hostile
+{
+	my $head = "From: a\@b.example\nSubject: s\nMessage-ID: <adv\@x.example>\n";
+	my %mail = (
+		fields => "a:\n" x 1400000,
+		addresses => 'From: ' . 'a@b.example, ' x 320000 . "\n\nx\n",
+		words => "From: a\@b.example\nSubject: " . '=?utf-8?q?a?= ' x 300000 . "\n\nx\n",
+		comments => 'From: ' . '(' x 4000000 . "\n\nx\n",
+		boundaries => "${head}Content-Type: multipart/mixed; boundary=b\n\n" . "--b\n\n" x 800000,
+		levels => $head . join('', map { "Content-Type: multipart/mixed; boundary=b$_\n\n--b$_\n" } 1 .. 60000),
+		enclosed => $head . "Content-Type: message/rfc822\n\n" x 140000,
+		enclosed_list => "${head}Content-Type: message/rfc822\n\nTo: " . 'x@y.example, ' x 320000 . "\n\nx\n",
+		markup => "${head}Content-Type: text/html\n\n" . '<blockquote><div style="display:none">' x 100000,
+		attributes => "${head}Content-Type: text/html\n\n" . '<a "' x 1000000,
+		quotes => "$head\n" . "> x\ny\n" x 600000,
+		parameters => "${head}Content-Disposition: attachment; " . join('', map { "filename*$_=b; " } 1 .. 200000) . "\n\nx\n",
+	);
+	for my $name (sort keys %mail)
+	{
+		my $path = PostgreSQL::Test::Utils::tempdir() . "/$name.eml";
+		open my $out, '>', $path or die "$path: $!";
+		print $out substr $mail{$name}, 0, 4 << 20;
+		close $out;
+		my $found = '';
+		my $ok = IPC::Run::run([ 'sh', '-c', 'ulimit -v 300000; exec "$@"', 'sh', $payloads->{program}, 'email', $path ], '>', \$found, '2>&1');
+		ok($ok && $found =~ /^\Q$name\E\.eml\t(?:message|fault|refused)\t/, "4 MB of $name do no harm") or diag substr $found, 0, 200;
+	}
+	return;
+}
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 

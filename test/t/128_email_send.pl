@@ -93,6 +93,18 @@ my $late = $other->reply(Dewi => 'yang terlambat');
 ok($other->wait_bound("SELECT state = 'uncertain' FROM laras.outbox WHERE message_id = $late", 30), 'when its time is over it is uncertain');
 is(scalar(grep { $_->{body} =~ /terlambat/ } $other->sends('Dewi')), 1, 'and was sent once');
 
+# ----------------------------------------------- a password that is changed
+$stage->sandbox->control(POST => 'mailbox', { address => $address, password => 'sandi-yang-baru-sekali' });
+my $parked = $shop->reply(Budi => 'menunggu sandi');
+ok($shop->wait_bound("SELECT state = 'parked' FROM laras.outbox WHERE message_id = $parked", 30), 'with a password that was changed elsewhere an answer waits');
+is($shop->tile->{state}, 'needs_reauth', 'and the tile says why');
+($status) = $shop->call(POST => '/api/email/connect', { address => $address, token => 'sandi-yang-baru-sekali', name => 'Toko Baru' });
+is($status, 200, 'the address is connected with the new one');
+ok($shop->wait_bound("SELECT state = 'sent' FROM laras.outbox WHERE message_id = $parked", 30), 'and the answer leaves');
+is($shop->bound("SELECT count(*) FROM laras.connections"), 1, 'through the connection that it had');
+is(scalar(grep { $_->{body} =~ /^From: Toko Baru </m } $shop->sends('Budi')), 1, 'under the name that it was given now');
+is($shop->piped($shop->mail(Sari => 'masih')), 0, 'whose secret still signs');
+
 # ------------------------------------------------------------------ the pipe
 is($shop->piped("Subject: tanpa pengirim\n\nx\n"), 0, 'what nobody can read is taken all the same');
 my $good = $shop->{pipe};
