@@ -30,7 +30,7 @@ COURIER = outbox steer egress fence carry limit lane claim templated prepare thr
 # src/inbox/
 INBOX = rows processing identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
-ANSWER = digest ground scope manner rule classify reply template draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
+ANSWER = digest ground scope manner rule classify reply template followup draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
@@ -70,6 +70,7 @@ SQL_PARTS = \
 	60_answer \
 	61_llm \
 	62_drafts \
+	64_followups \
 	65_courier \
 	80_erasure \
 	90_gateway \

@@ -6,7 +6,7 @@ CREATE TABLE laras.message_template (
   id bigint NOT NULL,
   connection_id bigint NOT NULL,
   name text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 512),
-  language text NOT NULL CHECK (octet_length(language) BETWEEN 2 AND 16),
+  language text NOT NULL CHECK (octet_length(language) BETWEEN 2 AND 32),
   category text NOT NULL CHECK (category IN ('marketing', 'utility', 'authentication')),
   components jsonb NOT NULL CHECK (jsonb_typeof(components) = 'array'),
   status text NOT NULL DEFAULT 'draft'

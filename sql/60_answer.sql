@@ -247,6 +247,8 @@ CREATE TABLE laras.draft (
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   decided_at timestamptz,
   decided_by text,
+  template_id bigint,
+  template_values jsonb CHECK ((template_values IS NOT NULL) = (template_id IS NOT NULL)),
   PRIMARY KEY (workspace_id, id),
   FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id)
 );
@@ -254,7 +256,7 @@ CREATE INDEX draft_conversation ON laras.draft (workspace_id, conversation_id);
 CREATE INDEX draft_contact ON laras.draft (workspace_id, contact_id);
 CREATE INDEX draft_waiting ON laras.draft (workspace_id, created_at) WHERE state IN ('pending', 'held');
 CREATE INDEX draft_open ON laras.draft (workspace_id, conversation_id) WHERE state IN ('pending', 'held');
-CREATE UNIQUE INDEX draft_inbound ON laras.draft (workspace_id, inbound_message_id);
+CREATE UNIQUE INDEX draft_inbound ON laras.draft (workspace_id, inbound_message_id, purpose);
 COMMENT ON TABLE laras.draft IS 'A reply proposed by laras, waiting for its verdict, a person or the courier.';
 COMMENT ON COLUMN laras.draft.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.draft.id IS 'Random, time-ordered id (laras.new_id()).';
@@ -273,6 +275,8 @@ COMMENT ON COLUMN laras.draft.drafter IS 'Name and version of the drafter.';
 COMMENT ON COLUMN laras.draft.purpose IS 'What it was made for (laras.channel_handling); nothing else is a purpose.';
 COMMENT ON COLUMN laras.draft.created_at IS 'When it was drafted.';
 COMMENT ON COLUMN laras.draft.decided_at IS 'When it was approved, rejected or superseded.';
+COMMENT ON COLUMN laras.draft.template_id IS 'Template that it proposes in place of a text of its own.';
+COMMENT ON COLUMN laras.draft.template_values IS 'Its values, from laras.follow_up_rule.';
 COMMENT ON COLUMN laras.draft.decided_by IS 'Principal that decided (auto, or kind and random id).';
 ALTER TABLE laras.draft ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.draft FORCE ROW LEVEL SECURITY;
@@ -490,6 +494,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('draft', 'purpose', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'decided_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'template_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'template_values', 'message', NULL, NULL, 'the business''s own words', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'decided_by', 'message', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),
   ('draft_source', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('draft_source', 'draft_id', 'ai_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),

@@ -72,7 +72,9 @@ CREATE VIEW laras.drafts AS
     d.drafter,
     d.created_at,
     d.decided_at,
-    d.decided_by
+    d.decided_by,
+    d.purpose,
+    d.template_id
   FROM laras.draft d
     LEFT JOIN laras.verdict v ON v.workspace_id = d.workspace_id AND v.id = d.verdict_id
   WHERE laras.may('inbox');
@@ -94,6 +96,8 @@ COMMENT ON COLUMN laras.drafts.sources_changed IS 'A cited row changed or went: 
 COMMENT ON COLUMN laras.drafts.drafter IS 'Name and version of the drafter.';
 COMMENT ON COLUMN laras.drafts.created_at IS 'When it was drafted.';
 COMMENT ON COLUMN laras.drafts.decided_at IS 'When it was decided.';
+COMMENT ON COLUMN laras.drafts.purpose IS 'service: it answers; sales: it follows up on a silence.';
+COMMENT ON COLUMN laras.drafts.template_id IS 'Template that it proposes; null: the text itself.';
 COMMENT ON COLUMN laras.drafts.decided_by IS 'Who decided: auto, worker, or kind and id of the principal.';
 GRANT SELECT ON laras.drafts TO laras_app, laras_service;
 
@@ -109,7 +113,9 @@ CREATE VIEW laras.approval_queue AS
     d.hold_reasons,
     EXISTS (SELECT FROM laras.draft_sources s WHERE s.draft_id = d.id AND s.changed) AS sources_changed,
     v.last_inbound_at,
-    d.created_at
+    d.created_at,
+    d.purpose,
+    d.template_id
   FROM laras.draft d
     JOIN laras.conversation v ON v.workspace_id = d.workspace_id AND v.id = d.conversation_id
     LEFT JOIN laras.message m ON m.workspace_id = d.workspace_id AND m.id = d.inbound_message_id
@@ -126,6 +132,8 @@ COMMENT ON COLUMN laras.approval_queue.confidence IS 'How sure it was, 0 to 1.';
 COMMENT ON COLUMN laras.approval_queue.hold_reasons IS 'Why a person is asked.';
 COMMENT ON COLUMN laras.approval_queue.sources_changed IS 'A cited row changed or went: approve_draft refuses.';
 COMMENT ON COLUMN laras.approval_queue.last_inbound_at IS 'Provider''s time of the customer''s last message, from which the window counts.';
+COMMENT ON COLUMN laras.approval_queue.purpose IS 'service: it answers; sales: it follows up on a silence.';
+COMMENT ON COLUMN laras.approval_queue.template_id IS 'Template that it proposes; null: the text itself.';
 COMMENT ON COLUMN laras.approval_queue.created_at IS 'When it was drafted.';
 GRANT SELECT ON laras.approval_queue TO laras_app, laras_service;
 RESET ROLE;

@@ -10,6 +10,7 @@
  * classify.c	the safety classifier.
  * reply.c		a person's own reply: judged, stored, queued.
  * template.c	a template with its values: the same.
+ * followup.c	drafts where a customer was answered and said no more.
  * duty.c		drafts for messages that came.
  * store.c		their rows.
  * draft.c		the end of drafts that wait.
@@ -116,6 +117,9 @@ typedef struct LarasTemplateMessage
 	const char *author_kind;
 	int64 author_id;
 	const char *purpose; /* NULL: by the template's category */
+	/* set by laras_template_queue: what it was judged by */
+	int64 verdict_id;
+	uint8 digest[LARAS_TEXT_DIGEST];
 } LarasTemplateMessage;
 
 /*
@@ -123,11 +127,12 @@ typedef struct LarasTemplateMessage
  * laras_owner with the workspace bound. Raises what send_template says.
  */
 extern void laras_template_queue(int64 workspace_id, int64 conversation_id, int64 template_id,
-								 const json_t *values, const LarasTemplateMessage *as);
+								 const json_t *values, LarasTemplateMessage *as);
 
 /* keeper's duties, for the table in worker/rooms.c */
-extern LarasTurn laras_answer_duty(void); /* drafts for the messages that wait for one */
-extern LarasTurn laras_stale_duty(void);  /* drafts of which a cited row changed */
+extern LarasTurn laras_answer_duty(void);    /* drafts for the messages that wait for one */
+extern LarasTurn laras_stale_duty(void);     /* drafts of which a cited row changed */
+extern LarasTurn laras_follow_up_duty(void); /* drafts for silences */
 
 /* settings, in _PG_init */
 extern void laras_answer_init(void);

@@ -13,6 +13,7 @@
 #include "base/arguments.h"
 #include "base/errors.h"
 #include "base/id.h"
+#include "base/json_owner.h"
 #include "base/spi.h"
 #include "connect/handling.h"
 #include "courier/courier.h"
@@ -69,7 +70,7 @@ LARAS_PLAN(
 	"LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
 	"AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) d.id "
-	"AND coalesce(k.version, t.version, f.version) IS DISTINCT FROM s.source_version), d.purpose "
+	"AND coalesce(k.version, t.version, f.version) IS DISTINCT FROM s.source_version), d.purpose, coalesce(d.template_id, 0), d.template_values::text "
 	"FROM laras.draft d "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "
@@ -119,6 +120,8 @@ typedef struct Draft
 	bool sources_changed;
 	bool passed; /* the verdict on the text as it stands */
 	bytea *body;
+	int64 template_id; /* 0: the text goes as it is */
+	char *template_values;
 	LarasOutboxRow row;
 } Draft;
 
@@ -159,6 +162,8 @@ take_draft(int64 id, Draft *d)
 	d->newer_message = laras_spi_bool(0, 14);
 	d->sources_changed = laras_spi_bool(0, 15);
 	d->row.purpose = laras_spi_cstring(0, 16);
+	d->template_id = laras_spi_int8(0, 17);
+	d->template_values = laras_spi_cstring(0, 18);
 	d->row.draft_id = id;
 	d->row.kind = "text";
 }
@@ -254,6 +259,31 @@ require_decider(void)
 	laras_vault_require_open();
 }
 
+/* A follow-up outside the window leaves as its template, in the provider's approved words alone. */
+static void
+queue_template(Draft *d, bool edited)
+{
+	LarasTemplateMessage as = {
+		.message_id = d->row.message_id,
+		.draft_id = d->id,
+		.approved_by = d->row.approved_by,
+		.author_kind = "draft",
+		.author_id = d->id,
+		.purpose = d->row.purpose,
+	};
+
+	if (edited)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the words of a template cannot be changed"),
+						errhint("Approve it as it stands, or use laras.send_template.")));
+	laras_template_queue(d->workspace_id, d->row.conversation_id, d->template_id,
+						 laras_json_own(laras_json_parse(d->template_values,
+														 strlen(d->template_values), NULL)),
+						 &as);
+	d->row.verdict_id = as.verdict_id;
+	memcpy(d->row.text_digest, as.digest, sizeof(d->row.text_digest));
+}
+
 /*
  * laras.approve_draft(draft_id bigint, edited_body text) returns bigint
  *
@@ -295,8 +325,11 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 	if (n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reply must not be empty")));
+	d.row.approved_by = laras_principal_text(who);
+	if (d.template_id != 0)
+		queue_template(&d, edited);
 	/* a text that the classifier only held is the approver's own word from here on */
-	if (edited || !d.passed)
+	else if (edited || !d.passed)
 	{
 		LarasTextVerdict verdict;
 
@@ -312,7 +345,6 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 	if (edited)
 		sealed = laras_seal(laras_workspace_slot(d.workspace_id), d.slot, LARAS_FIELD_draft_body,
 							d.workspace_id, d.id, words, n);
-	d.row.approved_by = laras_principal_text(who);
 	laras_spi_run_one(&approve,
 					  (Datum[]){Int64GetDatum(d.workspace_id), Int64GetDatum(d.id),
 								PointerGetDatum(sealed),
@@ -321,10 +353,14 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 								CStringGetTextDatum(d.row.approved_by)},
 					  sealed == NULL ? "  n   " : NULL);
 	add_decision_of(&d, edited ? "edited" : "approved", d.row.approved_by, NULL, 0);
-	laras_outbound_message(d.workspace_id, d.row.message_id, d.row.conversation_id, "text", words,
-						   n, edited && who->kind == LARAS_PRINCIPAL_MEMBER ? "member" : "draft",
-						   edited && who->kind == LARAS_PRINCIPAL_MEMBER ? who->id : d.id);
-	laras_outbox_add(d.workspace_id, &d.row);
+	if (d.template_id == 0)
+	{
+		laras_outbound_message(d.workspace_id, d.row.message_id, d.row.conversation_id, "text",
+							   words, n,
+							   edited && who->kind == LARAS_PRINCIPAL_MEMBER ? "member" : "draft",
+							   edited && who->kind == LARAS_PRINCIPAL_MEMBER ? who->id : d.id);
+		laras_outbox_add(d.workspace_id, &d.row);
+	}
 	{
 		LarasEvidenceField fields[] = {
 			LARAS_EV_NUMBER(LARAS_EVF_MESSAGE_ID, d.row.message_id),

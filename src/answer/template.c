@@ -48,7 +48,7 @@ LARAS_PLAN(keep_values,
 
 void
 laras_template_queue(int64 workspace_id, int64 conversation_id, int64 template_id,
-					 const json_t *values, const LarasTemplateMessage *as)
+					 const json_t *values, LarasTemplateMessage *as)
 {
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	LarasOutboxRow row = {.kind = "template", .template_id = template_id};
@@ -118,6 +118,8 @@ laras_template_queue(int64 workspace_id, int64 conversation_id, int64 template_i
 						errdetail("The classifier gave the reason \"%s\".", verdict.reason)));
 	row.verdict_id = verdict.id;
 	memcpy(row.text_digest, verdict.digest, sizeof(row.text_digest));
+	as->verdict_id = verdict.id;
+	memcpy(as->digest, verdict.digest, sizeof(as->digest));
 	laras_outbound_message(workspace_id, row.message_id, conversation_id, "template", text.s,
 						   text.n, as->author_kind, as->author_id);
 	written = laras_json_text_of(element, &n);

@@ -244,6 +244,19 @@ LarasEraseStep laras_contact_steps[] = {
 	{NULL}};
 
 LarasEraseStep laras_workspace_steps[] = {
+	{"follow_up_rule",
+	 "delete",
+	 {"count_follow_up_rule",
+	  "SELECT pg_catalog.count(*) FROM laras.follow_up_rule t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_follow_up_rule",
+	  "DELETE FROM laras.follow_up_rule WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.follow_up_rule t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
+	  "1000))",
+	  1,
+	  {INT8OID}}},
 	{"channel_handling",
 	 "delete",
 	 {"count_channel_handling",

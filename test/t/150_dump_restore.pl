@@ -47,6 +47,7 @@ ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE 'llm_no_groun
 $stage->sql("INSERT INTO laras.window_rule (channel, purpose, opened_by, lasts, remark) VALUES ('whatsapp', 'reply', 'message', 80000, 'a little sooner')");
 $stage->sql("INSERT INTO laras.chat_spelling (word, meaning, reason) VALUES ('sjk', 'serundeng', 'short name of a dish here')");
 $stage->bound(qq{SELECT laras.create_template($connection, 'kabar', 'id', 'utility', '[{"type": "BODY", "text": "Kabar baik"}]')});
+$stage->bound("INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES ($workspace, 1, 20, 'Masih berminat, kak?')");
 $stage->sql("INSERT INTO laras.terms (party, version, effective_from, title) VALUES ('partner', '2', laras.now()::date, 'Terms of this operator')");
 $stage->sql("INSERT INTO laras.limit_rule (channel, per_second, remark) VALUES ('whatsapp', 20, 'a shared number')");
 $stage->bound("SELECT laras.set_opt_out((SELECT contact_id FROM laras.messages WHERE body = 'halo dari tono'), true)");

@@ -1,0 +1,46 @@
+-- 64_followups: what is proposed where a customer was answered and said no more.
+
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.follow_up_rule (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  channel text REFERENCES laras.provider,
+  idle_hours integer NOT NULL CHECK (idle_hours BETWEEN 1 AND 720),
+  body text CHECK (octet_length(body) BETWEEN 1 AND 4096),
+  template_id bigint,
+  template_values jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(template_values) = 'object'),
+  enabled boolean NOT NULL DEFAULT true,
+  PRIMARY KEY (workspace_id, id),
+  CHECK (body IS NOT NULL OR template_id IS NOT NULL)
+);
+COMMENT ON TABLE laras.follow_up_rule IS 'When a conversation that the business answered last is followed up, and by which words: a draft inside the window, an approved template outside. Plain DML under row security.';
+COMMENT ON COLUMN laras.follow_up_rule.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.follow_up_rule.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.follow_up_rule.channel IS 'Channel; null: every one.';
+COMMENT ON COLUMN laras.follow_up_rule.idle_hours IS 'Hours after the last message.';
+COMMENT ON COLUMN laras.follow_up_rule.body IS 'Words of the draft inside the window; null: none.';
+COMMENT ON COLUMN laras.follow_up_rule.template_id IS 'Template of message_templates outside the window, of conversations through its own account; null: none.';
+COMMENT ON COLUMN laras.follow_up_rule.template_values IS 'Its values, as send_template takes them.';
+COMMENT ON COLUMN laras.follow_up_rule.enabled IS 'Is it in use.';
+ALTER TABLE laras.follow_up_rule ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.follow_up_rule FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.follow_up_rule TO laras_owner, laras_app, laras_service
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.follow_up_rule TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.follow_up_rule TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.follow_up_rule TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.follow_up_rule', '');
+
+-- What erasure does with every column above (laras.data_column says how to read a row).
+INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('follow_up_rule', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'id', 'automation_state', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'channel', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'idle_hours', 'automation_state', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'body', 'automation_state', NULL, NULL, 'the business''s own words', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'template_id', 'automation_state', NULL, NULL, 'random id of a row of this workspace', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'template_values', 'automation_state', NULL, NULL, 'the business''s own words', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'enabled', 'automation_state', NULL, NULL, 'yes or no', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
