@@ -10,6 +10,8 @@
  * record.c		writes down what became of it.
  * reconcile.c	what a status webhook tells about a send whose answer was lost.
  * http.c		libcurl multi on one epoll descriptor.
+ * talk.c		mails on it, once libcurl has logged in; mail.c what is said.
+ * thread.c		what a message answers, for channels whose messages name it.
  * task.c		other requests to providers, in steps.
  * handoff.c	tokens that outlive their destruction just long enough to revoke.
  *

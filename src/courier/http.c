@@ -11,13 +11,13 @@
  * (CURLE_SEND_FAIL_REWIND) where it would otherwise repeat the request on a
  * fresh connection; requests without a body are forbidden to reuse a
  * connection that could be dead (seen with libcurl 7.88: one call, two POSTs).
- * What is different of a mail is in mail.c.
+ * What is different of a mail is in talk.c and mail.c.
  */
 #include "courier/http.h"
 
 #include "courier/egress.h"
 #include "courier/fence.h"
-#include "courier/mail.h"
+#include "courier/talk.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -36,22 +36,6 @@
 #define CONNECT_MS 5000L
 #define LARGEST_ANSWER (1024 * 1024)
 
-struct LarasHttpState
-{
-	CURL *easy;
-	bool pooled; /* configured as all POSTs are: may be used again */
-	struct curl_slist *headers;
-	char *request;
-	size_t request_n;
-	size_t request_at;
-	size_t room;
-	bool too_large;
-	LarasMail *mail; /* NULL: it is HTTP */
-	int socket;      /* that libcurl lends for it */
-	int64_t until_ms;
-	LarasHttpCall *next;
-};
-
 static CURLM *multi = NULL;
 static int epoll_fd = -1;
 static int64_t deadline_ms = -1; /* when libcurl wants to be called */
@@ -59,7 +43,6 @@ static int in_flight = 0;        /* begun and not given back */
 static int running = 0;          /* of these, given to libcurl */
 static LarasHttpCall *waiting_first = NULL;
 static LarasHttpCall *waiting_last = NULL;
-static LarasHttpCall *talking = NULL; /* mails whose log-in is over */
 static LarasHttpCall *ended_first = NULL;
 static LarasHttpCall *ended_last = NULL;
 static long total_ms = 30000;
@@ -73,8 +56,8 @@ static long total_ms = 30000;
 static CURL *pool[POOL];
 static int pool_count = 0;
 
-static int64_t
-now_ms(void)
+int64_t
+laras_http_now(void)
 {
 	struct timespec t;
 
@@ -126,7 +109,7 @@ on_timer(CURLM *m, long ms, void *user)
 {
 	(void) m;
 	(void) user;
-	deadline_ms = ms < 0 ? -1 : now_ms() + ms;
+	deadline_ms = ms < 0 ? -1 : laras_http_now() + ms;
 	return 0;
 }
 
@@ -136,6 +119,12 @@ void
 laras_http_set_guard(bool (*may_go)(void *owner))
 {
 	guard = may_go;
+}
+
+bool
+laras_http_may_go(void *owner)
+{
+	return guard == NULL || guard(owner);
 }
 
 void
@@ -165,7 +154,7 @@ on_request(void *user, char *to, char *from, int to_port, int from_port)
 	(void) from;
 	(void) to_port;
 	(void) from_port;
-	return guard == NULL || guard(call->owner) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+	return laras_http_may_go(call->owner) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 static size_t
@@ -255,15 +244,12 @@ laras_http_descriptor(void)
 int
 laras_http_timeout(void)
 {
-	int64_t until = deadline_ms;
+	int64_t until = laras_talk_until(deadline_ms);
 	int64_t left;
 
-	for (const LarasHttpCall *call = talking; call != NULL; call = call->state->next)
-		if (until < 0 || call->state->until_ms < until)
-			until = call->state->until_ms;
 	if (until < 0)
 		return -1;
-	left = until - now_ms();
+	left = until - laras_http_now();
 	return left < 0 ? 0 : (int) left;
 }
 
@@ -565,7 +551,7 @@ laras_http_start_mail(const char *url, size_t url_n, const LarasEnvelope *envelo
 		state->mail = laras_mail_new(envelope, mail, mail_n);
 		state->easy = curl_easy_init();
 		state->socket = -1;
-		state->until_ms = now_ms() + total_ms;
+		state->until_ms = laras_http_now() + total_ms;
 		ok = state->mail != NULL && state->easy != NULL;
 		if (ok)
 		{
@@ -659,23 +645,8 @@ run_next(void)
 	}
 }
 
-/* What a mail server said becomes the answer. */
-static void
-settle_mail(LarasHttpCall *call, CURLcode code)
-{
-	LarasMail *mail = call->state->mail;
-
-	laras_mail_hang_up(mail);
-	call->end = laras_mail_end(mail, code, &call->http_status);
-	free(call->body);
-	call->body = laras_http_copy(mail->reply, mail->reply_n);
-	call->body_n = call->body == NULL ? 0 : mail->reply_n;
-	if (call->end != LARAS_HTTP_ANSWERED)
-		call->http_status = 0;
-}
-
-static void
-settle(LarasHttpCall *call, CURLcode code)
+void
+laras_http_settle(LarasHttpCall *call, CURLcode code)
 {
 	long status = 0;
 	long request_size = 0;
@@ -684,7 +655,7 @@ settle(LarasHttpCall *call, CURLcode code)
 	curl_easy_getinfo(call->state->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(call->state->easy, CURLINFO_REQUEST_SIZE, &request_size);
 	if (call->state->mail != NULL)
-		settle_mail(call, code);
+		laras_talk_settle(call, code);
 	else if (code == CURLE_OK)
 	{
 		call->end = LARAS_HTTP_ANSWERED;
@@ -704,90 +675,6 @@ settle(LarasHttpCall *call, CURLcode code)
 	append_ended(call);
 }
 
-/* ------------------------------------------------------------------- mails */
-
-static void
-stop_talking(LarasHttpCall *call, CURLcode code)
-{
-	LarasHttpCall **at = &talking;
-
-	while (*at != call)
-		at = &(*at)->state->next;
-	*at = call->state->next;
-	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, call->state->socket, NULL);
-	settle(call, code);
-}
-
-/* Say and hear what goes without waiting. What leaves, leaves inside the fence. */
-static void
-talk(LarasHttpCall *call)
-{
-	struct epoll_event event = {0};
-	LarasMailWant want;
-
-	laras_fence_hold();
-	want = laras_mail_go_on(call->state->mail, call->state->easy, guard, call->owner);
-	laras_fence_release();
-	event.data.fd = call->state->socket;
-	event.events = want == LARAS_MAIL_WRITE ? EPOLLOUT : EPOLLIN;
-	if (want == LARAS_MAIL_NOTHING ||
-		epoll_ctl(epoll_fd, EPOLL_CTL_MOD, call->state->socket, &event) != 0)
-		stop_talking(call, CURLE_OK);
-}
-
-/* libcurl has logged in: the connection is ours. */
-static void
-begin_talking(LarasHttpCall *call)
-{
-	struct epoll_event event = {.events = EPOLLOUT};
-	int fd = laras_mail_begin(call->state->mail, call->state->easy);
-
-	event.data.fd = fd;
-	if (fd < 0 || (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0 &&
-				   (errno != EEXIST || epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0)))
-	{
-		settle(call, CURLE_OK);
-		return;
-	}
-	call->state->socket = fd;
-	call->state->next = talking;
-	talking = call;
-}
-
-/* Is that socket a mail's? Then it goes on. */
-static bool
-talk_over(int fd)
-{
-	for (LarasHttpCall *call = talking; call != NULL; call = call->state->next)
-		if (call->state->socket == fd)
-		{
-			talk(call);
-			return true;
-		}
-	return false;
-}
-
-/* Mails whose time is over end as they stand. */
-static bool
-end_late_mails(void)
-{
-	int64_t now = talking == NULL ? 0 : now_ms();
-	bool ended = false;
-
-	for (LarasHttpCall *call = talking; call != NULL;)
-	{
-		LarasHttpCall *next = call->state->next;
-
-		if (call->state->until_ms <= now)
-		{
-			stop_talking(call, CURLE_OPERATION_TIMEDOUT);
-			ended = true;
-		}
-		call = next;
-	}
-	return ended;
-}
-
 /* ------------------------------------------------------------------- drive */
 
 /* One look at timers, sockets and ends. False when there was nothing. */
@@ -795,8 +682,8 @@ static bool
 drive_once(void)
 {
 	struct epoll_event events[64];
-	bool due = deadline_ms >= 0 && now_ms() >= deadline_ms;
-	bool ended = end_late_mails();
+	bool due = deadline_ms >= 0 && laras_http_now() >= deadline_ms;
+	bool ended = laras_talk_end_late();
 	int n;
 	int left;
 	CURLMsg *message;
@@ -813,7 +700,7 @@ drive_once(void)
 				   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
 				   (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
 
-		if (!talk_over(events[i].data.fd))
+		if (!laras_talk_over(events[i].data.fd))
 			act(events[i].data.fd, mask);
 	}
 	while ((message = curl_multi_info_read(multi, &left)) != NULL)
@@ -825,9 +712,9 @@ drive_once(void)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
 		if (code == CURLE_OK && ((LarasHttpCall *) call)->state->mail != NULL)
-			begin_talking((LarasHttpCall *) call);
+			laras_talk_begin((LarasHttpCall *) call, epoll_fd);
 		else
-			settle((LarasHttpCall *) call, code);
+			laras_http_settle((LarasHttpCall *) call, code);
 		ended = true;
 	}
 	run_next();
