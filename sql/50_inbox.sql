@@ -327,7 +327,7 @@ COMMENT ON COLUMN laras.message_part.id IS 'Random, time-ordered id (laras.new_i
 COMMENT ON COLUMN laras.message_part.message_id IS 'Message.';
 COMMENT ON COLUMN laras.message_part.contact_id IS 'The person it is from or to.';
 COMMENT ON COLUMN laras.message_part.position IS 'Order within the message, from 0.';
-COMMENT ON COLUMN laras.message_part.kind IS 'image, video, audio, voice, document, sticker, location, contact, choice, flow, order, call, call_permission, system; about the message: context, referral, identity, group, extra.';
+COMMENT ON COLUMN laras.message_part.kind IS 'image, video, audio, voice, document, sticker, location, contact, choice, flow, order, call, call_permission, system; about the message: context, thread, quoted, referral, identity, group, extra.';
 COMMENT ON COLUMN laras.message_part.content IS 'JSON in the provider''s own members.';
 COMMENT ON COLUMN laras.message_part.created_at IS 'When laras stored it.';
 ALTER TABLE laras.message_part ENABLE ROW LEVEL SECURITY;

@@ -100,18 +100,17 @@ set_subject(GMimeMessage *message, const LarasSendText *send)
 	g_free(line);
 }
 
+/* The text as it was judged, to the letter, and the end of its last line. */
 static GMimeTextPart *
 text_part(LarasText text)
 {
 	GMimeTextPart *part = g_mime_text_part_new_with_subtype("plain");
-	LarasMailText clean = {.limit = 4 * LONGEST_TEXT};
+	char *copy = g_strdup_printf("%.*s\n", (int) text.n, text.s);
 
-	laras_mail_clean(&clean, text.s, text.n);
-	laras_mail_add(&clean, "\n", 1);
 	g_mime_text_part_set_charset(part, "utf-8");
-	g_mime_text_part_set_text(part, clean.s == NULL ? "" : clean.s);
+	g_mime_text_part_set_text(part, copy);
 	g_mime_part_set_content_encoding(GMIME_PART(part), GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
-	laras_mail_free(&clean);
+	g_free(copy);
 	return part;
 }
 

@@ -26,7 +26,7 @@ is($status, 409, 'its secret is given out once');
 is($shop->piped($shop->mail(Sari => 'Ada kopi?', Subject => '=?UTF-8?Q?Kopi_=E2=98=95_=26_teh?=', 'Message-ID' => '<satu@pelanggan.example>',
 	References => '<nol@pelanggan.example>', From => '"Sari, =?UTF-8?Q?D=C3=A9wi?=" <Sari@pelanggan1.example>')), 0, 'a mail comes by the pipe');
 ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.messages"), 'and is read');
-my $first = $shop->reply(Sari => "Halo \xe2\x98\x95\n.\n.titik\nFrom di awal baris\n" . 'panjang ' x 40);
+my $first = $shop->reply(Sari => "Halo \xe2\x98\x95\r\n.\n.titik\nFrom di awal baris\n" . 'panjang ' x 40);
 ok($shop->wait_bound("SELECT state = 'sent' FROM laras.outbox WHERE message_id = $first", 30), 'it is answered');
 my ($sent) = $shop->sends('Sari');
 my ($head, $body) = split /\r\n\r\n/, $sent->{body}, 2;
