@@ -3,7 +3,7 @@
 # that it was given and to the classifier; every way to go wrong is held with
 # its reason or falls back, is logged, and sends nothing. Key, budget, log,
 # cache and erasure.
-# proves R056 R057 R064 R104 R105 R224
+# proves R056 R057 R060 R064 R104 R105 R224
 use strict;
 use warnings;
 
@@ -91,7 +91,8 @@ unlike(call($id, 'c.prompt'), qr/Halo kak, kopi toraja/, 'and nothing of another
 
 # ---- courtesy and what a person must answer cost no call
 my $before = () = chats();
-is((split /\|/, draft(asks($_)))[2], 'built-in 1', "the built-in drafter answers: $_") for 'terima kasih ya kak', 'Buatkan saya puisi tentang hujan.', 'pesanan saya mana?';
+is((split /\|/, draft(asks($_)))[2], 'built-in 1', "the built-in drafter answers: $_") for 'terima kasih ya kak', 'pesanan saya mana?';
+like(draft(asks($_)), qr/^held\|hand_over\|built-in 1\|/, "and refuses: $_") for 'Buatkan saya puisi tentang hujan.', 'kerjain pr matematika aku dong', 'jadi pacarku yuk';
 is(scalar(() = chats()), $before, 'nobody was asked');
 
 # ---- the cache of a workspace
@@ -100,7 +101,21 @@ my $again = asks('kak teh poci berapa harganya ya?');
 is(call($again, 'c.cached || c.state'), 'trueanswered', 'the same prompt is answered from the log');
 is((split /\|/, draft($again))[3], (split /\|/, draft($id))[3], 'alike');
 is($stage->bound("SELECT count(*) FROM laras.llm_calls WHERE prompt LIKE '%kak teh poci berapa%'"), 2, 'each conversation has its own row');
-is($stage->sql("SELECT count(*) FROM (SELECT prompt_index FROM laras.llm_call GROUP BY prompt_index HAVING count(DISTINCT workspace_id) > 1) x"), 0, 'no workspace finds another one\'s');
+# The same words in another workspace, which sells the same under the same id: a row of its own, and nobody's answer but its own.
+my $waba = $stage->sandbox->control(POST => 'waba', { name => 'Toko Lain', subscribe => [ $stage->shop->{app} ] })->{id};
+my $number = $stage->sandbox->control(POST => 'number', { waba_id => $waba, display_phone_number => '+628117770009' })->{id};
+my $token = $stage->sandbox->control(POST => 'token', { app_id => $stage->shop->{app}, waba_id => $waba })->{token};
+Laras->go_live($node, $other);
+$stage->bound(qq(SELECT laras.pair_connection('whatsapp', '{"phone_number_id": "$number", "waba_id": "$waba"}', '$token', false)), $other);
+$stage->bound("UPDATE laras.catalog_item SET id = 2, name = 'Teh Poci', description = 'Diseduh lama.', price = 6000, stock = 40 WHERE workspace_id = $other", $other);
+$node->psql('postgres', "SET ROLE laras_dba; SELECT laras.configure_llm($other, '$endpoint', 'good', '$key', '{\"no_train_header\": \"X-No-Train: 1\"}')");
+my $asked_before = () = chats();
+$stage->sandbox->customer_says({ number => $number }, '628127999001', 'kak teh poci berapa harganya ya?', wait => JSON::PP::true);
+ok(wait_for(sub { $stage->bound("SELECT count(*) = 1 FROM laras.llm_calls WHERE state = 'answered'", $other) eq 't' }, 60), 'another workspace asks the same');
+is($stage->bound("SELECT prompt FROM laras.llm_calls", $other), call($again, 'c.prompt'), 'word for word');
+is($stage->bound("SELECT cached FROM laras.llm_calls", $other), 'f', 'and is not answered from the cache of the first');
+is(scalar(() = chats()), $asked_before + 1, 'the model was asked once more');
+is($stage->sql("SELECT count(*) FROM (SELECT prompt_index FROM laras.llm_call GROUP BY prompt_index HAVING count(DISTINCT workspace_id) > 1) x"), 0, 'by no index is one found among the other\'s');
 
 # ---- every way to go wrong
 my %bad = (garbage => 'llm_unreadable', prose => 'llm_unreadable', shapeless => 'llm_wrong_shape', choiceless => 'llm_wrong_shape',
@@ -148,6 +163,7 @@ configure('good', keep_days => 5);
 $stage->sql("SELECT laras.advance_clock('6 days')");
 # what has its term is looked for at the keeper's start, and then each hour
 $stage->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'laras keeper'});
-ok(wait_for_sql($node, 'SELECT count(*) = 0 FROM laras.llm_call', 90), 'the log goes when its days are over');
+ok(wait_for_sql($node, "SELECT count(*) = 0 FROM laras.llm_call WHERE workspace_id = $workspace", 90), 'the log goes when its days are over');
+is($stage->sql("SELECT count(*) FROM laras.llm_call WHERE workspace_id = $other"), 1, 'and no other workspace\'s');
 
 done_testing();

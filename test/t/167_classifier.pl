@@ -3,7 +3,7 @@
 # obeyed orders or lacks a phrase that the business demands; what people write
 # themselves is held to the same where a rule asks for it; rules by value and by
 # time of day.
-# proves R061 R062 R066 R067
+# proves R061 R066 R067
 use strict;
 use warnings;
 
