@@ -26,7 +26,7 @@ INTAKE = signature receive admit consume quarantine ring
 # src/connect/
 CONNECT = handling template template_task app connection attempt pair secret login refresh reach health post revoke disconnect
 # src/courier/
-COURIER = outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http talk mail task task_kinds handoff
+COURIER = usage outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http talk mail task task_kinds handoff
 # src/inbox/
 INBOX = rows processing identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/

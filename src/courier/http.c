@@ -157,6 +157,14 @@ on_request(void *user, char *to, char *from, int to_port, int from_port)
 	return laras_http_may_go(call->owner) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
+/* a line of the answer's head */
+static size_t
+on_header(char *line, size_t size, size_t count, void *user)
+{
+	laras_usage_read(&((LarasHttpCall *) user)->usage, line, size * count);
+	return size * count;
+}
+
 static size_t
 on_read(char *buffer, size_t size, size_t count, void *user)
 {
@@ -327,6 +335,7 @@ configure_all(CURL *easy)
 {
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -385,6 +394,7 @@ configure_call(LarasHttpCall *call)
 
 	curl_easy_setopt(easy, CURLOPT_READDATA, call);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms);

@@ -7,6 +7,8 @@
 #ifndef LARAS_COURIER_HTTP_H
 #define LARAS_COURIER_HTTP_H
 
+#include "courier/usage.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +38,7 @@ typedef struct LarasHttpCall
 	char *body;      /* answer, zero-terminated; valid until freed */
 	size_t body_n;
 	const char *name; /* what the caller called a mail; NULL: it is none */
+	LarasUsage usage; /* what its headers told of the quota */
 
 	struct LarasHttpState *state;
 } LarasHttpCall;

@@ -432,6 +432,9 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 			rest(lane, now, 5 * FIRST_REST, LONGEST_THROTTLE);
 			break;
 	}
+	if (flight->call != NULL)
+		lane->rests_until =
+			Max(lane->rests_until, now + (int64) laras_usage_rest(&flight->call->usage) * 1000);
 	if (answered)
 	{
 		lane->failures = 0;

@@ -257,11 +257,12 @@ settings_json(void)
 {
 	const SbSettings *s = &sb_settings;
 
-	return json_pack("{s:i,s:i,s:i,s:b,s:b,s:b,s:i,s:i,s:i,s:i,s:i,s:I,s:i,s:I}", "sent_after_ms",
-					 s->sent_after, "delivered_after_ms", s->delivered_after, "read_after_ms",
-					 s->read_after, "enforce_limits", s->enforce_limits, "strangers", s->strangers,
-					 "user_ids", s->user_ids, "tolerance_ms", s->tolerance, "retry_first_ms",
-					 s->retry_first, "webhook_timeout_ms", s->webhook_timeout, "webhook_flights",
+	return json_pack("{s:i,s:i,s:i,s:i,s:b,s:b,s:b,s:i,s:i,s:i,s:i,s:i,s:I,s:i,s:I}",
+					 "usage_percent", s->usage, "sent_after_ms", s->sent_after,
+					 "delivered_after_ms", s->delivered_after, "read_after_ms", s->read_after,
+					 "enforce_limits", s->enforce_limits, "strangers", s->strangers, "user_ids",
+					 s->user_ids, "tolerance_ms", s->tolerance, "retry_first_ms", s->retry_first,
+					 "webhook_timeout_ms", s->webhook_timeout, "webhook_flights",
 					 s->webhook_flights, "webhook_batch", s->webhook_batch, "queue_bytes",
 					 (json_int_t) s->queue_bytes, "ledger_entries", s->ledger_entries,
 					 "ledger_bytes", (json_int_t) s->ledger_bytes);
@@ -271,16 +272,16 @@ static void
 settings(SbCall *call)
 {
 	static const char *const names[] = {
-		"sent_after_ms",   "delivered_after_ms", "read_after_ms",
-		"enforce_limits",  "strangers",          "user_ids",
-		"tolerance_ms",    "retry_first_ms",     "webhook_timeout_ms",
-		"webhook_flights", "webhook_batch",      "queue_bytes",
-		"ledger_entries",  "ledger_bytes",       NULL};
+		"sent_after_ms",      "delivered_after_ms", "read_after_ms", "enforce_limits",
+		"strangers",          "user_ids",           "tolerance_ms",  "retry_first_ms",
+		"webhook_timeout_ms", "webhook_flights",    "webhook_batch", "queue_bytes",
+		"ledger_entries",     "ledger_bytes",       "usage_percent", NULL};
 	SbSettings s = sb_settings;
 	const json_t *v;
 
 	if (!sb_only(call, names))
 		return;
+	sb_update_int(call, "usage_percent", &s.usage);
 	sb_update_int(call, "sent_after_ms", &s.sent_after);
 	sb_update_int(call, "delivered_after_ms", &s.delivered_after);
 	sb_update_int(call, "read_after_ms", &s.read_after);
@@ -297,10 +298,10 @@ settings(SbCall *call)
 		s.queue_bytes = json_integer_value(v);
 	if (json_is_integer(v = json_object_get(call->json, "ledger_bytes")))
 		s.ledger_bytes = json_integer_value(v);
-	if (s.tolerance < 0 || s.tolerance > 900 || s.retry_first < 1 || s.webhook_timeout < 1 ||
-		s.webhook_flights < 1 || s.webhook_flights > 64 || s.webhook_batch < 1 ||
-		s.webhook_batch > 1000 || s.ledger_entries < 0 || s.ledger_entries > 10000000 ||
-		s.ledger_bytes < 0 || s.queue_bytes < 0)
+	if (s.usage < 0 || s.usage > 100 || s.tolerance < 0 || s.tolerance > 900 || s.retry_first < 1 ||
+		s.webhook_timeout < 1 || s.webhook_flights < 1 || s.webhook_flights > 64 ||
+		s.webhook_batch < 1 || s.webhook_batch > 1000 || s.ledger_entries < 0 ||
+		s.ledger_entries > 10000000 || s.ledger_bytes < 0 || s.queue_bytes < 0)
 	{
 		sb_wrong(call, "a setting is out of range");
 		return;

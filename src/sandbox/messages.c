@@ -471,6 +471,13 @@ sb_send_message(SbCall *call, SbNumber *number)
 		sb_new_wamid(r.phone ? r.phone : r.customer->phone, false, call->note.wamid);
 	memcpy(last_wamid, call->note.wamid, sizeof(last_wamid));
 	answer_accepted(call, &r, call->note.wamid);
+	if (sb_settings.usage > 0)
+	{
+		call->extra_name = "X-App-Usage";
+		sb_clear(&call->extra_value);
+		sb_addf(&call->extra_value, "{\"call_count\":%d,\"total_cputime\":1,\"total_time\":2}",
+				sb_settings.usage);
+	}
 	if (call->fault != NULL && call->fault->statuses == SB_STATUS_FIRST)
 	{
 		first = sb_alloc(sizeof(SbWait));

@@ -178,6 +178,7 @@ typedef struct SbSettings
 	bool strangers;      /* unknown phones have WhatsApp */
 	bool user_ids;       /* webhooks carry business-scoped ids */
 	int tolerance;       /* of the limits, for transit jitter */
+	int usage;           /* percent in X-App-Usage of sends that are taken; 0: no header */
 	int retry_first;     /* first webhook retry; doubles up to 6 h */
 	int webhook_timeout;
 	int webhook_flights; /* concurrent deliveries per callback */
