@@ -28,7 +28,7 @@ CONNECT = handling template template_task app connection attempt pair secret log
 # src/courier/
 COURIER = usage outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http talk mail task task_kinds handoff
 # src/inbox/
-INBOX = rows processing identity comment apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+INBOX = rows processing identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
 ANSWER = digest ground scope manner rule classify reply template followup draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/

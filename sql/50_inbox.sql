@@ -101,6 +101,39 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact_identity TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.contact_identity', '');
 
+-- Which contacts became one: the other's rows and key are the kept one's since.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.contact_merge (
+  workspace_id bigint NOT NULL,
+  id bigint NOT NULL,
+  contact_id bigint NOT NULL,
+  merged_id bigint NOT NULL,
+  slot bigint NOT NULL,
+  reason laras.sealed NOT NULL,
+  merged_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  FOREIGN KEY (workspace_id, contact_id) REFERENCES laras.contact (workspace_id, id)
+);
+CREATE INDEX contact_merge_contact ON laras.contact_merge (workspace_id, contact_id);
+COMMENT ON TABLE laras.contact_merge IS 'Which contacts became one: the other''s rows and key are the kept one''s since.';
+COMMENT ON COLUMN laras.contact_merge.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.contact_merge.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.contact_merge.contact_id IS 'The contact that was kept.';
+COMMENT ON COLUMN laras.contact_merge.merged_id IS 'Id of the one that became part of it; no row has it any more.';
+COMMENT ON COLUMN laras.contact_merge.slot IS 'Key slot of that one: what was sealed before the merge names it still.';
+COMMENT ON COLUMN laras.contact_merge.reason IS 'Words of who merged them.';
+COMMENT ON COLUMN laras.contact_merge.merged_at IS 'When.';
+ALTER TABLE laras.contact_merge ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.contact_merge FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.contact_merge TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.contact_merge TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact_merge TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.contact_merge', '');
+
 -- A post that people comment on. Comments are kept below posts of the connected account alone: where an event does not say whose post it is, the provider is asked.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.post (
@@ -490,6 +523,13 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('suppression', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'hash', 'suppression', NULL, NULL, 'keyed hash, dies with the workspace', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'opted_out_at', 'suppression', NULL, NULL, 'a time', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
+  ('contact_merge', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_merge', 'id', 'contact', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_merge', 'contact_id', 'contact', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_merge', 'merged_id', 'contact', NULL, NULL, 'random id of a row that is gone', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_merge', 'slot', 'contact', NULL, NULL, 'number of a key slot', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_merge', 'reason', 'contact', 43, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_merge', 'merged_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('post', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('post', 'id', 'account_reference', NULL, NULL, 'random id', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('post', 'connection_id', 'account_reference', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -634,6 +674,21 @@ COMMENT ON COLUMN laras.contact_identities.kind IS 'What kind of id.';
 COMMENT ON COLUMN laras.contact_identities.value IS 'The id; null once erased.';
 COMMENT ON COLUMN laras.contact_identities.created_at IS 'First seen.';
 GRANT SELECT ON laras.contact_identities TO laras_app, laras_service;
+
+CREATE VIEW laras.contact_merges AS
+  SELECT g.id,
+    g.contact_id,
+    g.merged_id,
+    laras.reveal(g.reason, g.id, 43::smallint) AS reason,
+    g.merged_at
+  FROM laras.contact_merge g WHERE laras.may('inbox');
+COMMENT ON VIEW laras.contact_merges IS 'Which contacts became one, and why.';
+COMMENT ON COLUMN laras.contact_merges.id IS 'Id, as merge_contacts returned it.';
+COMMENT ON COLUMN laras.contact_merges.contact_id IS 'The contact that was kept.';
+COMMENT ON COLUMN laras.contact_merges.merged_id IS 'Id of the one that became part of it.';
+COMMENT ON COLUMN laras.contact_merges.reason IS 'Words of who merged them; null once erased.';
+COMMENT ON COLUMN laras.contact_merges.merged_at IS 'When.';
+GRANT SELECT ON laras.contact_merges TO laras_app, laras_service;
 
 CREATE VIEW laras.conversations AS
   SELECT c.id,
@@ -875,6 +930,15 @@ ALTER FUNCTION laras.set_opt_out(bigint, boolean) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_opt_out(bigint, boolean) IS
   'Notes what a person said elsewhere: that they want nothing unasked (true), or want it again (false). True when it changed something. Outlives the contact as keyed hashes of their ids. Needs scope inbox. P0002 for no such contact, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.set_opt_out(bigint, boolean) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.merge_contacts(keep bigint, other bigint, reason text) RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_merge_contacts';
+ALTER FUNCTION laras.merge_contacts(bigint, bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.merge_contacts(bigint, bigint, text) IS
+  'Makes two contacts of the workspace one person: ids, conversations, messages and wishes of the other become the kept one''s, and its key, so that an erasure reaches both. Drafts that wait in those conversations end. Returns the id of the merge (laras.contact_merges). Needs scope inbox. P0002 where one is no contact of this workspace, 22023 for the same contact twice or without a reason, 55000 where one is being erased, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.merge_contacts(bigint, bigint, text) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.window_state(lasts integer, uses integer, enabled boolean, since timestamptz, used integer,
     OUT reason text, OUT closes_at timestamptz)

@@ -66,8 +66,8 @@ LARAS_PLAN(settle_row,
  */
 LARAS_PLAN(
 	find_unanswered,
-	"SELECT o.attempt_id, o.message_id, o.text_digest, p.slot FROM laras.outbox o JOIN laras.contact p "
-	"ON p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) o.contact_id "
+	"SELECT o.attempt_id, o.message_id, o.text_digest, x.slot FROM laras.outbox o JOIN laras.message x "
+	"ON x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.id OPERATOR(pg_catalog.=) o.message_id "
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.connection_id OPERATOR(pg_catalog.=) $2 "
 	"AND (o.contact_id OPERATOR(pg_catalog.=) $3 OR $5) AND o.attempt_id IS NOT NULL "
 	"AND (o.state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[]) "

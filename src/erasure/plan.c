@@ -214,6 +214,19 @@ LarasEraseStep laras_contact_steps[] = {
 	  "t.contact_id OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
 	  2,
 	  {INT8OID, INT8OID}}},
+	{"contact_merge",
+	 "delete",
+	 {"count_contact_merge",
+	  "SELECT pg_catalog.count(*) FROM laras.contact_merge t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1 AND t.contact_id OPERATOR(pg_catalog.=) $2",
+	  2,
+	  {INT8OID, INT8OID}},
+	 {"erase_contact_merge",
+	  "DELETE FROM laras.contact_merge WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
+	  "FROM laras.contact_merge t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.contact_id "
+	  "OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
+	  2,
+	  {INT8OID, INT8OID}}},
 	{"contact",
 	 "delete",
 	 {"count_contact",
@@ -524,6 +537,18 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "DELETE FROM laras.contact_identity WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
 	  "t.ctid FROM laras.contact_identity t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 "
 	  "LIMIT 1000))",
+	  1,
+	  {INT8OID}}},
+	{"contact_merge",
+	 "delete",
+	 {"count_contact_merge",
+	  "SELECT pg_catalog.count(*) FROM laras.contact_merge t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_contact_merge",
+	  "DELETE FROM laras.contact_merge WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid "
+	  "FROM laras.contact_merge t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
 	  1,
 	  {INT8OID}}},
 	{"contact",

@@ -5,6 +5,7 @@
  *
  * apply.c		a batch of events of many workspaces, set-based.
  * comment.c	which thread a comment belongs to, and whom it concerns.
+ * merge.c		two contacts that are one person.
  * identity.c	who a person is: blind indexes to contacts.
  * person.c		what is new about a person: ids, name, wishes.
  * wish.c		words that are such a wish.

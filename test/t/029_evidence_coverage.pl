@@ -96,6 +96,7 @@ my %case = (
 	rotate_master_key => [ 'SELECT laras.rotate_master_key()' ],
 	remove_mirror => [ "SELECT laras.remove_mirror('b', 'its disk was shredded')" ],
 	replay_quarantined => [ $act, "SELECT laras.replay_quarantined($aside)" ],
+	merge_contacts => [ $act, "INSERT INTO laras.contact (workspace_id, id, slot) SELECT workspace_id, 77, slot + 100000 FROM laras.contact WHERE id = $contact", "SELECT laras.merge_contacts($contact, 77, 'sama')" ],
 	private_reply => [ "UPDATE laras.message SET kind = 'comment' WHERE conversation_id = $conversation", $act, "SELECT laras.private_reply((SELECT min(id) FROM laras.messages WHERE kind = 'comment'), 'baik')" ],
 	reply => [ $act, "SELECT laras.reply($conversation, 'halo juga')" ],
 	request_erasure => [ $act, "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')" ],
