@@ -156,6 +156,41 @@ close_if_set_back(LarasVaultWork *w)
 						 "closed to traffic.")));
 }
 
+/* Where reading all orders of the database has come to. */
+typedef struct OrderPlace
+{
+	int64 workspace;
+	uint8 order[LARAS_ORDER_LEN];
+	int64 slot;
+} OrderPlace;
+
+#define BEFORE_ALL_ORDERS     \
+	{                         \
+		PG_INT64_MIN, {0}, -1 \
+	}
+
+/* The next 10,000 at most; within SPI. */
+static uint64
+read_orders(const OrderPlace *at)
+{
+	return laras_spi_read(&all_orders,
+						  (Datum[]){Int64GetDatum(at->workspace),
+									laras_bytea_datum(at->order, LARAS_ORDER_LEN),
+									Int64GetDatum(at->slot)},
+						  NULL);
+}
+
+static void
+order_at(uint64 row, OrderPlace *at)
+{
+	bool isnull;
+	bytea *id = DatumGetByteaPP(laras_spi_value(row, 2, &isnull));
+
+	at->slot = laras_spi_int8(row, 1);
+	memcpy(at->order, VARDATA_ANY(id), LARAS_ORDER_LEN);
+	at->workspace = laras_spi_int8(row, 4);
+}
+
 /*
  * Promoted, or recovered to a point in time: an order that the primary's vault
  * saw carried out stands in its journal. Where one does not in this keyring,
@@ -165,9 +200,7 @@ bool
 laras_vault_reaches_replayed(LarasKeyError *err)
 {
 	LarasVaultWork *w = &laras_vault_work;
-	int64 workspace = PG_INT64_MIN;
-	uint8 order[LARAS_ORDER_LEN] = {0};
-	int64 slot = -1;
+	OrderPlace at = BEFORE_ALL_ORDERS;
 	uint64 missing = 0;
 	uint64 rows;
 	bool same;
@@ -184,21 +217,12 @@ laras_vault_reaches_replayed(LarasKeyError *err)
 	{
 		begin("comparing the keyring with replayed orders");
 		laras_spi_open();
-		rows = laras_spi_read(&all_orders,
-							  (Datum[]){Int64GetDatum(workspace),
-										laras_bytea_datum(order, LARAS_ORDER_LEN),
-										Int64GetDatum(slot)},
-							  NULL);
+		rows = read_orders(&at);
 		for (uint64 i = 0; i < rows; i++)
 		{
-			bool isnull;
-			bytea *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
-
-			slot = laras_spi_int8(i, 1);
-			memcpy(order, VARDATA_ANY(id), LARAS_ORDER_LEN);
-			workspace = laras_spi_int8(i, 4);
-			if (laras_spi_bool(i, 5) && slot < w->v->max_slots &&
-				!laras_bit_test(w->v->destroyed, (uint32) slot))
+			order_at(i, &at);
+			if (laras_spi_bool(i, 5) && at.slot < w->v->max_slots &&
+				!laras_bit_test(w->v->destroyed, (uint32) at.slot))
 				missing++;
 		}
 		laras_spi_close();
@@ -221,9 +245,7 @@ laras_vault_apply_database(void)
 {
 	LarasVaultWork *w = &laras_vault_work;
 	LarasVault *v = w->v;
-	int64 workspace = PG_INT64_MIN;
-	uint8 order[LARAS_ORDER_LEN] = {0};
-	int64 slot = -1;
+	OrderPlace at = BEFORE_ALL_ORDERS;
 	uint64 repeated = 0;
 
 	for (;;)
@@ -237,23 +259,16 @@ laras_vault_apply_database(void)
 
 		begin("applying key destructions");
 		laras_spi_open();
-		rows = laras_spi_read(&all_orders,
-							  (Datum[]){Int64GetDatum(workspace),
-										laras_bytea_datum(order, LARAS_ORDER_LEN),
-										Int64GetDatum(slot)},
-							  NULL);
+		rows = read_orders(&at);
 		for (uint64 i = 0; i < rows; i++)
 		{
 			bool isnull;
-			bytea *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
 
-			slot = laras_spi_int8(i, 1);
-			memcpy(order, VARDATA_ANY(id), LARAS_ORDER_LEN);
-			workspace = laras_spi_int8(i, 4);
-			if (slot < v->max_slots && !laras_bit_test(v->destroyed, (uint32) slot))
+			order_at(i, &at);
+			if (at.slot < v->max_slots && !laras_bit_test(v->destroyed, (uint32) at.slot))
 			{
-				slots[n] = (uint32) slot;
-				memcpy(orders[n], order, LARAS_ORDER_LEN);
+				slots[n] = (uint32) at.slot;
+				memcpy(orders[n], at.order, LARAS_ORDER_LEN);
 				reasons[n] = (uint8) DatumGetInt16(laras_spi_value(i, 3, &isnull));
 				n++;
 			}
@@ -261,10 +276,11 @@ laras_vault_apply_database(void)
 		laras_spi_close();
 		laras_worker_commit();
 		/* in pieces that the ring takes without putting a slower mirror aside */
-		for (uint32 at = 0; at < n; at += 4096)
+		for (uint32 done = 0; done < n; done += 4096)
 		{
-			if (!laras_vault_destroy_now(slots + at, (const uint8(*)[LARAS_ORDER_LEN]) orders + at,
-										 reasons + at, Min(4096, n - at), &err))
+			if (!laras_vault_destroy_now(slots + done,
+										 (const uint8(*)[LARAS_ORDER_LEN]) orders + done,
+										 reasons + done, Min(4096, n - done), &err))
 				laras_vault_raise(&err);
 			if (!laras_vault_journal_ahead(&err))
 				laras_vault_raise(&err);

@@ -43,7 +43,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(
   wait_for wait_for_sql free_port start_program
   webhook_headers post_webhook http_call raw_exchange
-  worker_pid long_run shared_file bench_report
+  put_fault bound_to worker_pid long_run shared_file bench_report
   has_command parallel_setting driver_sources
 );
 
@@ -301,6 +301,38 @@ sub parallel_setting
 {
 	my ($node) = @_;
 	return $node->pg_version < 16 ? 'force_parallel_mode' : 'debug_parallel_query';
+}
+
+=head2 put_fault($node, $fault)
+
+The fault points that the server's processes read from a file at its next reload
+or start ('' for none), so that they can be taken away while it restarts.
+
+=cut
+
+sub put_fault
+{
+	my ($node, $fault) = @_;
+	my $file = $node->data_dir . '/fault.conf';
+	$node->append_conf('postgresql.conf', "include 'fault.conf'") if !-e $file;
+	open my $fh, '>', $file or die "$file: $!";
+	print $fh $fault ? "laras.fault = '$fault'\n" : '';
+	close $fh or die "$file: $!";
+	return;
+}
+
+=head2 bound_to($node, $workspace, $sql)
+
+What statements print that are bound to a workspace.
+
+=cut
+
+sub bound_to
+{
+	my ($node, $workspace, $sql) = @_;
+	my $all = $node->safe_psql('postgres', "BEGIN; SELECT 'bound', laras.act_as($workspace); $sql; COMMIT");
+	$all =~ s/^bound\|\d+\n?//;
+	return $all;
 }
 
 =head2 long_run($short, $long)

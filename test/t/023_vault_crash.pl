@@ -17,17 +17,13 @@ my $neighbour = $vault->subject('tetangga');
 my %handed_out;
 
 # The worker reads its fault from a file, so that it can be taken away while the server restarts.
-my $fault_file = $node->data_dir . '/fault.conf';
-append_to_file($fault_file, '');
-$node->append_conf('postgresql.conf', "include 'fault.conf'");
+put_fault($node, '');
 $node->reload;
 
 sub set_fault
 {
 	my ($fault) = @_;
-	open my $fh, '>', $fault_file or die "$fault_file: $!";
-	print $fh $fault ? "laras.fault = '$fault'\n" : '';
-	close $fh or die;
+	put_fault($node, $fault);
 	$node->reload;
 	return;
 }
@@ -192,21 +188,12 @@ is($twice, 0, 'no slot was handed out twice');
 # --- opening
 
 $node->stop('fast');
-set_fault_offline('open.replaying:kill9');
+put_fault($node, 'open.replaying:kill9');
 my $offset = -s $node->logfile;
 $node->start;
 ok(wait_for(sub { log_since($offset) =~ /was terminated by signal 9/ }, 20), 'worker killed while it replays');
 set_fault('');
 up_again('open.replaying');
-
-sub set_fault_offline
-{
-	my ($fault) = @_;
-	open my $fh, '>', $fault_file or die;
-	print $fh "laras.fault = '$fault'\n";
-	close $fh;
-	return;
-}
 
 my $making = Laras->cluster('making', crash => 1, faults => 1, extension => 0);
 $making->append_conf('postgresql.conf', "laras.fault = 'create.begin:exit1'");

@@ -15,18 +15,14 @@ use Test::More;
 my $node = Laras->cluster('vault', crash => 1, faults => 1, settings => { 'laras.keyring_slabs_ahead' => 16, 'laras.mirror_timeout' => '300ms' });
 my $vault = LarasVault->new($node);
 my %mirror = map { $_ => Laras->mirror($node, $_) } qw(a b);
-my $fault_file = $node->data_dir . '/fault.conf';
-append_to_file($fault_file, '');
-$node->append_conf('postgresql.conf', "include 'fault.conf'");
+put_fault($node, '');
 $node->reload;
 my $neighbour = $vault->subject('tetangga');
 
 sub set_fault
 {
 	my ($fault) = @_;
-	open my $fh, '>', $fault_file or die "$fault_file: $!";
-	print $fh $fault ? "laras.fault = '$fault'\n" : '';
-	close $fh or die;
+	put_fault($node, $fault);
 	$node->reload;
 	# The vault worker has read it: it has had two turns since.
 	my $turns = $node->safe_psql('postgres', q{SELECT coalesce(max(turns), 0) FROM laras.worker_status WHERE worker = 'vault'});

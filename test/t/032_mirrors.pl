@@ -15,14 +15,11 @@ use Test::More;
 my $node = Laras->cluster('vault', crash => 1, faults => 1, settings => { 'laras.keyring_slabs_ahead' => 16, 'laras.mirror_timeout' => '300ms' });
 my $vault = LarasVault->new($node);
 my %mirror = map { $_ => Laras->mirror($node, $_) } qw(a b);
-my $fault_file = $node->data_dir . '/fault.conf';
-append_to_file($fault_file, '');
-$node->append_conf('postgresql.conf', "include 'fault.conf'");
+put_fault($node, '');
 $node->reload;
 my $neighbour = $vault->subject('tetangga');
 my $gone = $vault->subject('pergi');
 
-sub put_fault { my ($fault) = @_; open my $fh, '>', $fault_file or die; print $fh $fault ? "laras.fault = '$fault'\n" : ''; close $fh or die; return; }
 sub state_of { my ($mirror) = @_; return $node->safe_psql('postgres', "SELECT mirror_state FROM laras.keyring_status WHERE mirror = '$mirror'"); }
 sub log_since { return substr(slurp_file($node->logfile), $_[0]); }
 sub refusal { my (undef, undef, $err) = $node->psql('postgres', $_[0], extra_params => [ '-v', 'VERBOSITY=verbose' ]); return $err =~ /ERROR:\s+(\w{5}):/ ? $1 : ''; }
@@ -39,14 +36,14 @@ sub same_bytes
 sub lose_b
 {
 	my ($n) = @_;
-	put_fault('keyring.sync:eio:keyring_b');
+	put_fault($node, 'keyring.sync:eio:keyring_b');
 	$node->reload;
 	my $turns = $node->safe_psql('postgres', q{SELECT max(turns) FROM laras.worker_status WHERE worker = 'vault'});
 	wait_for_sql($node, "SELECT max(turns) >= $turns + 2 FROM laras.worker_status WHERE worker = 'vault'");
 	$vault->destroy($n);
 	wait_for(sub { state_of('b') eq 'behind' });
 	move($mirror{b}, "$mirror{b}.away") or die;
-	put_fault('');
+	put_fault($node, '');
 	$node->reload;
 	return;
 }
@@ -72,14 +69,14 @@ for my $step (qw(join.journalled join.merged join.leased))
 	is(state_of('b'), 'behind', "$step: a mirror is away");
 	my $new = $vault->subject("datang $step");
 	my $offset = -s $node->logfile;
-	put_fault("$step:kill9");
+	put_fault($node, "$step:kill9");
 	$node->reload;
 	# two turns later the worker has read it
 	my $turns = $node->safe_psql('postgres', q{SELECT max(turns) FROM laras.worker_status WHERE worker = 'vault'});
 	wait_for_sql($node, "SELECT max(turns) >= $turns + 2 FROM laras.worker_status WHERE worker = 'vault'");
 	move("$mirror{b}.away", $mirror{b}) or die;
 	ok(wait_for(sub { log_since($offset) =~ /was terminated by signal 9/ }, 40), "$step: killed while it joins again");
-	put_fault('');
+	put_fault($node, '');
 	$node->reload;
 	in_sync($step, qw(a b));
 	ok($vault->wait_verified(60), "$step: the erasure is read back from both");
@@ -100,11 +97,11 @@ is(refusal(q{SELECT laras.remove_mirror('a', 'the wrong one of the two')}), '550
 $node->safe_psql('postgres', q{BEGIN; SELECT laras.remove_mirror('b', 'its disk was shredded'); ROLLBACK});
 is(state_of('b'), 'behind', 'a statement that is rolled back removes nothing');
 my $offset = -s $node->logfile;
-put_fault('mirror.removing:kill9');
+put_fault($node, 'mirror.removing:kill9');
 $node->reload;
 is($node->safe_psql('postgres', q{SET ROLE laras_dba; SELECT laras.remove_mirror('b', 'its disk was shredded on 2026-01-05')}), 't', 'a mirror is removed by a statement');
 ok(wait_for(sub { log_since($offset) =~ /was terminated by signal 9/ }, 20), 'killed before it is carried out');
-put_fault('');
+put_fault($node, '');
 $node->reload;
 in_sync('after the crash', 'a');
 ok(wait_for(sub { state_of('b') eq 'removed' }), 'it is removed all the same');

@@ -22,12 +22,9 @@ my %mirror = map { $_ => Laras->mirror($node, $_) } qw(a b);
 my $key_file = Laras->master_key_file($node);
 my %key = (1 => (split ' ', slurp_file($key_file))[1], map { $_ => unpack('H*', join '', map { chr rand 256 } 1 .. 32) } 2 .. 12);
 my $tool = $node->config_data('--bindir') . '/laras-keytool';
-my $fault_file = $node->data_dir . '/fault.conf';
-append_to_file($fault_file, '');
-$node->append_conf('postgresql.conf', "include 'fault.conf'");
+put_fault($node, '');
 $node->reload;
 
-sub put_fault { my ($fault) = @_; open my $fh, '>', $fault_file or die; print $fh $fault ? "laras.fault = '$fault'\n" : ''; close $fh or die; return; }
 sub log_since { return substr(slurp_file($node->logfile), $_[0]); }
 sub refusal { my (undef, undef, $err) = $node->psql('postgres', $_[0], extra_params => [ '-v', 'VERBOSITY=verbose' ]); my ($code) = $err =~ /ERROR:\s+(\w{5}):/; return ($code // 'none') . ($err =~ /HINT:\s+\S/ ? ' hint' : ''); }
 
@@ -156,13 +153,13 @@ for my $step ('rotate.keyring', 'rotate.begun', 'rotate.slot:100', 'rotate.writt
 	my $kept = $vault->subject("tinggal $step");
 	put_keys($key_file, $epoch, $epoch + 1);
 	my $offset = -s $node->logfile;
-	put_fault("$name:kill9" . (defined $hit ? ":$hit" : ''));
+	put_fault($node, "$name:kill9" . (defined $hit ? ":$hit" : ''));
 	$node->reload;
 	settings_read();
 	$node->psql('postgres', 'SELECT laras.rotate_master_key()');
 	$node->psql('postgres', $vault->destroy_sql($erased));
 	ok(wait_for(sub { log_since($offset) =~ /was terminated by signal 9/ }, 60), "$step: killed");
-	put_fault('');
+	put_fault($node, '');
 	$node->reload;
 	ok(wait_for(sub { $node->psql('postgres', 'SELECT 1') == 0 }, 60), "$step: the server is back");
 	$epoch++;
@@ -177,13 +174,13 @@ is(verify("$mirror{b}/0", $epoch), 'wrapped 0 damaged 0', 'every content key is 
 
 put_keys($key_file, $epoch, $epoch + 1);
 my $away = $vault->subject('saat cermin pergi');
-put_fault('keyring.sync:eio:keyring_b');
+put_fault($node, 'keyring.sync:eio:keyring_b');
 $node->reload;
 settings_read();
 $vault->destroy($away);
 wait_for_sql($node, q{SELECT mirror_state = 'behind' FROM laras.keyring_status WHERE mirror = 'b'});
 move($mirror{b}, "$mirror{b}.away") or die;
-put_fault('');
+put_fault($node, '');
 $node->reload;
 $epoch++;
 is($node->safe_psql('postgres', 'SELECT laras.rotate_master_key()'), $epoch, 'with a mirror away a rotation begins');

@@ -222,13 +222,7 @@ done_testing();
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
-sub bound
-{
-	my ($query) = @_;
-	my $all = sql("BEGIN; SELECT 'bound', laras.act_as($workspace); $query; COMMIT");
-	$all =~ s/^bound\|\d+\n?//;
-	return $all;
-}
+sub bound { return bound_to($node, $workspace, $_[0]); }
 
 sub row { return "(SELECT id FROM laras.messages WHERE provider_message_id = 'wamid.$_[0]')"; }
 sub kind { return bound("SELECT kind FROM laras.messages WHERE provider_message_id = 'wamid.$_[0]'"); }

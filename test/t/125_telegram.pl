@@ -81,13 +81,7 @@ done_testing();
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
-sub bound
-{
-	my ($workspace, $query) = @_;
-	my $all = sql("BEGIN; SELECT 'bound', laras.act_as($workspace); $query; COMMIT");
-	$all =~ s/^bound\|\d+\n?//;
-	return $all;
-}
+sub bound { return bound_to($node, @_); }
 
 sub pair { my ($workspace, $bot) = @_; return bound($workspace, "SELECT laras.pair_connection('telegram', '{\"bot_id\": \"$bot\"}', '$bot:AAtesttesttest', false)"); }
 sub drain { sql("SELECT laras.drain('30 s')") eq 't' or diag sql('SELECT worker, state, last_error FROM laras.worker_status'); return; }

@@ -66,13 +66,7 @@ done_testing();
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
-sub bound
-{
-	my ($query) = @_;
-	my $all = sql("BEGIN; SELECT 'bound', laras.act_as($workspace); $query; COMMIT");
-	$all =~ s/^bound\|\d+\n?//;
-	return $all;
-}
+sub bound { return bound_to($node, $workspace, $_[0]); }
 
 sub drain { sql("SELECT laras.drain('30 s')") eq 't' or diag sql('SELECT worker, state, last_error FROM laras.worker_status'); return; }
 

@@ -138,13 +138,7 @@ sub hostile
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
-sub bound
-{
-	my ($workspace, $query) = @_;
-	my $all = sql("BEGIN; SELECT 'bound', laras.act_as($workspace); $query; COMMIT");
-	$all =~ s/^bound\|\d+\n?//;
-	return $all;
-}
+sub bound { return bound_to($node, @_); }
 
 sub register { return sql("SELECT laras.register_provider_app('{email}', 'mail', '$_[0]', 'not used here', '{\"smtp\": [\"smtps://mail.example:465\"]}')"); }
 sub pair { my ($workspace, $address) = @_; return bound($workspace, "SELECT laras.pair_connection('email', '{\"address\": \"$address\", \"server\": \"smtps://mail.example:465\"}', 'sandi', false)"); }
