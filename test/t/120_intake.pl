@@ -273,6 +273,7 @@ sub corpus
 	my ($name, $dir, $table) = @_;
 	my %want = expected_counts($table);
 	my ($wrong, $refused, $files) = (0, 0, 0);
+	my (@cut, @withdrawn);
 	for my $path (sort glob("$dir/*.json"))
 	{
 		my ($file) = $path =~ m{([^/]+)$};
@@ -291,6 +292,14 @@ sub corpus
 		$refused++ if receive($json->encode($document)) != 200;
 		sql("SELECT laras.drain('30 s')");
 		my $got = counts();
+		# what says that access was withdrawn cuts the account, whose messages go
+		push @withdrawn, $file if $json->encode($document) =~ /"event":"(?:ACCOUNT_DELETED|ACCOUNT_OFFBOARDED|PARTNER_APP_UNINSTALLED|PARTNER_REMOVED)"/;
+		if (sql("SELECT count(*) FROM laras.connection WHERE workspace_id = $workspace[0] AND state = 'connected'") == 0)
+		{
+			push @cut, $file;
+			pair($workspace[0], $number, $waba);
+			next;
+		}
 		my $came = join ' ', $got->[0] - $before->[0], $got->[1] - $before->[1];
 		next if $came eq ($want{$file} // 'not in the table');
 		diag "$file: wanted " . ($want{$file} // 'a line in the table') . ", got $came";
@@ -301,6 +310,7 @@ sub corpus
 	is($refused, 0, "$name: all accepted");
 	is($wrong, 0, "$name: each yields what the table says");
 	is(sql("SELECT count(*) FROM laras.worker_status WHERE failures > 0"), 0, "$name: no worker failed");
+	is("@cut", "@withdrawn", "$name: withdrawn access cuts the account, and nothing else does");
 	return;
 }
 
