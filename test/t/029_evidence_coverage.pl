@@ -86,6 +86,7 @@ my %case = (
 	log_in => [ "SELECT laras.log_in('owner\@shop.example', 'correct horse battery')" ],
 	log_out => [ "SELECT laras.enter('$session')", 'SELECT laras.log_out()' ],
 	pair_connection => [ $act, "SELECT laras.pair_connection($pair)", "SELECT laras.pair_connection($pair, false)" ],
+	configure_llm => [ "SELECT laras.configure_llm($workspace, 'https://llm.example/v1/chat/completions', 'm', 'sk-0123456789')" ],
 	register_provider_app => [ "SELECT laras.register_provider_app('{whatsapp}', '555', 'a secret of an app', 'verify-me-please')" ],
 	reject_draft => [ $act, "SELECT laras.reject_draft($draft, 'no')" ],
 	remove_member => [ $act, "SELECT laras.remove_member($agent)" ],
