@@ -179,6 +179,15 @@ laras_meta_read_message(int http_status, const char *body, size_t n,
 	laras_meta_read_answer(http_status, body, n, allocator, answer, laras_meta_meaning, message_id);
 }
 
+/* What marks the words of a person that leave after the window of replies; NULL: nothing does. */
+static json_t *
+human_agent(const LarasSendText *send)
+{
+	return send->human_agent
+			   ? json_pack("{s:s, s:s}", "messaging_type", "MESSAGE_TAG", "tag", "HUMAN_AGENT")
+			   : NULL;
+}
+
 static bool
 build_instagram(const LarasSendText *send, const LarasAllocator *allocator,
 				LarasProviderRequest *request)
@@ -186,7 +195,7 @@ build_instagram(const LarasSendText *send, const LarasAllocator *allocator,
 	if (send->kind == LARAS_SEND_COMMENT)
 		return laras_meta_build_comment(send, "replies", allocator, request);
 	return (send->kind == LARAS_SEND_PRIVATE_REPLY || send->to.kind == LARAS_INDEX_IGSID) &&
-		   laras_meta_build_message(send, NULL, allocator, request);
+		   laras_meta_build_message(send, human_agent(send), allocator, request);
 }
 
 const struct LarasSendDriver laras_instagram_send = {
@@ -212,6 +221,13 @@ build_messenger(const LarasSendText *send, const LarasAllocator *allocator,
 					 send->callback_data.s == NULL
 						 ? NULL
 						 : json_stringn(send->callback_data.s, send->callback_data.n));
+	if (body != NULL && send->human_agent)
+	{
+		json_t *tag = human_agent(send);
+
+		json_object_update(body, tag);
+		json_decref(tag);
+	}
 	return body != NULL && laras_meta_build_message(send, body, allocator, request);
 }
 

@@ -50,6 +50,7 @@ typedef struct LarasSendText
 	LarasText text;          /* UTF-8 */
 	LarasText stage; /* of a send in two steps: what the first one led to; absent: it is to come */
 	LarasText callback_data; /* to be echoed in statuses */
+	bool human_agent;        /* a person's words, in the longer window that is theirs alone */
 
 	/* for drivers whose wants_thread is set */
 	const json_t *accounts; /* all that is kept of the account's names */

@@ -420,6 +420,15 @@ open_target(uint64 row, const LarasFlight *f, const Answered *answered, LarasTex
 	return true;
 }
 
+/* Did a person who is a member approve it? */
+static bool
+is_of_member(uint64 row)
+{
+	char *approved_by = laras_spi_cstring(row, 26);
+
+	return approved_by != NULL && strncmp(approved_by, "member:", strlen("member:")) == 0;
+}
+
 bool
 laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, MemoryContext context,
 					  LarasOutcome *outcome)
@@ -505,6 +514,17 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	{
 		window = laras_window(f->driver->channel, purpose_of(send.kind, &answered), last_inbound, 0,
 							  laras_now());
+		/* what a member wrote, and no drafter, may leave for longer where the provider allows it */
+		if (window.state == LARAS_WINDOW_CLOSED && send.kind == LARAS_SEND_MESSAGE &&
+			f->draft_id == 0 && is_of_member(row))
+		{
+			LarasWindow longer = laras_window(f->driver->channel, LARAS_WINDOW_HUMAN_AGENT,
+											  last_inbound, 0, laras_now());
+
+			send.human_agent = longer.state == LARAS_WINDOW_OPEN;
+			if (send.human_agent)
+				window = longer;
+		}
 		if (window.state != LARAS_WINDOW_OPEN)
 		{
 			*outcome = laras_departure_stays(f, "refused", laras_window_reason(window.state),

@@ -73,6 +73,7 @@ typedef struct LarasWindow
 
 /* purposes of table window_rule */
 #define LARAS_WINDOW_REPLY "reply"
+#define LARAS_WINDOW_HUMAN_AGENT "human_agent" /* later, by a person alone */
 #define LARAS_WINDOW_PUBLIC_REPLY "public_reply"
 #define LARAS_WINDOW_PRIVATE_REPLY "private_reply"
 #define LARAS_WINDOW_LIVE_PRIVATE_REPLY "live_private_reply"

@@ -527,6 +527,17 @@ new_mid(char out[64])
 	out[52] = '\0';
 }
 
+/* Is it a person's answer, which may come for seven days? */
+static bool
+is_human_agent(const SbCall *call)
+{
+	const char *type = json_string_value(json_object_get(call->json, "messaging_type"));
+	const char *tag = json_string_value(json_object_get(call->json, "tag"));
+
+	return type != NULL && tag != NULL && strcmp(type, "MESSAGE_TAG") == 0 &&
+		   strcmp(tag, "HUMAN_AGENT") == 0;
+}
+
 static void
 send_message(SbCall *call, SbGrant *g)
 {
@@ -564,7 +575,8 @@ send_message(SbCall *call, SbGrant *g)
 		sb_private_reply(call, g, comment, text);
 	else if ((p = sb_person(a, to, false)) == NULL)
 		sb_refuse(call, 100, a->page ? 2018001 : 2534014, "(#100) No matching user found", NULL);
-	else if (p->last_inbound == 0 || sb_now() - p->last_inbound >= SB_WINDOW)
+	else if (p->last_inbound == 0 ||
+			 sb_now() - p->last_inbound >= (is_human_agent(call) ? 7 * SB_WINDOW : SB_WINDOW))
 	{
 		call->note.outside_window = true;
 		sb_refuse(call, 10, a->page ? 2018278 : 2534022,
