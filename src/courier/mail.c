@@ -279,12 +279,10 @@ read_reply(LarasMail *m, CURL *easy)
 			m->broken = true;
 			return false;
 		}
+		if (m->line_n < sizeof(m->line))
+			m->line[m->line_n++] = c;
 		if (c != '\n')
-		{
-			if (m->line_n < sizeof(m->line) && c != '\r')
-				m->line[m->line_n++] = c;
 			continue;
-		}
 		n = m->line_n;
 		m->line_n = 0;
 		if (take_line(m, m->line, n))
