@@ -284,10 +284,9 @@ choice_of(const Look *looks, const Candidate *candidates, int count, int64 now,
 /* Rows of these lanes, at most n and at most what their tokens allow. */
 static int
 choose_from(Look *looks, int lanes, int n, int64 now, int64 *again, int64 *seconds,
-			Candidate **candidates)
+			Candidate **candidates, int *count)
 {
 	int room = 0;
-	int count = 0;
 	int looked = 0;
 	int found;
 
@@ -303,9 +302,38 @@ choose_from(Look *looks, int lanes, int n, int64 now, int64 *again, int64 *secon
 	*candidates = palloc(sizeof(Candidate) * (room + 1));
 	do
 	{
-		found = read_page(looks, lanes, *candidates, &count, room, now, again);
+		found = read_page(looks, lanes, *candidates, count, room, now, again);
 		looked += found;
 	} while (found > 0 && looked < LONGEST_LOOK);
+	return *count;
+}
+
+/*
+ * The same; where a page cannot be read, what earlier ones brought gives its
+ * conversations back, or nobody would be written to in them until a restart.
+ */
+static int
+choose_or_free(Look *looks, int lanes, int n, int64 now, int64 *again, int64 *seconds,
+			   Candidate **candidates)
+{
+	/* static: they are read after a jump */
+	static Candidate *taken;
+	static int count;
+
+	taken = NULL;
+	count = 0;
+	PG_TRY();
+	{
+		choose_from(looks, lanes, n, now, again, seconds, &taken, &count);
+	}
+	PG_CATCH();
+	{
+		for (int i = 0; i < count; i++)
+			laras_conversation_free(looks[taken[i].look].workspace_id, taken[i].conversation);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	*candidates = taken;
 	return count;
 }
 
@@ -320,13 +348,13 @@ laras_choose(int n, MemoryContext context)
 	LarasChoice *choice;
 	bool fresh = false;
 	int lanes = read_all_lanes(looks, now, &fresh);
-	int count = choose_from(looks, lanes, n, now, &again, &seconds, &candidates);
+	int count = choose_or_free(looks, lanes, n, now, &again, &seconds, &candidates);
 
 	if (count == 0 && !fresh)
 	{
 		fresh = true;
 		lanes = read_all_lanes(looks, now, &fresh);
-		count = choose_from(looks, lanes, n, now, &again, &seconds, &candidates);
+		count = choose_or_free(looks, lanes, n, now, &again, &seconds, &candidates);
 	}
 	if (count > n)
 	{
