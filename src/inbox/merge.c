@@ -162,8 +162,12 @@ read_persons(int64 workspace_id, Person *keep, Person *other)
 	if (laras_spi_run(&lock_contacts,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(keep->id),
 								Int64GetDatum(other->id)},
-					  NULL) < 2)
+					  NULL) < (keep->id == other->id ? 1 : 2))
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such contact")));
+	/* only of one that is there: an id that is not answers as any other does */
+	if (keep->id == other->id)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a contact is not merged with itself")));
 	for (uint64 i = 0; i < 2; i++)
 	{
 		Person *p = laras_spi_int8(i, 1) == keep->id ? keep : other;
@@ -271,9 +275,6 @@ laras_merge_contacts(PG_FUNCTION_ARGS)
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_INBOX);
 	laras_vault_require_open();
-	if (keep.id == other.id)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("a contact is not merged with itself")));
 	if (n == 0 || n > REASON_BYTES)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("a reason of 1 to %d bytes is needed", REASON_BYTES)));

@@ -73,10 +73,13 @@ sub attempt
 	  'SELECT \'rows=\' || count(*) FROM laras.members;',
 	  "SELECT 'names=' || coalesce(string_agg(name, ','), '') FROM laras.members;";
 	local $ENV{PGOPTIONS} = $option{options} if $option{options};
+	my $offset = -s $node->logfile;
 	my ($code, $out, $err) = $node->psql($option{database} // 'postgres',
 		"\\set VERBOSITY verbose\n$sql\n" . ($option{look} // $look),
 		on_error_stop => 0, extra_params => [ '-U', $user ]);
 	my $said = ($out // '') . "\n" . ($err // '');
+	# who is not let in may be gone before it has taken its input: then the log says why
+	$said .= join '', grep { /FATAL:/ } split /^/, substr(slurp_file($node->logfile), $offset) if ($err // '') =~ /connection lost/;
 	my $good = $said =~ $expect && $said !~ /\Q$canary\E/ && $said !~ /bound=$other\b/;
 	ok($good, $name) or diag("wanted $expect; the server said:\n$said");
 	return;
