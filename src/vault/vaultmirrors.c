@@ -14,8 +14,11 @@
 
 #include "access/xact.h"
 #include "mb/pg_wchar.h"
+#include "catalog/namespace.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -63,6 +66,40 @@ place_of(const LarasMirror *mirror, uint8 place[LARAS_ORDER_LEN])
  * ------------------------------------------------------------------------
  */
 
+/*
+ * Raises where no mirror in sync would be left besides this one and those that
+ * are on record to go, by this transaction too. Two who ask at once wait for
+ * each other. Within SPI.
+ */
+static void
+require_another(LarasVault *v, const LarasMirrors *m, int mirror)
+{
+	LarasMirrorMask left = laras_vault_in_sync(v) & ~((LarasMirrorMask) 1 << mirror);
+	uint64 n;
+
+	LockRelationOid(get_relname_relid("mirror_removal", get_namespace_oid("laras", false)),
+					ShareRowExclusiveLock);
+	n = laras_spi_run(&read_removals, NULL, NULL);
+	for (uint64 r = 0; r < n; r++)
+	{
+		bool isnull;
+		bytea *gone = DatumGetByteaPP(laras_spi_value(r, 1, &isnull));
+
+		for (int i = 0; i < m->n; i++)
+		{
+			uint8 place[LARAS_ORDER_LEN];
+
+			if (place_of(&m->mirror[i], place) &&
+				memcmp(place, VARDATA_ANY(gone), LARAS_ORDER_LEN) == 0)
+				left &= ~((LarasMirrorMask) 1 << i);
+		}
+	}
+	if (left == 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("this is the last mirror of the keyring that is in sync"),
+						errhint("Bring another mirror into sync first.")));
+}
+
 bool
 laras_vault_remove_mirror(const char *name, const char *statement, int64 *pending)
 {
@@ -94,10 +131,6 @@ laras_vault_remove_mirror(const char *name, const char *statement, int64 *pendin
 						errhint("Say in %d to %d characters where its medium is now, or how it was "
 								"destroyed.",
 								STATEMENT_MIN, STATEMENT_MAX)));
-	if ((laras_vault_in_sync(v) & ~((LarasMirrorMask) 1 << mirror)) == 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("this is the last mirror of the keyring that is in sync"),
-						errhint("Bring another mirror into sync first.")));
 	if (!place_of(&m->mirror[mirror], place))
 	{
 		laras_keyerror(&err, LARAS_KEYERR_CRYPTO, 0, "naming the mirror");
@@ -107,6 +140,7 @@ laras_vault_remove_mirror(const char *name, const char *statement, int64 *pendin
 
 	laras_run_as_owner(&saved);
 	laras_spi_open();
+	require_another(v, m, mirror);
 	added = laras_spi_run(&add_removal,
 						  (Datum[]){CStringGetTextDatum(name),
 									laras_bytea_datum(place, LARAS_ORDER_LEN),

@@ -110,14 +110,17 @@ laras_vault_journal_epochs(void)
  * ------------------------------------------------------------------------
  */
 
-/* Write it to every mirror in sync and to shared memory, with the keys it names. */
+/*
+ * Write it to every mirror in sync and to shared memory, with the keys it names.
+ * Where all must take it and one does not, the others get the old one back.
+ */
 static bool
-publish_keyring(LarasVaultWork *w, const LarasKeyring *k, const LarasWrapSet *wraps,
+publish_keyring(LarasVaultWork *w, const LarasKeyring *k, const LarasWrapSet *wraps, bool all,
 				LarasKeyError *err)
 {
 	LarasVault *v = w->v;
 	LarasMirrorMask mask = laras_vault_in_sync(v) & w->opened;
-	bool written = false;
+	LarasMirrorMask written = 0;
 
 	for (int i = 0; i < w->m.n; i++)
 	{
@@ -126,7 +129,7 @@ publish_keyring(LarasVaultWork *w, const LarasKeyring *k, const LarasWrapSet *wr
 		if ((mask & ((LarasMirrorMask) 1 << i)) == 0)
 			continue;
 		if (laras_keyring_replace(w->m.mirror[i].dirfd, k, &one))
-			written = true;
+			written |= (LarasMirrorMask) 1 << i;
 		else
 		{
 			*err = one;
@@ -134,7 +137,19 @@ publish_keyring(LarasVaultWork *w, const LarasKeyring *k, const LarasWrapSet *wr
 		}
 		LARAS_FAULT("rotate.keyring");
 	}
-	if (!written)
+	if (all && written != mask)
+	{
+		for (int i = 0; i < w->m.n; i++)
+		{
+			LarasKeyError one = LARAS_KEYERROR_INIT;
+
+			if ((written & ((LarasMirrorMask) 1 << i)) != 0 &&
+				!laras_keyring_replace(w->m.mirror[i].dirfd, &v->keyring, &one))
+				laras_mirror_failed(v, i, &one);
+		}
+		return false;
+	}
+	if (written == 0)
 		return err->code != LARAS_KEYERR_NONE
 				   ? false
 				   : laras_keyerror(err, LARAS_KEYERR_MIRROR, 0, "no mirror is in sync");
@@ -277,7 +292,7 @@ laras_vault_begin_rotation(LarasKeyError *err)
 			!laras_masterkey_wraps(&keys, &k, LARAS_DOMAIN_CONTENT, &wraps))
 			ok = laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "deriving the wrapping key");
 	}
-	ok = ok && publish_keyring(w, &k, &wraps, err);
+	ok = ok && publish_keyring(w, &k, &wraps, false, err);
 	LARAS_FAULT("rotate.begun");
 	ok = ok && laras_vault_wrap_courier(&keys, err);
 	laras_masterkey_wipe(&keys);
@@ -469,7 +484,7 @@ retire(LarasVaultWork *w)
 	}
 	k.oldest_epoch = k.current_epoch;
 	memcpy(k.check_oldest, k.check_current, LARAS_CHECK_LEN);
-	if (publish_keyring(w, &k, &left, &err))
+	if (publish_keyring(w, &k, &left, true, &err))
 	{
 		laras_vault_note_epoch();
 		ereport(LOG, (errmsg("laras vault: every key is wrapped under epoch %u of the master key",

@@ -14,6 +14,8 @@
  */
 #include "postgres.h"
 
+#include <sys/stat.h>
+
 #include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
@@ -35,6 +37,7 @@
 #define PERIOD_MS 1000
 #define RETRY_MS 1000
 #define JOIN_EVERY_MS 5000
+#define WATCH_EVERY_MS 5000
 #define EXPIRE_EVERY_MS 1000
 #define VERIFY_EVERY_MS 100
 #define LOOK_EVERY_MS 1000
@@ -44,6 +47,7 @@
 #define LEASE_STAMP_MS 10000  /* the lease's WAL position is renewed that often */
 
 static TimestampTz last_key_attempt = 0;
+static TimestampTz last_watch = 0;
 static TimestampTz last_join = 0;
 static TimestampTz last_stamp = 0;
 static TimestampTz last_expiry = 0;
@@ -364,6 +368,39 @@ answer_adoption(void)
  * ------------------------------------------------------------------------
  */
 
+/*
+ * A mirror whose directory was moved or replaced is written on through what is
+ * open, where nobody looks for it: it is put aside, but never as the last.
+ */
+static void
+watch_mirrors(void)
+{
+	LarasVaultWork *w = &laras_vault_work;
+	LarasVault *v = w->v;
+
+	if (!laras_due(&last_watch, WATCH_EVERY_MS))
+		return;
+	for (int i = 0; i < w->m.n; i++)
+	{
+		LarasMirrorMask one = (LarasMirrorMask) 1 << i;
+		LarasMirrorMask in_sync = laras_vault_in_sync(v) & w->opened;
+		LarasKeyError err = LARAS_KEYERROR_INIT;
+		char path[MAXPGPATH];
+		struct stat open_one;
+		struct stat named;
+
+		if ((in_sync & one) == 0 || in_sync == one || fstat(w->m.mirror[i].dirfd, &open_one) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%u", w->m.mirror[i].path, (unsigned int) w->number);
+		if (stat(path, &named) == 0
+				? named.st_dev == open_one.st_dev && named.st_ino == open_one.st_ino
+				: errno != ENOENT && errno != ENOTDIR)
+			continue;
+		laras_keyerror(&err, LARAS_KEYERR_MIRROR, 0, "its directory was moved or replaced");
+		laras_mirror_failed(v, i, &err);
+	}
+}
+
 static void
 rejoin_mirrors(void)
 {
@@ -520,6 +557,7 @@ laras_vault_turn(void)
 		laras_vault_journal_epochs();
 		laras_vault_make_copies();
 	}
+	watch_mirrors();
 	rejoin_mirrors();
 	look_at_witness();
 	phase = laras_vault_phase(w->v);

@@ -94,6 +94,7 @@ is(state_of('b'), 'behind', 'a mirror is lost');
 my $order = "FROM laras.key_destruction WHERE slot = " . $vault->slot($gone);
 ok(wait_for_sql($node, "SELECT verified_mirrors = '{a}' AND verified_at IS NULL $order"), 'its destruction is pending and names the mirror that has it');
 is(refusal(q{SELECT laras.remove_mirror('a', 'the wrong one of the two')}), '55000', 'the last one in sync is not removed');
+is(refusal(q{BEGIN; SELECT laras.remove_mirror('b', 'its disk was shredded'); SELECT laras.remove_mirror('a', 'and the other one too')}), '55000', 'nor both in one transaction');
 $node->safe_psql('postgres', q{BEGIN; SELECT laras.remove_mirror('b', 'its disk was shredded'); ROLLBACK});
 is(state_of('b'), 'behind', 'a statement that is rolled back removes nothing');
 my $offset = -s $node->logfile;
@@ -138,6 +139,17 @@ is($vault->reveal($gone) . ' ' . $vault->reveal($neighbour), 'NULL tetangga', 'a
 ok($vault->wait_verified, 'all three have every destruction');
 use_mirrors(qw(a d));
 in_sync('two of them', qw(a d));
+
+# --- one that is moved while it is in use
+
+use_mirrors(qw(a d));
+move($place{d}, "$place{d}.moved") or die "move: $!";
+ok(wait_for(sub { state_of('d') eq 'behind' }), 'a mirror that is moved is noticed, though what is open of it takes every write');
+my $while_moved = $vault->subject('selagi dipindah');
+$vault->destroy($while_moved);
+move("$place{d}.moved", $place{d}) or die "move: $!";
+in_sync('moved back', qw(a d));
+ok($vault->wait_verified, 'and has what it missed');
 
 # --- the scrub
 
