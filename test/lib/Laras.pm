@@ -31,19 +31,20 @@ use warnings;
 use Digest::SHA qw(hmac_sha256_hex);
 use Errno qw(EINTR);
 use Exporter 'import';
-use File::Path qw(make_path);
+use File::Path qw(make_path remove_tree);
 use HTTP::Tiny;
 use IO::Socket::INET;
 use POSIX qw(WNOHANG _exit);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Scalar::Util qw(refaddr);
+use Test::Builder;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   wait_for wait_for_sql free_port start_program
   webhook_headers post_webhook http_call raw_exchange
-  put_fault bound_to worker_pid long_run shared_file bench_report
+  copy_of_live put_fault bound_to worker_pid long_run shared_file bench_report
   has_command parallel_setting driver_sources
 );
 
@@ -51,6 +52,13 @@ our @EXPORT = qw(
 my %facts;
 # Programs still running, by pid; ended when the test ends, whatever way it ends.
 my %running;
+
+# PostgreSQL::Test gives up the whole run where a server does not start or a command fails. Here every file has
+# servers of its own: it alone has failed, and the files after it are still worth running.
+{
+	no warnings 'redefine';
+	*Test::Builder::BAIL_OUT = sub { die "gives up: " . ($_[1] // 'no reason told') . "\n" };
+}
 
 # A server that dies may take psql along before psql has read what it was given: IPC::Run then ends the whole
 # test. Where the test wants to know how psql ended, that is an end as any other of a lost connection.
@@ -276,6 +284,20 @@ sub worker_pid
 	my $where = $kind eq 'launcher' ? '' : q{ AND datname = '} . ($database // 'postgres') . q{'};
 	return $node->safe_psql('postgres',
 		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'laras $kind'$where");
+}
+
+=head2 copy_of_live($from, $to)
+
+Copies a directory in which a server is at work: a file that is renamed away
+meanwhile is a reason to begin again, not to fail.
+
+=cut
+
+sub copy_of_live
+{
+	my ($from, $to) = @_;
+	wait_for(sub { remove_tree($to); system('cp', '-a', $from, $to) == 0 }, 30) or die "cp -a $from $to: $?";
+	return;
 }
 
 =head2 has_command($name)

@@ -204,10 +204,8 @@ ok(wait_for(sub { $vault->mirrors_differ eq '' }), 'and is copied') or diag($vau
 # --- a mirror goes, misses erasures, and comes back old
 
 my $b = Laras->mirror($node, 'b');
-system_or_bail('cp', '-a', "$b/0", "$b/old");
 my $eka = $vault->subject('Eka, sebelum');
-system_or_bail('rm', '-rf', "$b/copy");
-system_or_bail('cp', '-a', "$b/0", "$b/copy");
+copy_of_live("$b/0", "$b/copy");
 move("$b/0", "$b/away") or die;
 $vault->destroy($eka);
 is($vault->reveal($eka), 'NULL', 'with a mirror away an erasure still happens');

@@ -77,7 +77,7 @@ for my $m (qw(a b))
 {
 	mkdir $node->basedir . "/copy_$m" or die;
 	chmod 0700, $node->basedir . "/copy_$m" or die;
-	system_or_bail('cp', '-a', "$mirror{$m}/0", $node->basedir . "/copy_$m/0");
+	copy_of_live("$mirror{$m}/0", $node->basedir . "/copy_$m/0");
 }
 $vault->destroy($erased_later);
 

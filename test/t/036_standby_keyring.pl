@@ -101,7 +101,7 @@ ok(wait_for_sql($primary, q{SELECT behind = 0 FROM laras.keyring_standbys WHERE 
 like($err, qr/permission denied for function pull_keyring/, 'nobody else may ask for it');
 
 my $old = PostgreSQL::Test::Utils::tempdir();
-system_or_bail('cp', '-a', $mirror{siaga}{a} . '/0', "$old/0");
+copy_of_live($mirror{siaga}{a} . '/0', "$old/0");
 
 # --- made, destroyed, leased: it follows
 
