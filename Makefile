@@ -34,7 +34,7 @@ ANSWER = digest ground scope manner rule classify reply template followup draft 
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
-GATEWAY = request limiter routes signin settings handling callback pages continue
+GATEWAY = request limiter routes rows inbox drafts erasures signin settings handling callback pages continue
 #
 OBJS = src/laras.o \
 	$(BASE:%=src/base/%.o) \

@@ -216,6 +216,17 @@ laras_http_deauthorize(LarasHttp *h)
 }
 
 void
+laras_http_confirmation(LarasHttp *h, const char *code)
+{
+	const char *base = GetConfigOption("laras.public_url", true, false);
+
+	laras_http_json(h, 200,
+					json_pack("{s:o, s:s}", "url",
+							  json_sprintf("%s/data-deletion/status/%s", base ? base : "", code),
+							  "confirmation_code", code));
+}
+
+void
 laras_http_data_deletion(LarasHttp *h)
 {
 	int64 app;
@@ -224,7 +235,6 @@ laras_http_data_deletion(LarasHttp *h)
 	LarasText request;
 	bool stale;
 	char code[LARAS_CODE_LENGTH + 1];
-	const char *base = GetConfigOption("laras.public_url", true, false);
 
 	if (!verified(h, true, &channel, &app, &user, &request, &stale))
 		return;
@@ -234,8 +244,5 @@ laras_http_data_deletion(LarasHttp *h)
 		return;
 	}
 	laras_erasure_from_callback(channel, app, user, request, true, code);
-	laras_http_json(h, 200,
-					json_pack("{s:o, s:s}", "url",
-							  json_sprintf("%s/data-deletion/status/%s", base ? base : "", code),
-							  "confirmation_code", code));
+	laras_http_confirmation(h, code);
 }

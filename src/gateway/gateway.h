@@ -10,6 +10,7 @@
 #define LARAS_GATEWAY_H
 
 #include "base/json.h"
+#include "base/spi.h"
 #include "fmgr.h"
 #include "utils/inet.h"
 
@@ -88,6 +89,37 @@ extern void laras_http_text(LarasHttp *h, int status, const char *content_type, 
 extern void laras_http_error(LarasHttp *h, int status, const char *code, const char *message);
 extern void laras_http_add_header(LarasHttp *h, const char *name, const char *value);
 
+/* An id of a path or a body: a positive number of at most 63 bits. */
+extern bool laras_http_id(LarasText t, int64 *id);
+
+/* the part of a list that is asked for: by ?after= and ?limit= */
+typedef struct LarasPage
+{
+	int64 at; /* rows beyond this time, or of it beyond this id: in the list's order */
+	int64 id;
+	int limit; /* ask for one more, which tells whether there is another page */
+} LarasPage;
+
+/* False: the parameters are none, and that was answered. */
+extern bool laras_http_page(LarasHttp *h, bool newest_first, LarasPage *page);
+
+/*
+ * Answer by rows of the last result, inside SPI. A row is an object with a member
+ * for each column under its name: a bigint as a string, a time, a list of words,
+ * jsonb as it is. In a list, column 1 is the id and 2 the time by which it is
+ * ordered.
+ */
+extern json_t *laras_http_row(uint64 row);
+extern void laras_http_rows(LarasHttp *h, const char *name, uint64 found, const LarasPage *page);
+extern void laras_http_found(LarasHttp *h, uint64 found, const char *what);
+
+/* A whole list: the plan takes the page's time, its id, and how many rows. */
+extern void
+laras_http_list(LarasHttp *h, LarasPlan *plan, uint32 scope, bool newest_first, const char *name);
+
+/* Answer that data are erased: the code, and where what became of it is seen. */
+extern void laras_http_confirmation(LarasHttp *h, const char *code);
+
 /* Does the caller prefer a page to JSON? */
 extern bool laras_http_wants_html(const LarasHttp *h);
 
@@ -112,7 +144,19 @@ extern void laras_http_finish_connect(LarasHttp *h);
 extern void laras_http_cancel_connect(LarasHttp *h);
 extern void laras_http_connect_by_token(LarasHttp *h);
 extern void laras_http_connect_callback(LarasHttp *h);
+extern void laras_http_auto_send(LarasHttp *h);
 extern void laras_http_message(LarasHttp *h);
+extern void laras_http_conversations(LarasHttp *h);
+extern void laras_http_conversation(LarasHttp *h);
+extern void laras_http_messages(LarasHttp *h);
+extern void laras_http_reply(LarasHttp *h);
+extern void laras_http_private_reply(LarasHttp *h);
+extern void laras_http_drafts(LarasHttp *h);
+extern void laras_http_draft(LarasHttp *h);
+extern void laras_http_approve_draft(LarasHttp *h);
+extern void laras_http_reject_draft(LarasHttp *h);
+extern void laras_http_request_erasure(LarasHttp *h);
+extern void laras_http_erasures(LarasHttp *h);
 extern void laras_http_deauthorize(LarasHttp *h);
 extern void laras_http_data_deletion(LarasHttp *h);
 extern void laras_http_deletion_page(LarasHttp *h);

@@ -11,36 +11,19 @@
 #include "inbox/rows.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
 
 /* more words than there are purposes are refused by configure_channel anyway */
 #define MAX_PURPOSES 8
 
-LARAS_PLAN(read_terms,
-		   "SELECT t.party, t.version, t.title, t.url, t.effective_from::text, t.accepted_at "
-		   "FROM laras.terms_in_force t ORDER BY t.party LIMIT $1",
-		   INT4OID);
+LARAS_PLAN(
+	read_terms,
+	"SELECT t.party, t.version, t.title, t.url, t.effective_from::text AS effective_from, t.accepted_at "
+	"FROM laras.terms_in_force t ORDER BY t.party LIMIT $1",
+	INT4OID);
 
-LARAS_PLAN(accept, "SELECT laras.accept_terms($1, $2)", TEXTOID, TEXTOID);
+LARAS_PLAN(accept, "SELECT laras.accept_terms($1, $2) AS accepted_at", TEXTOID, TEXTOID);
 
 LARAS_PLAN(configure, "SELECT laras.configure_channel($1, $2)", TEXTOID, TEXTARRAYOID);
-
-static json_t *
-text_or_null(uint64 row, int col)
-{
-	const char *text = laras_spi_cstring(row, col);
-
-	return text == NULL ? json_null() : json_string(text);
-}
-
-static json_t *
-time_or_null(uint64 row, int col)
-{
-	bool isnull;
-	Datum value = laras_spi_value(row, col, &isnull);
-
-	return isnull ? json_null() : json_string(timestamptz_to_str(DatumGetTimestampTz(value)));
-}
 
 void
 laras_http_terms(LarasHttp *h)
@@ -51,12 +34,7 @@ laras_http_terms(LarasHttp *h)
 	laras_spi_open();
 	found = laras_spi_read(&read_terms, (Datum[]){Int32GetDatum(1000)}, NULL);
 	for (uint64 i = 0; i < found; i++)
-		json_array_append_new(list,
-							  json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "party",
-										text_or_null(i, 1), "version", text_or_null(i, 2), "title",
-										text_or_null(i, 3), "url", text_or_null(i, 4),
-										"effective_from", text_or_null(i, 5), "accepted_at",
-										time_or_null(i, 6)));
+		json_array_append(list, laras_http_row(i));
 	laras_spi_close();
 	laras_http_json(h, 200, json_pack("{s:O}", "terms", list));
 }
@@ -67,7 +45,6 @@ laras_http_accept_terms(LarasHttp *h)
 	json_t *body = laras_http_json_body(h);
 	LarasText party = laras_json_text_at(body, "party");
 	LarasText version = laras_json_text_at(body, "version");
-	json_t *accepted_at;
 
 	if (party.s == NULL || version.s == NULL)
 	{
@@ -75,13 +52,13 @@ laras_http_accept_terms(LarasHttp *h)
 		return;
 	}
 	laras_spi_open();
-	laras_spi_run(&accept,
-				  (Datum[]){laras_text_datum(party.s, party.n),
-							laras_text_datum(version.s, version.n)},
-				  NULL);
-	accepted_at = time_or_null(0, 1);
+	laras_http_found(h,
+					 laras_spi_run(&accept,
+								   (Datum[]){laras_text_datum(party.s, party.n),
+											 laras_text_datum(version.s, version.n)},
+								   NULL),
+					 "no such terms");
 	laras_spi_close();
-	laras_http_json(h, 200, json_pack("{s:o}", "accepted_at", accepted_at));
 }
 
 void

@@ -27,31 +27,14 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	read_message,
-	"SELECT m.direction, m.kind, m.status, m.error_code, m.created_at, m.channel FROM laras.message m "
+	"SELECT m.id, m.channel, m.direction, m.kind, m.status, m.error_code, m.created_at FROM laras.message m "
 	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(auto_send, "SELECT laras.set_auto_send($1, $2)", INT8OID, BOOLOID);
+
 /* the exact words of the page that describes the flow */
 #define CANCELLED "Signup was cancelled before it finished"
-
-static bool
-id_of(LarasText t, int64 *id)
-{
-	int64_t value = 0;
-
-	if (t.s == NULL || t.n == 0 || t.n > 19)
-		return false;
-	for (size_t i = 0; i < t.n; i++)
-	{
-		if (t.s[i] < '0' || t.s[i] > '9')
-			return false;
-		if (value > (INT64_MAX - (t.s[i] - '0')) / 10)
-			return false;
-		value = value * 10 + (t.s[i] - '0');
-	}
-	*id = value;
-	return true;
-}
 
 static json_t *
 revealed(uint64 row, int col, int64 connection_id, uint16 field)
@@ -146,7 +129,7 @@ laras_http_disconnect(LarasHttp *h)
 	LarasText reason = laras_json_text_at(laras_http_json_body(h), "reason");
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	if (!id_of(h->capture[0], &id))
+	if (!laras_http_id(h->capture[0], &id))
 	{
 		laras_http_error(h, 404, "not_found", "no such connection");
 		return;
@@ -159,12 +142,36 @@ laras_http_disconnect(LarasHttp *h)
 }
 
 void
+laras_http_auto_send(LarasHttp *h)
+{
+	json_t *enabled = laras_json_get(laras_http_json_body(h), "enabled");
+	int64 id;
+
+	laras_require_scope(LARAS_SCOPE_CONNECT);
+	if (!laras_http_id(h->capture[0], &id))
+	{
+		laras_http_error(h, 404, "not_found", "no such connection");
+		return;
+	}
+	if (!json_is_boolean(enabled))
+	{
+		laras_http_error(h, 422, "incomplete", "enabled must be true or false");
+		return;
+	}
+	laras_spi_open();
+	laras_spi_run(&auto_send, (Datum[]){Int64GetDatum(id), BoolGetDatum(json_is_true(enabled))},
+				  NULL);
+	laras_spi_close();
+	laras_http_json(h, 200, json_pack("{s:O}", "auto_send", enabled));
+}
+
+void
 laras_http_webhook_secret(LarasHttp *h)
 {
 	int64 id;
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	if (!id_of(h->capture[0], &id))
+	if (!laras_http_id(h->capture[0], &id))
 		laras_http_error(h, 404, "not_found", "no such connection");
 	else
 		laras_http_json(h, 200, laras_webhook_secret(id));
@@ -359,28 +366,16 @@ void
 laras_http_message(LarasHttp *h)
 {
 	int64 id;
-	json_t *answer;
-	char number[24];
-	bool isnull;
-	int code;
 
 	laras_require_scope(LARAS_SCOPE_INBOX);
 	laras_spi_open();
-	if (!id_of(h->capture[0], &id) ||
-		laras_spi_read(&read_message,
-					   (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id)},
-					   NULL) == 0)
-	{
-		laras_spi_close();
-		laras_http_error(h, 404, "not_found", "no such message");
-		return;
-	}
-	snprintf(number, sizeof(number), INT64_FORMAT, id);
-	code = DatumGetInt32(laras_spi_value(0, 4, &isnull));
-	answer = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", number, "channel",
-					   laras_spi_cstring(0, 6), "direction", laras_spi_cstring(0, 1), "kind",
-					   laras_spi_cstring(0, 2), "status", laras_spi_cstring(0, 3), "error_code",
-					   isnull ? json_null() : json_integer(code), "created_at", time_json(0, 5));
+	laras_http_found(h,
+					 laras_http_id(h->capture[0], &id)
+						 ? laras_spi_read(&read_message,
+										  (Datum[]){Int64GetDatum(laras_bound_workspace()),
+													Int64GetDatum(id)},
+										  NULL)
+						 : 0,
+					 "no such message");
 	laras_spi_close();
-	laras_http_json(h, 200, answer);
 }
