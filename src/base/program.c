@@ -8,23 +8,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "base/program.h"
 
 #define WAKE_MS 100
 #define AFTER_KILL_MS 500
 #define MAX_FD 1024
-
-static int64
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void
 close_end(int *fd)
@@ -128,12 +119,12 @@ bool
 laras_program_talk(LarasProgram *p, const char *input, size_t n, size_t *written, char *output,
 				   size_t size, size_t *got, int patience_ms, bool (*wake)(void))
 {
-	int64 deadline = monotonic_ms() + patience_ms;
+	int64 deadline = laras_monotonic_ms() + patience_ms;
 
 	for (;;)
 	{
 		struct pollfd fds[2];
-		int64 left = deadline - monotonic_ms();
+		int64 left = deadline - laras_monotonic_ms();
 		ssize_t rc;
 
 		if (p->in >= 0 && *written == n)
@@ -174,20 +165,20 @@ laras_program_talk(LarasProgram *p, const char *input, size_t n, size_t *written
 bool
 laras_program_stop(LarasProgram *p, int patience_ms)
 {
-	int64 deadline = monotonic_ms() + patience_ms;
+	int64 deadline = laras_monotonic_ms() + patience_ms;
 	bool killed = false;
 
 	close_end(&p->in);
 	close_end(&p->out);
 	while (!has_ended(p))
 	{
-		if (monotonic_ms() >= deadline)
+		if (laras_monotonic_ms() >= deadline)
 		{
 			if (killed)
 				break;
 			kill(-p->pid, SIGKILL);
 			killed = true;
-			deadline = monotonic_ms() + AFTER_KILL_MS;
+			deadline = laras_monotonic_ms() + AFTER_KILL_MS;
 		}
 		pg_usleep(5000L);
 	}

@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "base/id.h"
+#include "base/monotonic.h"
 #include "base/spi.h"
 #include "connect/revoke.h"
 #include "courier/carry.h"
@@ -71,7 +72,7 @@ may_go(void *owner)
 
 	LARAS_FAULT("courier_go");
 	if (!cut && flight->kind == LARAS_FLIGHT_SEND)
-		flight->departed_at = laras_limit_now();
+		flight->departed_at = laras_monotonic_us();
 	return !cut;
 }
 

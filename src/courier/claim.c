@@ -18,6 +18,7 @@
 
 #include "base/contain.h"
 #include "base/fault.h"
+#include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "courier/courier.h"
@@ -326,7 +327,7 @@ static void
 refresh(void)
 {
 	static int64 refreshed_at = 0;
-	int64 now = laras_limit_now();
+	int64 now = laras_monotonic_us();
 
 	if (refreshed_at != 0 && now - refreshed_at < REFRESH_EVERY)
 		return;

@@ -15,6 +15,7 @@
  */
 #include "courier/http.h"
 
+#include "base/monotonic.h"
 #include "courier/egress.h"
 #include "courier/fence.h"
 #include "courier/talk.h"
@@ -27,7 +28,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -55,15 +55,6 @@ static long total_ms = 30000;
 
 static CURL *pool[POOL];
 static int pool_count = 0;
-
-int64_t
-laras_http_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 block_signals(sigset_t *saved)
@@ -109,7 +100,7 @@ on_timer(CURLM *m, long ms, void *user)
 {
 	(void) m;
 	(void) user;
-	deadline_ms = ms < 0 ? -1 : laras_http_now() + ms;
+	deadline_ms = ms < 0 ? -1 : laras_monotonic_ms() + ms;
 	return 0;
 }
 
@@ -257,7 +248,7 @@ laras_http_timeout(void)
 
 	if (until < 0)
 		return -1;
-	left = until - laras_http_now();
+	left = until - laras_monotonic_ms();
 	return left < 0 ? 0 : (int) left;
 }
 
@@ -561,7 +552,7 @@ laras_http_start_mail(const char *url, size_t url_n, const LarasEnvelope *envelo
 		state->mail = laras_mail_new(envelope, mail, mail_n);
 		state->easy = curl_easy_init();
 		state->socket = -1;
-		state->until_ms = laras_http_now() + total_ms;
+		state->until_ms = laras_monotonic_ms() + total_ms;
 		ok = state->mail != NULL && state->easy != NULL;
 		if (ok)
 		{
@@ -692,7 +683,7 @@ static bool
 drive_once(void)
 {
 	struct epoll_event events[64];
-	bool due = deadline_ms >= 0 && laras_http_now() >= deadline_ms;
+	bool due = deadline_ms >= 0 && laras_monotonic_ms() >= deadline_ms;
 	bool ended = laras_talk_end_late();
 	int n;
 	int left;

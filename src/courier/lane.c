@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "courier/lane.h"
@@ -340,7 +341,7 @@ choose_or_free(Look *looks, int lanes, int n, int64 now, int64 *again, int64 *se
 LarasChoice *
 laras_choose(int n, MemoryContext context)
 {
-	int64 now = laras_limit_now();
+	int64 now = laras_monotonic_us();
 	int64 again = PG_INT64_MAX;
 	int64 seconds = PG_INT64_MAX;
 	Look looks[LANES];

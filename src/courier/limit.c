@@ -22,8 +22,7 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
+#include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
@@ -127,15 +126,6 @@ LARAS_PLAN(
 	"WHERE r.pair_interval IS NOT NULL GROUP BY s.workspace_id, s.conversation_id",
 	INT8OID, INT8OID);
 
-int64_t
-laras_limit_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64) t.tv_sec * SECOND + t.tv_nsec / 1000;
-}
-
 static HTAB *
 table_of(const char *name, Size entry)
 {
@@ -203,7 +193,7 @@ set_rate(LarasLane *lane, int rate, int64 now)
 LarasLane *
 laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *limits)
 {
-	int64 now = laras_limit_now();
+	int64 now = laras_monotonic_us();
 	LarasLane *lane = find_lane(workspace_id, connection_id, HASH_ENTER);
 
 	if (lane->limits.per_second != limits->per_second ||
@@ -391,7 +381,7 @@ rest(LarasLane *lane, int64 now, int64 first, int64 longest)
 bool
 laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 {
-	int64 now = laras_limit_now();
+	int64 now = laras_monotonic_us();
 	LarasLane *lane = find_lane(flight->workspace_id, flight->connection_id, HASH_FIND);
 	bool left = flight->departed_at != 0;
 	bool answered = flight->call != NULL && flight->call->end == LARAS_HTTP_ANSWERED &&
@@ -462,7 +452,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 void
 laras_limit_inherit(void)
 {
-	int64 began = laras_limit_now();
+	int64 began = laras_monotonic_us();
 	TimestampTz clock = GetCurrentTimestamp();
 	int64 ms = (clock + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
 	uint64 found = laras_spi_run(&inherit_lanes, (Datum[]){Int64GetDatum(ms - CLAIM_MS)}, NULL);

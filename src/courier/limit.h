@@ -11,8 +11,7 @@
 
 #include "courier/carry.h"
 
-/* Microseconds of a clock that nobody sets. All moments below are of it. */
-extern int64_t laras_limit_now(void);
+/* All moments below are microseconds of laras_monotonic_us(). */
 
 /* what leaves through one connection */
 typedef struct LarasLane LarasLane;

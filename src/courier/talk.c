@@ -5,6 +5,7 @@
  */
 #include "courier/talk.h"
 
+#include "base/monotonic.h"
 #include "courier/fence.h"
 
 #include <errno.h>
@@ -91,7 +92,7 @@ laras_talk_over(int fd)
 bool
 laras_talk_end_late(void)
 {
-	int64_t now = talking == NULL ? 0 : laras_http_now();
+	int64_t now = talking == NULL ? 0 : laras_monotonic_ms();
 	bool ended = false;
 
 	for (LarasHttpCall *call = talking; call != NULL;)

@@ -26,9 +26,6 @@ struct LarasHttpState
 	LarasHttpCall *next;
 };
 
-/* Milliseconds of a clock that only goes on. */
-extern int64_t laras_http_now(void);
-
 /* What the guard says of an owner. */
 extern bool laras_http_may_go(void *owner);
 

@@ -18,17 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
+
 #define SWEEP_MS 50
 #define EVENTS 256
-
-static int64_t
-read_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void
 laras_http_log(const char *format, ...)
@@ -102,7 +95,7 @@ laras_http_create(const LarasHttpConfig *config)
 	server->signal.kind = POLL_SIGNAL;
 	server->signal.fd = -1;
 	server->timers.next = server->timers.prev = &server->timers;
-	server->now = read_clock();
+	server->now = laras_monotonic_ms();
 	if (getrandom(&server->seed, sizeof(server->seed), 0) != sizeof(server->seed))
 		server->seed = (uint64_t) server->now * 0x9E3779B97F4A7C15u;
 	return server;
@@ -380,9 +373,9 @@ laras_http_run(LarasHttpServer *server)
 	{
 		int n;
 
-		server->now = read_clock();
+		server->now = laras_monotonic_ms();
 		n = epoll_wait(server->epoll_fd, events, EVENTS, wait_ms(server));
-		server->now = read_clock();
+		server->now = laras_monotonic_ms();
 		if (n < 0 && errno != EINTR)
 		{
 			laras_http_log("epoll_wait: %s", strerror(errno));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/monotonic.h"
 #include "sandbox/buffer.h"
 
 typedef struct Heap
@@ -24,10 +25,7 @@ static int64_t shift;
 int64_t
 sb_real(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * SB_SECOND + ts.tv_nsec / 1000;
+	return laras_monotonic_us();
 }
 
 int64_t

@@ -9,10 +9,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "base/monotonic.h"
 
 #define WAKE_MS 100
 
@@ -100,28 +100,19 @@ laras_masterkey_read_file(const char *path, LarasMasterKeys *keys, LarasKeyError
 	return ok;
 }
 
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 bool
 laras_masterkey_read_fd(int fd, int timeout_ms, bool (*wake)(void *arg), void *arg,
 						LarasMasterKeys *keys, LarasKeyError *err)
 {
 	char text[LARAS_MASTER_TEXT + 1];
 	size_t n = 0;
-	int64_t deadline = monotonic_ms() + timeout_ms;
+	int64_t deadline = laras_monotonic_ms() + timeout_ms;
 	bool ok = true;
 
 	for (;;)
 	{
 		struct pollfd pfd = {.fd = fd, .events = POLLIN};
-		int64_t left = deadline - monotonic_ms();
+		int64_t left = deadline - laras_monotonic_ms();
 		ssize_t got;
 		int rc;
 

@@ -12,7 +12,6 @@
 #include "access/xact.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
@@ -91,15 +90,6 @@ laras_find_worker(LarasWork kind)
 			return spec;
 	}
 	return NULL;
-}
-
-int64
-laras_monotonic_ms(void)
-{
-	instr_time now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MILLISEC(now) + 1;
 }
 
 int64

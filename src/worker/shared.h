@@ -18,6 +18,7 @@
 #ifndef LARAS_WORKER_SHARED_H
 #define LARAS_WORKER_SHARED_H
 
+#include "base/monotonic.h"
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
@@ -140,9 +141,6 @@ extern LarasDatabaseSlot *laras_database_slot(Oid database);
 extern void laras_wake_launcher(void);
 
 extern void laras_wakeups_init(void);
-
-/* The machine's clock that is never set, the same in all processes; never 0. */
-extern int64 laras_monotonic_ms(void);
 
 /*
  * A delay of base doubled per attempt after the first, capped, with a quarter
