@@ -132,8 +132,7 @@ typedef struct Draft
 static void
 take_draft(int64 id, Draft *d)
 {
-	bool isnull;
-	Datum digest;
+	bytea *digest;
 	Datum key[2];
 
 	memset(d, 0, sizeof(*d));
@@ -156,9 +155,9 @@ take_draft(int64 id, Draft *d)
 	d->row.verdict_id = laras_spi_int8(0, 10);
 	d->passed = strcmp(laras_spi_cstring(0, 11), "pass") == 0;
 	d->body = (bytea *) laras_spi_varlena(0, 12);
-	digest = laras_spi_value(0, 13, &isnull);
-	if (!isnull)
-		memcpy(d->row.text_digest, VARDATA_ANY(DatumGetByteaPP(digest)), LARAS_TEXT_DIGEST);
+	digest = laras_spi_bytes(0, 13);
+	if (digest != NULL)
+		memcpy(d->row.text_digest, VARDATA_ANY(digest), LARAS_TEXT_DIGEST);
 	d->newer_message = laras_spi_bool(0, 14);
 	d->sources_changed = laras_spi_bool(0, 15);
 	d->row.purpose = laras_spi_cstring(0, 16);

@@ -197,9 +197,7 @@ read_next(LarasColumn *head, int limit, Place *last)
 	*last = beginning;
 	for (uint64 i = 0; i < n; i++)
 	{
-		bool isnull;
-
-		last->created_at = DatumGetTimestampTz(laras_spi_value(i, 1, &isnull));
+		last->created_at = laras_spi_time(i, 1);
 		last->workspace_id = laras_spi_int8(i, 2);
 		last->message_id = laras_spi_int8(i, 3);
 		head[WANTED_WORKSPACE].values[i] = Int64GetDatum(last->workspace_id);
@@ -257,12 +255,9 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 
 	for (uint64 row = 0; row < found; row++)
 	{
-		bool isnull;
-		bool no_text;
-		bool opted_out;
-		TimestampTz opt_out;
-		TimestampTz last_inbound;
-		Datum body;
+		TimestampTz opt_out = laras_spi_time(row, 13);
+		TimestampTz last_inbound = laras_spi_time(row, 9);
+		bytea *body = laras_spi_bytes(row, 8);
 		char *text = NULL;
 		size_t length = 0;
 		LarasOpen opened = LARAS_OPENED;
@@ -277,13 +272,8 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 		wanted[WANTED_WORKSPACE].values[*wanted_count] = Int64GetDatum(workspace_id);
 		wanted[WANTED_CONVERSATION].values[*wanted_count] = Int64GetDatum(conversation_id);
 		wanted[WANTED_MESSAGE].values[(*wanted_count)++] = Int64GetDatum(id);
-		last_inbound = DatumGetTimestampTz(laras_spi_value(row, 9, &isnull));
-		if (isnull)
-			last_inbound = 0;
-		opt_out = DatumGetTimestampTz(laras_spi_value(row, 13, &isnull));
-		opted_out = !isnull && last_inbound <= opt_out;
-		body = laras_spi_value(row, 8, &no_text);
-		if (opted_out || laras_spi_bool(row, 14) || driver == NULL || driver->send == NULL ||
+		if ((opt_out != 0 && last_inbound <= opt_out) || laras_spi_bool(row, 14) ||
+			driver == NULL || driver->send == NULL ||
 			strcmp(laras_spi_cstring(row, 10), "connected") != 0 ||
 			strcmp(laras_spi_cstring(row, 12), "active") != 0 ||
 			laras_window(channel, purpose_of(laras_spi_cstring(row, 16)), last_inbound, 0,
@@ -291,9 +281,9 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 					.state != LARAS_WINDOW_OPEN ||
 			laras_slot_is_destroyed(slot))
 			continue;
-		if (!no_text)
-			opened = laras_try_open(DatumGetByteaPP(body), workspace_id, id,
-									LARAS_FIELD_message_body, &text, &length);
+		if (body != NULL)
+			opened =
+				laras_try_open(body, workspace_id, id, LARAS_FIELD_message_body, &text, &length);
 		if (opened == LARAS_OPEN_DESTROYED)
 			continue;
 		if (d == NULL || d->workspace_id != workspace_id || d->conversation_id != conversation_id)
@@ -313,7 +303,7 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 		}
 		if (opened == LARAS_OPEN_DAMAGED)
 			d->damaged = true;
-		else if (!no_text)
+		else if (body != NULL)
 			add_words(d, text, length);
 		d->not_text |= !laras_spi_bool(row, 15);
 		d->inbound_id = id;

@@ -101,9 +101,7 @@ read_silence(uint64 row, Silence *s)
 	s->conversation_id = laras_spi_int8(row, 2);
 	s->contact_id = laras_spi_int8(row, 3);
 	s->channel = laras_spi_cstring(row, 4);
-	s->last_inbound = DatumGetTimestampTz(laras_spi_value(row, 5, &isnull));
-	if (isnull)
-		s->last_inbound = 0;
+	s->last_inbound = laras_spi_time(row, 5);
 	s->slot = (uint32) laras_spi_int8(row, 6);
 	s->inbound_id = laras_spi_int8(row, 7);
 	s->body = laras_spi_cstring(row, 8);

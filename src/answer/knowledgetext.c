@@ -124,8 +124,7 @@ read_fields(LarasKnowledgeRecord *record, char **names, int columns, char **fiel
 	record->values = laras_json_own(laras_json_object());
 	for (int i = 0; i < n; i++)
 		if (names[i][0] != '\0' &&
-			json_object_set_new(record->values, names[i],
-								fields[i] == NULL ? json_null() : json_string(fields[i])) != 0)
+			json_object_set_new(record->values, names[i], laras_json_word(fields[i])) != 0)
 			refuse_memory();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/json_owner.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #define FIRST_CHUNK ((size_t) 16 * 1024)
 #define LARGEST_CHUNK ((size_t) 1024 * 1024)
@@ -170,6 +171,18 @@ laras_json_own(json_t *document)
 	callback->arg = document;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
 	return document;
+}
+
+json_t *
+laras_json_word(const char *text)
+{
+	return text == NULL ? json_null() : json_string(text);
+}
+
+json_t *
+laras_json_time(TimestampTz time)
+{
+	return laras_json_word(time == 0 ? NULL : timestamptz_to_str(time));
 }
 
 char *

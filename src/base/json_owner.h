@@ -7,6 +7,7 @@
 #define LARAS_JSON_OWNER_H
 
 #include "base/json.h"
+#include "datatype/timestamp.h"
 
 /*
  * Give a document to CurrentMemoryContext: it is released when the context is
@@ -32,6 +33,10 @@ extern void *laras_context_alloc(void *context, size_t n);
 
 /* once a process, before anything else uses jansson */
 extern void laras_json_init(void);
+
+/* A time as the session writes it, a text; null for nothing (0, NULL). */
+extern json_t *laras_json_time(TimestampTz time);
+extern json_t *laras_json_word(const char *text);
 
 /*
  * laras_json_dump into CurrentMemoryContext, with a terminating zero. Raises

@@ -154,10 +154,43 @@ laras_spi_int4(uint64 row, int col)
 	return DatumGetInt32(not_null(row, col));
 }
 
+int16
+laras_spi_int2(uint64 row, int col)
+{
+	return DatumGetInt16(not_null(row, col));
+}
+
 bool
 laras_spi_bool(uint64 row, int col)
 {
 	return DatumGetBool(not_null(row, col));
+}
+
+TimestampTz
+laras_spi_time(uint64 row, int col)
+{
+	bool isnull;
+	Datum value = laras_spi_value(row, col, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+bytea *
+laras_spi_bytes(uint64 row, int col)
+{
+	bool isnull;
+	Datum value = laras_spi_value(row, col, &isnull);
+
+	return isnull ? NULL : DatumGetByteaPP(value);
+}
+
+bool
+laras_spi_isnull(uint64 row, int col)
+{
+	bool isnull;
+
+	(void) laras_spi_value(row, col, &isnull);
+	return isnull;
 }
 
 char *

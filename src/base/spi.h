@@ -19,6 +19,7 @@
 #define LARAS_BASE_SPI_H
 
 #include "catalog/pg_type_d.h"
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 
 #define LARAS_SPI_MAX_ARGS 32
@@ -65,7 +66,13 @@ extern Datum laras_spi_value(uint64 row, int col, bool *isnull);
 /* Typed readers; raise where the value is null. */
 extern int64 laras_spi_int8(uint64 row, int col);
 extern int32 laras_spi_int4(uint64 row, int col);
+extern int16 laras_spi_int2(uint64 row, int col);
 extern bool laras_spi_bool(uint64 row, int col);
+
+/* The same for columns that may be null: 0 and NULL then. The bytes stay in SPI's memory. */
+extern TimestampTz laras_spi_time(uint64 row, int col);
+extern bytea *laras_spi_bytes(uint64 row, int col);
+extern bool laras_spi_isnull(uint64 row, int col);
 
 /*
  * Copies into the context that was current at laras_spi_open(), so that the

@@ -170,7 +170,6 @@ laras_register_provider_app(PG_FUNCTION_ARGS)
 	bytea *previous = NULL;
 	bytea *token_hash;
 	bool known;
-	bool isnull;
 
 	laras_require_preload();
 	laras_hide_statement("register_provider_app");
@@ -198,8 +197,8 @@ laras_register_provider_app(PG_FUNCTION_ARGS)
 
 		id = laras_spi_int8(0, 1);
 		slot = (uint32) laras_spi_int8(0, 2);
-		if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), 0, id,
-					   LARAS_FIELD_provider_app_app_secret, &opened, &n) == LARAS_OPENED)
+		if (laras_open(laras_spi_bytes(0, 3), 0, id, LARAS_FIELD_provider_app_app_secret, &opened,
+					   &n) == LARAS_OPENED)
 		{
 			previous = laras_seal(LARAS_SLOT_PLATFORM, slot,
 								  LARAS_FIELD_provider_app_previous_secret, 0, id, opened, n);
@@ -279,7 +278,6 @@ laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProvid
 {
 	MemoryContext caller = CurrentMemoryContext;
 	const LarasChannelDriver *driver = laras_channel_driver(channel);
-	bool isnull;
 	char *options;
 	LarasText value;
 
@@ -293,15 +291,13 @@ laras_provider_app(const char *channel, int64 app, bool with_secret, LarasProvid
 	}
 	out->id = laras_spi_int8(0, 1);
 	out->app_id = laras_spi_cstring(0, 2);
-	options = DatumGetCString(DirectFunctionCall1(jsonb_out, laras_spi_value(0, 4, &isnull)));
-	options = MemoryContextStrdup(caller, options);
+	options = laras_spi_cstring(0, 4);
 	if (with_secret)
 	{
 		char *opened;
 
-		if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), 0, out->id,
-					   LARAS_FIELD_provider_app_app_secret, &opened,
-					   &out->secret_n) != LARAS_OPENED)
+		if (laras_open(laras_spi_bytes(0, 3), 0, out->id, LARAS_FIELD_provider_app_app_secret,
+					   &opened, &out->secret_n) != LARAS_OPENED)
 		{
 			laras_spi_close();
 			return false;

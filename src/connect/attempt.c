@@ -156,7 +156,6 @@ laras_attempt_begin(const LarasChannelDriver *driver)
 	Datum *words;
 	size_t i;
 	TimestampTz expires;
-	bool isnull;
 
 	if (driver->connect->login == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -184,7 +183,7 @@ laras_attempt_begin(const LarasChannelDriver *driver)
 								PointerGetDatum(nonce_hash(nonce, 2 * NONCE_BYTES)),
 								CStringGetTextDatum(actor)},
 					  NULL);
-	expires = DatumGetTimestampTz(laras_spi_value(0, 1, &isnull));
+	expires = laras_spi_time(0, 1);
 	laras_spi_run_one(&add_consent,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(laras_new_id()),
 								CStringGetTextDatum(channel), Int64GetDatum(id),

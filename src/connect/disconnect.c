@@ -129,7 +129,6 @@ hand_off(int64 workspace_id, int64 connection_id, const char *channel, uint32 sl
 		 bytea *account_ids)
 {
 	LarasHandoff handoff;
-	bool isnull;
 	bytea *token;
 	char *opened;
 	size_t n;
@@ -143,7 +142,7 @@ hand_off(int64 workspace_id, int64 connection_id, const char *channel, uint32 sl
 					   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
 					   NULL) == 0)
 		return false;
-	token = DatumGetByteaPP(laras_spi_value(0, 1, &isnull));
+	token = laras_spi_bytes(0, 1);
 	memset(&handoff, 0, sizeof(handoff));
 	if (VARSIZE_ANY_EXHDR(token) > sizeof(handoff.token) ||
 		laras_open(account_ids, workspace_id, connection_id, LARAS_FIELD_connection_account_ids,
@@ -173,13 +172,11 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 				 const char *reason, const uint8 *order, LarasDisconnectReceipt *receipt)
 {
 	Datum key[2] = {Int64GetDatum(workspace_id), Int64GetDatum(connection_id)};
-	bool isnull;
 	char *state;
 	uint32 slot;
 	int64 app_id;
-	bytea *account_ids = NULL;
+	bytea *account_ids;
 	bytea *words = NULL;
-	Datum value;
 
 	memset(receipt, 0, sizeof(*receipt));
 	laras_spi_open();
@@ -193,12 +190,10 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 	state = laras_spi_cstring(0, 2);
 	slot = (uint32) laras_spi_int8(0, 3);
 	app_id = laras_spi_int8(0, 4);
-	value = laras_spi_value(0, 5, &isnull);
-	if (!isnull)
-		account_ids = DatumGetByteaPCopy(value);
+	account_ids = (bytea *) laras_spi_varlena(0, 5);
 	if (strcmp(state, "disconnected") == 0)
 	{
-		receipt->disconnected_at = DatumGetTimestampTz(laras_spi_value(0, 6, &isnull));
+		receipt->disconnected_at = laras_spi_time(0, 6);
 		receipt->remote_revoke = laras_spi_cstring(0, 7);
 		laras_spi_close();
 		return;

@@ -187,15 +187,14 @@ read_page(Look *looks, int n, Candidate *candidates, int *count, int room, int64
 						   NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
-		bool isnull;
 		int at = laras_spi_int4(i, 1);
 		Look *look = &looks[at];
 		int64 conversation = laras_spi_int8(i, 3);
 
 		look->read++;
 		look->id = laras_spi_int8(i, 2);
-		look->priority = DatumGetInt16(laras_spi_value(i, 5, &isnull));
-		look->not_before = DatumGetTimestampTz(laras_spi_value(i, 6, &isnull));
+		look->priority = laras_spi_int2(i, 5);
+		look->not_before = laras_spi_time(i, 6);
 		if (look->got >= look->wanted || *count >= room ||
 			!laras_conversation_take(look->lane, look->workspace_id, conversation, now, again))
 			continue;

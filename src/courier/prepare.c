@@ -121,15 +121,6 @@ compare_route(const void *a, const void *b)
 	return 0;
 }
 
-static bytea *
-bytes_or_null(uint64 row, int col)
-{
-	bool isnull;
-	Datum value = laras_spi_value(row, col, &isnull);
-
-	return isnull ? NULL : DatumGetByteaPP(value);
-}
-
 LarasRoutes *
 laras_routes_read(MemoryContext context, const Datum *workspaces, const Datum *connections, int n)
 {
@@ -175,8 +166,8 @@ laras_routes_read(MemoryContext context, const Datum *workspaces, const Datum *c
 		r->driver = laras_channel_driver(laras_spi_cstring(i, 3));
 		r->state = laras_spi_cstring(i, 4);
 		r->slot = (uint32) laras_spi_int8(i, 5);
-		r->account_ids = bytes_or_null(i, 6);
-		r->sealed = bytes_or_null(i, 7);
+		r->account_ids = laras_spi_bytes(i, 6);
+		r->sealed = laras_spi_bytes(i, 7);
 		r->options = no_options ? NULL : DatumGetCString(DirectFunctionCall1(jsonb_out, options));
 		r->scopes = laras_spi_cstring(i, 9);
 	}
@@ -270,16 +261,6 @@ laras_departure_stays(LarasFlight *flight, const char *state, const char *reason
 	return outcome;
 }
 
-/* 0 where the column is null */
-static TimestampTz
-time_or_zero(uint64 row, int col)
-{
-	bool isnull;
-	TimestampTz t = DatumGetTimestampTz(laras_spi_value(row, col, &isnull));
-
-	return isnull ? 0 : t;
-}
-
 /*
  * Is the text, byte for byte, the one that the row's verdict is about? Between
  * the verdict and now somebody with rights on the tables may have been at work.
@@ -287,8 +268,7 @@ time_or_zero(uint64 row, int col)
 static bool
 is_judged_text(uint64 row, const LarasFlight *f, const char *text, size_t n)
 {
-	bool isnull;
-	bytea *judged = DatumGetByteaPP(laras_spi_value(row, 18, &isnull));
+	bytea *judged = laras_spi_bytes(row, 18);
 	uint8 digest[LARAS_TEXT_DIGEST];
 
 	laras_text_digest(f->workspace_slot, f->contact_slot, f->message_id, text, n, digest);
@@ -318,7 +298,7 @@ read_answered(uint64 row)
 	if (isnull)
 		return a;
 	a.id = DatumGetInt64(id);
-	a.at = time_or_zero(row, 21);
+	a.at = laras_spi_time(row, 21);
 	kind = laras_spi_cstring(row, 22);
 	a.live = strcmp(kind, "live_comment") == 0;
 	a.mention = strcmp(kind, "mention") == 0;
@@ -409,7 +389,7 @@ purpose_of(LarasSendKind kind, const Answered *answered)
 static bool
 open_target(uint64 row, const LarasFlight *f, const Answered *answered, LarasText *target)
 {
-	bytea *sealed = bytes_or_null(row, 20);
+	bytea *sealed = laras_spi_bytes(row, 20);
 	char *opened;
 
 	if (sealed == NULL || laras_try_open(sealed, f->workspace_id, answered->id,
@@ -438,8 +418,8 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	Route key = {.workspace_id = f->workspace_id, .connection_id = f->connection_id};
 	Route *route = bsearch(&key, routes->list, routes->count, sizeof(Route), compare_route);
 	Answered answered = read_answered(row);
-	TimestampTz last_inbound = time_or_zero(row, 11);
-	TimestampTz opt_out = time_or_zero(row, 12);
+	TimestampTz last_inbound = laras_spi_time(row, 11);
+	TimestampTz opt_out = laras_spi_time(row, 12);
 	LarasWindow window;
 	LarasOpen opened;
 	bytea *sealed;
@@ -532,7 +512,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 			return false;
 		}
 	}
-	sealed = bytes_or_null(row, 9);
+	sealed = laras_spi_bytes(row, 9);
 	opened = sealed == NULL ? LARAS_OPEN_DESTROYED
 							: laras_try_open(sealed, f->workspace_id, f->message_id,
 											 LARAS_FIELD_message_body, &text, &send.text.n);
@@ -558,7 +538,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		*outcome = laras_departure_stays(f, "refused", "no_address", "failed", "send_refused");
 		return false;
 	}
-	sealed = bytes_or_null(row, 15);
+	sealed = laras_spi_bytes(row, 15);
 	if (is_answer)
 		send.to.kind = 0;
 	else if (sealed == NULL || laras_try_open(sealed, f->workspace_id, laras_spi_int8(row, 13),
@@ -570,18 +550,15 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	}
 	else
 	{
-		bool isnull;
-
 		send.to.value.s = address;
-
-		send.to.kind = (uint8) DatumGetInt16(laras_spi_value(row, 14, &isnull));
+		send.to.kind = (uint8) laras_spi_int2(row, 14);
 	}
 	if (!open_route(route, context))
 	{
 		*outcome = laras_departure_stays(f, "parked", "needs_reauth", NULL, NULL);
 		return false;
 	}
-	sealed = bytes_or_null(row, 27);
+	sealed = laras_spi_bytes(row, 27);
 	if (sealed != NULL &&
 		laras_try_open(sealed, f->workspace_id, f->outbox_id, LARAS_FIELD_outbox_stage, &address,
 					   &send.stage.n) == LARAS_OPENED)

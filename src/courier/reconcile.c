@@ -325,8 +325,7 @@ attempt_by_text(const LarasEcho *echo, const int64 *taken, int n)
 					  NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
-		bool isnull;
-		bytea *judged = DatumGetByteaPP(laras_spi_value(i, 3, &isnull));
+		bytea *judged = laras_spi_bytes(i, 3);
 		uint8 digest[LARAS_TEXT_DIGEST];
 		uint32 slot = (uint32) laras_spi_int8(i, 4);
 

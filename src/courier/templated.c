@@ -26,26 +26,16 @@ LARAS_PLAN(stop_template,
 		   "AND t.status OPERATOR(pg_catalog.=) 'approved'",
 		   INT8OID, INT8OID, TEXTOID);
 
-static bool
-is_null(uint64 row, int column)
-{
-	bool isnull;
-
-	(void) laras_spi_value(row, column, &isnull);
-	return isnull;
-}
-
 static const json_t *
 read_values(uint64 row, int column, const LarasFlight *flight)
 {
-	bool isnull;
-	Datum sealed = laras_spi_value(row, column, &isnull);
+	bytea *sealed = laras_spi_bytes(row, column);
 	const json_t *element;
 	char *text;
 	size_t n;
 
-	if (isnull || laras_try_open(DatumGetByteaPP(sealed), flight->workspace_id, flight->message_id,
-								 LARAS_FIELD_message_element, &text, &n) != LARAS_OPENED)
+	if (sealed == NULL || laras_try_open(sealed, flight->workspace_id, flight->message_id,
+										 LARAS_FIELD_message_element, &text, &n) != LARAS_OPENED)
 		return NULL;
 	element = laras_json_own(laras_json_parse(text, n, NULL));
 	return laras_json_get(laras_json_get(element, "template"), "values");
@@ -58,21 +48,19 @@ laras_templated_read(uint64 row, int column, const LarasFlight *flight, Timestam
 	char *name;
 	char *language;
 	char *components;
-	bool isnull;
 
 	memset(out, 0, sizeof(*out));
-	if (is_null(row, column))
+	if (laras_spi_isnull(row, column))
 		return "template_gone";
 	if (strcmp(laras_spi_cstring(row, column), "approved") != 0)
 		return "template_not_approved";
 	if (!laras_spi_bool(row, column + 1))
 		return "template_not_owned";
-	if (last_inbound == 0 && is_null(row, column + 6))
+	if (last_inbound == 0 && laras_spi_isnull(row, column + 6))
 		return "never_wrote";
 	name = laras_spi_cstring(row, column + 2);
 	language = laras_spi_cstring(row, column + 3);
-	components =
-		DatumGetCString(DirectFunctionCall1(jsonb_out, laras_spi_value(row, column + 4, &isnull)));
+	components = laras_spi_cstring(row, column + 4);
 	out->template.name = (LarasText){name, strlen(name)};
 	out->template.language = (LarasText){language, strlen(language)};
 	out->template.components =

@@ -27,12 +27,11 @@ static LarasText
 opened(int64 workspace_id, int id_column, int value_column, uint16 field)
 {
 	LarasText text = {NULL, 0};
-	bool isnull;
-	Datum value = laras_spi_value(0, value_column, &isnull);
+	bytea *value = laras_spi_bytes(0, value_column);
 	char *s;
 
-	if (!isnull && laras_try_open(DatumGetByteaPP(value), workspace_id,
-								  laras_spi_int8(0, id_column), field, &s, &text.n) == LARAS_OPENED)
+	if (value != NULL && laras_try_open(value, workspace_id, laras_spi_int8(0, id_column), field,
+										&s, &text.n) == LARAS_OPENED)
 		text.s = s;
 	return text;
 }

@@ -202,12 +202,10 @@ remember_identities(const LarasAcceptance *a)
 					   NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
-		bool isnull;
 		char *value;
 
-		if (laras_open(DatumGetByteaPP(laras_spi_value(i, 2, &isnull)), a->workspace_id,
-					   laras_spi_int8(i, 1), LARAS_FIELD_contact_identity_value, &value,
-					   &length) == LARAS_OPENED)
+		if (laras_open(laras_spi_bytes(i, 2), a->workspace_id, laras_spi_int8(i, 1),
+					   LARAS_FIELD_contact_identity_value, &value, &length) == LARAS_OPENED)
 			json_array_append_new(list, json_stringn(value, length));
 	}
 	text = laras_json_text_of(list, &length);

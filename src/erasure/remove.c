@@ -119,11 +119,10 @@ search_quarantine(int64 workspace_id, int64 request_id, bytea *subject)
 	gone = palloc(sizeof(int64) * (found + 1));
 	for (uint64 i = 0; i < found; i++)
 	{
-		bool isnull;
 		int64 id = laras_spi_int8(i, 1);
 
-		if (laras_open(DatumGetByteaPP(laras_spi_value(i, 2, &isnull)), workspace_id, id,
-					   LARAS_FIELD_quarantined_event_body, &text, &length) != LARAS_OPENED)
+		if (laras_open(laras_spi_bytes(i, 2), workspace_id, id, LARAS_FIELD_quarantined_event_body,
+					   &text, &length) != LARAS_OPENED)
 			continue;
 		if (mentions(text, length, values))
 			gone[n++] = id;
@@ -189,9 +188,7 @@ laras_erasure_duty(void)
 	int64 subject_id;
 	char *scope;
 	char *text;
-	bool isnull;
 	bytea *subject = NULL;
-	Datum value;
 	json_t *counts;
 	uint64 removed = 0;
 	LarasEraseStep *steps;
@@ -212,11 +209,9 @@ laras_erasure_duty(void)
 	workspace_id = laras_spi_int8(0, 2);
 	scope = laras_spi_cstring(0, 3);
 	subject_id = laras_spi_int8(0, 4);
-	text = DatumGetCString(DirectFunctionCall1(jsonb_out, laras_spi_value(0, 5, &isnull)));
+	text = laras_spi_cstring(0, 5);
 	counts = laras_json_own(laras_json_parse(text, strlen(text), NULL));
-	value = laras_spi_value(0, 6, &isnull);
-	if (!isnull)
-		subject = DatumGetByteaPCopy(value);
+	subject = (bytea *) laras_spi_varlena(0, 6);
 	workspace = strcmp(scope, "workspace") == 0;
 	steps = workspace ? laras_workspace_steps : laras_contact_steps;
 

@@ -27,15 +27,6 @@ LARAS_PLAN(
 	"ORDER BY r.state OPERATOR(pg_catalog.=) 'no_data_held' LIMIT 1",
 	BYTEAOID, BYTEAOID);
 
-static json_t *
-time_json(int col)
-{
-	bool isnull;
-	Datum value = laras_spi_value(0, col, &isnull);
-
-	return isnull ? json_null() : json_string(timestamptz_to_str(DatumGetTimestampTz(value)));
-}
-
 /* the state in words for a reader */
 static const char *
 words(const char *state)
@@ -81,8 +72,10 @@ laras_erasure_status_json(const char *code, size_t n)
 	json = json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:s, s:[{s:s, s:s}, {s:s, s:s}]}",
 		"state", state, "summary", words(state), "scope", laras_spi_cstring(0, 1), "received_at",
-		time_json(4), "unreadable_at", time_json(5), "removed_at", time_json(6), "raw_events_until",
-		time_json(7), "key_copies_until", time_json(11), "connections_cut", laras_spi_int4(0, 8),
+		laras_json_time(laras_spi_time(0, 4)), "unreadable_at",
+		laras_json_time(laras_spi_time(0, 5)), "removed_at", laras_json_time(laras_spi_time(0, 6)),
+		"raw_events_until", laras_json_time(laras_spi_time(0, 7)), "key_copies_until",
+		laras_json_time(laras_spi_time(0, 11)), "connections_cut", laras_spi_int4(0, 8),
 		"keys_destroyed", laras_spi_int4(0, 9), "policy_version", laras_spi_cstring(0, 10),
 		"retained", "what", "a log of acts and times without names, numbers or text", "basis",
 		"security", "what", "this request, without identifiers", "basis", "proof");

@@ -422,8 +422,7 @@ laras_evidence_integrate(void)
 		entries = palloc(sizeof(Entry) * n);
 		for (i = 0; i < n; i++)
 		{
-			bool isnull;
-			bytea *hash = DatumGetByteaPP(laras_spi_value(i, 3, &isnull));
+			bytea *hash = laras_spi_bytes(i, 3);
 
 			entries[i].workspace_id = laras_spi_int8(i, 1);
 			entries[i].entry_id = laras_spi_int8(i, 2);

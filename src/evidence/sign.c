@@ -293,8 +293,7 @@ extend(Grown *tree, LarasTreeAt *at)
 			LarasHash leaf;
 			LarasHash completed[LARAS_MERKLE_LEVELS];
 			int ncompleted;
-			bool isnull;
-			bytea *hash = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+			bytea *hash = laras_spi_bytes(i, 2);
 
 			if ((uint64) laras_spi_int8(i, 1) != edge->size ||
 				VARSIZE_ANY_EXHDR(hash) != LARAS_HASH_LEN)

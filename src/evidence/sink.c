@@ -426,12 +426,11 @@ look_for_missed(const LarasSinkPosition *position)
 	LarasWitness *witness = palloc0(sizeof(LarasWitness));
 	const char *trouble = NULL;
 	LarasWitnessState state = read_witness(position->keyring, READ_PATIENCE_MS, witness, &trouble);
-	bool isnull;
 
 	if (state == LARAS_WITNESS_FOUND || state == LARAS_WITNESS_NONE)
 	{
 		(void) laras_spi_read(&signed_when, (Datum[]){CStringGetTextDatum(witness->note)}, NULL);
-		missed_since = DatumGetTimestampTz(laras_spi_value(0, 1, &isnull));
+		missed_since = laras_spi_time(0, 1);
 		knows_missed = true;
 	}
 	else

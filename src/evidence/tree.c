@@ -72,9 +72,8 @@ laras_evidence_load_edges(LarasTreeAt *trees, int n)
 
 	for (row = 0; row < found; row++)
 	{
-		bool isnull;
 		int level = laras_spi_int4(row, 2);
-		bytea *value = DatumGetByteaPP(laras_spi_value(row, level == 0 ? 3 : 4, &isnull));
+		bytea *value = laras_spi_bytes(row, level == 0 ? 3 : 4);
 		size_t offset = level == 0 ? 0 : (size_t) (level - 1) * LARAS_HASH_LEN;
 
 		t = laras_spi_int4(row, 1);

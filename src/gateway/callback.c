@@ -97,16 +97,15 @@ signer(const char *channel, const uint8 mac[32], const char *payload, size_t n)
 	for (uint64 i = 0; i < found; i++)
 		for (int k = 0; k < 2; k++)
 		{
-			bool isnull;
-			Datum sealed = laras_spi_value(i, 2 + k, &isnull);
+			bytea *sealed = laras_spi_bytes(i, 2 + k);
 			int64 id = laras_spi_int8(i, 1);
 			LarasPiece piece = {payload, n};
 			uint8 computed[LARAS_HASH_LEN];
 			char *secret;
 			size_t length;
 
-			if (isnull || laras_open(DatumGetByteaPP(sealed), 0, id, fields[k], &secret, &length) !=
-							  LARAS_OPENED)
+			if (sealed == NULL ||
+				laras_open(sealed, 0, id, fields[k], &secret, &length) != LARAS_OPENED)
 				continue;
 			if (laras_hmac(secret, length, &piece, 1, computed) &&
 				laras_same_bytes(mac, computed, sizeof(computed)) && app == 0)

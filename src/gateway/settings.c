@@ -39,24 +39,14 @@ LARAS_PLAN(auto_send, "SELECT laras.set_auto_send($1, $2)", INT8OID, BOOLOID);
 static json_t *
 revealed(uint64 row, int col, int64 connection_id, uint16 field)
 {
-	bool isnull;
-	Datum value = laras_spi_value(row, col, &isnull);
+	bytea *value = laras_spi_bytes(row, col);
 	char *text;
 	size_t n;
 
-	if (isnull || laras_open(DatumGetByteaPP(value), laras_bound_workspace(), connection_id, field,
-							 &text, &n) != LARAS_OPENED)
+	if (value == NULL ||
+		laras_open(value, laras_bound_workspace(), connection_id, field, &text, &n) != LARAS_OPENED)
 		return json_null();
 	return json_stringn(text, n);
-}
-
-static json_t *
-time_json(uint64 row, int col)
-{
-	bool isnull;
-	Datum value = laras_spi_value(row, col, &isnull);
-
-	return isnull ? json_null() : json_string(timestamptz_to_str(DatumGetTimestampTz(value)));
 }
 
 static json_t *
@@ -72,8 +62,9 @@ connection_json(uint64 row)
 					 "display_name",
 					 cut ? json_null() : revealed(row, 5, id, LARAS_FIELD_connection_display_name),
 					 "auto_send", laras_spi_bool(row, 9), "authorizer_known",
-					 laras_spi_bool(row, 10), "token_expires_at", time_json(row, 8),
-					 "disconnected_at", time_json(row, 11), "health",
+					 laras_spi_bool(row, 10), "token_expires_at",
+					 laras_json_time(laras_spi_time(row, 8)), "disconnected_at",
+					 laras_json_time(laras_spi_time(row, 11)), "health",
 					 cut ? "disconnected"
 					 : strcmp(state, "connected") == 0 &&
 							 strcmp(laras_spi_cstring(row, 12), "unsubscribed") != 0
@@ -94,7 +85,6 @@ laras_http_integrations(LarasHttp *h)
 	for (uint64 i = 0; i < found; i++)
 	{
 		char *channel = laras_spi_cstring(i, 1);
-		bool isnull;
 
 		if (last == NULL || strcmp(last, channel) != 0)
 		{
@@ -106,8 +96,7 @@ laras_http_integrations(LarasHttp *h)
 			json_array_append_new(tiles, tile);
 			last = channel;
 		}
-		(void) laras_spi_value(i, 3, &isnull);
-		if (!isnull)
+		if (!laras_spi_isnull(i, 3))
 		{
 			char *state = laras_spi_cstring(i, 4);
 

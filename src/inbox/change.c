@@ -242,14 +242,13 @@ apply_pairs(LarasPlan *plan, LarasColumn *c, int n)
 	{
 		char *kind = laras_spi_cstring(i, 3);
 		char *direction = laras_spi_cstring(i, 10);
-		bool isnull;
 
 		pairs[i].workspace_id = laras_spi_int8(i, 1);
 		pairs[i].change_id = laras_spi_int8(i, 2);
 		pairs[i].unsend = strcmp(kind, "unsend") == 0;
 		pairs[i].hides = strcmp(kind, "hide") == 0 || strcmp(kind, "show") == 0;
 		pairs[i].body = (bytea *) laras_spi_varlena(i, 4);
-		pairs[i].time = DatumGetTimestampTz(laras_spi_value(i, 5, &isnull));
+		pairs[i].time = laras_spi_time(i, 5);
 		pairs[i].target_id = laras_spi_int8(i, 6);
 		pairs[i].slot = (uint32) laras_spi_int8(i, 7);
 		pairs[i].conversation_id = laras_spi_int8(i, 8);

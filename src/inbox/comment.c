@@ -123,8 +123,7 @@ look_up(LarasComment *list, Linked *linked, int n)
 	{
 		int at = laras_spi_int4(row, 1);
 		Linked *l = &linked[at / LINKS];
-		bool isnull;
-		bytea *thread = DatumGetByteaPP(laras_spi_value(row, 4, &isnull));
+		bytea *thread = laras_spi_bytes(row, 4);
 
 		l->contact[at % LINKS].id = laras_spi_int8(row, 2);
 		l->contact[at % LINKS].slot = (uint32) laras_spi_int8(row, 3);

@@ -145,15 +145,6 @@ typedef struct Person
 	TimestampTz opt_in;
 } Person;
 
-static TimestampTz
-time_at(uint64 row, int col)
-{
-	bool isnull;
-	TimestampTz t = DatumGetTimestampTz(laras_spi_value(row, col, &isnull));
-
-	return isnull ? 0 : t;
-}
-
 /* Lock and read both; raises where one is not there, or is being erased. Inside SPI. */
 static void
 read_persons(int64 workspace_id, Person *keep, Person *other)
@@ -177,8 +168,8 @@ read_persons(int64 workspace_id, Person *keep, Person *other)
 							errmsg("the contact is being erased or is restricted")));
 		p->slot = (uint32) laras_spi_int8(i, 2);
 		p->name = (bytea *) laras_spi_varlena(i, 4);
-		p->opt_out = time_at(i, 5);
-		p->opt_in = time_at(i, 6);
+		p->opt_out = laras_spi_time(i, 5);
+		p->opt_in = laras_spi_time(i, 6);
 	}
 }
 

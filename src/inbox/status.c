@@ -522,10 +522,8 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 	for (uint64 i = 0; i < found; i++)
 	{
 		list[i].status = TextDatumGetCString(laras_spi_value(i, 1, &isnull));
-		list[i].provider_time = DatumGetTimestampTz(laras_spi_value(i, 2, &isnull));
-		if (isnull)
-			list[i].provider_time = 0;
-		list[i].received_at = DatumGetTimestampTz(laras_spi_value(i, 3, &isnull));
+		list[i].provider_time = laras_spi_time(i, 2);
+		list[i].received_at = laras_spi_time(i, 3);
 		list[i].error_code = DatumGetInt32(laras_spi_value(i, 4, &isnull));
 		if (isnull)
 			list[i].error_code = 0;

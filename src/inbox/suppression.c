@@ -114,14 +114,12 @@ hashes_of(int64 workspace_id, uint32 w, int64 contact_id)
 	laras_columns_init(&hashes, 1, (int) n + 1);
 	for (uint64 i = 0; i < n; i++)
 	{
-		bool isnull;
-		uint8 kind = (uint8) DatumGetInt16(laras_spi_value(i, 2, &isnull));
+		uint8 kind = (uint8) laras_spi_int2(i, 2);
 		char *value;
 		size_t length;
 
-		if (laras_try_open(DatumGetByteaPP(laras_spi_value(i, 3, &isnull)), workspace_id,
-						   laras_spi_int8(i, 1), LARAS_FIELD_contact_identity_value, &value,
-						   &length) == LARAS_OPENED)
+		if (laras_try_open(laras_spi_bytes(i, 3), workspace_id, laras_spi_int8(i, 1),
+						   LARAS_FIELD_contact_identity_value, &value, &length) == LARAS_OPENED)
 			hashes.values[count++] = hash_of(w, kind, (LarasText){value, length});
 	}
 	return laras_column_array(&hashes, count, BYTEAOID);

@@ -454,7 +454,7 @@ read_chunk(const char *position, const char *target, bool resumed, FullTransacti
 		event->connection_id = laras_spi_int8(i, 3);
 		event->channel = laras_spi_cstring(i, 4);
 		event->driver = laras_channel_driver(event->channel);
-		event->received_at = DatumGetTimestampTz(laras_spi_value(i, 5, &isnull));
+		event->received_at = laras_spi_time(i, 5);
 		event->body = (bytea *) laras_spi_varlena(i, 6);
 		event->txid = DatumGetFullTransactionId(laras_spi_value(i, 7, &isnull));
 		n++;
@@ -493,8 +493,7 @@ laras_intake_turn(void)
 	}
 	position = laras_spi_cstring(0, 1);
 	target = laras_spi_cstring(0, 2);
-	(void) laras_spi_value(0, 3, &isnull);
-	resumed = target != NULL && !isnull;
+	resumed = target != NULL && !laras_spi_isnull(0, 3);
 	stale = laras_spi_bool(0, 5);
 	if (resumed)
 	{

@@ -134,13 +134,12 @@ replay(int64 workspace_id, int64 id)
 	uint32 hour;
 	char *body;
 	size_t n;
-	bool isnull;
 	bytea *sealed;
 	LarasPiece pieces[2];
 	uint8 digest[LARAS_HASH_LEN];
 
-	if (laras_open(DatumGetByteaPP(laras_spi_value(0, 3, &isnull)), workspace_id, id,
-				   LARAS_FIELD_quarantined_event_body, &body, &n) != LARAS_OPENED)
+	if (laras_open(laras_spi_bytes(0, 3), workspace_id, id, LARAS_FIELD_quarantined_event_body,
+				   &body, &n) != LARAS_OPENED)
 		return 0;
 	hour = laras_time_slot(LARAS_TIME_SLOT_HOUR, now);
 	event_id = laras_new_id();
@@ -188,10 +187,7 @@ laras_quarantine_return(int64 workspace_id, int64 connection_id, const char *rea
 		if (laras_spi_run(&take_aside,
 						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(ids[i])}, NULL) > 0)
 		{
-			bool isnull;
-
-			(void) laras_spi_value(0, 4, &isnull);
-			if (isnull)
+			if (laras_spi_isnull(0, 4))
 				replay(workspace_id, ids[i]);
 		}
 	laras_spi_close();
@@ -210,7 +206,6 @@ laras_replay_quarantined(PG_FUNCTION_ARGS)
 	int64 workspace_id;
 	int64 id = PG_GETARG_INT64(0);
 	int64 event_id;
-	bool isnull;
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -221,8 +216,7 @@ laras_replay_quarantined(PG_FUNCTION_ARGS)
 	if (laras_spi_run(&take_aside, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id)},
 					  NULL) == 0)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such quarantined event")));
-	(void) laras_spi_value(0, 4, &isnull);
-	if (!isnull)
+	if (!laras_spi_isnull(0, 4))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the quarantined event was replayed already")));
 	event_id = replay(workspace_id, id);

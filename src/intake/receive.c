@@ -161,15 +161,13 @@ load_secrets(Secrets *secrets, const char *channel, LarasText account, MemoryCon
 
 		for (int k = 0; k < 2; k++)
 		{
-			bool isnull;
-			Datum value = laras_spi_value(i, 2 + k, &isnull);
+			bytea *sealed = laras_spi_bytes(i, 2 + k);
 			char *opened;
 			size_t n;
 
-			if (isnull || secrets->count == MAX_SECRETS)
+			if (sealed == NULL || secrets->count == MAX_SECRETS)
 				continue;
-			if (laras_open(DatumGetByteaPP(value), 0, app_id, fields[k], &opened, &n) !=
-				LARAS_OPENED)
+			if (laras_open(sealed, 0, app_id, fields[k], &opened, &n) != LARAS_OPENED)
 				continue;
 			secrets->list[secrets->count].app_id = app_id;
 			secrets->list[secrets->count].secret = MemoryContextAlloc(context, n + 1);
@@ -310,8 +308,7 @@ route(Row *rows, int n)
 	routes = palloc(sizeof(Route) * (found + 1));
 	for (uint64 i = 0; i < found; i++)
 	{
-		bool isnull;
-		bytea *hash = DatumGetByteaPP(laras_spi_value(i, 1, &isnull));
+		bytea *hash = laras_spi_bytes(i, 1);
 
 		memcpy(routes[i].hash, VARDATA_ANY(hash), LARAS_INDEX_BYTES);
 		routes[i].app_id = laras_spi_int8(i, 2);

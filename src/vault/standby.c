@@ -92,9 +92,8 @@ carry_out(uint64 rows, int64 *workspace, uint8 *order, int64 *slot)
 
 	for (uint64 i = 0; i < rows; i++)
 	{
-		bool isnull;
 		int64 number = laras_spi_int8(i, 1);
-		bytea *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+		bytea *id = laras_spi_bytes(i, 2);
 
 		if (workspace != NULL && i == rows - 1)
 		{
@@ -105,7 +104,7 @@ carry_out(uint64 rows, int64 *workspace, uint8 *order, int64 *slot)
 		if (number >= w->v->max_slots || laras_bit_test(w->v->destroyed, (uint32) number))
 			continue;
 		slots[n] = (uint32) number;
-		tombs[n].reason = (uint8) DatumGetInt16(laras_spi_value(i, 3, &isnull));
+		tombs[n].reason = (uint8) laras_spi_int2(i, 3);
 		tombs[n].time = laras_unix_now();
 		memcpy(tombs[n++].order, VARDATA_ANY(id), LARAS_ORDER_LEN);
 	}

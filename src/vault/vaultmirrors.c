@@ -82,8 +82,7 @@ require_another(LarasVault *v, const LarasMirrors *m, int mirror)
 	n = laras_spi_run(&read_removals, NULL, NULL);
 	for (uint64 r = 0; r < n; r++)
 	{
-		bool isnull;
-		bytea *gone = DatumGetByteaPP(laras_spi_value(r, 1, &isnull));
+		bytea *gone = laras_spi_bytes(r, 1);
 
 		for (int i = 0; i < m->n; i++)
 		{
@@ -175,8 +174,7 @@ list_removals(uint64 *n)
 	all = SPI_palloc(sizeof(Removal) * (*n + 1));
 	for (uint64 i = 0; i < *n; i++)
 	{
-		bool isnull;
-		bytea *place = DatumGetByteaPP(laras_spi_value(i, 1, &isnull));
+		bytea *place = laras_spi_bytes(i, 1);
 
 		memcpy(all[i].place, VARDATA_ANY(place), LARAS_ORDER_LEN);
 		all[i].journalled = laras_spi_bool(i, 2);

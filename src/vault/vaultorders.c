@@ -183,8 +183,7 @@ read_orders(const OrderPlace *at)
 static void
 order_at(uint64 row, OrderPlace *at)
 {
-	bool isnull;
-	bytea *id = DatumGetByteaPP(laras_spi_value(row, 2, &isnull));
+	bytea *id = laras_spi_bytes(row, 2);
 
 	at->slot = laras_spi_int8(row, 1);
 	memcpy(at->order, VARDATA_ANY(id), LARAS_ORDER_LEN);
@@ -262,14 +261,12 @@ laras_vault_apply_database(void)
 		rows = read_orders(&at);
 		for (uint64 i = 0; i < rows; i++)
 		{
-			bool isnull;
-
 			order_at(i, &at);
 			if (at.slot < v->max_slots && !laras_bit_test(v->destroyed, (uint32) at.slot))
 			{
 				slots[n] = (uint32) at.slot;
 				memcpy(orders[n], at.order, LARAS_ORDER_LEN);
-				reasons[n] = (uint8) DatumGetInt16(laras_spi_value(i, 3, &isnull));
+				reasons[n] = (uint8) laras_spi_int2(i, 3);
 				n++;
 			}
 		}
@@ -431,7 +428,7 @@ laras_vault_verify_orders(void)
 	{
 		Pending *row = &rows[kept];
 		bool isnull;
-		bytea *id = DatumGetByteaPP(laras_spi_value(i, 2, &isnull));
+		bytea *id = laras_spi_bytes(i, 2);
 		int64 slot = laras_spi_int8(i, 1);
 		Datum verified;
 
@@ -439,7 +436,7 @@ laras_vault_verify_orders(void)
 			continue;
 		row->slot = (uint32) slot;
 		memcpy(row->order, VARDATA_ANY(id), LARAS_ORDER_LEN);
-		row->reason = (uint8) DatumGetInt16(laras_spi_value(i, 3, &isnull));
+		row->reason = (uint8) laras_spi_int2(i, 3);
 		row->workspace = laras_spi_int8(i, 4);
 		verified = laras_spi_value(i, 5, &isnull);
 		row->verified = isnull ? 0 : DatumGetInt32(verified);
