@@ -131,8 +131,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 {
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	Memory *m = task->memory;
-	bool ok = answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
-			  answer->document != NULL && answer->error_code == 0;
+	bool ok = laras_task_succeeded(answer);
 	LarasProviderRequest made = {0};
 	LarasReach reach;
 

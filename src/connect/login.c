@@ -60,11 +60,9 @@ open_login(LarasTask *task, const LarasAllocator *allocator, LarasProviderApp *a
 	const LarasChannelDriver *driver =
 		channel.s == NULL ? NULL : laras_channel_driver(pnstrdup(channel.s, channel.n));
 	const char *base = GetConfigOption("laras.public_url", true, false);
-	int64_t id = 0;
 
-	laras_json_integer(laras_json_get(task->request, "app"), &id);
 	if (driver == NULL || driver->connect->login == NULL ||
-		!laras_provider_app(driver->channel, id, true, app))
+		!laras_provider_app(driver->channel, laras_task_id(task, "app"), true, app))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the provider app of a connect attempt is gone")));
 	memset(login, 0, sizeof(*login));
@@ -150,7 +148,6 @@ static LarasTaskNext
 finish_failed(LarasTask *task, LarasTaskResult *result)
 {
 	Memory *m = task->memory;
-	int64_t connection_id = 0; /* the one a pairing would have made */
 	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_REASON, m->failure)};
 	LarasEvidence act = {
 		.workspace_id = task->workspace_id,
@@ -169,9 +166,9 @@ finish_failed(LarasTask *task, LarasTaskResult *result)
 				  NULL);
 	laras_spi_close();
 	laras_evidence_append(&act);
-	/* nobody waits for a pairing's answer: it is found here */
-	laras_json_integer(laras_json_get(task->request, "connection_id"), &connection_id);
-	laras_notice(task->workspace_id, "connect_failed", connection_id, 0, 0, 0);
+	/* nobody waits for a pairing's answer: it is found here, under the connection that it would have made */
+	laras_notice(task->workspace_id, "connect_failed", laras_task_id(task, "connection_id"), 0, 0,
+				 0);
 	result->http_status = m->failure_status;
 	result->result = pstrdup(m->failure);
 	return LARAS_TASK_FAILED;
@@ -273,7 +270,6 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 {
 	LarasLoginMemory *m = login->memory;
 	const char *above = laras_account_member(driver, LARAS_ACCOUNT_BUSINESS);
-	int64_t connection_id = 0;
 	int64 waiting;
 	bool standing;
 	LarasNewConnection c = {
@@ -294,8 +290,7 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 		c.scopes = words_of(m->granted);
 	while (c.scopes != NULL && c.scopes[c.scope_count] != NULL)
 		c.scope_count++;
-	laras_json_integer(laras_json_get(task->request, "connection_id"), &connection_id);
-	c.id = connection_id;
+	c.id = laras_task_id(task, "connection_id");
 	if (above != NULL)
 		c.above = laras_json_text_at(login->accounts, above);
 	if (m->profile[0] != '\0')
@@ -352,8 +347,7 @@ step(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request,
 	{
 		login.answer = answer->document;
 		login.status = answer->end == LARAS_HTTP_ANSWERED ? answer->http_status : 0;
-		login.ok = answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
-				   answer->document != NULL && answer->error_code == 0;
+		login.ok = laras_task_succeeded(answer);
 	}
 	next = driver->connect->login(&login);
 	if (next == LARAS_LOGIN_KNOWN)

@@ -126,21 +126,12 @@ typedef struct Memory
 	LarasReachToken token;
 } Memory;
 
-static int64
-post_of(const LarasTask *task)
-{
-	int64_t id = 0;
-
-	laras_json_integer(laras_json_get(task->request, "post"), &id);
-	return id;
-}
-
 static LarasTaskNext
 first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 {
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	Memory *m = task->memory;
-	int64 id = post_of(task);
+	int64 id = laras_task_id(task, "post");
 	LarasProviderRequest made = {0};
 	LarasReach reach;
 	bytea *sealed = NULL;
@@ -173,8 +164,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 
 	if (!laras_reach(task, &m->token, &reach))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
-	if (answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
-		answer->document != NULL && answer->error_code == 0)
+	if (laras_task_succeeded(answer))
 		owner = reach.driver->connect->read_post(answer->document, reach.number);
 	/* 100: there is no such object for this token */
 	else if (answer->error_code == 100)
@@ -189,7 +179,8 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	}
 	laras_spi_open();
 	laras_spi_run(&settle_post,
-				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(post_of(task)),
+				  (Datum[]){Int64GetDatum(task->workspace_id),
+							Int64GetDatum(laras_task_id(task, "post")),
 							CStringGetTextDatum(owner == LARAS_POST_OWN ? "own" : "foreign")},
 				  NULL);
 	laras_spi_close();

@@ -21,25 +21,25 @@ LARAS_PLAN(
 	"AND c.id OPERATOR(pg_catalog.=) $2 AND c.state OPERATOR(pg_catalog.=) 'connected' FOR SHARE OF c",
 	INT8OID, INT8OID);
 
-static bool
-open_token(const LarasTask *task, const bytea *sealed, LarasReachToken *token)
+bool
+laras_reach_open(const LarasTask *task, const bytea *sealed, char *token, size_t room, size_t *n)
 {
 	char *opened;
-	size_t n;
+	size_t length;
 	bool fits;
 
-	if (token->n > 0)
+	if (*n > 0)
 		return true;
 	if (laras_open_token(sealed, task->workspace_id, task->connection_id,
-						 LARAS_FIELD_channel_token_token, &opened, &n) != LARAS_OPENED)
+						 LARAS_FIELD_channel_token_token, &opened, &length) != LARAS_OPENED)
 		return false;
-	fits = n > 0 && n <= sizeof(token->token);
+	fits = length > 0 && length <= room;
 	if (fits)
 	{
-		memcpy(token->token, opened, n);
-		token->n = n;
+		memcpy(token, opened, length);
+		*n = length;
 	}
-	laras_wipe(opened, n);
+	laras_wipe(opened, length);
 	return fits;
 }
 
@@ -74,7 +74,7 @@ laras_reach(const LarasTask *task, LarasReachToken *token, LarasReach *out)
 		!laras_provider_app(out->driver->channel, app_id, false, &app) ||
 		laras_open(ids, task->workspace_id, task->connection_id, LARAS_FIELD_connection_account_ids,
 				   &opened, &n) != LARAS_OPENED ||
-		!open_token(task, sealed, token))
+		!laras_reach_open(task, sealed, token->token, sizeof(token->token), &token->n))
 		return false;
 	accounts = laras_json_own(laras_json_parse(opened, n, NULL));
 	out->app_id = app.app_id;

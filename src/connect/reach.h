@@ -32,6 +32,10 @@ typedef struct LarasReach
  */
 extern bool laras_reach(const LarasTask *task, LarasReachToken *token, LarasReach *out);
 
+/* The connection's token into such memory, where it is not there yet. False: it cannot be read. */
+extern bool
+laras_reach_open(const LarasTask *task, const bytea *sealed, char *token, size_t room, size_t *n);
+
 /* A driver's request as the task's next one, with the token where it goes. */
 extern LarasTaskNext laras_reach_ask(const LarasProviderRequest *made, LarasReachToken *token,
 									 const char *purpose, LarasTaskRequest *request);

@@ -15,6 +15,7 @@
 #include "channel/connect.h"
 #include "connect/connect.h"
 #include "connect/health.h"
+#include "connect/reach.h"
 #include "connect/refresh.h"
 #include "evidence/evidence.h"
 #include "tenancy/tenancy.h"
@@ -79,9 +80,6 @@ open_connection(LarasTask *task, const LarasAllocator *allocator, LarasLogin *lo
 	LarasProviderApp app;
 	int64 app_id;
 	bytea *sealed;
-	bool isnull;
-	char *opened;
-	size_t n;
 
 	laras_spi_open();
 	if (laras_spi_run(&read_token,
@@ -95,24 +93,12 @@ open_connection(LarasTask *task, const LarasAllocator *allocator, LarasLogin *lo
 	driver = laras_channel_driver(laras_spi_cstring(0, 1));
 	app_id = laras_spi_int8(0, 2);
 	*slot = (uint32) laras_spi_int8(0, 3);
-	sealed = DatumGetByteaPCopy(laras_spi_value(0, 4, &isnull));
+	sealed = (bytea *) laras_spi_varlena(0, 4);
 	if (driver == NULL || driver->connect->refresh == NULL || laras_slot_is_destroyed(*slot) ||
-		!laras_provider_app(driver->channel, app_id, false, &app))
+		!laras_provider_app(driver->channel, app_id, false, &app) ||
+		!laras_reach_open(task, sealed, m->token, sizeof(m->token), &m->token_n))
 		driver = NULL;
-	else if (m->token_n == 0)
-	{
-		if (laras_open_token(sealed, task->workspace_id, task->connection_id,
-							 LARAS_FIELD_channel_token_token, &opened, &n) != LARAS_OPENED ||
-			n > sizeof(m->token))
-			driver = NULL;
-		else
-		{
-			memcpy(m->token, opened, n);
-			m->token_n = n;
-			laras_wipe(opened, n);
-		}
-	}
-	if (driver != NULL)
+	else
 	{
 		memset(login, 0, sizeof(*login));
 		login->allocator = allocator;
@@ -127,14 +113,6 @@ open_connection(LarasTask *task, const LarasAllocator *allocator, LarasLogin *lo
 }
 
 static LarasTaskNext
-end(LarasTaskResult *result, LarasTaskNext next, const char *word)
-{
-	result->http_status = next == LARAS_TASK_DONE ? 200 : 502;
-	result->result = word;
-	return next;
-}
-
-static LarasTaskNext
 first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 {
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
@@ -143,9 +121,9 @@ first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 	const LarasChannelDriver *driver = open_connection(task, &allocator, &login, &slot);
 
 	if (driver == NULL)
-		return end(result, LARAS_TASK_FAILED, "not_connected");
+		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
 	if (driver->connect->refresh(&login) != LARAS_LOGIN_ASK)
-		return end(result, LARAS_TASK_FAILED, "not_refreshed");
+		return laras_task_ends(result, LARAS_TASK_FAILED, "not_refreshed");
 	request->purpose = "refresh";
 	request->method = login.request.method;
 	request->url = pnstrdup(login.request.url.s, login.request.url.n);
@@ -197,20 +175,19 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	const LarasChannelDriver *driver = open_connection(task, &allocator, &login, &slot);
 
 	if (driver == NULL)
-		return end(result, LARAS_TASK_FAILED, "not_connected");
+		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
 	login.answer = answer->document;
-	login.ok = answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
-			   answer->document != NULL && answer->error_code == 0;
+	login.ok = laras_task_succeeded(answer);
 	if (driver->connect->refresh(&login) == LARAS_LOGIN_DONE)
 	{
 		store(task, slot, login.memory);
-		return end(result, LARAS_TASK_DONE, "refreshed");
+		return laras_task_ends(result, LARAS_TASK_DONE, "refreshed");
 	}
 	/* the provider does not know the token any more */
 	if (laras_token_refused(task->workspace_id, task->connection_id, driver, answer->error_code,
 							answer->error_subcode))
-		return end(result, LARAS_TASK_FAILED, "token_dead");
-	return end(result, LARAS_TASK_FAILED, "not_refreshed");
+		return laras_task_ends(result, LARAS_TASK_FAILED, "token_dead");
+	return laras_task_ends(result, LARAS_TASK_FAILED, "not_refreshed");
 }
 
 const LarasTaskKind laras_refresh_task = {

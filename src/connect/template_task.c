@@ -128,13 +128,6 @@ reach(const LarasTask *task, LarasReach *out)
 		   out->driver->send->templates != NULL;
 }
 
-static bool
-is_good(const LarasTaskAnswer *answer)
-{
-	return answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
-		   answer->document != NULL && answer->error_code == 0;
-}
-
 /* A dead token stops the connection, here as in every other call. */
 static LarasTaskNext
 failed(const LarasTask *task, const LarasTaskAnswer *answer, LarasTaskResult *result)
@@ -153,10 +146,7 @@ failed(const LarasTask *task, const LarasTaskAnswer *answer, LarasTaskResult *re
 static int64
 template_of(const LarasTask *task)
 {
-	int64_t id = 0;
-
-	laras_json_integer(laras_json_get(task->request, "template"), &id);
-	return id;
+	return laras_task_id(task, "template");
 }
 
 static LarasTaskNext
@@ -206,7 +196,8 @@ submit_answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest
 
 	if (!reach(task, &to))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
-	taken = is_good(answer) && to.driver->send->templates->read_submit(answer->document, &news);
+	taken = laras_task_succeeded(answer) &&
+			to.driver->send->templates->read_submit(answer->document, &news);
 	/* nobody knows whether it arrived: an event or a sync will say */
 	if (!taken && answer->error_code == 0)
 		return failed(task, answer, result);
@@ -297,7 +288,7 @@ sync_answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *
 
 	if (!reach(task, &to))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
-	if (!is_good(answer))
+	if (!laras_task_succeeded(answer))
 		return failed(task, answer, result);
 	n = to.driver->send->templates->read_list(answer->document, page, &after);
 	if (n < 0)

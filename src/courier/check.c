@@ -85,14 +85,12 @@ laras_check_uncertain(const LarasOutcome *outcomes, int n, const bool *changed)
 static bool
 read_uncertain(const LarasTask *task, Uncertain *u)
 {
-	int64_t id = 0;
 	bool found;
 
-	laras_json_integer(laras_json_get(task->request, "outbox"), &id);
-	u->outbox_id = id;
+	u->outbox_id = laras_task_id(task, "outbox");
 	laras_spi_open();
 	found = laras_spi_run(&read_row,
-						  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(id),
+						  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(u->outbox_id),
 									Float8GetDatum(ASK_AFTER_MS)},
 						  NULL) > 0;
 	if (found)
@@ -173,8 +171,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	if (laras_token_refused(task->workspace_id, task->connection_id, reach.driver,
 							answer->error_code, answer->error_subcode))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "token_dead");
-	if (answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
-		answer->document != NULL && answer->error_code == 0)
+	if (laras_task_succeeded(answer))
 		check = reach.driver->send->read_check(answer->document);
 	key[0] = Int64GetDatum(task->workspace_id);
 	key[1] = Int64GetDatum(u.outbox_id);

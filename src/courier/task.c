@@ -164,6 +164,22 @@ laras_task_add(int64 workspace_id, const char *kind, int64 connection_id, int64 
 	return id;
 }
 
+bool
+laras_task_succeeded(const LarasTaskAnswer *answer)
+{
+	return answer->end == LARAS_HTTP_ANSWERED && answer->http_status == 200 &&
+		   answer->document != NULL && answer->error_code == 0;
+}
+
+int64
+laras_task_id(const LarasTask *task, const char *name)
+{
+	int64_t id = 0;
+
+	(void) laras_json_integer(laras_json_get(task->request, name), &id);
+	return id;
+}
+
 void
 laras_task_cancel(int64 workspace_id, int64 connection_id, int64 attempt_id)
 {
@@ -475,8 +491,7 @@ laras_task_dispatch(int room)
 	{
 		struct LarasTaskFlight *flight = laras_http_memory(sizeof(struct LarasTaskFlight));
 		char *kind = laras_spi_cstring(i, 3);
-		bool isnull;
-		Datum sealed = laras_spi_value(i, 6, &isnull);
+		bytea *sealed = laras_spi_bytes(i, 6);
 
 		if (flight == NULL)
 			break; /* stays claimed by this run; swept by the next */
@@ -487,14 +502,13 @@ laras_task_dispatch(int room)
 		flight->task.connection_id = laras_spi_int8(i, 4);
 		flight->task.attempt_id = laras_spi_int8(i, 5);
 		flight->attempts = laras_spi_int4(i, 7);
-		if (!isnull)
+		if (sealed != NULL)
 		{
 			char *text;
 			size_t length;
 
-			if (laras_open_token(DatumGetByteaPP(sealed), flight->task.workspace_id,
-								 flight->task.id, LARAS_FIELD_courier_task_request, &text,
-								 &length) == LARAS_OPENED)
+			if (laras_open_token(sealed, flight->task.workspace_id, flight->task.id,
+								 LARAS_FIELD_courier_task_request, &text, &length) == LARAS_OPENED)
 			{
 				flight->request = laras_json_parse(text, length, NULL);
 				laras_wipe(text, length);
@@ -504,7 +518,7 @@ laras_task_dispatch(int room)
 		if (flight->task.kind != NULL)
 			flight->task.memory = laras_http_memory(flight->task.kind->memory_size);
 		if (flight->task.kind == NULL || flight->task.memory == NULL ||
-			(!isnull && flight->request == NULL))
+			(sealed != NULL && flight->request == NULL))
 		{
 			write_end(&flight->task, "failed", 410,
 					  flight->task.kind == NULL ? "unknown_kind" : "unreadable");

@@ -109,6 +109,12 @@ extern int64 laras_task_add(int64 workspace_id, const char *kind, int64 connecti
 /* cancel what is queued for a connection or attempt; a task under way ends by itself */
 extern void laras_task_cancel(int64 workspace_id, int64 connection_id, int64 attempt_id);
 
+/* 200, a document, and no error in it */
+extern bool laras_task_succeeded(const LarasTaskAnswer *answer);
+
+/* The id that the request has under that name; 0: none. */
+extern int64 laras_task_id(const LarasTask *task, const char *name);
+
 /* The host of a URL, for the log of calls: never its path. palloc'd. */
 extern char *laras_host_of(const char *url);
 
