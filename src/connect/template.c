@@ -98,20 +98,6 @@ require_connected(bool connected)
 						errmsg("the account is not connected")));
 }
 
-static void
-record(int64 template_id, LarasAction action)
-{
-	LarasEvidence act = {
-		.workspace_id = laras_bound_workspace(),
-		.action = action,
-		.subject_kind = LARAS_SUBJECT_TEMPLATE,
-		.subject_id = template_id,
-	};
-
-	laras_evidence_actor(&act);
-	laras_evidence_append(&act);
-}
-
 static LarasText
 text_of(const text *t)
 {
@@ -155,7 +141,8 @@ laras_create_template(PG_FUNCTION_ARGS)
 								CStringGetTextDatum(laras_principal_text(laras_principal()))},
 					  NULL);
 	laras_spi_close();
-	record(id, LARAS_ACT_TEMPLATE_CREATED);
+	laras_evidence_act(laras_bound_workspace(), LARAS_ACT_TEMPLATE_CREATED, LARAS_SUBJECT_TEMPLATE,
+					   id);
 	PG_RETURN_INT64(id);
 }
 
@@ -191,7 +178,8 @@ laras_submit_template(PG_FUNCTION_ARGS)
 	laras_task_add(laras_bound_workspace(), laras_template_submit_task.name, connection_id, 0,
 				   laras_json_own(json_pack("{s:I}", "template", (json_int_t) id)), NULL);
 	laras_spi_close();
-	record(id, LARAS_ACT_TEMPLATE_SUBMITTED);
+	laras_evidence_act(laras_bound_workspace(), LARAS_ACT_TEMPLATE_SUBMITTED,
+					   LARAS_SUBJECT_TEMPLATE, id);
 	PG_RETURN_VOID();
 }
 
@@ -233,6 +221,7 @@ laras_adopt_template(PG_FUNCTION_ARGS)
 					  NULL) == 0)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such template")));
 	laras_spi_close();
-	record(id, LARAS_ACT_TEMPLATE_ADOPTED);
+	laras_evidence_act(laras_bound_workspace(), LARAS_ACT_TEMPLATE_ADOPTED, LARAS_SUBJECT_TEMPLATE,
+					   id);
 	PG_RETURN_VOID();
 }

@@ -13,6 +13,7 @@
 #include "catalog/pg_type_d.h"
 #include "channel/record.h"
 #include "connect/connect.h"
+#include "connect/health.h"
 #include "connect/reach.h"
 #include "connect/template.h"
 #include "evidence/evidence.h"
@@ -130,13 +131,12 @@ reach(const LarasTask *task, LarasReach *out)
 
 /* A dead token stops the connection, here as in every other call. */
 static LarasTaskNext
-failed(const LarasTask *task, const LarasTaskAnswer *answer, LarasTaskResult *result)
+failed(const LarasTask *task, const LarasReach *to, const LarasTaskAnswer *answer,
+	   LarasTaskResult *result)
 {
-	if (answer->error_code == 190)
-	{
-		laras_connection_stop(task->workspace_id, task->connection_id, answer->error_code);
+	if (laras_token_refused(task->workspace_id, task->connection_id, to->driver, answer->error_code,
+							answer->error_subcode))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "token_dead");
-	}
 	return laras_task_ends(result, LARAS_TASK_FAILED,
 						   answer->error_code != 0 ? "refused" : "no_answer");
 }
@@ -200,7 +200,7 @@ submit_answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest
 			to.driver->send->templates->read_submit(answer->document, &news);
 	/* nobody knows whether it arrived: an event or a sync will say */
 	if (!taken && answer->error_code == 0)
-		return failed(task, answer, result);
+		return failed(task, &to, answer, result);
 	snprintf(code, sizeof(code), "provider_%d", answer->error_code);
 	laras_spi_open();
 	laras_spi_run(&note_submitted,
@@ -214,7 +214,7 @@ submit_answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest
 						   taken ? 'n' : ' ', '\0'});
 	laras_spi_close();
 	if (!taken)
-		return failed(task, answer, result);
+		return failed(task, &to, answer, result);
 	record(task->workspace_id, w, template_of(task), news.status != NULL ? news.status : "pending");
 	return laras_task_ends(result, LARAS_TASK_DONE, "submitted");
 }
@@ -289,7 +289,7 @@ sync_answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *
 	if (!reach(task, &to))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
 	if (!laras_task_succeeded(answer))
-		return failed(task, answer, result);
+		return failed(task, &to, answer, result);
 	n = to.driver->send->templates->read_list(answer->document, page, &after);
 	if (n < 0)
 		return laras_task_ends(result, LARAS_TASK_FAILED, "no_list");

@@ -456,6 +456,21 @@ laras_evidence_actor(LarasEvidence *e)
 }
 
 void
+laras_evidence_act(int64 workspace_id, LarasAction action, LarasSubjectKind subject_kind,
+				   int64 subject_id)
+{
+	LarasEvidence act = {
+		.workspace_id = workspace_id,
+		.action = action,
+		.subject_kind = subject_kind,
+		.subject_id = subject_id,
+	};
+
+	laras_evidence_actor(&act);
+	laras_evidence_append(&act);
+}
+
+void
 laras_evidence_init(void)
 {
 	DefineCustomStringVariable(

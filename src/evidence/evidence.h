@@ -193,6 +193,10 @@ extern void laras_evidence_append_many(const LarasEvidence *e, int n);
  */
 extern void laras_evidence_actor(LarasEvidence *e);
 
+/* Append an act of whoever is bound of which nothing but its subject is to be told. */
+extern void laras_evidence_act(int64 workspace_id, LarasAction action,
+							   LarasSubjectKind subject_kind, int64 subject_id);
+
 /* A TimestampTz as Unix epoch microseconds. */
 extern int64 laras_evidence_time(TimestampTz t);
 

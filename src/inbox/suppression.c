@@ -194,17 +194,9 @@ laras_set_opt_out(PG_FUNCTION_ARGS)
 	changed = laras_suppression_wish(workspace_id, laras_workspace_slot(workspace_id), contact_id,
 									 stop, laras_now());
 	if (changed)
-	{
-		LarasEvidence act = {
-			.workspace_id = workspace_id,
-			.action = stop ? LARAS_ACT_CONTACT_OPTED_OUT : LARAS_ACT_CONTACT_OPTED_IN,
-			.subject_kind = LARAS_SUBJECT_CONTACT,
-			.subject_id = contact_id,
-		};
-
-		laras_evidence_actor(&act);
-		laras_evidence_append(&act);
-	}
+		laras_evidence_act(workspace_id,
+						   stop ? LARAS_ACT_CONTACT_OPTED_OUT : LARAS_ACT_CONTACT_OPTED_IN,
+						   LARAS_SUBJECT_CONTACT, contact_id);
 	laras_spi_close();
 	PG_RETURN_BOOL(changed);
 }

@@ -94,20 +94,6 @@ random_prefix(char out[PREFIX_LENGTH + 1])
 	out[PREFIX_LENGTH] = '\0';
 }
 
-static void
-note_key(LarasAction action, int64 id)
-{
-	LarasEvidence e = {
-		.workspace_id = laras_bound_workspace(),
-		.action = action,
-		.subject_kind = LARAS_SUBJECT_API_KEY,
-		.subject_id = id,
-	};
-
-	laras_evidence_actor(&e);
-	laras_evidence_append(&e);
-}
-
 /*
  * laras.create_api_key(name text, scopes text[], expires_at timestamptz
  * default null) returns text: the key, shown this once
@@ -165,7 +151,8 @@ laras_create_api_key(PG_FUNCTION_ARGS)
 								Int64GetDatum(p->id), TimestampTzGetDatum(expires_at)},
 					  nulls);
 	laras_spi_close();
-	note_key(LARAS_ACT_API_KEY_CREATED, id);
+	laras_evidence_act(laras_bound_workspace(), LARAS_ACT_API_KEY_CREATED, LARAS_SUBJECT_API_KEY,
+					   id);
 	PG_RETURN_TEXT_P(cstring_to_text(token));
 }
 
@@ -196,6 +183,7 @@ laras_revoke_api_key(PG_FUNCTION_ARGS)
 						errhidecontext(true)));
 	id = laras_spi_int8(0, 1);
 	laras_spi_close();
-	note_key(LARAS_ACT_API_KEY_REVOKED, id);
+	laras_evidence_act(laras_bound_workspace(), LARAS_ACT_API_KEY_REVOKED, LARAS_SUBJECT_API_KEY,
+					   id);
 	PG_RETURN_VOID();
 }

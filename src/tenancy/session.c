@@ -154,12 +154,6 @@ laras_log_out(void)
 {
 	int64 session = laras_entered_session();
 	uint64 n;
-	LarasEvidence e = {
-		.workspace_id = laras_bound_workspace(),
-		.action = LARAS_ACT_LOGOUT,
-		.subject_kind = LARAS_SUBJECT_SESSION,
-		.subject_id = session,
-	};
 
 	if (session == 0)
 		return false;
@@ -169,10 +163,8 @@ laras_log_out(void)
 					  NULL);
 	laras_spi_close();
 	if (n > 0)
-	{
-		laras_evidence_actor(&e);
-		laras_evidence_append(&e);
-	}
+		laras_evidence_act(laras_bound_workspace(), LARAS_ACT_LOGOUT, LARAS_SUBJECT_SESSION,
+						   session);
 	return true;
 }
 

@@ -41,20 +41,6 @@ check_preset(const char *preset)
 				 errhint("The preset that comes with laras is \"laras\".")));
 }
 
-static void
-note_workspace(int64 workspace_id)
-{
-	LarasEvidence e = {
-		.workspace_id = workspace_id,
-		.action = LARAS_ACT_WORKSPACE_CREATED,
-		.subject_kind = LARAS_SUBJECT_WORKSPACE,
-		.subject_id = workspace_id,
-	};
-
-	laras_evidence_actor(&e);
-	laras_evidence_append(&e);
-}
-
 /*
  * laras.create_workspace(name, owner_email, owner_password, preset) returns
  * bigint.  For the service role, in a transaction that is bound to nothing;
@@ -92,7 +78,7 @@ laras_create_workspace(PG_FUNCTION_ARGS)
 								CStringGetTextDatum(preset)},
 					  NULL);
 	laras_spi_close();
-	note_workspace(id);
+	laras_evidence_act(id, LARAS_ACT_WORKSPACE_CREATED, LARAS_SUBJECT_WORKSPACE, id);
 	(void) laras_member_insert(id, slot, email, name, LARAS_ROLE_OWNER, password);
 	laras_bind_scope_end(level);
 	PG_RETURN_INT64(id);
