@@ -163,7 +163,7 @@ follow_up(const Silence *s)
 	open = laras_window(s->channel, LARAS_WINDOW_REPLY, s->last_inbound, 0, laras_now()).state ==
 		   LARAS_WINDOW_OPEN;
 	if (open && s->body != NULL)
-		text = (LarasText){s->body, strlen(s->body)};
+		text = laras_text(s->body);
 	else if (!open)
 	{
 		text = filled(s, driver);

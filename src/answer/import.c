@@ -219,7 +219,7 @@ trimmed(const json_t *value)
 						   ? psprintf("%lld", (long long) json_integer_value(value))
 						   : psprintf("%.15g", json_real_value(value));
 
-		return (LarasText){digits, strlen(digits)};
+		return laras_text(digits);
 	}
 	if (t.s == NULL)
 		return t;

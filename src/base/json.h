@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* deeper documents are refused; the deepest body known has 12 levels */
 #define LARAS_JSON_DEPTH 64
@@ -35,6 +36,13 @@ typedef struct LarasText
 	const char *s; /* NULL: absent */
 	size_t n;
 } LarasText;
+
+/* A C string as one; NULL: absent. */
+static inline LarasText
+laras_text(const char *s)
+{
+	return (LarasText){s, s == NULL ? 0 : strlen(s)};
+}
 
 /*
  * Parse n bytes. On failure NULL, and *reason (may be NULL) is a word for logs

@@ -29,6 +29,9 @@ typedef struct LarasAccountRequest
 	LarasText account;       /* the account of role `subscribed` */
 } LarasAccountRequest;
 
+/* The account that a log-in has come to know. */
+extern LarasAccountRequest laras_login_about(const LarasLogin *login);
+
 /* what an error says of the token it came with */
 typedef enum LarasTokenState
 {

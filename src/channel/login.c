@@ -2,7 +2,7 @@
  * login.c
  *		What drivers share in connecting an account.
  */
-#include "channel/login.h"
+#include "channel/connect.h"
 
 #include <string.h>
 
@@ -50,6 +50,20 @@ laras_login_take_token(LarasLogin *login)
 	login->memory->token_n = token.n;
 	login->memory->exchanged = true;
 	return true;
+}
+
+LarasText
+laras_login_encoded(const LarasLogin *login, LarasText t)
+{
+	return laras_text_encoded(login->allocator, t);
+}
+
+LarasAccountRequest
+laras_login_about(const LarasLogin *login)
+{
+	return (LarasAccountRequest){.base_url = login->base_url,
+								 .api_version = login->api_version,
+								 .account = laras_text(login->memory->account)};
 }
 
 LarasText

@@ -107,5 +107,6 @@ extern LarasText laras_login_named(const LarasLogin *login, const char *member);
 
 /* For drivers: percent-encoded for a query or form. */
 extern LarasText laras_text_encoded(const LarasAllocator *allocator, LarasText t);
+extern LarasText laras_login_encoded(const LarasLogin *login, LarasText t);
 
 #endif /* LARAS_LOGIN_H */

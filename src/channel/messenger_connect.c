@@ -90,18 +90,12 @@ read_post(const json_t *answer, LarasText account)
 	return laras_meta_read_post("from", answer, account);
 }
 
-static LarasText
-encoded(const LarasLogin *login, LarasText t)
-{
-	return laras_text_encoded(login->allocator, t);
-}
-
 /* A request for a token: what follows client_id and client_secret; the token at hand at its end, where with says so. */
 static LarasLoginNext
 ask_token(LarasLogin *login, int step, const char *purpose, LarasText more, LarasLoginWith with)
 {
-	LarasText id = encoded(login, (LarasText){login->app_id, strlen(login->app_id)});
-	LarasText secret = encoded(login, login->secret);
+	LarasText id = laras_login_encoded(login, laras_text(login->app_id));
+	LarasText secret = laras_login_encoded(login, login->secret);
 	LarasText url = {NULL, 0};
 
 	if (id.s != NULL && secret.s != NULL && more.s != NULL)
@@ -117,8 +111,8 @@ ask_token(LarasLogin *login, int step, const char *purpose, LarasText more, Lara
 static LarasLoginNext
 ask_exchange(LarasLogin *login)
 {
-	LarasText code = encoded(login, login->code);
-	LarasText callback = encoded(login, login->callback);
+	LarasText code = laras_login_encoded(login, login->code);
+	LarasText callback = laras_login_encoded(login, login->callback);
 	LarasText more = {NULL, 0};
 
 	if (login->callback.s == NULL)
@@ -239,9 +233,7 @@ login_step(LarasLogin *login)
 {
 	LarasLoginMemory *m = login->memory;
 	char buffer[32];
-	LarasAccountRequest about = {.base_url = login->base_url,
-								 .api_version = login->api_version,
-								 .account = {m->account, strlen(m->account)}};
+	LarasAccountRequest about = laras_login_about(login);
 
 	switch (m->step)
 	{
@@ -296,10 +288,7 @@ login_step(LarasLogin *login)
 static bool
 undo(LarasLogin *login)
 {
-	LarasAccountRequest about = {.base_url = login->base_url,
-								 .api_version = login->api_version,
-								 .account = {login->memory->account,
-											 strlen(login->memory->account)}};
+	LarasAccountRequest about = laras_login_about(login);
 
 	return login->memory->subscribed && strcmp(login->failure, "account_in_use") != 0 &&
 		   build_unsubscribe(&about, login->allocator, &login->request);

@@ -26,21 +26,15 @@ enum
 	STEP_SUBSCRIBE
 };
 
-static LarasText
-encoded(const LarasLogin *login, LarasText t)
-{
-	return laras_text_encoded(login->allocator, t);
-}
-
 static LarasLoginNext
 ask_exchange(const LarasMetaLogin *channel, LarasLogin *login)
 {
 	const char *base =
 		strcmp(login->base_url, channel->base_url) == 0 ? channel->exchange_url : login->base_url;
-	LarasText id = encoded(login, (LarasText){login->app_id, strlen(login->app_id)});
-	LarasText secret = encoded(login, login->secret);
-	LarasText code = encoded(login, login->code);
-	LarasText callback = encoded(login, login->callback);
+	LarasText id = laras_login_encoded(login, laras_text(login->app_id));
+	LarasText secret = laras_login_encoded(login, login->secret);
+	LarasText code = laras_login_encoded(login, login->code);
+	LarasText callback = laras_login_encoded(login, login->callback);
 
 	if (login->callback.s == NULL)
 		return laras_login_fail(login, 500, "no_public_url");
@@ -62,7 +56,7 @@ ask_exchange(const LarasMetaLogin *channel, LarasLogin *login)
 static LarasLoginNext
 ask_extend(const LarasMetaLogin *channel, LarasLogin *login)
 {
-	LarasText secret = encoded(login, login->secret);
+	LarasText secret = laras_login_encoded(login, login->secret);
 	LarasText url = {NULL, 0};
 
 	if (secret.s != NULL)
@@ -86,10 +80,7 @@ ask_me(const LarasMetaLogin *channel, LarasLogin *login)
 static LarasLoginNext
 ask_to_subscribe(const LarasMetaLogin *channel, LarasLogin *login)
 {
-	LarasAccountRequest about = {.base_url = login->base_url,
-								 .api_version = login->api_version,
-								 .account = {login->memory->account,
-											 strlen(login->memory->account)}};
+	LarasAccountRequest about = laras_login_about(login);
 
 	if (!channel->driver->build_subscribe(&about, login->allocator, &login->request))
 		return laras_login_fail(login, 500, "out_of_memory");
@@ -392,7 +383,7 @@ read_instagram_subscription(const LarasAccountRequest *about, const LarasAllocat
 static bool
 undo_instagram(LarasLogin *login)
 {
-	LarasAccountRequest about = {.base_url = login->base_url, .api_version = login->api_version};
+	LarasAccountRequest about = laras_login_about(login);
 
 	return login->memory->subscribed && strcmp(login->failure, "account_in_use") != 0 &&
 		   unsubscribe_instagram(&about, login->allocator, &login->request);

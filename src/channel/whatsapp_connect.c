@@ -67,18 +67,12 @@ build_read_subscription(const LarasAccountRequest *about, const LarasAllocator *
 
 /* ------------------------------------------------------------------- log-in */
 
-static LarasText
-plain(const char *s)
-{
-	return (LarasText){s, strlen(s)};
-}
-
 static LarasLoginNext
 ask_exchange(LarasLogin *login)
 {
-	LarasText id = laras_text_encoded(login->allocator, plain(login->app_id));
-	LarasText secret = laras_text_encoded(login->allocator, login->secret);
-	LarasText code = laras_text_encoded(login->allocator, login->code);
+	LarasText id = laras_login_encoded(login, laras_text(login->app_id));
+	LarasText secret = laras_login_encoded(login, login->secret);
+	LarasText code = laras_login_encoded(login, login->code);
 	LarasText url = {NULL, 0};
 
 	if (id.s != NULL && secret.s != NULL && code.s != NULL)
@@ -93,8 +87,8 @@ ask_exchange(LarasLogin *login)
 static LarasLoginNext
 ask_debug(LarasLogin *login)
 {
-	LarasText token = laras_text_encoded(login->allocator,
-										 (LarasText){login->memory->token, login->memory->token_n});
+	LarasText token =
+		laras_login_encoded(login, (LarasText){login->memory->token, login->memory->token_n});
 	LarasText url = {NULL, 0};
 
 	if (token.s != NULL)

@@ -119,7 +119,7 @@ dialog(const LarasChannelDriver *driver, const LarasProviderApp *app, const json
 	   LarasText callback, LarasText state)
 {
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
-	LarasText id = laras_text_encoded(&allocator, (LarasText){app->app_id, strlen(app->app_id)});
+	LarasText id = laras_text_encoded(&allocator, laras_text(app->app_id));
 	LarasText back = laras_text_encoded(&allocator, callback);
 	StringInfoData words;
 	json_t *scope;

@@ -152,8 +152,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	/* asked again in an hour */
 	if (!ok)
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_answered");
-	if (reach.driver->connect->is_subscribed(answer->document,
-											 (LarasText){reach.app_id, strlen(reach.app_id)}))
+	if (reach.driver->connect->is_subscribed(answer->document, laras_text(reach.app_id)))
 	{
 		note(task, "ok", NULL, 0);
 		return laras_task_ends(result, LARAS_TASK_DONE, "subscribed");

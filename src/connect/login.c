@@ -87,7 +87,7 @@ place_account(const LarasTask *task, const LarasChannelDriver *driver, const Lar
 			  LarasLogin *login)
 {
 	const char *base = GetConfigOption("laras.public_url", true, false);
-	LarasText account = {login->memory->account, strlen(login->memory->account)};
+	LarasText account = laras_text(login->memory->account);
 	int64_t connection_id = 0;
 
 	if (laras_account_in_use(driver->channel, account) &&
@@ -295,10 +295,9 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 		c.above = laras_json_text_at(login->accounts, above);
 	if (m->profile[0] != '\0')
 		c.profile = laras_json_own(laras_json_parse(m->profile, strlen(m->profile), NULL));
-	c.display_name =
-		m->display[0] != '\0' ? (LarasText){m->display, strlen(m->display)} : c.account;
+	c.display_name = m->display[0] != '\0' ? laras_text(m->display) : c.account;
 	if (m->user[0] != '\0')
-		c.app_user = (LarasText){m->user, strlen(m->user)};
+		c.app_user = laras_text(m->user);
 	if (m->expires_at != 0)
 		c.token_expires_at = time_t_to_timestamptz((pg_time_t) m->expires_at);
 	laras_spi_open();

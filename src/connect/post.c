@@ -88,8 +88,7 @@ laras_post_state(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
 	{
 		int64 id = laras_spi_int8(0, 1);
 		char *known = laras_spi_cstring(0, 2);
-		bool isnull;
-		bool stale = DatumGetBool(laras_spi_value(0, 3, &isnull)) && !isnull;
+		bool stale = !laras_spi_isnull(0, 3) && laras_spi_bool(0, 3);
 
 		if (strcmp(known, "own") == 0)
 			state = LARAS_POST_IS_OWN;

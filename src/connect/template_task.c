@@ -176,9 +176,9 @@ submit_first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result
 	if (name == NULL || !reach(task, &to))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
 	t.components = laras_json_own(laras_json_parse(components, strlen(components), NULL));
-	t.name = (LarasText){name, strlen(name)};
-	t.language = (LarasText){language, strlen(language)};
-	t.category = (LarasText){category, strlen(category)};
+	t.name = laras_text(name);
+	t.language = laras_text(language);
+	t.category = laras_text(category);
 	if (!to.driver->send->templates->build_submit(&to.about, &t, &allocator, &made))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "out_of_memory");
 	return laras_reach_ask(&made, &((Memory *) task->memory)->token, "submit_template", request);
@@ -256,7 +256,7 @@ store(const LarasTask *task, const LarasReach *to, const LarasTemplateNews *news
 
 	if (news->category == NULL || news->status == NULL || news->components == NULL)
 		return;
-	t.category = (LarasText){news->category, strlen(news->category)};
+	t.category = laras_text(news->category);
 	if (to->driver->send->templates->check(&t) != NULL)
 		return;
 	written = laras_json_text_of(news->components, NULL);

@@ -398,7 +398,7 @@ outcome_of(LarasFlight *f)
 			o.attempt_outcome = "sent";
 			o.provider_id = answer.provider_id;
 			if (o.provider_id.s == NULL && f->call != NULL && f->call->name != NULL)
-				o.provider_id = (LarasText){f->call->name, strlen(f->call->name)};
+				o.provider_id = laras_text(f->call->name);
 			break;
 		case LARAS_ANSWER_RETRY:
 		case LARAS_ANSWER_THROTTLED:

@@ -61,8 +61,8 @@ laras_templated_read(uint64 row, int column, const LarasFlight *flight, Timestam
 	name = laras_spi_cstring(row, column + 2);
 	language = laras_spi_cstring(row, column + 3);
 	components = laras_spi_cstring(row, column + 4);
-	out->template.name = (LarasText){name, strlen(name)};
-	out->template.language = (LarasText){language, strlen(language)};
+	out->template.name = laras_text(name);
+	out->template.language = laras_text(language);
 	out->template.components =
 		laras_json_own(laras_json_parse(components, strlen(components), NULL));
 	out->values = read_values(row, column + 5, flight);

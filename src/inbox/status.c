@@ -484,28 +484,12 @@ laras_apply_watermark(const LarasStatusEvent *event, int64 contact_id)
 	laras_spi_close();
 }
 
-/* A text of the last result, copied. */
-static LarasText
-text_of(Datum value, bool isnull)
-{
-	LarasText t = {NULL, 0};
-
-	if (!isnull)
-	{
-		t.s = TextDatumGetCString(value);
-		t.n = strlen(t.s);
-	}
-	return t;
-}
-
 void
 laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection_id,
 					 int64 message_id, Datum provider_index)
 {
 	Matched *list;
 	uint64 found;
-	bool isnull;
-	Datum value;
 	int64 contact_id;
 	int64 conversation_id;
 	uint32 slot;
@@ -521,20 +505,14 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 	list = palloc0(sizeof(Matched) * found);
 	for (uint64 i = 0; i < found; i++)
 	{
-		list[i].status = TextDatumGetCString(laras_spi_value(i, 1, &isnull));
+		list[i].status = laras_spi_cstring(i, 1);
 		list[i].provider_time = laras_spi_time(i, 2);
 		list[i].received_at = laras_spi_time(i, 3);
-		list[i].error_code = DatumGetInt32(laras_spi_value(i, 4, &isnull));
-		if (isnull)
-			list[i].error_code = 0;
-		list[i].event_index = PointerGetDatum(DatumGetByteaPCopy(laras_spi_value(i, 5, &isnull)));
-		list[i].price.billable = DatumGetBool(laras_spi_value(i, 6, &isnull));
-		if (isnull)
-			list[i].price.billable = -1;
-		value = laras_spi_value(i, 7, &isnull);
-		list[i].price.category = text_of(value, isnull);
-		value = laras_spi_value(i, 8, &isnull);
-		list[i].price.type = text_of(value, isnull);
+		list[i].error_code = laras_spi_isnull(i, 4) ? 0 : laras_spi_int4(i, 4);
+		list[i].event_index = PointerGetDatum(laras_spi_varlena(i, 5));
+		list[i].price.billable = laras_spi_isnull(i, 6) ? -1 : laras_spi_bool(i, 6);
+		list[i].price.category = laras_text(laras_spi_cstring(i, 7));
+		list[i].price.type = laras_text(laras_spi_cstring(i, 8));
 	}
 	if (laras_spi_read(&find_message,
 					   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(message_id)},

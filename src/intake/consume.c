@@ -240,8 +240,8 @@ read_source(const Event *event, LarasPieceSource *source)
 	if (app_id == NULL || options == NULL)
 		return;
 	/* one app an account, under one id */
-	source->account = event->driver->app_of_account ? (LarasText){app_id, strlen(app_id)}
-													: account_of(event, account_ids);
+	source->account =
+		event->driver->app_of_account ? laras_text(app_id) : account_of(event, account_ids);
 	source->options = laras_json_own(laras_json_parse(options, strlen(options), NULL));
 }
 
