@@ -94,7 +94,7 @@ read_mail(size_t *n)
 		return NULL;
 	while (*n < LARGEST_MAIL && (got = fread(mail + *n, 1, LARGEST_MAIL - *n, stdin)) > 0)
 		*n += got;
-	/* a pipe that is closed early would tell the mail server of a failure */
+	/* to the end: see main */
 	while (fread(rest, 1, sizeof(rest), stdin) > 0)
 		;
 	if (ferror(stdin))
@@ -201,12 +201,16 @@ main(int argc, char **argv)
 	}
 	if (argc != 2 || argv[1][0] == '-')
 		return fail(EX_USAGE, "usage: laras-mailpipe FILE < mail", NULL);
-	status = read_target(argv[1], &target);
-	if (status != 0)
-		return status;
+	/* first of all: a mail server whose pipe is closed early says that, not what is wrong with FILE */
 	mail = read_mail(&n);
 	if (mail == NULL)
 		return fail(EX_TEMPFAIL, "the mail could not be read", NULL);
+	status = read_target(argv[1], &target);
+	if (status != 0)
+	{
+		free(mail);
+		return status;
+	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return fail(EX_TEMPFAIL, "libcurl cannot start", NULL);
 	status = post(&target, mail, n);

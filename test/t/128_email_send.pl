@@ -82,7 +82,7 @@ is($other->says(Dewi => 'halo juga'), 200, 'and heard');
 ok($other->wait_bound("SELECT count(*) = 1 FROM laras.messages"), 'and read');
 $shop->fault(action => 'hang');
 my $hanging = $shop->reply(Sari => 'yang digantung');
-ok(wait_for(sub { scalar(grep { $_->{body} =~ /digantung/ } $shop->sandbox->ledger) }, 30), 'a mail to which the server says nothing');
+ok(wait_for(sub { scalar(grep { ($_->{body} // '') =~ /digantung/ } $shop->sandbox->ledger) }, 30), 'a mail to which the server says nothing');
 my $quick = $other->reply(Dewi => 'Halo Dewi');
 ok($other->wait_bound("SELECT state = 'sent' FROM laras.outbox WHERE message_id = $quick", 30), 'others leave meanwhile');
 is($shop->bound("SELECT state FROM laras.outbox WHERE message_id = $hanging"), 'sending', 'while that one waits');
