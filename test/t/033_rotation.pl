@@ -1,7 +1,11 @@
 # A new master key: every key is wrapped anew while values are written, read and
 # erased beside it, with a kill -9 at each step and a mirror away; what is erased
 # meanwhile stays erased, nothing else is lost, the courier goes on. A copy of
-# the keyring from before opens with the old master key, and with no other.
+# the keyring from before opens with the old master key, and with no other: an
+# erasure reaches every copy of the keyring when that key is destroyed (older base
+# backups under the keyring in use: 037, 151).
+#
+# proves R203
 use strict;
 use warnings;
 

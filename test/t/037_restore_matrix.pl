@@ -25,7 +25,7 @@
 #   promoted standby  pulled             opens                                       036
 #   promoted standby  older copy         LRK07 until a newer one or adopt_keyring()  036
 #
-# proves R204
+# proves R203 R204
 use strict;
 use warnings;
 

@@ -1,9 +1,10 @@
 # A connection cut by its owner, by a deauthorize callback and by a data-deletion
 # callback: three installations with the same story end with the same rows, the
-# same keys gone and the same calls; only who asked differs. Manual review, the
-# fourth way, is not in this test.
+# same keys gone and the same calls; only who asked differs. Each is cut by the one
+# request, with no worker running and, for the callbacks, nobody signed in. Manual
+# review, the fourth way, is not in this test.
 #
-# proves R140
+# proves R140 R153
 
 use strict;
 use warnings;
@@ -35,6 +36,9 @@ for my $way (qw(owner deauthorize deletion))
 	$stage->sql("SELECT laras.pause_workers('intake')");
 	$stage->customer('628124000003', 'Masih ada?');
 
+	# what cuts does so by itself: no worker runs, and for a callback nobody is signed in
+	$stage->sql('SELECT laras.pause_workers()');
+	$stage->sql('DELETE FROM laras.session') unless $way eq 'owner';
 	my $calls = () = $stage->sandbox->ledger;
 	my ($status, $answer);
 	if ($way eq 'owner')
@@ -49,6 +53,9 @@ for my $way (qw(owner deauthorize deletion))
 			HTTP::Tiny->new->www_form_urlencode({ signed_request => $request }), 'Content-Type' => 'application/x-www-form-urlencoded');
 	}
 	is($status, 200, "$way: cut");
+	is($stage->sql("SELECT laras.key_state(slot) || ' ' || (SELECT count(*) FROM laras.channel_token) || ' ' || (SELECT count(*) FROM laras.route WHERE connection_id = $connection) FROM laras.connection WHERE id = $connection"),
+		'destroyed 0 0', "$way: by that request alone");
+	$stage->sql('DELETE FROM laras.session');
 	$stage->sql('SELECT laras.resume_workers()');
 	ok($stage->wait_bound("SELECT state = 'disconnected' AND remote_revoke IN ('done', 'skipped') FROM laras.connections WHERE id = $connection"), "$way: to the end");
 	ok($stage->wait_bound("SELECT count(*) = 0 FROM laras.outbox WHERE state IN ('queued', 'claimed')"), "$way: nothing waits to be sent");

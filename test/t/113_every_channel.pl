@@ -3,7 +3,7 @@
 # answered once, throttled, refused, stopped by a dead token; then cut, by its
 # owner and by whatever the provider posts, always to the same end.
 #
-# proves R022 R023 R045 R092 R119 R120 R130 R140
+# proves R022 R023 R030 R032 R033 R034 R045 R092 R119 R120 R130 R140
 
 use strict;
 use warnings;

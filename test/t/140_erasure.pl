@@ -3,7 +3,7 @@
 # earlier base backup), rows removed in batches, a neighbour untouched, the raw
 # event dead with its hour.
 #
-# proves R014 R121 R214 R234
+# proves R014 R073 R121 R214 R234
 
 use strict;
 use warnings;
