@@ -3,7 +3,7 @@
 # what was sent (ours are known again, also where no answer came), the window,
 # and tokens that are renewed or stop the connection.
 #
-# proves R006 R031 R039 R045 R076
+# proves R006 R008 R031 R039 R045 R076
 
 use strict;
 use warnings;
