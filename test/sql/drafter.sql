@@ -5,14 +5,7 @@
 \pset format unaligned
 SET client_min_messages = warning;
 SET timezone = 'UTC';
--- The vault opens a moment after the extension is made.
-DO $$
-BEGIN
-  FOR i IN 1 .. 600 LOOP
-    EXIT WHEN (SELECT phase = 'open' FROM laras.keyring_summary());
-    PERFORM pg_catalog.pg_sleep(0.05);
-  END LOOP;
-END $$;
+CALL laras_test.await_vault();
 SET ROLE laras_service;
 SELECT laras.create_workspace('Toko Satu', 'ani@drafter.example', 'rahasia-satu') AS one \gset
 SELECT laras.create_workspace('Toko Dua', 'budi@drafter.example', 'rahasia-dua') AS two \gset

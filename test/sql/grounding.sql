@@ -4,7 +4,6 @@
 \pset format unaligned
 \pset tuples_only on
 SET client_min_messages = warning;
-CREATE EXTENSION laras_test;
 CREATE TABLE said (n int GENERATED ALWAYS AS IDENTITY, text text, facts text, price text, currency text, stock text);
 -- the same number, written otherwise: all of these have ground
 INSERT INTO said (text, facts, price, currency, stock) VALUES
@@ -71,4 +70,3 @@ SELECT n, laras_test.ground(text, facts, price, currency, stock) AS reasons FROM
 SELECT laras_test.ground(repeat('9', 1000000)), laras_test.ground(repeat('1.', 500000)), laras_test.ground(repeat('www.', 300000)) <> '',
   laras_test.ground(repeat('+', 100000)), laras_test.ground(repeat('0 ', 100000)), laras_test.ground(repeat(E'\u2028', 1000) || repeat('@.', 1000)) IS NOT NULL, laras_test.ground('');
 DROP TABLE said;
-DROP EXTENSION laras_test;

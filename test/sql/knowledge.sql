@@ -5,14 +5,7 @@
 \pset null -
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
--- The vault opens a moment after the extension is made.
-DO $$
-BEGIN
-  FOR i IN 1 .. 600 LOOP
-    EXIT WHEN (SELECT phase = 'open' FROM laras.keyring_summary());
-    PERFORM pg_catalog.pg_sleep(0.05);
-  END LOOP;
-END $$;
+CALL laras_test.await_vault();
 SET ROLE laras_service;
 SELECT laras.create_workspace('Toko Satu', 'ani@knowledge.example', 'rahasia-satu') AS one \gset
 SELECT laras.create_workspace('Toko Dua', 'budi@knowledge.example', 'rahasia-dua') AS two \gset

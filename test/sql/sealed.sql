@@ -2,13 +2,7 @@
 -- anywhere but in its own row, column and workspace, who may call what, and that revealed text
 -- can be stored by no index, statistics, generated column or matview.
 -- proves R018 R019
-CREATE EXTENSION laras_test;
-DO $$ BEGIN
-  FOR i IN 1 .. 600 LOOP
-    EXIT WHEN (SELECT bool_and(phase = 'open') FROM laras.keyring_status);
-    PERFORM pg_sleep(0.05);
-  END LOOP;
-END $$;
+CALL laras_test.await_vault();
 SELECT DISTINCT phase, reason, sweeping FROM laras.keyring_status;
 SELECT mirror, mirror_state FROM laras.keyring_status ORDER BY 1;
 

@@ -3,14 +3,7 @@
 -- proves R003 R106
 \set VERBOSITY sqlstate
 SET client_min_messages = warning;
--- The vault opens a moment after the extension is made.
-DO $$
-BEGIN
-  FOR i IN 1 .. 600 LOOP
-    EXIT WHEN (SELECT phase = 'open' FROM laras.keyring_summary());
-    PERFORM pg_catalog.pg_sleep(0.05);
-  END LOOP;
-END $$;
+CALL laras_test.await_vault();
 
 -- A workspace is made by the service alone, with its owner.
 SET ROLE laras_service;

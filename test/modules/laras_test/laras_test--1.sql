@@ -28,4 +28,12 @@ CREATE FUNCTION laras_test.evidence_salt(w bigint, s bigint, entry_id bigint, fi
   AS 'MODULE_PATHNAME', 'laras_test_evidence_salt' LANGUAGE c VOLATILE STRICT;
 CREATE FUNCTION laras_test.ground(said text, facts text DEFAULT NULL, price text DEFAULT NULL, currency text DEFAULT NULL, stock text DEFAULT NULL) RETURNS text
   AS 'MODULE_PATHNAME', 'laras_test_ground' LANGUAGE c VOLATILE;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA laras_test FROM PUBLIC;
+-- The vault opens a moment after the extension is made.
+CREATE PROCEDURE laras_test.await_vault() LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. 600 LOOP
+    EXIT WHEN (SELECT bool_and(phase = 'open') FROM laras.keyring_status);
+    PERFORM pg_catalog.pg_sleep(0.05);
+  END LOOP;
+END $$;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA laras_test FROM PUBLIC;
