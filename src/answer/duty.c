@@ -118,21 +118,26 @@ LARAS_PLAN(
 
 /*
  * Of the messages that get a draft, those that still may have it and that nobody
- * else is at work on: $3 says of each whether it is to go by itself.
+ * else is at work on: $3 says of each whether it is to go by itself. Each row is
+ * locked by its whole key, in the order in which everybody locks them.
  */
 LARAS_PLAN(
 	lock_open,
 	"SELECT u.w, u.m FROM unnest($1, $2, $3) AS u (w, m, s) "
-	"JOIN laras.draft_wanted w ON w.workspace_id OPERATOR(pg_catalog.=) u.w AND w.message_id OPERATOR(pg_catalog.=) u.m "
-	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) u.w AND m.id OPERATOR(pg_catalog.=) u.m "
-	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND v.id OPERATOR(pg_catalog.=) m.conversation_id "
-	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND c.id OPERATOR(pg_catalog.=) m.connection_id "
-	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND p.id OPERATOR(pg_catalog.=) m.contact_id "
-	"WHERE c.state OPERATOR(pg_catalog.=) 'connected' AND (c.auto_send OR NOT u.s) "
-	"AND p.state OPERATOR(pg_catalog.=) 'active' "
-	"AND (p.opt_out_at IS NULL OR v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at) "
-	"FOR SHARE OF c SKIP LOCKED FOR KEY SHARE OF p SKIP LOCKED "
-	"FOR NO KEY UPDATE OF v SKIP LOCKED FOR UPDATE OF w SKIP LOCKED",
+	"CROSS JOIN LATERAL (SELECT y.conversation_id, y.connection_id, y.contact_id FROM laras.message y "
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) u.w AND y.id OPERATOR(pg_catalog.=) u.m LIMIT 1) m "
+	"CROSS JOIN LATERAL (SELECT 1 FROM laras.connection x WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w "
+	"AND x.id OPERATOR(pg_catalog.=) m.connection_id AND x.state OPERATOR(pg_catalog.=) 'connected' "
+	"AND (x.auto_send OR NOT u.s) FOR SHARE OF x SKIP LOCKED) c "
+	"CROSS JOIN LATERAL (SELECT x.opt_out_at FROM laras.contact x WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w "
+	"AND x.id OPERATOR(pg_catalog.=) m.contact_id AND x.state OPERATOR(pg_catalog.=) 'active' "
+	"FOR KEY SHARE OF x SKIP LOCKED) p "
+	"CROSS JOIN LATERAL (SELECT 1 FROM laras.conversation x WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w "
+	"AND x.id OPERATOR(pg_catalog.=) m.conversation_id "
+	"AND (p.opt_out_at IS NULL OR x.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at) "
+	"FOR NO KEY UPDATE OF x SKIP LOCKED) v "
+	"CROSS JOIN LATERAL (SELECT 1 FROM laras.draft_wanted x WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w "
+	"AND x.message_id OPERATOR(pg_catalog.=) u.m FOR UPDATE OF x SKIP LOCKED) w",
 	INT8ARRAYOID, INT8ARRAYOID, BOOLARRAYOID);
 
 /* the last message of which a person has answered already; asked when they are locked */
@@ -516,6 +521,7 @@ laras_answer_duty(void)
 		alone = BATCH;
 	unfinished = true;
 	limit = alone > 0 ? 1 : BATCH;
+	laras_spi_plan_by_keys(false);
 	laras_columns_init(head, WANTED_COLUMNS, BATCH);
 	laras_columns_init(wanted, WANTED_COLUMNS, MESSAGES);
 	laras_worker_bind_all();

@@ -91,6 +91,22 @@ prepare(LarasPlan *plan)
 	plan->sealed = sealed;
 }
 
+void
+laras_spi_plan_by_keys(bool for_session)
+{
+	static const char *const set[][2] = {
+		{"enable_seqscan", "off"},   {"enable_bitmapscan", "off"}, {"enable_hashjoin", "off"},
+		{"enable_mergejoin", "off"}, {"enable_memoize", "off"},
+	};
+
+	for (int i = 0; i < lengthof(set); i++)
+		(void) set_config_option(set[i][0], set[i][1], PGC_USERSET, PGC_S_SESSION,
+								 for_session ? GUC_ACTION_SET : GUC_ACTION_LOCAL, true, 0, false);
+	if (!for_session)
+		(void) set_config_option("plan_cache_mode", "force_generic_plan", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
 static uint64
 execute(LarasPlan *plan, const Datum *values, const char *nulls, bool read_only)
 {

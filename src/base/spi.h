@@ -60,6 +60,14 @@ extern uint64 laras_spi_read(LarasPlan *plan, const Datum *values, const char *n
 /* Like laras_spi_run, but an error unless exactly one row was processed. */
 extern void laras_spi_run_one(LarasPlan *plan, const Datum *values, const char *nulls);
 
+/*
+ * For workers whose statements look all rows up by key: what the statistics say
+ * of tables that are empty at one moment and long at the next must not lead the
+ * planner to read all of one instead. For the session, or for the transaction;
+ * in that, a statement is planned once for all values too.
+ */
+extern void laras_spi_plan_by_keys(bool for_session);
+
 /* A value of the last result; row from 0, column from 1. */
 extern Datum laras_spi_value(uint64 row, int col, bool *isnull);
 

@@ -87,25 +87,10 @@ laras_courier_init(void)
 	laras_fence_init();
 }
 
-/*
- * All statements of the courier look rows up by key. What the statistics say of
- * a queue, which is empty at one moment and long at the next, must not lead the
- * planner to read all of it instead.
- */
-static void
-plan_by_keys(void)
-{
-	static const char *const off[] = {"enable_seqscan", "enable_bitmapscan", "enable_hashjoin",
-									  "enable_mergejoin", "enable_memoize"};
-
-	for (int i = 0; i < lengthof(off); i++)
-		SetConfigOption(off[i], "off", PGC_USERSET, PGC_S_SESSION);
-}
-
 void
 laras_courier_start(void)
 {
-	plan_by_keys();
+	laras_spi_plan_by_keys(true);
 	laras_courier_run = laras_new_id();
 	if (!laras_http_open())
 		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("libcurl could not be started")));
@@ -116,6 +101,7 @@ laras_courier_start(void)
 void
 laras_courier_stop(int code)
 {
+	LARAS_FAULT("courier_stop");
 	laras_task_stop();
 	laras_http_close();
 }
