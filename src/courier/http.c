@@ -15,6 +15,7 @@
  */
 #include "courier/http.h"
 
+#include "base/fault.h"
 #include "base/monotonic.h"
 #include "courier/egress.h"
 #include "courier/fence.h"
@@ -86,6 +87,10 @@ on_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *known)
 		curl_multi_assign(multi, socket, NULL);
 		return 0;
 	}
+	if (known == NULL)
+		LARAS_FAULT("courier_connecting");
+	else if (what == CURL_POLL_IN)
+		LARAS_FAULT("courier_asked");
 	event.data.fd = socket;
 	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
 	if (epoll_ctl(epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event) != 0 &&
@@ -152,6 +157,7 @@ on_request(void *user, char *to, char *from, int to_port, int from_port)
 static size_t
 on_header(char *line, size_t size, size_t count, void *user)
 {
+	LARAS_FAULT("courier_head");
 	laras_usage_read(&((LarasHttpCall *) user)->usage, line, size * count);
 	return size * count;
 }
@@ -162,6 +168,7 @@ on_read(char *buffer, size_t size, size_t count, void *user)
 	struct LarasHttpState *state = ((LarasHttpCall *) user)->state;
 	size_t n = size * count;
 
+	LARAS_FAULT("courier_body");
 	if (n > state->request_n - state->request_at)
 		n = state->request_n - state->request_at;
 	memcpy(buffer, state->request + state->request_at, n);
@@ -176,6 +183,7 @@ on_write(char *bytes, size_t size, size_t count, void *user)
 	struct LarasHttpState *state = call->state;
 	size_t n = size * count;
 
+	LARAS_FAULT("courier_answer");
 	if (n > LARGEST_ANSWER - call->body_n)
 	{
 		state->too_large = true;
@@ -652,6 +660,7 @@ laras_http_settle(LarasHttpCall *call, CURLcode code)
 	long status = 0;
 	long request_size = 0;
 
+	LARAS_FAULT("courier_answered");
 	call->curl_code = (int) code;
 	curl_easy_getinfo(call->state->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(call->state->easy, CURLINFO_REQUEST_SIZE, &request_size);

@@ -89,6 +89,12 @@ LARAS_PLAN(
 	"AND d.state OPERATOR(pg_catalog.=) 'approved'",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(
+	find_other,
+	"SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND m.provider_message_index OPERATOR(pg_catalog.=) $2 AND m.id OPERATOR(pg_catalog.<>) $3",
+	INT8OID, BYTEAOID, INT8OID);
+
 static void
 raw_of(uint32_t workspace_slot, int64_t attempt_id, uint8 raw[RAW_BYTES])
 {
@@ -156,6 +162,28 @@ laras_callback_attempt(uint32_t workspace_slot, const char *data, size_t n, int6
 	return laras_same_bytes(raw, expected, RAW_BYTES);
 }
 
+/*
+ * The id that a mark gives its message, or none where a provider gave the id to
+ * another one before: the mark proves the send, the id says nothing. Inside SPI.
+ */
+static LarasText
+id_of(const LarasMark *mark, int64 message_id)
+{
+	LarasIgnored twice = {mark->channel, "id_twice", 1};
+
+	if (mark->provider_id.s == NULL ||
+		laras_spi_run(&find_other,
+					  (Datum[]){Int64GetDatum(mark->workspace_id),
+								PointerGetDatum(laras_index_bytea(
+									mark->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE,
+									mark->channel, mark->provider_id.s, mark->provider_id.n)),
+								Int64GetDatum(message_id)},
+					  NULL) == 0)
+		return mark->provider_id;
+	laras_count_ignored(&twice, 1);
+	return (LarasText){NULL, 0};
+}
+
 /* The row is locked: settle it, unless the courier was faster. */
 static void
 settle(const LarasMark *mark, int64_t attempt_id, const char *by)
@@ -164,6 +192,7 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 	int64 message_id;
 	char *outcome;
 	char *state;
+	LarasText id;
 
 	laras_spi_open();
 	if (laras_spi_run(&find_attempt,
@@ -177,12 +206,13 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 	outcome = laras_spi_cstring(0, 2);
 	message_id = laras_spi_int8(0, 3);
 	state = laras_spi_cstring(0, 4);
+	id = id_of(mark, message_id);
 	if (strcmp(outcome, "sent") == 0)
 	{
 		/* settled without an id (the provider was asked): now it has one */
-		if (mark->provider_id.s != NULL)
-			laras_message_sent(mark->workspace_id, message_id, mark->channel, mark->provider_id.s,
-							   mark->provider_id.n, laras_now());
+		if (id.s != NULL)
+			laras_message_sent(mark->workspace_id, message_id, mark->channel, id.s, id.n,
+							   laras_now());
 		laras_spi_close();
 		return;
 	}
@@ -197,8 +227,7 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 		laras_spi_run_one(&settle_row, row, NULL);
 		laras_spi_run(&settle_draft, row, NULL);
 	}
-	laras_message_sent(mark->workspace_id, message_id, mark->channel, mark->provider_id.s,
-					   mark->provider_id.n, laras_now());
+	laras_message_sent(mark->workspace_id, message_id, mark->channel, id.s, id.n, laras_now());
 	laras_spi_close();
 	{
 		LarasEvidenceField fields[] = {

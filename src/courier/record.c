@@ -587,6 +587,10 @@ laras_courier_sweep(void)
 		if (found > 0)
 			laras_courier_settle(outcomes, (int) found);
 		laras_spi_close();
+		if (found > 0)
+			LARAS_FAULT("courier_sweep");
 		laras_worker_commit();
+		if (found > 0)
+			LARAS_FAULT("courier_swept");
 	} while (found == 500);
 }
