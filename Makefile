@@ -7,14 +7,14 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 
 # The rooms, layers pointing one way from top to bottom: a room's line lists its .c files by name.
 # src/base/
-BASE = arguments clock contain program errors logguard fault id spi json json_owner
+BASE = phone arguments clock contain program errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
 	revealguard slotcopy settlejournal settleslab mirrorjoin vaultopen vaultduties vaultorders vaultposition vaultwitness vaultmirrors vaultcopies vaultscrub vaultrotate standbyserve standbysource standbyanswer standbycopy standby \
 	vaultworker vaultstatus vaultdoctor
 # src/tenancy/
-TENANCY = tenancy binding permission lookup token password workspace member session key doctor checks roles guard install
+TENANCY = tenancy binding permission lookup token password workspace region member session key doctor checks roles guard install
 # src/channel/
 CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger messenger_connect threads threads_send telegram telegram_send telegram_connect email email_mime email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_template whatsapp_connect
 # src/evidence/
@@ -28,7 +28,7 @@ CONNECT = handling template template_task app connection attempt pair secret log
 # src/courier/
 COURIER = usage outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http talk mail task task_kinds handoff
 # src/inbox/
-INBOX = rows processing identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+INBOX = rows processing phone identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/answer/
 ANSWER = digest ground scope manner rule classify reply template followup draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
@@ -128,7 +128,9 @@ MIME = gmime-3.0
 PG_CPPFLAGS = -Isrc -DLARAS_VERSION='"$(LARAS_VERSION)"' $(shell pkg-config --cflags $(PKGS) $(MIME)) $(if $(LARAS_FAULTS),-DLARAS_FAULTS)
 # -MMD writes what each object was made from, so that a changed header rebuilds it.
 PG_CFLAGS = -MMD -MP
-SHLIB_LINK = $(shell pkg-config --libs $(PKGS) $(MIME)) $(libpq) -Wl,--version-script=src/laras.map
+# src/base/phone.cc alone is C++; what COPT asks of the compiler it is asked of too.
+PG_CXXFLAGS = -MMD -MP -std=c++17 $(filter-out -std=%,$(COPT))
+SHLIB_LINK = $(shell pkg-config --libs $(PKGS) $(MIME)) $(libpq) -lphonenumber -lstdc++ -Wl,--version-script=src/laras.map
 
 # What the scripts of test/bin do themselves: no PostgreSQL need be installed yet.
 SCRIPTED = up down test test-long bench lint requirements reference tree packages list-tests

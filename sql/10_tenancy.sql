@@ -9,7 +9,8 @@ CREATE TABLE laras.workspace (
   name laras.sealed,
   preset text NOT NULL DEFAULT 'laras' CHECK (preset ~ '^[a-z][a-z0-9_]{0,31}$'),
   state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'closed', 'erased')),
-  created_at timestamptz NOT NULL DEFAULT laras.now()
+  created_at timestamptz NOT NULL DEFAULT laras.now(),
+  region text NOT NULL DEFAULT 'ID' CHECK (region ~ '^[A-Z]{2}$')
 );
 COMMENT ON TABLE laras.workspace IS 'A tenant: one business with its members, channels and customers.';
 COMMENT ON COLUMN laras.workspace.workspace_id IS 'Random id.';
@@ -18,6 +19,7 @@ COMMENT ON COLUMN laras.workspace.name IS 'Name of the business, sealed under (W
 COMMENT ON COLUMN laras.workspace.preset IS 'Preset of retention and policy it was made with.';
 COMMENT ON COLUMN laras.workspace.state IS 'active; closed: nobody enters any more; erased: its key is destroyed, rows follow.';
 COMMENT ON COLUMN laras.workspace.created_at IS 'When it was made.';
+COMMENT ON COLUMN laras.workspace.region IS 'Region by whose habits a phone number without country code is read.';
 ALTER TABLE laras.workspace ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.workspace FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.workspace TO laras_owner
@@ -148,7 +150,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.api_key FOR EACH STATEME
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.workspaces AS
-  SELECT w.workspace_id AS id, laras.reveal(w.name, w.workspace_id, 13::smallint) AS name, w.preset, w.state, w.created_at
+  SELECT w.workspace_id AS id, laras.reveal(w.name, w.workspace_id, 13::smallint) AS name, w.preset, w.state, w.created_at, w.region
   FROM laras.workspace w;
 COMMENT ON VIEW laras.workspaces IS 'The bound workspace.';
 COMMENT ON COLUMN laras.workspaces.id IS 'Id.';
@@ -156,6 +158,7 @@ COMMENT ON COLUMN laras.workspaces.name IS 'Name of the business; null once eras
 COMMENT ON COLUMN laras.workspaces.preset IS 'Preset it was made with.';
 COMMENT ON COLUMN laras.workspaces.state IS 'active, closed or erased.';
 COMMENT ON COLUMN laras.workspaces.created_at IS 'When it was made.';
+COMMENT ON COLUMN laras.workspaces.region IS 'Region by whose habits phone numbers are read; set_region() changes it.';
 GRANT SELECT ON laras.workspaces TO laras_service, laras_app;
 
 CREATE VIEW laras.members AS
@@ -230,6 +233,13 @@ ALTER FUNCTION laras.log_out() OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.log_out() IS 'Ends the session by which this transaction was bound. LRT01 when unbound, 55000 when it was not bound by a session.';
 GRANT EXECUTE ON FUNCTION laras.log_out() TO laras_service, laras_app;
 
+CREATE FUNCTION laras.set_region(region text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_region';
+ALTER FUNCTION laras.set_region(text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_region(text) IS 'Sets the region by whose habits the workspace''s phone numbers are read where they have no country code; ID until then. What is stored already stays as it was read. Needs scope admin. 22023 for what is no region.';
+GRANT EXECUTE ON FUNCTION laras.set_region(text) TO laras_service, laras_app;
+
 CREATE FUNCTION laras.add_member(email text, name text, role text, password text) RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_add_member';
@@ -274,6 +284,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('workspace', 'preset', 'workspace', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('workspace', 'state', 'workspace', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('workspace', 'created_at', 'workspace', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('workspace', 'region', 'workspace', NULL, NULL, 'two letters of a country', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('member', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('member', 'id', 'member', NULL, NULL, 'random id', 'none', 'none', 'keep', 'none', 'delete', 'evidence refers to it', 'workspace'),
   ('member', 'slot', 'member', NULL, NULL, 'number of a key slot', 'none', 'none', 'keep', 'none', 'delete', 'evidence refers to it', 'workspace'),

@@ -940,6 +940,23 @@ COMMENT ON FUNCTION laras.merge_contacts(bigint, bigint, text) IS
   'Makes two contacts of the workspace one person: ids, conversations, messages and wishes of the other become the kept one''s, and its key, so that an erasure reaches both. Drafts that wait in those conversations end. Returns the id of the merge (laras.contact_merges). Needs scope inbox. P0002 where one is no contact of this workspace, 22023 for the same contact twice or without a reason, 55000 where one is being erased, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.merge_contacts(bigint, bigint, text) TO laras_app, laras_service;
 
+CREATE FUNCTION laras.read_phone(phone text, region text, OUT e164 text, OUT valid boolean, OUT number_region text)
+  LANGUAGE c STABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'laras_read_phone';
+COMMENT ON FUNCTION laras.read_phone(text, text) IS
+  'Reads a phone number as it is written in a region: in E.164 (null where it is none), whether it is of a range that is given out, and the region it belongs to where the number tells. 22023 for what is no region.';
+GRANT EXECUTE ON FUNCTION laras.read_phone(text, text) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.contacts_by_phone(phone text, OUT contact_id bigint, OUT channel text, OUT kind text)
+  RETURNS SETOF record
+  LANGUAGE c STABLE STRICT PARALLEL RESTRICTED SECURITY DEFINER ROWS 2
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_contacts_by_phone';
+ALTER FUNCTION laras.contacts_by_phone(text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.contacts_by_phone(text) IS
+  'The contacts of the workspace that have a phone number, on whatever channel, as a number or as WhatsApp''s id; however it is written, by the habits of the workspace''s region. Needs scope inbox. LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.contacts_by_phone(text) TO laras_app, laras_service;
+
 CREATE FUNCTION laras.window_state(lasts integer, uses integer, enabled boolean, since timestamptz, used integer,
     OUT reason text, OUT closes_at timestamptz)
   LANGUAGE c STABLE PARALLEL SAFE

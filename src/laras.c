@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/json_owner.h"
 #include "base/logguard.h"
+#include "base/phone.h"
 #include "connect/connect.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
@@ -36,6 +37,9 @@ _PG_init(void)
 
 	laras_json_init();
 	laras_log_guard_init();
+	/* here its tables are made once, and shared by all who are forked */
+	if (process_shared_preload_libraries_in_progress)
+		laras_phone_init();
 	laras_hooks_init();
 	laras_clock_init();
 	laras_id_init();

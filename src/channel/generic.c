@@ -7,7 +7,7 @@
  * the body:
  *
  *	{"mapping": {"items": "/data", "id": "/id", "from": "/author/id",
- *				 "identity": "email", "name": "/author/name", "text": "/body",
+ *				 "identity": "email", "phone": "/author/phone", "name": "/author/name", "text": "/body",
  *				 "time": "/created_at", "about": "/in_reply_to",
  *				 "event": "/type", "messages": ["comment.created"],
  *				 "edits": ["comment.updated"], "removals": ["comment.deleted"],
@@ -17,8 +17,9 @@
  * items names the list of events (absent: the body is one, or is the list); the
  * other pointers start at an event. id and from are needed. Without event
  * every item is a message. An id of from is unique within its system, which the
- * account's own id keeps apart from others; identity email says that it is an
- * address, which is one everywhere.
+ * account's own id keeps apart from others; identity email or phone says that it
+ * is an address or a number, which is one everywhere. phone and email name such
+ * beside it.
  */
 #include "channel/connect.h"
 #include "channel/record.h"
@@ -29,6 +30,10 @@
 
 /* longer pointers are refused, and deeper ones find nothing */
 #define LONGEST_POINTER 512
+
+/* ids, addresses, numbers of a person */
+#define LONGEST_IDENTITY 256
+#define LONGEST_NUMBER 64
 
 /* parts of one item */
 #define MOST_PARTS 16
@@ -179,24 +184,48 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
 }
 
-/* Who it is from: an address everywhere, or an id within that system. */
+static void
+read_address(LarasReader *r, LarasRecord *record, LarasText given)
+{
+	LarasText address;
+
+	if (!laras_text_given(given) || given.n > LONGEST_IDENTITY ||
+		memchr(given.s, '@', given.n) == NULL)
+		return;
+	address = laras_reader_copy(r, given.s, given.n);
+	for (size_t i = 0; i < address.n; i++)
+		((char *) address.s)[i] = lower(address.s[i]);
+	laras_record_identity(record, LARAS_INDEX_EMAIL, address);
+}
+
+/* A number as it is written there: what it is, the workspace's region decides. */
+static void
+read_number(LarasRecord *record, LarasText given)
+{
+	int digits = 0;
+
+	if (!laras_text_given(given) || given.n > LONGEST_NUMBER)
+		return;
+	for (size_t i = 0; i < given.n; i++)
+		if (given.s[i] >= '0' && given.s[i] <= '9')
+			digits++;
+	if (digits >= 5)
+		laras_record_identity(record, LARAS_INDEX_PHONE, given);
+}
+
+/* Who it is from: an address or a number everywhere, or an id within that system. */
 static void
 read_person(LarasReader *r, LarasRecord *record, const json_t *mapping, LarasText account,
 			LarasText id)
 {
 	LarasText identity = laras_json_text_at(mapping, "identity");
 
-	if (!laras_text_given(id) || id.n > 256)
+	if (!laras_text_given(id) || id.n > LONGEST_IDENTITY)
 		return;
 	if (laras_text_is(identity, "email"))
-	{
-		LarasText address = laras_reader_copy(r, id.s, id.n);
-
-		for (size_t i = 0; i < address.n; i++)
-			((char *) address.s)[i] = lower(address.s[i]);
-		if (address.s != NULL && memchr(address.s, '@', address.n) != NULL)
-			laras_record_identity(record, LARAS_INDEX_EMAIL, address);
-	}
+		read_address(r, record, id);
+	else if (laras_text_is(identity, "phone"))
+		read_number(record, id);
 	else
 		laras_record_identity(record, LARAS_INDEX_EXTERNAL,
 							  laras_reader_print(r, "%.*s:%.*s", (int) account.n,
@@ -259,6 +288,8 @@ read_item(LarasReader *r, const json_t *mapping, LarasText account, const json_t
 		record->reason = "message_without_sender";
 		return;
 	}
+	read_number(record, mapped_text(r, mapping, "phone", item));
+	read_address(r, record, mapped_text(r, mapping, "email", item));
 	record->message_kind = record->text.s != NULL ? "text" : "unsupported";
 	if (kind == ITEM_MESSAGE)
 	{

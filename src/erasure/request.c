@@ -25,6 +25,7 @@
 #include "evidence/evidence.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "inbox/phone.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -131,6 +132,22 @@ kind_by_name(LarasText name)
 	return 0;
 }
 
+/* The one contact that has a number on a channel, however it is written; 0: none has. */
+static int64
+contact_by_phone(LarasText number, const char *channel)
+{
+	LarasPhoneContact *found;
+	int n = laras_phone_contacts(number, channel, &found);
+
+	for (int i = 1; i < n; i++)
+		if (found[i].contact_id != found[0].contact_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("more than one contact has the number"),
+					 errhint("Name one by its contact_id: laras.contacts_by_phone() lists them.")));
+	return n == 0 ? 0 : found[0].contact_id;
+}
+
 /* The contact a subject names; 0: it names none. Inside SPI. */
 static int64
 contact_of(const json_t *subject)
@@ -150,6 +167,9 @@ contact_of(const json_t *subject)
 			 errmsg("an identity needs channel, kind and value"),
 			 errhint(
 				 "Kinds are phone, wa_id, bsuid, igsid, psid, username, threads_id, telegram_id and email.")));
+	if (kind == LARAS_INDEX_PHONE ||
+		(kind == LARAS_INDEX_WA_ID && strspn(value.s, "0123456789") < value.n))
+		return contact_by_phone(value, channel.s);
 	if (laras_spi_read(&find_by_identity,
 					   (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(channel.s),
 								 Int16GetDatum((int16) kind),

@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "inbox/identity.h"
+#include "inbox/phone.h"
 #include "inbox/rows.h"
 #include "inbox/suppression.h"
 #include "miscadmin.h"
@@ -207,6 +208,9 @@ laras_find_contacts(LarasSender *senders, int n)
 		for (int k = 0; k < senders[i].record->identity_count; k++)
 		{
 			const LarasRecordIdentity *given = &senders[i].record->identities[k];
+			LarasText value = given->kind == LARAS_INDEX_PHONE
+								  ? laras_phone_identity(senders[i].workspace_id, given->value)
+								  : given->value;
 			IdentityKey key;
 			Identity *identity;
 			bool found;
@@ -215,14 +219,14 @@ laras_find_contacts(LarasSender *senders, int n)
 			key.workspace_id = senders[i].workspace_id;
 			key.channel = senders[i].channel;
 			key.kind = given->kind;
-			laras_blind_index(senders[i].workspace_slot, given->kind, NULL, given->value.s,
-							  given->value.n, key.index);
+			laras_blind_index(senders[i].workspace_slot, given->kind, NULL, value.s, value.n,
+							  key.index);
 			identity = hash_search(table, &key, HASH_ENTER, &found);
 			if (!found)
 			{
 				identity->workspace_slot = senders[i].workspace_slot;
-				identity->value = given->value;
-				identity->spelled = given->spelled.s != NULL ? given->spelled : given->value;
+				identity->value = value;
+				identity->spelled = given->spelled.s != NULL ? given->spelled : value;
 				identity->contact.id = 0;
 				identity->contact.slot = 0;
 				identity->stored = given->retired;

@@ -42,7 +42,7 @@ LARAS_PLAN(read_identities,
 
 LARAS_PLAN(suppress,
 		   "INSERT INTO laras.suppression (workspace_id, hash, opted_out_at) "
-		   "SELECT $1, u.h, $3 FROM unnest($2) AS u (h) "
+		   "SELECT DISTINCT $1, u.h, $3 FROM unnest($2) AS u (h) "
 		   "ON CONFLICT (workspace_id, hash) DO UPDATE "
 		   "SET opted_out_at = greatest(laras.suppression.opted_out_at, excluded.opted_out_at)",
 		   INT8OID, BYTEAARRAYOID, TIMESTAMPTZOID);

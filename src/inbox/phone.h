@@ -1,0 +1,42 @@
+/*
+ * phone.h
+ *		Phone numbers of people, as a workspace writes them.
+ */
+#ifndef LARAS_INBOX_PHONE_H
+#define LARAS_INBOX_PHONE_H
+
+#include "base/json.h"
+#include "inbox/inbox.h"
+
+/* most ids under which WhatsApp may know a number */
+#define LARAS_MOST_WA_IDS 2
+
+/*
+ * What stands for a number in a blind index: E.164, read by the habits of the
+ * workspace's region; for what is no number its letters and digits as they are,
+ * so that it meets its like at least. Palloc'd. Opens SPI.
+ */
+extern LarasText laras_phone_identity(int64 workspace_id, LarasText written);
+
+/*
+ * The ids under which WhatsApp may know a number in E.164; returns how many.
+ * They are its digits, and in Mexico and Argentina also those with the mobile
+ * prefix of old, which WhatsApp kept.
+ */
+extern int laras_phone_wa_ids(LarasText e164, LarasText ids[LARAS_MOST_WA_IDS]);
+
+/*
+ * The contacts known under a number, however it is written: as a phone number on
+ * any channel or by WhatsApp's id. Each with channel and kind of the identity;
+ * returns how many. Inside SPI, as laras_owner with the workspace bound.
+ */
+typedef struct LarasPhoneContact
+{
+	int64 contact_id;
+	const char *channel;
+	int kind;
+} LarasPhoneContact;
+
+extern int laras_phone_contacts(LarasText written, const char *channel, LarasPhoneContact **found);
+
+#endif /* LARAS_INBOX_PHONE_H */
