@@ -2,7 +2,7 @@
 # Indonesian, and whether it is tried again; every code that the courier knows has
 # its words. What waits can be withdrawn, what leaves cannot.
 #
-# proves R086 R088
+# proves R086 R088 R114
 
 use strict;
 use warnings;
