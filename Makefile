@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace region member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record login meta meta_message meta_send meta_connect instagram messenger messenger_connect threads threads_send telegram telegram_send telegram_connect email email_mime email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_template whatsapp_connect
+CHANNEL = driver record media login meta meta_message meta_send meta_media meta_connect instagram messenger messenger_connect threads threads_send telegram telegram_send telegram_media telegram_connect email email_mime email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_media whatsapp_template whatsapp_connect
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
@@ -29,12 +29,14 @@ CONNECT = handling template template_task app connection attempt pair secret log
 COURIER = usage outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http talk mail task task_kinds handoff
 # src/inbox/
 INBOX = rows processing phone identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+# src/media/
+MEDIA = store fetch duty read
 # src/answer/
 ANSWER = digest ground scope manner rule classify reply template followup draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
 ERASURE = plan accept request remove writers expire status replay resume keyring copies
 # src/gateway/
-GATEWAY = request limiter routes rows inbox drafts erasures signin settings handling callback pages continue
+GATEWAY = request limiter routes rows inbox drafts erasures signin settings handling media callback pages continue
 #
 OBJS = src/laras.o \
 	$(BASE:%=src/base/%.o) \
@@ -47,6 +49,7 @@ OBJS = src/laras.o \
 	$(CONNECT:%=src/connect/%.o) \
 	$(COURIER:%=src/courier/%.o) \
 	$(INBOX:%=src/inbox/%.o) \
+	$(MEDIA:%=src/media/%.o) \
 	$(ANSWER:%=src/answer/%.o) \
 	$(ERASURE:%=src/erasure/%.o) \
 	$(GATEWAY:%=src/gateway/%.o)
@@ -64,6 +67,7 @@ SQL_PARTS = \
 	35_connect \
 	40_intake \
 	50_inbox \
+	52_media \
 	55_templates \
 	56_spelling \
 	58_drafter \
@@ -88,7 +92,7 @@ HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
-laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o bot.o chat.o graph.o oauth.o assets.o \
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o media.o multipart.o bot.o chat.o graph.o oauth.o assets.o \
 	messages.o content.o smtp.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 

@@ -10,7 +10,8 @@ CREATE TABLE laras.workspace (
   preset text NOT NULL DEFAULT 'laras' CHECK (preset ~ '^[a-z][a-z0-9_]{0,31}$'),
   state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'closed', 'erased')),
   created_at timestamptz NOT NULL DEFAULT laras.now(),
-  region text NOT NULL DEFAULT 'ID' CHECK (region ~ '^[A-Z]{2}$')
+  region text NOT NULL DEFAULT 'ID' CHECK (region ~ '^[A-Z]{2}$'),
+  media_quota bigint CHECK (media_quota >= 0)
 );
 COMMENT ON TABLE laras.workspace IS 'A tenant: one business with its members, channels and customers.';
 COMMENT ON COLUMN laras.workspace.workspace_id IS 'Random id.';
@@ -20,6 +21,7 @@ COMMENT ON COLUMN laras.workspace.preset IS 'Preset of retention and policy it w
 COMMENT ON COLUMN laras.workspace.state IS 'active; closed: nobody enters any more; erased: its key is destroyed, rows follow.';
 COMMENT ON COLUMN laras.workspace.created_at IS 'When it was made.';
 COMMENT ON COLUMN laras.workspace.region IS 'Region by whose habits a phone number without country code is read.';
+COMMENT ON COLUMN laras.workspace.media_quota IS 'Bytes of media it may store (laras.set_media_quota); null: what the setting laras.media_quota says.';
 ALTER TABLE laras.workspace ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.workspace FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.workspace TO laras_owner
@@ -285,6 +287,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('workspace', 'state', 'workspace', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('workspace', 'created_at', 'workspace', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('workspace', 'region', 'workspace', NULL, NULL, 'two letters of a country', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('workspace', 'media_quota', 'workspace', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('member', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('member', 'id', 'member', NULL, NULL, 'random id', 'none', 'none', 'keep', 'none', 'delete', 'evidence refers to it', 'workspace'),
   ('member', 'slot', 'member', NULL, NULL, 'number of a key slot', 'none', 'none', 'keep', 'none', 'delete', 'evidence refers to it', 'workspace'),

@@ -154,7 +154,8 @@ SELECT pg_catalog.pg_extension_config_dump('laras.provider_app', '');
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.provider_host AS
   SELECT d.host, NULL::text AS app_id, false AS registered
-    FROM (VALUES ('graph.facebook.com'), ('graph.instagram.com'), ('api.instagram.com'), ('graph.threads.net'), ('api.telegram.org')) AS d (host)
+    FROM (VALUES ('graph.facebook.com'), ('graph.instagram.com'), ('api.instagram.com'), ('graph.threads.net'), ('api.telegram.org'),
+      ('lookaside.fbsbx.com'), ('.fbcdn.net')) AS d (host)
   UNION ALL
   SELECT DISTINCT pg_catalog.lower(pg_catalog.substring(a.options ->> 'graph_url', '^https?://(\[[^]]+\]|[^/:?#@]+)')),
       a.app_id, true
@@ -165,7 +166,7 @@ CREATE VIEW laras.provider_host AS
       WHEN 'array' THEN a.options -> 'smtp' ELSE '[]' END) AS s (url)
     WHERE s.url ~ '^smtps?://(\[[^]]+\]|[^/:?#@]+)';
 COMMENT ON VIEW laras.provider_host IS 'Hosts that may be spoken to: the official interfaces, and those the operator registered with an app. The courier begins no request to any other and follows no redirect.';
-COMMENT ON COLUMN laras.provider_host.host IS 'Host name, or a loopback address in laras.test_mode.';
+COMMENT ON COLUMN laras.provider_host.host IS 'Host name, or a loopback address in laras.test_mode; with a full stop before it, all hosts below that name.';
 COMMENT ON COLUMN laras.provider_host.app_id IS 'App whose options name it, as graph_url or one of smtp; null for an official interface.';
 COMMENT ON COLUMN laras.provider_host.registered IS 'Was it registered with an app.';
 GRANT SELECT ON laras.provider_host TO laras_worker, laras_dba;

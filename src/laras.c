@@ -21,6 +21,7 @@
 #include "evidence/evidence.h"
 #include "gateway/gateway.h"
 #include "intake/intake.h"
+#include "media/media.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
@@ -51,6 +52,7 @@ _PG_init(void)
 	laras_intake_init();
 	laras_answer_init();
 	laras_courier_init();
+	laras_media_init();
 #ifdef LARAS_FAULTS
 	laras_fault_init();
 #endif

@@ -197,6 +197,7 @@ typedef struct LarasSurfaceScopes
 
 struct LarasSendDriver;    /* channel/send.h: how it is spoken to */
 struct LarasConnectDriver; /* channel/connect.h: how accounts come and go */
+struct LarasMediaDriver;   /* channel/media.h: where the bytes of a part are to be had */
 
 typedef struct LarasChannelDriver
 {
@@ -280,6 +281,7 @@ typedef struct LarasChannelDriver
 
 	const struct LarasSendDriver *send;       /* NULL: nothing can be sent yet */
 	const struct LarasConnectDriver *connect; /* never NULL */
+	const struct LarasMediaDriver *media;     /* NULL: nothing is to be fetched */
 } LarasChannelDriver;
 
 /*

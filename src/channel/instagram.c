@@ -7,6 +7,7 @@
  * deliveries call a comment's id `id`, one of Meta's examples `comment_id`.
  * What the account itself comments comes back as an event.
  */
+#include "channel/media.h"
 #include "channel/meta.h"
 #include "channel/meta_connect.h"
 #include "channel/meta_send.h"
@@ -122,4 +123,5 @@ const LarasChannelDriver laras_instagram_driver = {
 										  "instagram_business_manage_comments"}},
 	.send = &laras_instagram_send,
 	.connect = &laras_instagram_connect,
+	.media = &laras_meta_media,
 };

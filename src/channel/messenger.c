@@ -7,6 +7,7 @@
  * Page; only comments are conversations. Names differ between versions
  * (sender_id for from, camel case in some libraries' relays).
  */
+#include "channel/media.h"
 #include "channel/messenger.h"
 #include "channel/meta.h"
 #include "channel/meta_send.h"
@@ -139,4 +140,5 @@ const LarasChannelDriver laras_messenger_driver = {
 			   [LARAS_SURFACE_MENTION] = {"pages_manage_engagement", "pages_manage_engagement"}},
 	.send = &laras_messenger_send,
 	.connect = &laras_messenger_connect,
+	.media = &laras_meta_media,
 };

@@ -8,6 +8,7 @@
  * setWebhook was given. Ids of messages count within a chat. In a private chat
  * the chat is the person.
  */
+#include "channel/media.h"
 #include "channel/telegram.h"
 #include "vault/numbers.h"
 
@@ -409,4 +410,5 @@ const LarasChannelDriver laras_telegram_driver = {
 	.token_least = 24,
 	.send = &laras_telegram_send,
 	.connect = &laras_telegram_connect,
+	.media = &laras_telegram_media,
 };

@@ -5,6 +5,7 @@
  * whatsapp_parse.c reads the pieces, whatsapp_message.c their messages,
  * whatsapp_send.c sends.
  */
+#include "channel/media.h"
 #include "channel/record.h"
 #include "channel/whatsapp.h"
 
@@ -185,4 +186,5 @@ const LarasChannelDriver laras_whatsapp_driver = {
 										  "whatsapp_business_messaging"}},
 	.send = &laras_whatsapp_send,
 	.connect = &laras_whatsapp_connect,
+	.media = &laras_whatsapp_media,
 };

@@ -23,6 +23,7 @@
 #include "courier/task.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
+#include "media/media.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -214,6 +215,7 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 	receipt->routes = (int) laras_spi_run(&delete_routes, key, NULL);
 	laras_spi_run(&delete_authorizers, key, NULL);
 	laras_spi_run(&delete_tasks, key, NULL);
+	laras_media_cancel(workspace_id, connection_id);
 	laras_spi_run(&delete_attempts, key, NULL);
 	laras_spi_run(&delete_unmatched, key, NULL);
 	laras_spi_run(&delete_posts, key, NULL);

@@ -185,7 +185,10 @@ take_ended(void)
 				laras_courier_ended(&flight, 1);
 				break;
 			case LARAS_FLIGHT_TASK:
-				laras_task_answered((struct LarasTaskFlight *) flight, call);
+				if (call->part)
+					laras_task_part((struct LarasTaskFlight *) flight, call);
+				else
+					laras_task_answered((struct LarasTaskFlight *) flight, call);
 				break;
 			case LARAS_FLIGHT_REVOKE:
 				laras_revoke_answered(flight, call);

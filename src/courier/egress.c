@@ -100,6 +100,18 @@ laras_egress_is_mail(const char *url, size_t n)
 	return laras_egress_sound(url, n) && n > 4 && memcmp(url, "smtp", 4) == 0;
 }
 
+/* Is the host that one of the list, or below it where that begins with a full stop? */
+static bool
+is_host(const char *host, const char *listed)
+{
+	size_t n = strlen(host);
+	size_t end = strlen(listed);
+
+	if (listed[0] == '.' && n > end)
+		host += n - end;
+	return pg_strcasecmp(listed, host) == 0;
+}
+
 bool
 laras_egress_allowed(const char *url, size_t n)
 {
@@ -110,7 +122,7 @@ laras_egress_allowed(const char *url, size_t n)
 	if (!host_of(url, n, host))
 		return false;
 	for (int i = 0; i < host_count; i++)
-		if (pg_strcasecmp(hosts[i], host) == 0)
+		if (is_host(host, hosts[i]))
 		{
 			if (n < sizeof(last_allowed))
 			{

@@ -37,6 +37,10 @@
 #define CONNECT_MS 5000L
 #define LARGEST_ANSWER (1024 * 1024)
 
+/* of an answer in parts: in all, and bytes a second that count as something */
+#define PARTS_MS (15L * 60 * 1000)
+#define HARDLY_ANYTHING 512L
+
 static CURLM *multi = NULL;
 static int epoll_fd = -1;
 static int64_t deadline_ms = -1; /* when libcurl wants to be called */
@@ -176,15 +180,36 @@ on_read(char *buffer, size_t size, size_t count, void *user)
 	return n;
 }
 
+/* calls whose answers come in parts */
+static LarasHttpCall *in_parts = NULL;
+
+/* Is this the answer that was asked for in parts, and not word of why there is none? */
+static bool
+comes_in_parts(const struct LarasHttpState *state)
+{
+	long status = 0;
+
+	if (state->part == 0)
+		return false;
+	curl_easy_getinfo(state->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status == 200;
+}
+
 static size_t
 on_write(char *bytes, size_t size, size_t count, void *user)
 {
 	LarasHttpCall *call = user;
 	struct LarasHttpState *state = call->state;
 	size_t n = size * count;
+	bool parts = comes_in_parts(state);
 
 	LARAS_FAULT("courier_answer");
-	if (n > LARGEST_ANSWER - call->body_n)
+	if (parts && call->body_n >= state->part)
+	{
+		state->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (parts ? n > state->most - state->taken - call->body_n : n > LARGEST_ANSWER - call->body_n)
 	{
 		state->too_large = true;
 		return 0;
@@ -317,6 +342,12 @@ laras_http_free(LarasHttpCall *call)
 			give_back_easy(call, state);
 		wipe_headers(state);
 		laras_mail_forget(state->mail);
+		for (LarasHttpCall **at = &in_parts; *at != NULL; at = &(*at)->state->in_parts)
+			if (*at == call)
+			{
+				*at = state->in_parts;
+				break;
+			}
 		if (state->request != NULL)
 			OPENSSL_cleanse(state->request, state->request_n);
 		free(state->request);
@@ -385,6 +416,40 @@ laras_http_with_header(const char *header)
 	return true;
 }
 
+static size_t next_part = 0;
+static uint64_t next_most = 0;
+
+void
+laras_http_with_parts(size_t n, uint64_t most)
+{
+	next_part = n;
+	next_most = most;
+}
+
+/* What was said of the next call was said of this one. */
+static void
+forget_next(void)
+{
+	next_header[0] = '\0';
+	next_part = 0;
+}
+
+/* The answer is to come in parts. */
+static void
+configure_parts(LarasHttpCall *call)
+{
+	CURL *easy = call->state->easy;
+
+	call->state->part = next_part;
+	call->state->most = next_most;
+	call->state->in_parts = in_parts;
+	in_parts = call;
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, PARTS_MS);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, HARDLY_ANYTHING);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, total_ms < 1000 ? 1L : total_ms / 1000);
+	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t) next_most);
+}
+
 /* What belongs to one call. */
 static void
 configure_call(LarasHttpCall *call)
@@ -415,6 +480,8 @@ configure(LarasHttpCall *call, const char *url, const char *content_type)
 	if (state->request != NULL)
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) state->request_n);
 	configure_call(call);
+	if (next_part > 0)
+		configure_parts(call);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, state->headers);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, strncmp(url, "http:", 5) == 0 ? "http" : "https");
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
@@ -488,7 +555,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 
 	if (call == NULL || address == NULL || (call->state = calloc(1, sizeof(*call->state))) == NULL)
 	{
-		next_header[0] = '\0';
+		forget_next();
 		laras_http_give_back(address, address_n);
 		laras_http_free(call);
 		return NULL;
@@ -528,7 +595,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 		ok = ok && (running >= LARAS_HTTP_CONNECTIONS ? wait_for_connection(call) : run(call));
 	}
 	restore_signals(&saved);
-	next_header[0] = '\0';
+	forget_next();
 	laras_http_give_back(address, address_n);
 	if (!ok)
 	{
@@ -654,6 +721,19 @@ run_next(void)
 	}
 }
 
+/* What the answer's head says that a caller may want to know. */
+static void
+note_head(LarasHttpCall *call)
+{
+	curl_off_t length = -1;
+	char *redirect = NULL;
+
+	curl_easy_getinfo(call->state->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	curl_easy_getinfo(call->state->easy, CURLINFO_REDIRECT_URL, &redirect);
+	call->length = length;
+	call->redirect = redirect;
+}
+
 void
 laras_http_settle(LarasHttpCall *call, CURLcode code)
 {
@@ -662,6 +742,8 @@ laras_http_settle(LarasHttpCall *call, CURLcode code)
 
 	LARAS_FAULT("courier_answered");
 	call->curl_code = (int) code;
+	call->state->paused = false;
+	note_head(call);
 	curl_easy_getinfo(call->state->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(call->state->easy, CURLINFO_REQUEST_SIZE, &request_size);
 	if (call->state->mail != NULL)
@@ -745,10 +827,53 @@ laras_http_drive(void)
 	restore_signals(&saved);
 }
 
+/* A call whose part waits to be taken, and is told of by nobody yet; NULL: none. */
+static LarasHttpCall *
+next_part_of(void)
+{
+	for (LarasHttpCall *call = in_parts; call != NULL; call = call->state->in_parts)
+		if (call->state->paused && !call->part)
+			return call;
+	return NULL;
+}
+
+void
+laras_http_go_on(LarasHttpCall *call, size_t taken)
+{
+	struct LarasHttpState *state = call->state;
+	sigset_t saved;
+
+	memmove(call->body, call->body + taken, call->body_n - taken);
+	OPENSSL_cleanse(call->body + call->body_n - taken, taken);
+	call->body_n -= taken;
+	state->taken += taken;
+	call->part = false;
+	state->paused = false;
+	block_signals(&saved);
+	laras_fence_hold();
+	curl_easy_pause(state->easy, CURLPAUSE_CONT);
+	laras_fence_release();
+	restore_signals(&saved);
+}
+
+void
+laras_http_drop(LarasHttpCall *call)
+{
+	sigset_t saved;
+
+	block_signals(&saved);
+	curl_multi_remove_handle(multi, call->state->easy);
+	running--;
+	in_flight--;
+	run_next();
+	laras_http_free(call);
+	restore_signals(&saved);
+}
+
 bool
 laras_http_has_ended(void)
 {
-	return ended_first != NULL;
+	return ended_first != NULL || next_part_of() != NULL;
 }
 
 LarasHttpCall *
@@ -757,7 +882,15 @@ laras_http_next(void)
 	LarasHttpCall *call = ended_first;
 
 	if (call == NULL)
-		return NULL;
+	{
+		call = next_part_of();
+		if (call != NULL)
+		{
+			call->part = true;
+			note_head(call);
+		}
+		return call;
+	}
 	ended_first = call->state->next;
 	if (ended_first == NULL)
 		ended_last = NULL;

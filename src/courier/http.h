@@ -38,6 +38,10 @@ typedef struct LarasHttpCall
 	char *body;      /* answer, zero-terminated; valid until freed */
 	size_t body_n;
 	const char *name; /* what the caller called a mail; NULL: it is none */
+	bool part;        /* not the end: body is a part of the answer (laras_http_with_parts) */
+	int64_t length;   /* of the answer, as its head says; -1: nothing is said */
+	const char
+		*redirect;    /* where the answer sends one, absolute; NULL: nowhere. Never followed here */
 	LarasUsage usage; /* what its headers told of the quota */
 
 	struct LarasHttpState *state;
@@ -89,6 +93,22 @@ laras_http_start_mail(const char *url, size_t url_n, const struct LarasEnvelope 
  * with no other. Copied; one that does not fit is left out, and false is returned.
  */
 extern bool laras_http_with_header(const char *header);
+
+/*
+ * The next call of laras_http_start, and no other, asks for an answer that may
+ * be long: where its status is 200, laras_http_next gives the call back each
+ * time that n bytes or a little more have come, as a part, and nothing more is
+ * read until laras_http_go_on is told how many of them were taken. What is left
+ * at the end comes with the end. Of an answer longer than most bytes, as it
+ * says or as it turns out, the call ends UNKNOWN. Instead of the time for the
+ * whole it has as much for every moment in which hardly anything comes, and a
+ * quarter of an hour.
+ */
+extern void laras_http_with_parts(size_t n, uint64_t most);
+extern void laras_http_go_on(LarasHttpCall *call, size_t taken);
+
+/* Give up a call that was given back as a part. It is freed. */
+extern void laras_http_drop(LarasHttpCall *call);
 
 /*
  * Asked for each call when its connection stands and before the first byte of

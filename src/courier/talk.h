@@ -24,6 +24,11 @@ struct LarasHttpState
 	int socket;      /* that libcurl lends for it */
 	int64_t until_ms;
 	LarasHttpCall *next;
+	size_t part;             /* the answer comes in parts of so many bytes; 0: whole */
+	uint64_t most;           /* bytes of it in all */
+	uint64_t taken;          /* given away as parts so far */
+	bool paused;             /* nothing is read until the part is taken */
+	LarasHttpCall *in_parts; /* the next of those calls */
 };
 
 /* What the guard says of an owner. */

@@ -102,6 +102,7 @@ struct LarasTaskFlight
 	json_t *request;
 	int attempts;
 	int64 call_id;
+	size_t part; /* of the request under way; 0: its answer comes whole */
 	LarasHttpCall *call;
 	struct LarasTaskFlight *next;
 };
@@ -319,6 +320,7 @@ typedef struct Step
 {
 	struct LarasTaskFlight *flight;
 	const LarasTaskAnswer *answer;
+	LarasHttpCall *part; /* a part of the answer is taken, and no step; NULL: a step */
 	LarasTaskRequest *request;
 	LarasTaskNext next;
 } Step;
@@ -330,14 +332,20 @@ take_step(void *arg)
 	LarasTask *task = &step->flight->task;
 	LarasTaskResult result = {.http_status = 502, .result = "failed"};
 
-	memset(step->request, 0, sizeof(*step->request));
-	step->next = step->answer == NULL
-					 ? task->kind->first(task, step->request, &result)
-					 : task->kind->answered(task, step->answer, step->request, &result);
+	if (step->part != NULL)
+		step->next = task->kind->part(task, step->part->body, step->part->length, &result);
+	else
+	{
+		memset(step->request, 0, sizeof(*step->request));
+		step->next = step->answer == NULL
+						 ? task->kind->first(task, step->request, &result)
+						 : task->kind->answered(task, step->answer, step->request, &result);
+	}
 	switch (step->next)
 	{
 		case LARAS_TASK_REQUEST:
-			write_call(step->flight, step->request);
+			if (step->part == NULL)
+				write_call(step->flight, step->request);
 			break;
 		case LARAS_TASK_DONE:
 			write_end(task, "done", result.http_status, result.result);
@@ -352,15 +360,17 @@ take_step(void *arg)
 }
 
 /*
- * Run one step of the kind in a transaction, and write down what it decided.
- * True: *request is to be sent. False: the task has ended, or waits; the
- * flight is to be forgotten. An error undoes the step and ends the task as
- * failed. The transaction is left open: the caller commits it.
+ * Run one step of the kind in a transaction, or let it take a part of an answer,
+ * and write down what it decided. True: *request is to be sent, or the answer
+ * goes on. False: the task has ended, or waits; the flight is to be forgotten. An
+ * error undoes the step and ends the task as failed. The transaction is left
+ * open: the caller commits it.
  */
 static bool
-run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasTaskRequest *request)
+run_step(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer, LarasHttpCall *part,
+		 LarasTaskRequest *request)
 {
-	Step step = {flight, answer, request, LARAS_TASK_FAILED};
+	Step step = {flight, answer, part, request, LARAS_TASK_FAILED};
 	ErrorData *error;
 
 	laras_worker_begin("carrying a task");
@@ -383,7 +393,7 @@ static void
 go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 {
 	LarasTaskRequest request;
-	bool goes = run_step(flight, answer, &request);
+	bool goes = run_step(flight, answer, NULL, &request);
 	LarasHttpCall *call = NULL;
 	LarasHttpCall *old = flight->call;
 
@@ -415,15 +425,20 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 		strlcpy(method, request.method, sizeof(method));
 		if (mail)
 			envelope = *request.envelope;
+		flight->part = request.part;
 		laras_worker_commit();
 		if (url != NULL && (request.body == NULL || body != NULL) &&
 			(request.token == NULL || token != NULL) &&
 			(header[0] == '\0' || laras_http_with_header(header)))
+		{
+			if (flight->part > 0)
+				laras_http_with_parts(flight->part, request.most);
 			call = mail ? laras_http_start_mail(url, url_n, &envelope, body, request.body_n, token,
 												request.token_n, flight)
 						: laras_http_start(method, url, url_n, type[0] ? type : NULL, body,
 										   request.body_n, token, request.token_n, request.token_at,
 										   flight);
+		}
 		laras_http_give_back(token, request.token_n);
 		laras_http_give_back(body, request.body_n);
 		laras_http_give_back(url, url_n);
@@ -443,12 +458,20 @@ void
 laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call)
 {
 	LarasTaskAnswer answer = {.end = call->end,
-							  .too_long = call->curl_code == CURLE_WRITE_ERROR,
-							  .http_status = call->http_status};
+							  .too_long = call->curl_code == CURLE_WRITE_ERROR ||
+										  call->curl_code == CURLE_FILESIZE_EXCEEDED,
+							  .http_status = call->http_status,
+							  .length = call->length,
+							  .redirect = call->redirect};
 	int64_t number;
 
 	flight->call = call;
-	if (call->end == LARAS_HTTP_ANSWERED && call->body != NULL)
+	if (flight->part > 0 && call->http_status == 200)
+	{
+		answer.body = call->body;
+		answer.body_n = call->body_n;
+	}
+	else if (call->end == LARAS_HTTP_ANSWERED && call->body != NULL)
 		answer.document = laras_json_parse(call->body, call->body_n, NULL);
 	if (laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"), "code"),
 						   &number) &&
@@ -468,6 +491,22 @@ laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call)
 		json_decref(answer.document);
 	}
 	PG_END_TRY();
+}
+
+void
+laras_task_part(struct LarasTaskFlight *flight, LarasHttpCall *call)
+{
+	bool goes = run_step(flight, NULL, call, NULL);
+
+	laras_worker_commit();
+	if (goes)
+	{
+		laras_http_go_on(call, flight->part);
+		return;
+	}
+	flight->call = NULL;
+	laras_http_drop(call);
+	forget(flight);
 }
 
 int

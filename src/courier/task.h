@@ -50,6 +50,8 @@ typedef struct LarasTaskRequest
 	size_t token_n;
 	size_t token_at; /* where in the URL it goes; 0: into the Authorization header */
 	const struct LarasEnvelope *envelope; /* the URL is a mail server's; NULL: HTTP */
+	size_t part; /* the answer may be long: it comes in parts of this size; 0: whole */
+	uint64 most; /* bytes of it in all */
 } LarasTaskRequest;
 
 typedef enum LarasTaskNext
@@ -76,6 +78,10 @@ typedef struct LarasTaskAnswer
 	json_t *document; /* NULL: no JSON */
 	int error_code;   /* of the provider's error object; 0: none */
 	int error_subcode;
+	const char *body; /* of an answer in parts: what came after the last of them */
+	size_t body_n;
+	int64 length;         /* of the whole, as its head says; -1: nothing is said */
+	const char *redirect; /* where it sends one; NULL: nowhere */
 } LarasTaskAnswer;
 
 /*
@@ -93,6 +99,13 @@ typedef struct LarasTaskKind
 	LarasTaskNext (*first)(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result);
 	LarasTaskNext (*answered)(LarasTask *task, const LarasTaskAnswer *answer,
 							  LarasTaskRequest *request, LarasTaskResult *result);
+	/*
+	 * For answers in parts: exactly request->part bytes of one of length bytes in
+	 * all (-1: nobody says). LARAS_TASK_REQUEST: go on; all else ends the request,
+	 * and the task.
+	 */
+	LarasTaskNext (*part)(LarasTask *task, const char *bytes, int64 length,
+						  LarasTaskResult *result);
 } LarasTaskKind;
 
 /* the table of kinds is in task_kinds.c: one line each */
@@ -122,6 +135,7 @@ extern char *laras_host_of(const char *url);
 struct LarasTaskFlight;
 extern int laras_task_dispatch(int room);
 extern void laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call);
+extern void laras_task_part(struct LarasTaskFlight *flight, LarasHttpCall *call);
 extern void laras_task_sweep(void);
 extern void laras_task_stop(void);
 

@@ -84,7 +84,7 @@ static const char *const subjects[] = {
 	"none",         "workspace",    "member",      "session",  "api_key",   "connection", "attempt",
 	"contact",      "conversation", "message",     "draft",    "erasure",   "hold",       "export",
 	"provider_app", "knowledge",    "review_rule", "event",    "retention", "keyring",    "review",
-	"opportunity",  "segment",      "order",       "campaign", "note",      "template",
+	"opportunity",  "segment",      "order",       "campaign", "note",      "template",   "media",
 };
 
 StaticAssertDecl(lengthof(subjects) == LARAS_SUBJECT_MAX + 1, "every subject kind has a name");

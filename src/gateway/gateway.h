@@ -86,6 +86,9 @@ extern void laras_gateway_init(void);
 /* Answers. A document is taken over. */
 extern void laras_http_json(LarasHttp *h, int status, json_t *document);
 extern void laras_http_text(LarasHttp *h, int status, const char *content_type, const char *text);
+/* Bytes of that type, copied. */
+extern void laras_http_bytes(LarasHttp *h, int status, const char *content_type, const void *bytes,
+							 size_t n);
 extern void laras_http_error(LarasHttp *h, int status, const char *code, const char *message);
 extern void laras_http_add_header(LarasHttp *h, const char *name, const char *value);
 
@@ -157,6 +160,8 @@ extern void laras_http_approve_draft(LarasHttp *h);
 extern void laras_http_reject_draft(LarasHttp *h);
 extern void laras_http_request_erasure(LarasHttp *h);
 extern void laras_http_erasures(LarasHttp *h);
+extern void laras_http_media(LarasHttp *h);
+extern void laras_http_message_media(LarasHttp *h);
 extern void laras_http_deauthorize(LarasHttp *h);
 extern void laras_http_data_deletion(LarasHttp *h);
 extern void laras_http_deletion_page(LarasHttp *h);

@@ -117,14 +117,21 @@ laras_http_add_header(LarasHttp *h, const char *name, const char *value)
 }
 
 void
-laras_http_text(LarasHttp *h, int status, const char *content_type, const char *text)
+laras_http_bytes(LarasHttp *h, int status, const char *content_type, const void *bytes, size_t n)
 {
 	h->status = status;
 	laras_http_add_header(h, "content-type", content_type);
 	laras_http_add_header(h, "cache-control", "no-store");
 	laras_http_add_header(h, "x-content-type-options", "nosniff");
-	h->answer = MemoryContextStrdup(h->memory, text);
-	h->answer_n = strlen(text);
+	h->answer = MemoryContextAlloc(h->memory, n + 1);
+	memcpy(h->answer, bytes, n);
+	h->answer_n = n;
+}
+
+void
+laras_http_text(LarasHttp *h, int status, const char *content_type, const char *text)
+{
+	laras_http_bytes(h, status, content_type, text, strlen(text));
 }
 
 void

@@ -42,6 +42,8 @@ const LarasRoute laras_routes[] = {
 	{"POST", "/api/drafts/{}/reject", LARAS_HTTP_MEMBER, laras_http_reject_draft},
 	{"GET", "/api/erasures", LARAS_HTTP_MEMBER, laras_http_erasures},
 	{"POST", "/api/erasures", LARAS_HTTP_MEMBER, laras_http_request_erasure},
+	{"GET", "/api/messages/{}/media", LARAS_HTTP_MEMBER, laras_http_message_media},
+	{"GET", "/api/media/{}", LARAS_HTTP_MEMBER, laras_http_media},
 	{"POST", "/api/meta/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},
 	{"POST", "/api/meta/data-deletion", LARAS_HTTP_PUBLIC, laras_http_data_deletion},
 	{"POST", "/api/meta/instagram/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},

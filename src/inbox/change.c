@@ -20,6 +20,7 @@
 #include "inbox/processing.h"
 #include "inbox/rows.h"
 #include "inbox/sentiment.h"
+#include "media/media.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -186,6 +187,8 @@ edit_target(const Pair *p)
 							PointerGetDatum(sealed), TimestampTzGetDatum(p->time),
 							PointerGetDatum(sentiment)},
 				  nulls);
+	laras_media_drop(p->workspace_id, p->target_id);
+	laras_media_hand_over(p->workspace_id, p->change_id, p->target_id);
 	laras_spi_run(&drop_content,
 				  (Datum[]){Int64GetDatum(p->workspace_id), Int64GetDatum(p->target_id)}, NULL);
 	laras_spi_run(&hand_over_parts,
@@ -203,6 +206,7 @@ unsend_target(const Pair *p)
 	/* before the index is needed no more: edits are found by it */
 	laras_spi_run(&withdraw_edits, target, NULL);
 	laras_spi_run(&withdraw, (Datum[]){target[0], target[1], TimestampTzGetDatum(p->time)}, NULL);
+	laras_media_drop(p->workspace_id, p->target_id);
 	laras_spi_run(&drop_parts, target, NULL);
 	laras_spi_run(&drop_wanted, target, NULL);
 	if (!p->outbound)

@@ -116,9 +116,19 @@ LARAS_PLAN(
 		}                                                                        \
 	}
 static LarasPlan give[] = {
-	GIVE("contact_identity"), GIVE("conversation"), GIVE("message"),      GIVE("message_part"),
-	GIVE("message_status"),   GIVE("verdict"),      GIVE("draft"),        GIVE("draft_wanted"),
-	GIVE("llm_call"),         GIVE("outbox"),       GIVE("send_attempt"), GIVE("private_reply"),
+	GIVE("contact_identity"),
+	GIVE("conversation"),
+	GIVE("message"),
+	GIVE("message_part"),
+	GIVE("message_status"),
+	GIVE("verdict"),
+	GIVE("draft"),
+	GIVE("draft_wanted"),
+	GIVE("llm_call"),
+	GIVE("outbox"),
+	GIVE("send_attempt"),
+	GIVE("private_reply"),
+	GIVE("media"),
 };
 
 /* and those that name a conversation */

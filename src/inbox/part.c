@@ -8,8 +8,10 @@
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/media.h"
 #include "inbox/part.h"
 #include "inbox/rows.h"
+#include "media/media.h"
 #include "utils/builtins.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
@@ -22,27 +24,41 @@ LARAS_PLAN(
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT2ARRAYOID, TEXTARRAYOID,
 	LARAS_SEALED_ARRAY);
 
+/* Of a message of the connected account's past nothing is fetched unasked. */
+static bool
+is_historical(const LarasRecord *record)
+{
+	return (record->flags & LARAS_HISTORICAL) != 0;
+}
+
 void
 laras_store_parts(const LarasStoredMessage *messages, int n)
 {
 	LarasColumn c[7];
+	LarasMediaWanted *wanted;
 	int room = 0;
 	int count = 0;
+	int wanted_count = 0;
 
 	for (int i = 0; i < n; i++)
 		room += messages[i].record->part_count;
 	if (room == 0)
 		return;
 	laras_columns_init(c, 7, room);
+	wanted = palloc(sizeof(LarasMediaWanted) * room);
 	for (int i = 0; i < n; i++)
 	{
 		const LarasStoredMessage *m = &messages[i];
+		const LarasChannelDriver *driver = laras_channel_driver(m->channel);
 
 		for (int k = 0; k < m->record->part_count; k++)
 		{
 			const LarasRecordPart *part = &m->record->parts[k];
 			int64 id = laras_new_id();
 
+			if (driver != NULL && laras_media_has_bytes(driver->media, part->kind))
+				wanted[wanted_count++] = (LarasMediaWanted){m->workspace_id, m->id, id, part->kind,
+															is_historical(m->record)};
 			c[0].values[count] = Int64GetDatum(m->workspace_id);
 			c[1].values[count] = Int64GetDatum(id);
 			c[2].values[count] = Int64GetDatum(m->id);
@@ -64,5 +80,6 @@ laras_store_parts(const LarasStoredMessage *messages, int n)
 							laras_column_array(&c[5], count, TEXTOID),
 							laras_column_array(&c[6], count, laras_sealed_type())},
 				  NULL);
+	laras_media_want(wanted, wanted_count);
 	laras_spi_close();
 }

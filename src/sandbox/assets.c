@@ -8,6 +8,7 @@
 
 #include "sandbox/deliver.h"
 #include "sandbox/graph.h"
+#include "sandbox/media.h"
 #include "sandbox/refusal.h"
 
 #define PIN_TRIES 10
@@ -542,6 +543,11 @@ sb_number_call(SbCall *call, SbNumber *n)
 	{
 		if (allowed(call, n->waba, n->id, SB_SCOPE_MESSAGING) != NULL)
 			sb_send_message(call, n);
+	}
+	else if (edge != NULL && strcmp(edge, "media") == 0 && post)
+	{
+		if (allowed(call, n->waba, n->id, SB_SCOPE_MESSAGING) != NULL)
+			sb_upload_media(call, n);
 	}
 	else if (allowed(call, n->waba, n->id, SB_SCOPE_MANAGEMENT) == NULL)
 		return;

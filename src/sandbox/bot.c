@@ -17,6 +17,7 @@
 #include "sandbox/control.h"
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
+#include "sandbox/media.h"
 #include "sandbox/play.h"
 #include "sandbox/table.h"
 
@@ -298,20 +299,75 @@ send_message(SbCall *call, Bot *bot)
 	}
 }
 
+/* ---------- files ---------- */
+
+/* a bot is given files of up to 20 MB */
+#define LARGEST_FILE (20 << 20)
+
+static SbMedia *
+file_of(const Bot *bot, const char *id)
+{
+	SbMedia *m = sb_media(id);
+
+	return m != NULL && m->bot != NULL && strcmp(m->bot, bot->id) == 0 ? m : NULL;
+}
+
+static void
+get_file(SbCall *call, Bot *bot)
+{
+	const SbMedia *m = file_of(bot, json_string_value(json_object_get(call->json, "file_id")));
+
+	if (m == NULL)
+		sb_bot_refuse(call, 400,
+					  "Bad Request: wrong file_id or the file is temporarily unavailable", 0);
+	else if (m->n > LARGEST_FILE)
+		sb_bot_refuse(call, 400, "Bad Request: file is too big", 0);
+	else
+		answer_result(call, json_pack("{s:s,s:s,s:I,s:o}", "file_id", m->id, "file_unique_id",
+									  m->id, "file_size", (json_int_t) m->n, "file_path",
+									  json_sprintf("documents/file_%s.bin", m->id)));
+}
+
+/* GET /file/bot{token}/documents/file_{id}.bin */
+static void
+give_file(SbCall *call, Bot *bot)
+{
+	char id[32] = "";
+	SbMedia *m;
+
+	call->note.route = "file";
+	if (call->nparts == 4)
+		sscanf(call->parts[3], "file_%31[0-9].bin", id);
+	m = file_of(bot, id);
+	if (m == NULL)
+		sb_bot_refuse(call, 404, NULL, 0);
+	else
+		sb_media_bytes(call, m);
+}
+
 /* ---------- the call ---------- */
+
+/* Where the token stands: of a call first, of a file second. */
+static const char *
+token_part(const SbCall *call)
+{
+	bool file = call->nparts > 1 && strcmp(call->parts[0], "file") == 0;
+	const char *part = call->nparts == 0 ? "" : call->parts[file ? 1 : 0];
+
+	return strncmp(part, "bot", 3) == 0 && strchr(part, ':') != NULL ? part + 3 : NULL;
+}
 
 bool
 sb_is_bot_call(const SbCall *call)
 {
-	return call->nparts > 0 && strncmp(call->parts[0], "bot", 3) == 0 &&
-		   strchr(call->parts[0], ':') != NULL;
+	return token_part(call) != NULL;
 }
 
 /* The bot that a token names, dead or alive; NULL where no bot has that token. */
 static Bot *
 bot_of_call(const SbCall *call)
 {
-	const char *token = call->parts[0] + 3;
+	const char *token = token_part(call);
 	char id[24];
 	size_t n = strcspn(token, ":");
 	Bot *bot;
@@ -353,7 +409,9 @@ sb_bot_call(SbCall *call)
 	}
 	call->note.number = bot->id;
 	call->note.token = bot->label;
-	if (strcmp(method, "getMe") == 0)
+	if (strcmp(call->parts[0], "file") == 0)
+		give_file(call, bot);
+	else if (strcmp(method, "getMe") == 0)
 		answer_result(call, me_json(bot));
 	else if (strcmp(method, "setWebhook") == 0)
 		set_webhook(call, bot);
@@ -363,6 +421,8 @@ sb_bot_call(SbCall *call)
 		answer_result(call, webhook_json(bot));
 	else if (strcmp(method, "sendMessage") == 0)
 		send_message(call, bot);
+	else if (strcmp(method, "getFile") == 0)
+		get_file(call, bot);
 	else
 		sb_bot_refuse(call, 404, NULL, 0);
 }

@@ -17,6 +17,7 @@
 #include "sandbox/control.h"
 #include "sandbox/deliver.h"
 #include "sandbox/ledger.h"
+#include "sandbox/media.h"
 #include "sandbox/play.h"
 #include "sandbox/refusal.h"
 #include "sandbox/server.h"
@@ -433,6 +434,7 @@ static const struct
 	{"POST", "bot", "message", sb_play_bot_message},
 	{"POST", "bot", "update", sb_play_bot_update},
 	{"POST", "mailbox", NULL, sb_put_mailbox},
+	{"POST", "media", NULL, sb_put_media},
 	{"POST", "webhook", NULL, post_webhook},
 	{"POST", "event", NULL, post_event},
 	{"POST", "deauthorize", NULL, deauthorize},

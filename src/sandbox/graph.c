@@ -13,6 +13,7 @@
 #include <openssl/hmac.h>
 
 #include "sandbox/account.h"
+#include "sandbox/media.h"
 #include "sandbox/refusal.h"
 
 void
@@ -193,7 +194,7 @@ sb_graph(SbCall *call)
 	SbWaba *waba;
 	SbApp *app;
 
-	if (sb_account_call(call))
+	if (sb_account_call(call) || sb_media_call(call))
 		return;
 	if (second != NULL && strcmp(first, "oauth") == 0 && strcmp(second, "access_token") == 0)
 		sb_oauth_access_token(call);

@@ -63,6 +63,8 @@ typedef struct SbCall
 	const char *body;
 	size_t body_length;
 	const char *authorization;
+	const char *host;     /* that the request names */
+	const char *type;     /* of the body */
 	const char *no_train; /* header of a chat call, or NULL */
 	bool local;           /* from this machine, and no browser's page */
 	uint64_t connection;
@@ -70,6 +72,8 @@ typedef struct SbCall
 	json_t *json;         /* parsed body, owned by the call, or NULL */
 	SbBuffer storage;     /* behind parts and params */
 	SbBuffer hidden_path; /* behind note.path */
+	char kept[2048];      /* texts of a multipart form */
+	size_t kept_n;
 
 	/* answer */
 	int status;
@@ -77,7 +81,8 @@ typedef struct SbCall
 	const char *extra_name; /* one further header, or NULL */
 	SbBuffer extra_value;
 	SbBuffer answer;
-	bool held; /* answered later, by sb_call_finish */
+	bool unsized; /* its length is not told: it ends with the connection */
+	bool held;    /* answered later, by sb_call_finish */
 
 	SbNote note;
 	struct SbFault *fault; /* scripted for this request, or NULL */

@@ -21,6 +21,7 @@
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
 #include "sandbox/ledger.h"
+#include "sandbox/media.h"
 #include "sandbox/refusal.h"
 #include "sandbox/smtp.h"
 #include "sandbox/traffic.h"
@@ -177,6 +178,8 @@ read_call(LarasHttpExchange *x, bool complete)
 	call->method = r->method;
 	call->raw_path = laras_http_path(r);
 	call->authorization = laras_http_field(r, "authorization");
+	call->host = laras_http_field(r, "host");
+	call->type = type;
 	call->no_train = laras_http_field(r, "x-no-train");
 	call->connection = laras_http_connection(x, &call->nth);
 	call->status = 200;
@@ -185,7 +188,8 @@ read_call(LarasHttpExchange *x, bool complete)
 		call->body = laras_http_body(r);
 		call->body_length = r->body_length;
 	}
-	sb_reserve(&call->storage, strlen(call->raw_path) + strlen(query) + call->body_length + 8);
+	sb_reserve(&call->storage,
+			   strlen(call->raw_path) + strlen(query) + (form ? call->body_length : 0) + 8);
 	copy = store(call, call->raw_path, strlen(call->raw_path));
 	read_path(call, copy);
 	if (query[0] != '\0')
@@ -198,7 +202,7 @@ read_call(LarasHttpExchange *x, bool complete)
 		copy = store(call, call->body, call->body_length);
 		read_params(call, copy);
 	}
-	else if (call->body_length > 0)
+	else if (call->body_length > 0 && (type == NULL || strncasecmp(type, "multipart/", 10) != 0))
 		call->json = json_loadb(call->body, call->body_length, JSON_REJECT_DUPLICATES, NULL);
 	return call;
 }
@@ -211,10 +215,13 @@ answer_raw(SbCall *call, bool whole)
 	SbBuffer raw = {0};
 	size_t length;
 
-	sb_addf(&raw, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", call->status,
+	sb_addf(&raw, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n", call->status,
 			laras_http_status_text(call->status),
-			call->content_type ? call->content_type : "application/json; charset=UTF-8",
-			call->answer.len);
+			call->content_type ? call->content_type : "application/json; charset=UTF-8");
+	if (call->unsized)
+		sb_adds(&raw, "Connection: close\r\n\r\n");
+	else
+		sb_addf(&raw, "Content-Length: %zu\r\n\r\n", call->answer.len);
 	length = raw.len;
 	sb_add(&raw, call->answer.data ? call->answer.data : "", call->answer.len);
 	laras_http_answer_raw(call->transport, raw.data,
@@ -262,7 +269,10 @@ send_answer(SbCall *call)
 			answer_raw(call, true);
 			break;
 		default:
-			answer(call);
+			if (call->unsized)
+				answer_raw(call, true);
+			else
+				answer(call);
 			break;
 	}
 	give_call(call);
@@ -447,6 +457,7 @@ sb_reset_all(void)
 	sb_bots_reset();
 	sb_smtp_reset();
 	sb_accounts_reset();
+	sb_media_reset();
 	sb_fault_remove(0);
 	sb_world_reset();
 	sb_settings_reset();
@@ -463,7 +474,8 @@ sb_serve(const char *listen, const char *smtp)
 	laras_http_defaults(&config);
 	config.limits.methods = methods;
 	config.max_per_address = config.max_connections;
-	config.max_bytes = (size_t) 256 << 20;
+	config.max_bytes = (size_t) 512 << 20;
+	config.limits.body_bytes = 110u << 20;
 	config.on_head = on_head;
 	config.on_request = on_request;
 	config.drain_ms = 1000;

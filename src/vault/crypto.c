@@ -178,6 +178,26 @@ laras_sha256(const LarasPiece *pieces, int npieces, uint8_t out[LARAS_HASH_LEN])
 	return true;
 }
 
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(LarasSha256), "the state of a hash fits");
+
+void
+laras_sha256_begin(LarasSha256 *sha)
+{
+	SHA256_Init((SHA256_CTX *) sha->state);
+}
+
+void
+laras_sha256_add(LarasSha256 *sha, const void *p, size_t n)
+{
+	SHA256_Update((SHA256_CTX *) sha->state, p, n);
+}
+
+void
+laras_sha256_end(LarasSha256 *sha, uint8_t out[LARAS_HASH_LEN])
+{
+	SHA256_Final(out, (SHA256_CTX *) sha->state);
+}
+
 /* RFC 2104. */
 bool
 laras_hmac(const void *key, size_t keylen, const LarasPiece *pieces, int npieces,

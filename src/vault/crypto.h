@@ -47,6 +47,19 @@ extern bool laras_random_bytes(void *p, size_t n);
 /* SHA-256 over the pieces in order.  Cannot fail; safe in a commit callback. */
 extern bool laras_sha256(const LarasPiece *pieces, int npieces, uint8_t out[LARAS_HASH_LEN]);
 
+/*
+ * The same of what comes bit by bit. The state holds no pointer: it may be
+ * copied, and forgotten at any moment.
+ */
+typedef struct LarasSha256
+{
+	uint64_t state[16];
+} LarasSha256;
+
+extern void laras_sha256_begin(LarasSha256 *sha);
+extern void laras_sha256_add(LarasSha256 *sha, const void *p, size_t n);
+extern void laras_sha256_end(LarasSha256 *sha, uint8_t out[LARAS_HASH_LEN]);
+
 /* HMAC-SHA-256 over the pieces in order; out may overlap key. */
 extern bool laras_hmac(const void *key, size_t keylen, const LarasPiece *pieces, int npieces,
 					   uint8_t out[LARAS_HASH_LEN]);

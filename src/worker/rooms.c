@@ -21,6 +21,7 @@
 #include "gateway/gateway.h"
 #include "inbox/inbox.h"
 #include "intake/intake.h"
+#include "media/media.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 #include "worker/shared.h"
@@ -69,6 +70,7 @@ const LarasKeeperDuty laras_keeper_duties[] = {
 	{"erasure", 1000, true, laras_erasure_duty},
 	{"unsupported messages", 60 * 60 * 1000, false, laras_again_duty},
 	{"expiry", 60 * 60 * 1000, false, laras_expiry_duty},
+	{"media", 2 * 1000, true, laras_media_duty},
 	{"tokens", 10 * 60 * 1000, false, laras_refresh_duty},
 	{"health", 10 * 60 * 1000, false, laras_health_duty},
 	{"lost access", 60 * 1000, true, laras_lost_duty},

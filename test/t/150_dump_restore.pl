@@ -63,6 +63,9 @@ is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, $json->encode({ objec
 	changes => [ { field => 'messages', value => { messaging_product => 'whatsapp', metadata => { display_phone_number => '1', phone_number_id => $stage->shop->{number} },
 	messages => [ { id => 'wamid.PLACE', from => $person{sari}, timestamp => '' . time, type => 'location', location => { latitude => -6.2, longitude => 106.8 } } ] } } ] } ] }))->{status}, 200, 'somebody says where she is');
 ok(wait_for_sql($source, 'SELECT count(*) = 1 FROM laras.message_part'), 'which is a part of her message');
+my $picture = $stage->sandbox->control(POST => 'media', { number => $stage->shop->{number}, mime_type => 'image/png', size => 300000 });
+$stage->sandbox->control(POST => 'customer/message', { number => $stage->shop->{number}, from => $person{sari}, message => { type => 'image', image => { id => $picture->{id}, mime_type => 'image/png', sha256 => $picture->{sha256} } } });
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.attachments WHERE state = 'stored'", 30), 'she sends a picture');
 my $sent = reply('selamat datang');
 ok($stage->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $sent"), 'a reply was delivered');
 my $public = Channels->open($stage, 'instagram');
