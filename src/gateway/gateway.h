@@ -87,8 +87,8 @@ extern void laras_gateway_init(void);
 extern void laras_http_json(LarasHttp *h, int status, json_t *document);
 extern void laras_http_text(LarasHttp *h, int status, const char *content_type, const char *text);
 /* Bytes of that type, copied. */
-extern void laras_http_bytes(LarasHttp *h, int status, const char *content_type, const void *bytes,
-							 size_t n);
+extern void
+laras_http_bytes(LarasHttp *h, int status, const char *content_type, const void *bytes, size_t n);
 extern void laras_http_error(LarasHttp *h, int status, const char *code, const char *message);
 extern void laras_http_add_header(LarasHttp *h, const char *name, const char *value);
 

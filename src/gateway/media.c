@@ -24,7 +24,7 @@
 
 LARAS_PLAN(
 	find_media,
-	"SELECT a.id, a.kind, a.state, a.reason, a.mime_type, a.filename, a.size FROM laras.attachments a "
+	"SELECT a.id, a.kind, a.state, a.reason, a.mime_type, a.filename, a.size::pg_catalog.int4 FROM laras.attachments a "
 	"WHERE a.message_id OPERATOR(pg_catalog.=) $1 ORDER BY a.id LIMIT 100",
 	INT8OID);
 
@@ -186,14 +186,6 @@ give_media(LarasHttp *h, const LarasMedia *media)
 	laras_wipe(bytes, (size_t) got);
 }
 
-static bool
-read_id(LarasText t, int64 *id)
-{
-	const char *at = t.s;
-
-	return read_number(&at, t.s + t.n, id) && at == t.s + t.n;
-}
-
 void
 laras_http_media(LarasHttp *h)
 {
@@ -202,21 +194,14 @@ laras_http_media(LarasHttp *h)
 
 	laras_require_scope(LARAS_SCOPE_INBOX);
 	laras_spi_open();
-	if (!read_id(h->capture[0], &id) || !laras_media_load(laras_bound_workspace(), id, &media))
+	if (!laras_http_id(h->capture[0], &id) ||
+		!laras_media_load(laras_bound_workspace(), id, &media))
 		laras_http_error(h, 404, "not_found", "no such media");
 	else if (strcmp(media.state, "stored") != 0)
 		laras_http_error(h, 409, media.state, "its bytes are not stored");
 	else
 		give_media(h, &media);
 	laras_spi_close();
-}
-
-static json_t *
-text_json(uint64 row, int col)
-{
-	const char *text = laras_spi_cstring(row, col);
-
-	return text == NULL ? json_null() : json_string(text);
 }
 
 void
@@ -228,7 +213,7 @@ laras_http_message_media(LarasHttp *h)
 
 	laras_require_scope(LARAS_SCOPE_INBOX);
 	laras_spi_open();
-	if (!read_id(h->capture[0], &id) ||
+	if (!laras_http_id(h->capture[0], &id) ||
 		laras_spi_read(&find_message,
 					   (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id)},
 					   NULL) == 0)
@@ -239,17 +224,7 @@ laras_http_message_media(LarasHttp *h)
 	}
 	found = laras_spi_read(&find_media, (Datum[]){Int64GetDatum(id)}, NULL);
 	for (uint64 i = 0; i < found; i++)
-	{
-		bool isnull;
-		int64 size = DatumGetInt64(laras_spi_value(i, 7, &isnull));
-
-		json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-											  json_sprintf(INT64_FORMAT, laras_spi_int8(i, 1)),
-											  "kind", text_json(i, 2), "state", text_json(i, 3),
-											  "reason", text_json(i, 4), "mime_type",
-											  text_json(i, 5), "filename", text_json(i, 6), "size",
-											  isnull ? json_null() : json_integer(size)));
-	}
+		json_array_append(list, laras_http_row(i));
 	laras_spi_close();
 	laras_http_json(h, 200, json_pack("{s:O}", "media", list));
 }

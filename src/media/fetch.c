@@ -90,15 +90,6 @@ typedef struct Fetched
 	LarasReach reach;
 } Fetched;
 
-static int64
-media_of(const LarasTask *task)
-{
-	int64_t id = 0;
-
-	laras_json_integer(laras_json_get(task->request, "media"), &id);
-	return id;
-}
-
 /*
  * The connection first and then the media, as a disconnect locks them. False
  * where there is nothing to go on with: the media was removed or cut meanwhile,
@@ -114,7 +105,7 @@ open_task(LarasTask *task, Fetched *f, bool *cut)
 	size_t n;
 
 	f->place.workspace_id = task->workspace_id;
-	f->place.media_id = media_of(task);
+	f->place.media_id = laras_task_id(task, "media");
 	f->part = NULL;
 	*cut = laras_spi_run(&lock_media,
 						 (Datum[]){Int64GetDatum(task->workspace_id),
@@ -142,7 +133,7 @@ open_task(LarasTask *task, Fetched *f, bool *cut)
 static LarasTaskNext
 fail(const LarasTask *task, LarasTaskResult *result, const char *state, const char *reason)
 {
-	laras_media_failed(task->workspace_id, media_of(task), state, reason);
+	laras_media_failed(task->workspace_id, laras_task_id(task, "media"), state, reason);
 	laras_spi_close();
 	return laras_task_ends(result, LARAS_TASK_FAILED, reason);
 }

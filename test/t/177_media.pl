@@ -54,9 +54,33 @@ is($shop->bound("SELECT wanted || ' ' || fetching || ' ' || stored || ' ' || los
 is($shop->bound("SELECT count(*) FROM laras.evidence_log WHERE action = 'media.fetched'"), 5, 'with evidence of each');
 is(scalar(grep { !defined $_->{token} || !length $_->{token} } $sandbox->ledger(route => 'media')), 0, 'every link was asked for with a token');
 
+# over HTTP
+my ($status, $list) = $shop->call(GET => '/api/messages/' . field($exact, 'message_id') . '/media');
+is("$status $list->{media}[0]{id} $list->{media}[0]{state} $list->{media}[0]{filename} $list->{media}[0]{size}", "200 $exact->{row} stored daftar.pdf " . 2 * $big, 'a message tells of its media');
+my $got = fetched($odd);
+is("$got->{status} " . Digest::SHA::sha256_hex($got->{content}), "200 $odd->{sha256}", 'the whole comes at once');
+is($got->{headers}{'content-type'}, 'video/mp4', 'with its type');
+is(join(' | ', @{ $got->{headers} }{qw(content-disposition x-content-type-options content-security-policy cache-control)}), "attachment; filename=\"video-$odd->{row}\" | nosniff | default-src 'none'; sandbox | no-store", 'to be saved and not shown');
+for my $case ([ '0-9', 0, 10 ], [ "$big-", $big, 2 * $big + 77 ], [ '-20', 3 * $big + 57, 20 ], [ '5-99999999', 5, 3 * $big + 72 ])
+{
+	$got = fetched($odd, Range => "bytes=$case->[0]");
+	is("$got->{status} " . unpack('H*', $got->{content}), '206 ' . substr($whole, 2 * $case->[1], 2 * $case->[2]), "a range: $case->[0]");
+	is($got->{headers}{'content-range'}, "bytes $case->[1]-" . ($case->[1] + $case->[2] - 1) . '/' . (3 * $big + 77), 'and says which');
+}
+is(fetched($odd, Range => $_)->{status}, 200, "no range that is known: $_") for 'bytes=9-3', 'bytes=0-1,5-6', 'lines=1-2', 'bytes=-';
+is(fetched($odd, Range => 'bytes=99999999-')->{status}, 416, 'one behind the end');
+$got = fetched(arrives_stored(Sari => 'document', { mime_type => 'text/html', size => 20, filename => "a\"b\r\n<x>.html" }, filename => "a\"b\r\n<x>.html"));
+is($got->{headers}{'content-type'} . ' ' . $got->{headers}{'content-disposition'}, "application/octet-stream attachment; filename*=UTF-8''a%22b%0D%0A%3Cx%3E.html", 'what a browser would run has no type, and a name no quotes');
+is($shop->as(sub { delete local $stage->{cookie}; return ($stage->call(GET => "/api/media/$odd->{row}"))[0] }), 401, 'nobody reads it unknown');
+my $larger = arrives_stored(Sari => 'document', { mime_type => 'application/pdf', size => 17 * 1024 * 1024 });
+is(fetched($larger)->{status}, 413, 'what is long is asked for in ranges');
+$got = fetched($larger, Range => 'bytes=1000000-');
+is("$got->{status} " . length($got->{content}), '206 ' . 4 * 1024 * 1024, 'of which one has 4 MiB at most');
+
 # another workspace has no part in it
 my $other = Channels->open($stage, 'whatsapp');
-like($stage->node->psql('postgres', "BEGIN; SELECT laras.act_as($other->{workspace}); SELECT laras.read_media($odd->{row}); COMMIT", on_error_stop => 1) . ($stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($other->{workspace}); SELECT laras.read_media($odd->{row}); COMMIT"))[2], qr/P0002/, 'another workspace does not know it');
+is(($other->call(GET => "/api/media/$odd->{row}"))[0], 404, 'over HTTP neither');
+like(($stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($other->{workspace}); SELECT laras.read_media($odd->{row}); COMMIT"))[2], qr/P0002/, 'another workspace does not know it');
 
 # pieces cannot be exchanged, moved or cut off
 for my $case (
@@ -207,6 +231,20 @@ sub stored
 {
 	my ($media, $what) = @_;
 	return ok($shop->wait_bound("SELECT state = 'stored' FROM laras.attachments WHERE id = " . id_of($media), 30), $what) || diag states();
+}
+
+sub arrives_stored
+{
+	my $media = arrives(@_);
+	stored($media, 'another is fetched');
+	return $media;
+}
+
+sub fetched
+{
+	my ($media, %header) = @_;
+	id_of($media);
+	return ($shop->call(GET => "/api/media/$media->{row}", undef, %header))[2];
 }
 
 sub read_all
