@@ -329,6 +329,18 @@ laras_spi_int4(uint64 row, int col)
 	return DatumGetInt32(rows[row][col - 1]);
 }
 
+int16
+laras_spi_int2(uint64 row, int col)
+{
+	return DatumGetInt16(rows[row][col - 1]);
+}
+
+bytea *
+laras_spi_bytes(uint64 row, int col)
+{
+	return row_nulls[row][col - 1] ? NULL : DatumGetByteaPP(rows[row][col - 1]);
+}
+
 bool
 laras_spi_bool(uint64 row, int col)
 {
