@@ -19,9 +19,8 @@
  * where it has more of them than any honest one. A part that is broken loses
  * nothing but itself. Nothing in here raises, and no GMime object outlives a call.
  */
-#include "channel/email.h"
+#include "channel/email_header.h"
 
-#include <gmime/gmime.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,11 +29,8 @@
 #define LONGEST_FIELD (64 * 1024) /* of the mail's own header, folded lines together */
 #define MOST_PARTS 200
 #define DEEPEST 20
-#define MOST_ADDRESSES 50
-#define MOST_REFERENCES 20
 #define LONGEST_TEXT (256 * 1024)
 #define LONGEST_SOURCE (1024 * 1024) /* of a text, before it is decoded */
-#define LONGEST_VALUE 998            /* of a header field in the document */
 
 typedef struct Mail
 {
@@ -111,113 +107,6 @@ bounded(const char *bytes, size_t n, size_t *length, bool *cut)
 	}
 	*length = out;
 	return copy;
-}
-
-/* ----------------------------------------------------------------- document */
-
-/* A value as it stands, cleaned and cut to a length that honest ones do not reach. */
-static json_t *
-text_json(const char *s, size_t limit)
-{
-	LarasMailText clean = {.limit = limit};
-	json_t *j;
-
-	if (s == NULL)
-		return NULL;
-	laras_mail_clean(&clean, s, strlen(s));
-	for (size_t i = 0; i < clean.n; i++)
-		if (clean.s[i] == '\n' || clean.s[i] == '\t')
-			clean.s[i] = ' ';
-	j = clean.n == 0 ? NULL : json_stringn(clean.s, clean.n);
-	laras_mail_free(&clean);
-	return j;
-}
-
-static void
-put(json_t *to, const char *member, json_t *value)
-{
-	if (value != NULL)
-		json_object_set_new(to, member, value);
-}
-
-static void
-put_text(json_t *to, const char *member, const char *s)
-{
-	put(to, member, text_json(s, LONGEST_VALUE));
-}
-
-static json_t *
-addresses_json(InternetAddressList *list)
-{
-	json_t *array = NULL;
-	int n = list == NULL ? 0 : internet_address_list_length(list);
-
-	for (int i = 0; i < n && i < MOST_ADDRESSES; i++)
-	{
-		InternetAddress *entry = internet_address_list_get_address(list, i);
-		json_t *one;
-
-		if (!INTERNET_ADDRESS_IS_MAILBOX(entry) || (one = laras_json_object()) == NULL)
-			continue;
-		put_text(one, "name", internet_address_get_name(entry));
-		put_text(one, "address",
-				 internet_address_mailbox_get_idn_addr(INTERNET_ADDRESS_MAILBOX(entry)));
-		if (array == NULL)
-			array = json_array();
-		json_array_append_new(array, one);
-	}
-	return array;
-}
-
-/* Ids between angle brackets; the last ones, which are the nearest. */
-static json_t *
-ids_json(const char *value)
-{
-	GMimeReferences *references;
-	json_t *array = NULL;
-	int n;
-
-	if (value == NULL)
-		return NULL;
-	references = g_mime_references_parse(NULL, value);
-	n = references == NULL ? 0 : g_mime_references_length(references);
-	for (int i = n > MOST_REFERENCES ? n - MOST_REFERENCES : 0; i < n; i++)
-	{
-		json_t *id = text_json(g_mime_references_get_message_id(references, i), LONGEST_VALUE);
-
-		if (id == NULL)
-			continue;
-		if (array == NULL)
-			array = json_array();
-		json_array_append_new(array, id);
-	}
-	if (references != NULL)
-		g_mime_references_free(references);
-	return array;
-}
-
-static json_t *
-id_json(const char *value)
-{
-	char *id = value == NULL ? NULL : g_mime_utils_decode_message_id(value);
-	json_t *j = text_json(id, LONGEST_VALUE);
-
-	g_free(id);
-	return j;
-}
-
-static json_t *
-date_json(const char *value)
-{
-	GDateTime *date = value == NULL ? NULL : g_mime_utils_header_decode_date(value);
-	gint64 seconds = 0;
-
-	if (date != NULL)
-	{
-		seconds = g_date_time_to_unix(date);
-		g_date_time_unref(date);
-	}
-	return seconds > 0 ? json_integer((json_int_t) seconds) : NULL;
 }
 
 /* -------------------------------------------------------------------- texts */
@@ -369,14 +258,14 @@ read_attachment(Mail *mail, GMimePart *part)
 	{
 		char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes->data, bytes->len);
 
-		put_text(file, "kind", kind_of(type));
-		put_text(file, "filename", g_mime_part_get_filename(part));
-		put_text(file, "mime_type", mime);
-		put(file, "size", json_integer((json_int_t) bytes->len));
-		put_text(file, "sha256", sum);
-		put_text(file, "content_id", g_mime_object_get_content_id(GMIME_OBJECT(part)));
+		laras_mail_put_word(file, "kind", kind_of(type));
+		laras_mail_put_word(file, "filename", g_mime_part_get_filename(part));
+		laras_mail_put_word(file, "mime_type", mime);
+		laras_mail_put(file, "size", json_integer((json_int_t) bytes->len));
+		laras_mail_put_word(file, "sha256", sum);
+		laras_mail_put_word(file, "content_id", g_mime_object_get_content_id(GMIME_OBJECT(part)));
 		if (disposition != NULL && g_ascii_strcasecmp(disposition, "inline") == 0)
-			put(file, "inline", json_true());
+			laras_mail_put(file, "inline", json_true());
 		json_array_append(mail->attachments, file);
 		g_checksum_update(mail->digest, (guchar *) sum, -1);
 		g_free(sum);
@@ -395,13 +284,14 @@ read_enclosed(Mail *mail, GMimeMessage *enclosed)
 
 	if (file == NULL)
 		return;
-	put_text(file, "kind", "document");
-	put_text(file, "mime_type", "message/rfc822");
+	laras_mail_put_word(file, "kind", "document");
+	laras_mail_put_word(file, "mime_type", "message/rfc822");
 	if (enclosed != NULL)
 	{
-		put_text(file, "filename", g_mime_message_get_subject(enclosed));
-		put(file, "from", addresses_json(g_mime_message_get_from(enclosed)));
-		put(file, "message_id", text_json(g_mime_message_get_message_id(enclosed), LONGEST_VALUE));
+		laras_mail_put_word(file, "filename", g_mime_message_get_subject(enclosed));
+		laras_mail_put(file, "from", laras_mail_addresses(g_mime_message_get_from(enclosed)));
+		laras_mail_put(file, "message_id",
+					   laras_mail_word(g_mime_message_get_message_id(enclosed)));
 		g_checksum_update(mail->digest, (guchar *) "enclosed", -1);
 	}
 	json_array_append_new(mail->attachments, file);
@@ -453,7 +343,8 @@ read_delivery(json_t *report, GMimePart *part)
 		for (size_t k = 0; k < sizeof(wanted) / sizeof(wanted[0]); k++)
 			if (g_ascii_strncasecmp(lines[i], wanted[k].field, strlen(wanted[k].field)) == 0 &&
 				json_object_get(report, wanted[k].member) == NULL)
-				put_text(report, wanted[k].member, g_strstrip(lines[i] + strlen(wanted[k].field)));
+				laras_mail_put_word(report, wanted[k].member,
+									g_strstrip(lines[i] + strlen(wanted[k].field)));
 	}
 	g_strfreev(lines);
 	g_free(text);
@@ -477,7 +368,7 @@ read_report(Mail *mail, GMimeMultipart *multipart)
 			continue;
 		if (g_mime_content_type_is_type(type, "message", "delivery-status") && GMIME_IS_PART(child))
 		{
-			put_text(report, "kind", "bounce");
+			laras_mail_put_word(report, "kind", "bounce");
 			read_delivery(report, GMIME_PART(child));
 		}
 		else if (g_mime_content_type_is_type(type, "message", "disposition-notification") &&
@@ -485,12 +376,14 @@ read_report(Mail *mail, GMimeMultipart *multipart)
 		{
 			GMimeObject *fields = fields_of(GMIME_PART(child));
 
-			put_text(report, "kind", "receipt");
+			laras_mail_put_word(report, "kind", "receipt");
 			if (fields != NULL)
 			{
-				put(report, "message_id",
-					id_json(g_mime_object_get_header(fields, "Original-Message-ID")));
-				put_text(report, "disposition", g_mime_object_get_header(fields, "Disposition"));
+				laras_mail_put(report, "message_id",
+							   laras_mail_id(
+								   g_mime_object_get_header(fields, "Original-Message-ID")));
+				laras_mail_put_word(report, "disposition",
+									g_mime_object_get_header(fields, "Disposition"));
 				g_object_unref(fields);
 			}
 		}
@@ -499,8 +392,8 @@ read_report(Mail *mail, GMimeMultipart *multipart)
 			GMimeMessage *original = g_mime_message_part_get_message(GMIME_MESSAGE_PART(child));
 
 			if (original != NULL && json_object_get(report, "message_id") == NULL)
-				put(report, "message_id",
-					text_json(g_mime_message_get_message_id(original), LONGEST_VALUE));
+				laras_mail_put(report, "message_id",
+							   laras_mail_word(g_mime_message_get_message_id(original)));
 		}
 		else if (g_mime_content_type_is_type(type, "text", "rfc822-headers") &&
 				 GMIME_IS_PART(child))
@@ -508,7 +401,8 @@ read_report(Mail *mail, GMimeMultipart *multipart)
 			GMimeObject *fields = fields_of(GMIME_PART(child));
 
 			if (fields != NULL && json_object_get(report, "message_id") == NULL)
-				put(report, "message_id", id_json(g_mime_object_get_header(fields, "Message-ID")));
+				laras_mail_put(report, "message_id",
+							   laras_mail_id(g_mime_object_get_header(fields, "Message-ID")));
 			if (fields != NULL)
 				g_object_unref(fields);
 		}
@@ -631,108 +525,12 @@ walk(Mail *mail, GMimeObject *object, int depth, Words *words)
 
 /* ---------------------------------------------------------------- the whole */
 
-/* How many fields of that name there are, and the first one's value. */
-static int
-count_fields(GMimeObject *object, const char *name)
-{
-	GMimeHeaderList *list = g_mime_object_get_header_list(object);
-	int n = list == NULL ? 0 : g_mime_header_list_get_count(list);
-	int found = 0;
-
-	for (int i = 0; i < n; i++)
-		found +=
-			g_ascii_strcasecmp(g_mime_header_get_name(g_mime_header_list_get_header_at(list, i)),
-							   name) == 0;
-	return found;
-}
-
-static GMimeParserOptions *
-options(void)
-{
-	static const char *fallbacks[] = {"utf-8", "iso-8859-1", NULL};
-	GMimeParserOptions *loose = g_mime_parser_options_new();
-
-	g_mime_parser_options_set_address_compliance_mode(loose, GMIME_RFC_COMPLIANCE_LOOSE);
-	g_mime_parser_options_set_parameter_compliance_mode(loose, GMIME_RFC_COMPLIANCE_LOOSE);
-	g_mime_parser_options_set_rfc2047_compliance_mode(loose, GMIME_RFC_COMPLIANCE_LOOSE);
-	g_mime_parser_options_set_fallback_charsets(loose, fallbacks);
-	return loose;
-}
-
-/*
- * Who a From field names. Where it is too broken for that, what stands between
- * its last angle brackets.
- */
-static json_t *
-senders_json(const char *raw)
-{
-	GMimeParserOptions *loose = options();
-	InternetAddressList *list = raw == NULL ? NULL : internet_address_list_parse(loose, raw);
-	json_t *senders = addresses_json(list);
-	const char *open = raw == NULL ? NULL : strrchr(raw, '<');
-	const char *close = open == NULL ? NULL : strchr(open, '>');
-
-	if (close != NULL && json_object_get(json_array_get(senders, 0), "address") == NULL)
-	{
-		char *address = g_strndup(open + 1, (gsize) (close - open - 1));
-		json_t *one = laras_json_object();
-
-		put_text(one, "address", address);
-		json_decref(senders);
-		senders = json_array();
-		json_array_append_new(senders, one);
-		g_free(address);
-	}
-	if (list != NULL)
-		g_object_unref(list);
-	g_mime_parser_options_free(loose);
-	return senders;
-}
-
-static void
-read_header(json_t *document, GMimeMessage *message)
-{
-	static const struct
-	{
-		const char *field;
-		const char *member;
-	} machines[] = {
-		{"Auto-Submitted", "auto_submitted"},
-		{"Precedence", "precedence"},
-		{"Return-Path", "return_path"},
-		{"List-Id", "list_id"},
-		{"List-Unsubscribe", "list_unsubscribe"},
-		{"X-Auto-Response-Suppress", "auto_response_suppress"},
-		{"X-Autoreply", "autoreply"},
-		{"X-Autorespond", "autorespond"},
-		{"Authentication-Results", "authentication"},
-	};
-	GMimeObject *object = GMIME_OBJECT(message);
-	GMimeHeaderList *list = g_mime_object_get_header_list(object);
-	GMimeHeader *from = list == NULL ? NULL : g_mime_header_list_get_header(list, "From");
-
-	/* of several From fields the first, which is what mail programs show */
-	put(document, "from", senders_json(from == NULL ? NULL : g_mime_header_get_raw_value(from)));
-	put(document, "from_fields", json_integer(count_fields(object, "From")));
-	put(document, "sender", addresses_json(g_mime_message_get_sender(message)));
-	put(document, "reply_to", addresses_json(g_mime_message_get_reply_to(message)));
-	put(document, "to", addresses_json(g_mime_message_get_to(message)));
-	put(document, "cc", addresses_json(g_mime_message_get_cc(message)));
-	put_text(document, "subject", g_mime_message_get_subject(message));
-	put(document, "message_id", id_json(g_mime_object_get_header(object, "Message-ID")));
-	put(document, "date", date_json(g_mime_object_get_header(object, "Date")));
-	put(document, "in_reply_to", ids_json(g_mime_object_get_header(object, "In-Reply-To")));
-	put(document, "references", ids_json(g_mime_object_get_header(object, "References")));
-	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
-		put_text(document, machines[i].member, g_mime_object_get_header(object, machines[i].field));
-}
-
 static GMimeMessage *
 parse(const char *bytes, size_t n)
 {
 	GMimeStream *memory = g_mime_stream_mem_new_with_buffer(bytes, n);
 	GMimeParser *parser = g_mime_parser_new_with_stream(memory);
-	GMimeParserOptions *loose = options();
+	GMimeParserOptions *loose = laras_mail_options();
 	GMimeMessage *message;
 
 	/* contents are copied out of the stream, which goes before they do */
@@ -765,7 +563,7 @@ digest(Mail *mail, LarasMailText *text)
 	}
 	if (text->n > 0)
 		g_checksum_update(mail->digest, (guchar *) text->s, (gssize) text->n);
-	put_text(mail->document, "digest", g_checksum_get_string(mail->digest));
+	laras_mail_put_word(mail->document, "digest", g_checksum_get_string(mail->digest));
 }
 
 void
@@ -799,19 +597,19 @@ laras_email_read(const char *bytes, size_t n, const char **reason)
 	if (message != NULL)
 	{
 		mail.digest = g_checksum_new(G_CHECKSUM_SHA256);
-		read_header(mail.document, message);
+		laras_mail_header(mail.document, message);
 		walk(&mail, g_mime_message_get_mime_part(message), 0, &words);
 		if (words.text.n > 0)
 		{
-			put(mail.document, "text", json_stringn(words.text.s, words.text.n));
-			put_text(mail.document, "text_kind", words.html ? "html" : "plain");
+			laras_mail_put(mail.document, "text", json_stringn(words.text.s, words.text.n));
+			laras_mail_put_word(mail.document, "text_kind", words.html ? "html" : "plain");
 			if (words.text.cut)
-				put(mail.document, "text_cut", json_true());
+				laras_mail_put(mail.document, "text_cut", json_true());
 		}
 		if (json_array_size(mail.attachments) > 0)
 			json_object_set(mail.document, "attachments", mail.attachments);
 		if (mail.cut)
-			put(mail.document, "cut", json_true());
+			laras_mail_put(mail.document, "cut", json_true());
 		digest(&mail, &words.text);
 		g_checksum_free(mail.digest);
 		g_object_unref(message);

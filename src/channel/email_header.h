@@ -1,0 +1,32 @@
+/*
+ * email_header.h
+ *		What a mail's header says, as GMime reads it, in the document of
+ *		email_mime.c. Absent values are NULL, and leave no member behind.
+ */
+#ifndef LARAS_EMAIL_HEADER_H
+#define LARAS_EMAIL_HEADER_H
+
+#include "channel/email.h"
+
+#include <gmime/gmime.h>
+
+/* A value as it stands, cleaned and cut to a length that honest ones do not reach. */
+extern json_t *laras_mail_word(const char *s);
+
+/* The id between the angle brackets of a field. */
+extern json_t *laras_mail_id(const char *value);
+
+/* {name, address} of each mailbox. */
+extern json_t *laras_mail_addresses(InternetAddressList *list);
+
+/* Set a member; takes the value over. */
+extern void laras_mail_put(json_t *to, const char *member, json_t *value);
+extern void laras_mail_put_word(json_t *to, const char *member, const char *s);
+
+/* The members that tell of the header. */
+extern void laras_mail_header(json_t *document, GMimeMessage *message);
+
+/* Read what others wrote wrongly; the caller's to free. */
+extern GMimeParserOptions *laras_mail_options(void);
+
+#endif /* LARAS_EMAIL_HEADER_H */
