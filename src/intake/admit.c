@@ -118,7 +118,13 @@ void
 laras_comments_admit(LarasCommented *list, int n)
 {
 	Grants *grants = read_grants(list, n);
+	LarasIgnored *ignored;
+	int records = 0;
+	int ignored_count = 0;
 
+	for (int i = 0; i < n; i++)
+		records += list[i].event->record_count;
+	ignored = palloc(sizeof(LarasIgnored) * (records + 1));
 	for (int i = 0; i < n; i++)
 	{
 		LarasCommented *in = &list[i];
@@ -134,11 +140,7 @@ laras_comments_admit(LarasCommented *list, int n)
 				continue;
 			why = judge(in, &grants[i], record, &waits);
 			if (why != NULL)
-			{
-				LarasIgnored ignored = {in->channel, why, 1};
-
-				laras_count_ignored(&ignored, 1);
-			}
+				ignored[ignored_count++] = (LarasIgnored){in->channel, why, 1};
 			if (why != NULL || waits)
 			{
 				record->kind = LARAS_RECORD_OTHER;
@@ -153,4 +155,5 @@ laras_comments_admit(LarasCommented *list, int n)
 								   in->event->received_at, "00000", LARAS_POST_UNKNOWN_YET,
 								   in->body, in->n);
 	}
+	laras_count_ignored(ignored, ignored_count);
 }

@@ -263,9 +263,11 @@ apply(Event *events, int n)
 {
 	LarasInboxEvent *inbox = palloc0(sizeof(LarasInboxEvent) * (n + 1));
 	LarasCommented *commented = palloc(sizeof(LarasCommented) * (n + 1));
+	LarasIgnored *ignored = palloc(sizeof(LarasIgnored) * (n + 1));
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	int count = 0;
 	int commented_count = 0;
+	int ignored_count = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -282,9 +284,7 @@ apply(Event *events, int n)
 		if (laras_open(event->body, event->workspace_id, event->id, LARAS_FIELD_webhook_event_body,
 					   &text, &length) != LARAS_OPENED)
 		{
-			LarasIgnored ignored = {event->channel, "key_destroyed", 1};
-
-			laras_count_ignored(&ignored, 1);
+			ignored[ignored_count++] = (LarasIgnored){event->channel, "key_destroyed", 1};
 			continue;
 		}
 		in->workspace_id = event->workspace_id;
@@ -321,6 +321,7 @@ apply(Event *events, int n)
 			laras_quarantine_event(event->workspace_id, event->connection_id, event->channel,
 								   event->received_at, "00000", aside, text, length);
 	}
+	laras_count_ignored(ignored, ignored_count);
 	if (commented_count > 0)
 		laras_comments_admit(commented, commented_count);
 	laras_inbox_apply(inbox, count);
