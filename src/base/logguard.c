@@ -195,11 +195,13 @@ guard(ErrorData *e)
 	e->output_to_server = false;
 	if (in_error_recursion_trouble())
 		return;
-	ereport_domain(LOG, OWN_DOMAIN,
-				   (errcode(e->sqlerrcode),
-					errmsg("withheld for a secret in it: %s",
-						   e->message_id ? e->message_id : "a record"),
-					errhidestmt(true), errhidecontext(true)));
+	ereport_domain(
+		LOG, OWN_DOMAIN,
+		(errcode(e->sqlerrcode),
+		 errmsg(
+			 "a log record was withheld, since it would show a secret; without its values it is: %s",
+			 e->message_id ? e->message_id : "a record"),
+		 errhidestmt(true), errhidecontext(true)));
 }
 
 void

@@ -182,8 +182,8 @@ my $server = $log{ $node->logfile };
 cmp_ok(length $server, '>', 100_000, 'the server logged much');
 like($server, qr/LOG: .*statement: .*SELECT id FROM laras\.conversations/, 'statements of a superuser are logged');
 like($server, qr/plan:|Query Text/, 'and explained');
-like($server, qr/withheld for a secret in it: statement: %s/, 'those that carry a secret are withheld, with what kind of record it was');
-like($server, qr/22P02: withheld for a secret in it: invalid input syntax for type %s/, 'errors that quote a token too, with their SQLSTATE');
+like($server, qr/a log record was withheld, since it would show a secret; without its values it is: statement: %s/, 'those that carry a secret are withheld, with what kind of record it was');
+like($server, qr/22P02: a log record was withheld, since it would show a secret; without its values it is: invalid input syntax for type %s/, 'errors that quote a token too, with their SQLSTATE');
 for my $path (sort keys %log)
 {
 	(my $name = $path) =~ s{.*/}{};
