@@ -251,7 +251,7 @@ CREATE FUNCTION laras.confirm_master_key_destroyed(epoch int, reference text) RE
   AS 'MODULE_PATHNAME', 'laras_confirm_master_key_destroyed' LANGUAGE c VOLATILE
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION laras.confirm_master_key_destroyed(int, text) IS
-  'records that the master key of a retired epoch is destroyed in its store, with the store''s own reference; copies of the keyring from before are void from then on. Epochs in their order; false where it was recorded before. Errors: 22023, 55000 not retired';
+  'records that the master key of a retired epoch is destroyed in its store, with the store''s own reference; copies of the keyring from before are void from then on. Epochs in their order; false where it was recorded before. Errors: 22023, 55000 not retired, or still given to the server, LRK02 LRK12 LRK14 where that cannot be told';
 
 CREATE FUNCTION laras.escrow_keyring(directory text, label text, expires interval DEFAULT '30 days') RETURNS bigint
   AS 'MODULE_PATHNAME', 'laras_escrow_keyring' LANGUAGE c VOLATILE
@@ -272,7 +272,8 @@ COMMENT ON FUNCTION laras.confirm_keyring_copy_destroyed(bigint, text) IS
   'records that a registered copy of the keyring is destroyed, on a statement of what became of it; false where it was recorded before. Errors: 22023 unknown copy or no statement';
 
 CREATE FUNCTION laras.keyring_rotation(
-  OUT running boolean, OUT oldest_epoch int, OUT epoch int, OUT slabs_done bigint, OUT slabs bigint)
+  OUT running boolean, OUT oldest_epoch int, OUT epoch int, OUT slabs_done bigint, OUT slabs bigint,
+  OUT waits_for text)
   AS 'MODULE_PATHNAME', 'laras_show_rotation' LANGUAGE c VOLATILE;
 COMMENT ON FUNCTION laras.keyring_rotation() IS 'how far the rotation of the master key is';
 
@@ -326,13 +327,14 @@ COMMENT ON COLUMN laras.progress_scrub.absent IS 'slots whose slab no mirror hol
 COMMENT ON COLUMN laras.progress_scrub.repaired IS 'slots that were put right';
 
 CREATE VIEW laras.progress_rotation AS
-  SELECT r.running, r.oldest_epoch, r.epoch, r.slabs_done, r.slabs FROM laras.keyring_rotation() r;
+  SELECT r.running, r.oldest_epoch, r.epoch, r.slabs_done, r.slabs, r.waits_for FROM laras.keyring_rotation() r;
 COMMENT ON VIEW laras.progress_rotation IS 'how far the rotation of the master key is; its history is in laras.master_key_epoch';
 COMMENT ON COLUMN laras.progress_rotation.running IS 'are there keys of two epochs';
 COMMENT ON COLUMN laras.progress_rotation.oldest_epoch IS 'oldest epoch that a key may still be wrapped under';
 COMMENT ON COLUMN laras.progress_rotation.epoch IS 'current epoch';
 COMMENT ON COLUMN laras.progress_rotation.slabs_done IS 'slabs of this pass that are done';
 COMMENT ON COLUMN laras.progress_rotation.slabs IS 'slabs of a pass';
+COMMENT ON COLUMN laras.progress_rotation.waits_for IS 'what keeps the old epoch in use after a pass; null: nothing but the keys still to be wrapped';
 
 CREATE VIEW laras.keyring_copies AS
   SELECT c.copy_id, c.kind, c.label, c.directory, c.oldest_epoch, c.epoch, c.registered_at, c.made_at, c.expires_at,

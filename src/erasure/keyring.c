@@ -128,6 +128,13 @@ laras_confirm_master_key_destroyed(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("an earlier epoch is not confirmed to be destroyed"),
 						errhint("Confirm epochs in their order.")));
+	if (!destroyed && laras_master_key_is_given(epoch))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the master key of this epoch is still given to the server"),
+				 errhint(
+					 "Take its line out of laras.master_key_file, or out of what "
+					 "laras.master_key_command gives, and destroy the key in its store first.")));
 	if (!destroyed)
 		laras_spi_run_one(&destroy_epoch,
 						  (Datum[]){Int32GetDatum(epoch), CStringGetTextDatum(reference)}, NULL);

@@ -243,8 +243,10 @@ check_keyring(ReturnSetInfo *result)
 	if (!laras_vault_is_open())
 	{
 		report(result, "keyring", "fail",
-			   laras_keyring_is_ours()
-				   ? "the vault is shut; see laras.keyring_status"
+			   laras_keyring_is_ours() ? "the vault is shut; see laras.keyring_status"
+			   : laras_keyring_is_of_other_contents()
+				   ? "these contents belong to another keyring: put its mirrors into "
+					 "laras.keyring_directory and restart"
 				   : "the keyring is not this database's own; call laras.adopt_keyring() first");
 		return false;
 	}
@@ -408,7 +410,9 @@ resume(ReturnSetInfo *result, const LarasRunAs *saved, bool send_waiting)
 	if (!needed)
 		report(result, "event cursor", "ok", "it is left as it is");
 	else if (!good)
-		report(result, "event cursor", "fail", "laras stays closed; nothing was changed");
+		report(result, "event cursor", "fail",
+			   "laras stays closed; nothing was changed: put right what fails above, and call "
+			   "laras.resume() again");
 	else
 	{
 		int64 again = rebase();

@@ -420,9 +420,9 @@ derive(LarasVault *v, LarasKeyUse use, uint32 w, uint32 s, uint8 out[LARAS_KEY_L
 	laras_wipe(prk, sizeof(prk));
 	if (!ok)
 	{
-		LarasKeyError err = {LARAS_KEYERR_CRYPTO, LARAS_KEYERR_NO_MIRROR, LARAS_KEYERR_NO_SLOT_ID,
-							 0, "deriving a key"};
+		LarasKeyError err;
 
+		laras_keyerror(&err, LARAS_KEYERR_CRYPTO, 0, "deriving a key");
 		laras_vault_raise(&err);
 	}
 	return live;

@@ -44,13 +44,13 @@ laras_mirror_failed(LarasVault *v, int mirror, const LarasKeyError *err)
 {
 	LarasMirrorInfo *info = &v->mirror[mirror];
 	uint32 expected = LARAS_MIRROR_IN_SYNC;
+	char text[LARAS_KEYERROR_TEXT];
 
 	pg_atomic_fetch_add_u32(&info->failures, 1);
 	if (!pg_atomic_compare_exchange_u32(&info->state, &expected, LARAS_MIRROR_BEHIND))
 		return;
-	ereport(LOG, (errmsg("keyring mirror \"%s\" is out of sync: %s%s%s", info->name,
-						 err->what ? err->what : "unknown failure", err->sys_errno ? ": " : "",
-						 err->sys_errno ? strerror(err->sys_errno) : "")));
+	ereport(LOG, (errmsg("keyring mirror \"%s\" is out of sync: %s", info->name,
+						 laras_keyerror_text(err, text))));
 	ConditionVariableBroadcast(&info->moved);
 	laras_work_now(LARAS_WORK_VAULT);
 }

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/program.h"
@@ -29,6 +30,8 @@
 
 #define KEY_COMMAND_TIMEOUT_MS 30000
 #define GRACE_MS 2000 /* from closing its output to its end */
+/* who looks at doctor() every minute does not run the command every minute */
+#define ASK_AGAIN_MS (15 * 60 * 1000)
 
 /* Is the path inside the data directory or a tablespace? */
 static bool
@@ -142,6 +145,56 @@ laras_fetch_master_keys(const char *purpose, LarasMasterKeys *keys, LarasKeyErro
 	if (!laras_vault_path_check(laras_master_key_file, err))
 		return false;
 	return laras_masterkey_read_file(laras_master_key_file, keys, err);
+}
+
+bool
+laras_master_key_check_source(LarasVault *v, LarasKeyError *err)
+{
+	bool command = laras_master_key_command != NULL && laras_master_key_command[0] != '\0';
+	LarasMasterKeys keys;
+	LarasKeyring k;
+	bool known;
+	bool ok;
+
+	LWLockAcquire(v->lock, LW_SHARED);
+	k = v->keyring;
+	known = command && v->source_at != 0 &&
+			!TimestampDifferenceExceeds(v->source_at, GetCurrentTimestamp(), ASK_AGAIN_MS);
+	*err = v->source;
+	LWLockRelease(v->lock);
+	if (known)
+		return err->code == LARAS_KEYERR_NONE;
+	*err = (LarasKeyError) LARAS_KEYERROR_INIT;
+	ok = laras_fetch_master_keys("content", &keys, err);
+	if (ok)
+	{
+		ok = laras_masterkey_check(&keys, &k, false, err);
+		laras_masterkey_wipe(&keys);
+	}
+	CHECK_FOR_INTERRUPTS();
+	LWLockAcquire(v->lock, LW_EXCLUSIVE);
+	v->source_at = command ? GetCurrentTimestamp() : 0;
+	v->source = *err;
+	LWLockRelease(v->lock);
+	return ok;
+}
+
+bool
+laras_master_key_is_given(int epoch)
+{
+	LarasMasterKeys keys;
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	bool given;
+
+	if (!laras_fetch_master_keys("content", &keys, &err))
+	{
+		CHECK_FOR_INTERRUPTS();
+		laras_vault_raise(&err);
+	}
+	given =
+		epoch >= 0 && epoch <= PG_UINT16_MAX && laras_masterkey_find(&keys, (uint16) epoch) != NULL;
+	laras_masterkey_wipe(&keys);
+	return given;
 }
 
 /* ------------------------------------------------------------------------

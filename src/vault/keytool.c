@@ -14,7 +14,8 @@
  * The server makes its keyring itself; init is for tests and for moving in.  A
  * VALUE is "sealed:" with base64, or hexadecimal digits.  PUBLIC_KEY is what
  * laras.public_key() returns, in hexadecimal digits; box needs no keyring.  A places file has
- * lines "workspace row [field]".  verify and scan print one line a finding, so
+ * lines "workspace row [field]".  verify with the keys of some epochs verifies
+ * what they open, and names the epochs and slabs that they do not.  verify and scan print one line a finding, so
  * that scripts may read them; exit status 0 says that nothing was wrong (open:
  * that it opened), 1 that something was, 2 that the question could not be asked.
  */
@@ -87,6 +88,10 @@ complain(const char *what, const LarasKeyError *err)
 		fprintf(stderr, ": %s (LRK%02d", err->what != NULL ? err->what : "error", (int) err->code);
 		if (err->sys_errno != 0)
 			fprintf(stderr, ", %s", strerror(err->sys_errno));
+		if (err->line != 0)
+			fprintf(stderr, ", line %u", (unsigned int) err->line);
+		if (err->epoch != 0)
+			fprintf(stderr, ", epoch %u", (unsigned int) err->epoch);
 		if (err->slot != LARAS_KEYERR_NO_SLOT_ID)
 			fprintf(stderr, ", slot %u", (unsigned int) err->slot);
 		fputc(')', stderr);
@@ -214,9 +219,32 @@ open_keyring(const char *directory, LarasKeyholder *holder, LarasKeyError *err)
 	return mirror->dirfd >= 0;
 }
 
-/* Add what the master key gives: wrapping keys of both domains, courier seed. */
+/* The epochs of the keyring that the key file lacks, lowest first. */
+typedef struct Missing
+{
+	uint16_t epoch[LARAS_MAX_WRAPS];
+	int n;
+} Missing;
+
+/* Do the keys that are there fit? Those that are not are listed. */
 static bool
-unlock_keyring(const char *key_file, LarasKeyholder *holder, LarasKeyError *err)
+check_given(const LarasMasterKeys *keys, const LarasKeyring *keyring, Missing *missing,
+			LarasKeyError *err)
+{
+	for (uint32_t e = keyring->oldest_epoch; e <= keyring->current_epoch; e++)
+		if (laras_masterkey_find(keys, (uint16_t) e) == NULL && missing->n < LARAS_MAX_WRAPS)
+			missing->epoch[missing->n++] = (uint16_t) e;
+	if (missing->n > keyring->current_epoch - keyring->oldest_epoch)
+		return laras_masterkey_check(keys, keyring, false, err);
+	return laras_masterkey_fits(keys, keyring, err);
+}
+
+/*
+ * Add what the master key gives: wrapping keys of both domains, courier seed.
+ * missing, if not NULL: keys of some epochs may be, and are listed there.
+ */
+static bool
+unlock_keyring(const char *key_file, LarasKeyholder *holder, Missing *missing, LarasKeyError *err)
 {
 	LarasMasterKeys keys;
 	LarasWrapSet courier;
@@ -225,7 +253,8 @@ unlock_keyring(const char *key_file, LarasKeyholder *holder, LarasKeyError *err)
 
 	if (!laras_masterkey_read_file(key_file, &keys, err))
 		return false;
-	ok = laras_masterkey_check(&keys, &holder->keyring, false, err);
+	ok = missing == NULL ? laras_masterkey_check(&keys, &holder->keyring, false, err)
+						 : check_given(&keys, &holder->keyring, missing, err);
 	if (ok &&
 		!(laras_masterkey_wraps(&keys, &holder->keyring, LARAS_DOMAIN_CONTENT, &holder->wraps) &&
 		  laras_masterkey_wraps(&keys, &holder->keyring, LARAS_DOMAIN_COURIER, &courier)))
@@ -280,7 +309,7 @@ typedef struct Counts
 	uint64_t bad_slabs;
 } Counts;
 
-/* Count the states of one slab; LIVE needs keys, WRAPPED is what is said without. */
+/* Count the states of one slab; LIVE needs keys, WRAPPED is what is said without that of its epoch. */
 static void
 count_slab(LarasKeyholder *holder, uint32_t number, uint64_t leased, bool keyed, uint8_t *buf,
 		   Counts *counts)
@@ -288,6 +317,7 @@ count_slab(LarasKeyholder *holder, uint32_t number, uint64_t leased, bool keyed,
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 	LarasSlab slab;
 	bool opened;
+	uint32_t unverified = 0;
 
 	counts->slabs++;
 	opened = laras_slab_open(holder->mirrors.mirror[0].dirfd, holder->keyring.uuid,
@@ -310,12 +340,16 @@ count_slab(LarasKeyholder *holder, uint32_t number, uint64_t leased, bool keyed,
 		uint64_t position;
 
 		counts->state[state]++;
+		unverified += keyed && state == LARAS_SLOT_WRAPPED;
 		if (state == LARAS_SLOT_DAMAGED)
 			printf("slot %u damaged\n", (unsigned int) id);
 		else if (state != LARAS_SLOT_DESTROYED &&
 				 laras_slot_position(holder->keyring.uuid, id, &position) && position >= leased)
 			counts->unused++;
 	}
+	if (unverified > 0)
+		printf("slab %08x not verified: %u keys\n", (unsigned int) number,
+			   (unsigned int) unverified);
 	laras_slab_close(&slab);
 }
 
@@ -337,6 +371,7 @@ run_verify(const Options *o)
 	LarasJournalScan scan;
 	LarasJournalEnd end;
 	Counts counts = {{0}, 0, 0, 0};
+	Missing missing = {{0}, 0};
 	uint8_t *buf;
 	uint32_t slabs;
 	bool bad = false;
@@ -345,12 +380,16 @@ run_verify(const Options *o)
 		return complain("verify needs --keyring", NULL);
 	if (!open_keyring(o->keyring, &holder, &err))
 		return complain("keyring", &err);
-	if (o->key != NULL && !unlock_keyring(o->key, &holder, &err))
+	if (o->key != NULL && !unlock_keyring(o->key, &holder, &missing, &err))
 		return complain("master key", &err);
 	printf("keyring number %u epochs %u-%u adoptions %" PRIu64 " system %" PRIu64 " database %u\n",
 		   holder.keyring.number, holder.keyring.oldest_epoch, holder.keyring.current_epoch,
 		   holder.keyring.adoptions, holder.keyring.owner_system,
 		   (unsigned int) holder.keyring.owner_database);
+	for (int i = 0; i < missing.n; i++)
+		printf("epoch %u missing: its master key is not given, its keys are not verified\n",
+			   missing.epoch[i]);
+	bad = missing.n > 0;
 	if (laras_lease_read(holder.mirrors.mirror[0].dirfd, &lease, &err))
 		printf("lease generation %" PRIu64 " next %" PRIu64 "\n", lease.generation,
 			   lease.next_position);
@@ -383,7 +422,9 @@ run_verify(const Options *o)
 		   counts.state[LARAS_SLOT_LIVE], counts.state[LARAS_SLOT_WRAPPED],
 		   counts.state[LARAS_SLOT_DESTROYED], counts.state[LARAS_SLOT_DAMAGED],
 		   counts.state[LARAS_SLOT_ABSENT], counts.unused);
-	return bad || counts.bad_slabs > 0 || counts.state[LARAS_SLOT_DAMAGED] > 0 ? 1 : 0;
+	bad = bad || counts.bad_slabs > 0 || counts.state[LARAS_SLOT_DAMAGED] > 0 ||
+		  (o->key != NULL && counts.state[LARAS_SLOT_WRAPPED] > 0);
+	return bad ? 1 : 0;
 }
 
 /* "sealed:<base64>" or hex, into malloc'd bytes. */
@@ -430,7 +471,7 @@ run_open(const Options *o)
 		return complain("open needs --keyring, --key, --workspace, --row and a value", NULL);
 	if (!open_keyring(o->keyring, &holder, &err))
 		return complain("keyring", &err);
-	if (!unlock_keyring(o->key, &holder, &err))
+	if (!unlock_keyring(o->key, &holder, NULL, &err))
 		return complain("master key", &err);
 	value = read_value(o->args[0], &n);
 	if (value == NULL || (out = malloc(n + 1)) == NULL)
@@ -506,7 +547,7 @@ run_scan(const Options *o)
 		return complain("scan needs --keyring, --key and files", NULL);
 	if (!open_keyring(o->keyring, &holder, &err))
 		return complain("keyring", &err);
-	if (!unlock_keyring(o->key, &holder, &err))
+	if (!unlock_keyring(o->key, &holder, NULL, &err))
 		return complain("master key", &err);
 	if (o->places != NULL && !read_places(o->places, &places))
 		return complain("places file", NULL);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,21 @@ void
 laras_masterkey_wipe(LarasMasterKeys *keys)
 {
 	laras_wipe(keys, sizeof(*keys));
+}
+
+const char *
+laras_keyerror_text(const LarasKeyError *err, char text[LARAS_KEYERROR_TEXT])
+{
+	char where[48] = "";
+
+	if (err->line != 0)
+		snprintf(where, sizeof(where), " (line %u)", (unsigned int) err->line);
+	else if (err->epoch != 0)
+		snprintf(where, sizeof(where), " (epoch %u)", (unsigned int) err->epoch);
+	snprintf(text, LARAS_KEYERROR_TEXT, "%s%s%s%s",
+			 err->what != NULL ? err->what : "unknown failure", where,
+			 err->sys_errno != 0 ? ": " : "", err->sys_errno != 0 ? strerror(err->sys_errno) : "");
+	return text;
 }
 
 /* One line without its newline. */
@@ -50,11 +66,20 @@ laras_masterkey_parse(const char *text, size_t n, LarasMasterKeys *keys, LarasKe
 		const char *newline = memchr(text, '\n', n);
 		size_t len = newline != NULL ? (size_t) (newline - text) : n;
 
-		if (keys->n == LARAS_MAX_MASTERS || !parse_line(text, len, &keys->master[keys->n]) ||
-			(keys->n > 0 && keys->master[keys->n].epoch <= keys->master[keys->n - 1].epoch))
+		const char *wrong = NULL;
+
+		if (keys->n == LARAS_MAX_MASTERS)
+			wrong = "more master keys than are read";
+		else if (!parse_line(text, len, &keys->master[keys->n]))
+			wrong = "a line of the master keys holds an epoch, one space and 64 hexadecimal digits";
+		else if (keys->n > 0 && keys->master[keys->n].epoch <= keys->master[keys->n - 1].epoch)
+			wrong = "the master keys stand in the order of their epochs, the lowest first";
+		if (wrong != NULL)
 		{
+			uint32_t line = (uint32_t) keys->n + 1;
+
 			laras_masterkey_wipe(keys);
-			return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0, "master key line");
+			return laras_keyerror_of_key(err, wrong, line, 0);
 		}
 		keys->n++;
 		len += newline != NULL;
@@ -170,12 +195,21 @@ check_holds(const LarasMasterKeys *keys, const LarasKeyring *keyring, uint16_t e
 	const uint8_t *key = laras_masterkey_find(keys, epoch);
 
 	if (key == NULL)
-		return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0, "master key of an epoch is missing");
+		return laras_keyerror_of_key(err, "the master key of an epoch is missing", 0, epoch);
 	if (!laras_derive_check(key, keyring->uuid, epoch, check))
 		return laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "crypto library");
 	if (!laras_same_bytes(check, expected, LARAS_CHECK_LEN))
-		return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0, "wrong master key");
+		return laras_keyerror_of_key(err, "wrong master key", 0, epoch);
 	return true;
+}
+
+bool
+laras_masterkey_fits(const LarasMasterKeys *keys, const LarasKeyring *keyring, LarasKeyError *err)
+{
+	return (laras_masterkey_find(keys, keyring->oldest_epoch) == NULL ||
+			check_holds(keys, keyring, keyring->oldest_epoch, keyring->check_oldest, err)) &&
+		   (laras_masterkey_find(keys, keyring->current_epoch) == NULL ||
+			check_holds(keys, keyring, keyring->current_epoch, keyring->check_current, err));
 }
 
 bool
@@ -184,17 +218,17 @@ laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring, 
 {
 	for (int i = 0; i < keys->n; i++)
 		if (keys->master[i].epoch > (uint32_t) keyring->current_epoch + 1)
-			return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0, "surplus master key");
+			return laras_keyerror_of_key(err, "a master key of an epoch that is not the next one",
+										 0, keys->master[i].epoch);
 	for (uint32_t e = keyring->oldest_epoch; e <= keyring->current_epoch; e++)
 		if (laras_masterkey_find(keys, (uint16_t) e) == NULL)
-			return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0,
-								  "master key of an epoch is missing");
-	if (want_next && (keyring->current_epoch == UINT16_MAX ||
-					  laras_masterkey_find(keys, keyring->current_epoch + 1) == NULL))
-		return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0,
-							  "master key of the next epoch is missing");
-	return check_holds(keys, keyring, keyring->oldest_epoch, keyring->check_oldest, err) &&
-		   check_holds(keys, keyring, keyring->current_epoch, keyring->check_current, err);
+			return laras_keyerror_of_key(err, "the master key of an epoch is missing", 0, e);
+	if (want_next && keyring->current_epoch == UINT16_MAX)
+		return laras_keyerror(err, LARAS_KEYERR_MASTER_KEY, 0, "there is no epoch after the last");
+	if (want_next && laras_masterkey_find(keys, keyring->current_epoch + 1) == NULL)
+		return laras_keyerror_of_key(err, "the master key of the next epoch is missing", 0,
+									 (uint32_t) keyring->current_epoch + 1);
+	return laras_masterkey_fits(keys, keyring, err);
 }
 
 bool

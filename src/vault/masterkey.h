@@ -60,6 +60,10 @@ extern bool laras_masterkey_read_fd(int fd, int timeout_ms, bool (*wake)(void *a
 extern bool laras_masterkey_check(const LarasMasterKeys *keys, const LarasKeyring *keyring,
 								  bool want_next, LarasKeyError *err);
 
+/* The check bytes alone: do those of the oldest and the current epoch hold that are there? */
+extern bool
+laras_masterkey_fits(const LarasMasterKeys *keys, const LarasKeyring *keyring, LarasKeyError *err);
+
 /* The key of an epoch, or NULL. */
 extern const uint8_t *laras_masterkey_find(const LarasMasterKeys *keys, uint16_t epoch);
 

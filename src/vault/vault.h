@@ -81,6 +81,15 @@ extern bool laras_vault_is_open(void);
  */
 extern bool laras_keyring_is_ours(void);
 
+/* Is it shut because these contents were sealed under another keyring? Raises nothing. */
+extern bool laras_keyring_is_of_other_contents(void);
+
+/*
+ * Does the key file or command give the master key of that epoch? Fetches and
+ * wipes it; raises where it cannot be fetched.
+ */
+extern bool laras_master_key_is_given(int epoch);
+
 /*
  * Raise LRK01 (or LRK06, LRK02, LRK12, LRK14, when that is why it is shut)
  * with its HINT unless the vault is open. For functions that want to fail

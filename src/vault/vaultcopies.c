@@ -73,6 +73,21 @@ check_directory(const char *directory, uint16 number, LarasKeyError *err)
 	return true;
 }
 
+static void
+refuse_directory(const LarasKeyError *err)
+{
+	char text[LARAS_KEYERROR_TEXT];
+	bool taken = err->code == LARAS_KEYERR_DISAGREE;
+
+	ereport(ERROR,
+			(errcode(taken ? LARAS_ERRCODE_MIRRORS_DISAGREE : LARAS_ERRCODE_KEY_FILE_UNSAFE),
+			 errmsg("the keyring cannot be copied to this directory"),
+			 errdetail("Reason: %s.", laras_keyerror_text(err, text)),
+			 taken ? errhint("A copy is not written over: name a directory that holds no keyring.")
+				   : errhint("Make one for it, which only the server's user can enter (mode 0700), "
+							 "outside the data directory and its tablespaces.")));
+}
+
 void
 laras_vault_check_copy(const char *directory, int *oldest, int *epoch)
 {
@@ -96,7 +111,7 @@ laras_vault_check_copy(const char *directory, int *oldest, int *epoch)
 	}
 	pfree(m);
 	if (!check_directory(directory, (uint16) v->index, &err))
-		laras_vault_raise(&err);
+		refuse_directory(&err);
 }
 
 /* ------------------------------------------------------------------------

@@ -91,6 +91,25 @@ check_epochs(LarasDoctorSink *sink)
 		laras_doctor_row(sink, "master key", "ok", NULL, NULL);
 }
 
+/*
+ * The vault is open: would it open again? The key is in memory, and nobody would
+ * notice that its line is gone before the next start.
+ */
+static void
+check_source(LarasDoctorSink *sink, LarasVault *v)
+{
+	LarasKeyError err = LARAS_KEYERROR_INIT;
+	char text[LARAS_KEYERROR_TEXT];
+
+	if (laras_master_key_check_source(v, &err))
+		laras_doctor_row(sink, "master key source", "ok", NULL, NULL);
+	else
+		laras_doctor_row(
+			sink, "master key source", "fail",
+			psprintf("the vault would not open again: %s", laras_keyerror_text(&err, text)),
+			"Put laras.master_key_file or the store behind laras.master_key_command right before the server is restarted.");
+}
+
 /* What the last look at every key found. */
 static void
 check_scrub(LarasDoctorSink *sink)
@@ -231,9 +250,11 @@ check_mirrors(LarasDoctorSink *sink, LarasVault *v)
 			}
 		}
 	}
-	laras_doctor_row(sink, "keyring failure domains", together ? "warn" : "ok",
-					 together ? "two mirrors lie on one file system" : NULL,
-					 together ? "One broken disk would lose every key." : NULL);
+	laras_doctor_row(sink, "keyring failure domains", together || mirrors < 2 ? "warn" : "ok",
+					 mirrors < 2 ? "every key lies on one file system"
+					 : together  ? "two mirrors lie on one file system"
+								 : NULL,
+					 mirrors < 2 || together ? "One broken disk would lose every key." : NULL);
 	laras_doctor_row(
 		sink, "key destructions", pending > 0 ? "warn" : "ok",
 		pending > 0 ? psprintf(UINT64_FORMAT " are not yet read back from every mirror", pending)
@@ -338,6 +359,8 @@ laras_doctor_vault(LarasDoctorSink *sink)
 	else
 	{
 		check_keyring(sink, v);
+		if (laras_vault_phase(v) == LARAS_VAULT_OPEN)
+			check_source(sink, v);
 		if (pg_atomic_read_u32(&v->known) != 0)
 		{
 			check_mirrors(sink, v);

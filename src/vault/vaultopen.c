@@ -68,13 +68,15 @@ typedef struct Replay
 	LarasKeyError err;
 } Replay;
 
-/* Every order of the journal whose slot does not bear its mark. */
+/* Every order of the journal whose slot does not bear its mark; and what it says of master keys. */
 static bool
 replay_record(const LarasJournalRecord *rec, void *arg)
 {
 	Replay *replay = arg;
 	LarasVault *v = replay->w->v;
 
+	if (rec->kind == LARAS_JOURNAL_EPOCH_DESTROYED)
+		laras_vault_epoch_ended(rec);
 	if (rec->kind != LARAS_JOURNAL_DESTROY && rec->kind != LARAS_JOURNAL_RANGE)
 		return true;
 	for (uint32 i = 0; i < Max(rec->count, 1); i++)
@@ -410,7 +412,7 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 	err->code = LARAS_KEYERR_NONE;
 	if (wanted != NULL && memcmp(wanted, k.uuid, LARAS_UUID_LEN) != 0)
 	{
-		laras_keyerror(err, LARAS_KEYERR_FOREIGN_OWNER, 0,
+		laras_keyerror(err, LARAS_KEYERR_FOREIGN_CONTENT, 0,
 					   "the contents of this database were sealed under another keyring");
 		return LARAS_FILES_FOREIGN;
 	}
@@ -468,6 +470,7 @@ laras_vault_open_files(bool adopt, const uint8 *wanted, LarasKeyError *err)
 
 	/* every order of the journal, before anybody may read */
 	memset(&replay, 0, sizeof(replay));
+	w->nended = 0;
 	replay.w = w;
 	replay.mask = mask;
 	if (laras_journal_scan(w->m.mirror[first].dirfd, w->m.keyring, NULL, replay_record, NULL,

@@ -19,8 +19,6 @@
 
 #include "base/compat.h"
 #include "base/fault.h"
-#include "base/spi.h"
-#include "vault/bytes.h"
 #include "vault/journalring.h"
 #include "vault/masterkey.h"
 #include "vault/vault.h"
@@ -30,80 +28,6 @@
 #define FIRST_LEASED_SLAB (LARAS_SLOT_FIRST_LEASED / LARAS_SLOTS_PER_SLAB)
 #define SLOTS_AT_ONCE 32 /* wrapped while a destruction may have to wait */
 #define PASS_PAUSE_US (2 * USECS_PER_SEC)
-
-LARAS_PLAN(epoch_begins,
-		   "INSERT INTO laras.master_key_epoch (epoch, began_at) VALUES ($1, laras.now())"
-		   " ON CONFLICT (epoch) DO NOTHING",
-		   INT4OID);
-
-LARAS_PLAN(epochs_retired,
-		   "UPDATE laras.master_key_epoch e SET retired_at = laras.now()"
-		   " WHERE e.epoch < $1 AND e.retired_at IS NULL",
-		   INT4OID);
-
-LARAS_PLAN(destroyed_epochs,
-		   "SELECT e.epoch FROM laras.master_key_epoch e WHERE e.destroyed_at IS NOT NULL"
-		   " AND e.journalled_at IS NULL ORDER BY e.epoch");
-
-LARAS_PLAN(epoch_journalled,
-		   "UPDATE laras.master_key_epoch e SET journalled_at = pg_catalog.clock_timestamp()"
-		   " WHERE e.epoch = $1",
-		   INT4OID);
-
-/* ------------------------------------------------------------------------
- * Epochs on record
- * ------------------------------------------------------------------------
- */
-
-void
-laras_vault_note_epoch(void)
-{
-	LarasVault *v = laras_vault_work.v;
-
-	laras_worker_begin("noting the master key's epoch");
-	laras_spi_open();
-	(void) laras_spi_run(&epoch_begins, (Datum[]){Int32GetDatum((int32) v->keyring.current_epoch)},
-						 NULL);
-	(void) laras_spi_run(&epochs_retired, (Datum[]){Int32GetDatum((int32) v->keyring.oldest_epoch)},
-						 NULL);
-	laras_spi_close();
-	laras_worker_commit();
-}
-
-static bool
-journal_epoch(uint8 kind, uint16 epoch)
-{
-	uint8 order[LARAS_ORDER_LEN] = {0};
-
-	laras_put16(order, epoch);
-	return laras_vault_journal(kind, order);
-}
-
-void
-laras_vault_journal_epochs(void)
-{
-	uint64 n;
-	int32 *epochs;
-
-	laras_worker_begin("looking for destroyed master keys");
-	laras_spi_open();
-	n = laras_spi_read(&destroyed_epochs, NULL, NULL);
-	epochs = SPI_palloc(sizeof(int32) * (n + 1));
-	for (uint64 i = 0; i < n; i++)
-		epochs[i] = laras_spi_int4(i, 1);
-	laras_spi_close();
-	laras_worker_commit();
-	for (uint64 i = 0; i < n; i++)
-	{
-		if (!journal_epoch(LARAS_JOURNAL_EPOCH_DESTROYED, (uint16) epochs[i]))
-			return;
-		laras_worker_begin("noting a destroyed master key");
-		laras_spi_open();
-		(void) laras_spi_run(&epoch_journalled, (Datum[]){Int32GetDatum(epochs[i])}, NULL);
-		laras_spi_close();
-		laras_worker_commit();
-	}
-}
 
 /* ------------------------------------------------------------------------
  * The keyring file
@@ -292,6 +216,7 @@ laras_vault_begin_rotation(LarasKeyError *err)
 			!laras_masterkey_wraps(&keys, &k, LARAS_DOMAIN_CONTENT, &wraps))
 			ok = laras_keyerror(err, LARAS_KEYERR_CRYPTO, 0, "deriving the wrapping key");
 	}
+	pg_atomic_write_u32(&v->rotate_waits, 0);
 	ok = ok && publish_keyring(w, &k, &wraps, false, err);
 	LARAS_FAULT("rotate.begun");
 	ok = ok && laras_vault_wrap_courier(&keys, err);
@@ -309,7 +234,7 @@ laras_vault_begin_rotation(LarasKeyError *err)
 
 /* What a pass has found; it may retire the old epoch when nothing hinders. */
 static uint32 next_slab = 0;
-static uint64 hindrances = 0;
+static uint32 hindered = 0; /* LarasRotationWait */
 static TimestampTz pass_ended = 0;
 static uint64 pass_generation = 0; /* of the page; moves when a mirror joins */
 
@@ -431,7 +356,7 @@ wrap_slab(LarasVaultWork *w, uint32 number, const LarasWrapSet *wraps)
 		if (ok && !laras_mirrors_sync(&graves[i], &err))
 		{
 			laras_mirror_failed(v, i, &err);
-			hindrances++;
+			hindered |= LARAS_ROTATION_MIRROR;
 		}
 		laras_mirrors_release(&graves[i]);
 	}
@@ -439,7 +364,7 @@ wrap_slab(LarasVaultWork *w, uint32 number, const LarasWrapSet *wraps)
 	if (!ok)
 	{
 		/* a slab that is lost may come back with keys of the old epoch */
-		hindrances++;
+		hindered |= LARAS_ROTATION_SLAB;
 		if (err.code == LARAS_KEYERR_MIRROR && err.mirror >= 0)
 			laras_mirror_failed(v, err.mirror, &err);
 		else if (err.code == LARAS_KEYERR_ABSENT)
@@ -455,7 +380,7 @@ wrap_slab(LarasVaultWork *w, uint32 number, const LarasWrapSet *wraps)
 		state = laras_mirrors_repair(&w->m, mask, repair[i], wraps, NULL, &one);
 		/* what no mirror can give back does not hinder: nothing opens it anyway */
 		if (state != LARAS_SLOT_DAMAGED || one.code == LARAS_KEYERR_DISAGREE)
-			hindrances++;
+			hindered |= LARAS_ROTATION_KEY;
 	}
 	pfree(repair);
 }
@@ -470,7 +395,7 @@ retire(LarasVaultWork *w)
 	LarasWrapSet left;
 	LarasKeyError err = LARAS_KEYERROR_INIT;
 
-	if (!journal_epoch(LARAS_JOURNAL_EPOCH_RETIRED, k.oldest_epoch))
+	if (!laras_vault_journal_epoch(LARAS_JOURNAL_EPOCH_RETIRED, k.oldest_epoch))
 		return;
 	LARAS_FAULT("rotate.journalled");
 	LWLockAcquire(v->lock, LW_SHARED);
@@ -545,7 +470,7 @@ laras_vault_rotate(void)
 	if (v->keyring.oldest_epoch == v->keyring.current_epoch)
 	{
 		next_slab = 0;
-		hindrances = 0;
+		hindered = 0;
 		pass_ended = 0;
 		return false;
 	}
@@ -554,7 +479,7 @@ laras_vault_rotate(void)
 	pass_ended = 0;
 	if (next_slab == 0)
 	{
-		hindrances = 0;
+		hindered = 0;
 		pass_generation = pg_atomic_read_u64(&v->page->generation);
 		pg_atomic_write_u64(&v->rotate_done, 0);
 	}
@@ -569,13 +494,13 @@ laras_vault_rotate(void)
 		return true;
 
 	if (!courier_is_wrapped(w))
-		hindrances++;
+		hindered |= LARAS_ROTATION_COURIER;
 	/*
 	 * A mirror that joined meanwhile may have given back a key that nobody had
 	 * when its slab was passed, as it was wrapped then.
 	 */
 	if (pg_atomic_read_u64(&v->page->generation) != pass_generation)
-		hindrances++;
+		hindered |= LARAS_ROTATION_JOINED;
 	/* the pass is over; a mirror that is away may hold slots of the old epoch */
 	next_slab = 0;
 	for (int i = 0; i < v->nmirrors; i++)
@@ -583,9 +508,10 @@ laras_vault_rotate(void)
 		uint32 state = pg_atomic_read_u32(&v->mirror[i].state);
 
 		if (state != LARAS_MIRROR_IN_SYNC && state != LARAS_MIRROR_REMOVED)
-			hindrances++;
+			hindered |= LARAS_ROTATION_MIRROR;
 	}
-	if (hindrances == 0)
+	pg_atomic_write_u32(&v->rotate_waits, hindered);
+	if (hindered == 0)
 		retire(w);
 	else
 		pass_ended = GetCurrentTimestamp();

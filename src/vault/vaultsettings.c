@@ -107,8 +107,8 @@ laras_vault_init(void)
 	DefineCustomStringVariable(
 		"laras.master_key_command",
 		"Shell command that prints the master key's lines; %p is content, courier or rotate.",
-		"Run by the vault worker and the courier; it has 30 seconds.", &laras_master_key_command,
-		"", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+		"Run by the vault worker, by the courier, and at most every 15 minutes for doctor(); it has 30 seconds.",
+		&laras_master_key_command, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	DefineCustomStringVariable(
 		"laras.master_key_file",
 		"File that holds the master key: one line \"<epoch> <64 hex digits>\" for each epoch.",

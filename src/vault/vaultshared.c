@@ -153,6 +153,7 @@ init_vault(LarasVault *v, int index, LWLockPadded *locks, char **space)
 	ConditionVariableInit(&v->adopt_moved);
 	pg_atomic_init_u64(&v->journal_last, 0);
 	pg_atomic_init_u64(&v->rotate_done, 0);
+	pg_atomic_init_u32(&v->rotate_waits, 0);
 	pg_atomic_init_u64(&v->rotate_total, 0);
 	pg_atomic_init_u32(&v->scrub_asked, 0);
 	pg_atomic_init_u32(&v->witness_compared, 0);
@@ -245,6 +246,20 @@ laras_keyring_is_ours(void)
 	return v != NULL && pg_atomic_read_u32(&v->known) != 0 && pg_atomic_read_u32(&v->owned) != 0;
 }
 
+bool
+laras_keyring_is_of_other_contents(void)
+{
+	LarasVault *v = laras_vault_here();
+	bool other;
+
+	if (v == NULL)
+		return false;
+	LWLockAcquire(v->lock, LW_SHARED);
+	other = v->why == LARAS_KEYERR_FOREIGN_CONTENT;
+	LWLockRelease(v->lock);
+	return other;
+}
+
 uint64
 laras_vault_generation(void)
 {
@@ -278,6 +293,7 @@ sqlstate_of(LarasKeyErrorCode code)
 		case LARAS_KEYERR_FOREIGN_VALUE:
 			return LARAS_ERRCODE_VALUE_MISPLACED;
 		case LARAS_KEYERR_FOREIGN_OWNER:
+		case LARAS_KEYERR_FOREIGN_CONTENT:
 			return LARAS_ERRCODE_KEYRING_FOREIGN;
 		case LARAS_KEYERR_OLDER:
 			return LARAS_ERRCODE_KEYRING_OLD;
@@ -319,6 +335,8 @@ message_of(LarasKeyErrorCode code)
 			return "the sealed value does not belong here";
 		case LARAS_KEYERR_FOREIGN_OWNER:
 			return "the keyring belongs to another cluster or database";
+		case LARAS_KEYERR_FOREIGN_CONTENT:
+			return "the contents of this database belong to another keyring";
 		case LARAS_KEYERR_OLDER:
 			return "the keyring is older than its witness";
 		case LARAS_KEYERR_HELD:
@@ -350,7 +368,7 @@ hint_of(LarasKeyErrorCode code)
 		case LARAS_KEYERR_CLOSED:
 			return "See laras.keyring_status and the log of the vault worker; check laras.keyring_directory, laras.master_key_file and laras.master_key_command.";
 		case LARAS_KEYERR_MASTER_KEY:
-			return "Provide the master key of the epochs that laras.keyring_status names, one line for each.";
+			return "Provide the master keys of the epochs that laras.keyring_status names, and for a rotation that of the next one: a line for each, the lowest epoch first.";
 		case LARAS_KEYERR_DAMAGED:
 			return "The vault worker repairs the key from another mirror; without one, restore the keyring from a copy. Nothing was erased.";
 		case LARAS_KEYERR_ABSENT:
@@ -358,7 +376,9 @@ hint_of(LarasKeyErrorCode code)
 		case LARAS_KEYERR_FOREIGN_VALUE:
 			return "A sealed value opens only in the row, column and workspace that it was sealed for.";
 		case LARAS_KEYERR_FOREIGN_OWNER:
-			return "If this database took the keyring's owner's place, call laras.adopt_keyring(). If its contents were sealed under another keyring, bring that one.";
+			return "If this database took the place of the keyring's owner, call laras.adopt_keyring().";
+		case LARAS_KEYERR_FOREIGN_CONTENT:
+			return "To read them, put the mirrors of that keyring into laras.keyring_directory and restart. A clone that is to have no content stays as it is.";
 		case LARAS_KEYERR_OLDER:
 			return "Put back the newest mirrors of the keyring, the old primary's after a failover. Where none is newer, and only then, take this copy: docs/how-to/restore.md and failover.md say how, and what of it is lost.";
 		case LARAS_KEYERR_NO_SLOT:
@@ -411,16 +431,13 @@ static void
 report(int elevel, const LarasKeyError *err, const char *doing)
 {
 	const char *hint = hint_of(err->code);
+	char text[LARAS_KEYERROR_TEXT];
 
 	ereport(elevel,
 			(errcode(sqlstate_of(err->code)), errmsg("%s", message_of(err->code)),
-			 doing != NULL && err->what != NULL
-				 ? errdetail("While %s: %s%s%s.", doing, err->what, err->sys_errno ? ": " : "",
-							 err->sys_errno ? strerror(err->sys_errno) : "")
-			 : err->what != NULL
-				 ? errdetail("Reason: %s%s%s.", err->what, err->sys_errno ? ": " : "",
-							 err->sys_errno ? strerror(err->sys_errno) : "")
-				 : 0,
+			 err->what == NULL ? 0
+			 : doing != NULL   ? errdetail("While %s: %s.", doing, laras_keyerror_text(err, text))
+							   : errdetail("Reason: %s.", laras_keyerror_text(err, text)),
 			 hint != NULL ? errhint("%s", hint) : 0, errhidestmt(true)));
 }
 

@@ -88,6 +88,16 @@ typedef enum LarasScrubCount
 	LARAS_SCRUB_COUNTS
 } LarasScrubCount;
 
+/* what kept the last pass of a rotation from being the last, as bits */
+typedef enum LarasRotationWait
+{
+	LARAS_ROTATION_MIRROR = 1, /* a mirror is out of sync, or could not be synced */
+	LARAS_ROTATION_SLAB = 2,   /* a slab could not be read or written */
+	LARAS_ROTATION_KEY = 4,    /* a key had to be repaired first */
+	LARAS_ROTATION_COURIER = 8,
+	LARAS_ROTATION_JOINED = 16 /* a mirror joined meanwhile */
+} LarasRotationWait;
+
 typedef struct LarasVault
 {
 	pg_atomic_uint32 database; /* Oid, once its worker has started */
@@ -101,7 +111,7 @@ typedef struct LarasVault
 
 	/* why it is shut (lock) */
 	LarasKeyErrorCode why;
-	char why_text[128];
+	char why_text[LARAS_KEYERROR_TEXT];
 
 	LarasKeyPage *page; /* in the key mapping */
 	uint32 max_slots;
@@ -142,8 +152,13 @@ typedef struct LarasVault
 	uint64 rotate_asked;
 	uint64 rotate_answered;
 	LarasKeyError rotate_result;
-	pg_atomic_uint64 rotate_done; /* slabs of this pass, of rotate_total */
+	pg_atomic_uint32 rotate_waits; /* LarasRotationWait of the last pass */
+	pg_atomic_uint64 rotate_done;  /* slabs of this pass, of rotate_total */
 	pg_atomic_uint64 rotate_total;
+
+	/* what the key command gave when laras.doctor() last asked it (lock) */
+	TimestampTz source_at;
+	LarasKeyError source;
 
 	/* slots that a reader found bad in some mirror (lease_lock) */
 	uint32 nrepairs;
@@ -273,6 +288,12 @@ extern bool laras_vault_path_check(const char *path, LarasKeyError *err);
 
 extern bool
 laras_fetch_master_keys(const char *purpose, struct LarasMasterKeys *keys, LarasKeyError *err);
+
+/*
+ * Would what the key file or command gives now open the keyring? False with
+ * err. A command is asked at most every 15 minutes, whoever asks.
+ */
+extern bool laras_master_key_check_source(LarasVault *v, LarasKeyError *err);
 
 /* raise the error that says why this vault is shut; v may be NULL */
 pg_noreturn extern void laras_vault_raise_closed(LarasVault *v);

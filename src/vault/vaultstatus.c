@@ -227,14 +227,35 @@ laras_vault_rotate_key(int *epoch)
 	return true;
 }
 
+/* What keeps the old epoch in use; NULL: nothing but the keys still to be wrapped. */
+static const char *
+rotation_waits_for(LarasVault *v)
+{
+	uint32 waits = pg_atomic_read_u32(&v->rotate_waits);
+
+	for (int i = 0; i < v->nmirrors; i++)
+		if (pg_atomic_read_u32(&v->mirror[i].state) == LARAS_MIRROR_BEHIND)
+			return psprintf("mirror \"%s\" is out of sync and may hold keys of the old epoch",
+							v->mirror[i].name);
+	if (waits & LARAS_ROTATION_SLAB)
+		return "a slab is absent or cannot be written, and may hold keys of the old epoch";
+	if (waits & LARAS_ROTATION_KEY)
+		return "keys that differ between mirrors are repaired first";
+	if (waits & LARAS_ROTATION_COURIER)
+		return "the courier's key is not wrapped under the new epoch in every mirror";
+	if (waits & (LARAS_ROTATION_MIRROR | LARAS_ROTATION_JOINED))
+		return "one more pass, since a mirror came back meanwhile";
+	return NULL;
+}
+
 /* laras.keyring_rotation(): one row */
 Datum
 laras_show_rotation(PG_FUNCTION_ARGS)
 {
 	LarasVault *v = laras_vault_here();
 	TupleDesc desc;
-	Datum values[5] = {0};
-	bool nulls[5] = {false, true, true, true, true};
+	Datum values[6] = {0};
+	bool nulls[6] = {false, true, true, true, true, true};
 	bool running = false;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -250,6 +271,13 @@ laras_show_rotation(PG_FUNCTION_ARGS)
 		values[3] = Int64GetDatum((int64) pg_atomic_read_u64(&v->rotate_done));
 		values[4] = Int64GetDatum((int64) pg_atomic_read_u64(&v->rotate_total));
 		nulls[3] = nulls[4] = !running;
+		if (running)
+		{
+			const char *waits = rotation_waits_for(v);
+
+			nulls[5] = waits == NULL;
+			values[5] = waits == NULL ? (Datum) 0 : CStringGetTextDatum(waits);
+		}
 	}
 	values[0] = BoolGetDatum(running);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

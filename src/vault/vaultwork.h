@@ -8,6 +8,13 @@
 
 #include "vault/vaultshared.h"
 
+/* an epoch whose master key the journal says is destroyed */
+typedef struct LarasEnded
+{
+	uint16 epoch;
+	int64 time; /* microseconds since 1970 */
+} LarasEnded;
+
 typedef struct LarasVaultWork
 {
 	LarasVault *v;
@@ -22,7 +29,10 @@ typedef struct LarasVaultWork
 	bool swept;              /* the start's sweep is done */
 	bool unsettled;          /* slots differ that only the key can tell apart */
 	bool older;              /* than its witness, as seen while it was open */
-	uint32 growth;           /* slabs used up in 30 days, as the last scrubs saw it */
+	LarasEnded *ended;       /* as the journal was when it was opened, until it is on record */
+	int nended;
+	int ended_room;
+	uint32 growth; /* slabs used up in 30 days, as the last scrubs saw it */
 } LarasVaultWork;
 
 extern LarasVaultWork laras_vault_work;
@@ -172,11 +182,22 @@ extern void laras_vault_settle_courier(void);
 /* A slab of it, where one is under way; true: there is more. The vault must be open. */
 extern bool laras_vault_rotate(void);
 
-/* The current epoch on record, and those that are retired. Own transaction. */
+/* ---- vaultepochs.c: epochs on record ---- */
+
+/*
+ * The current epoch on record, those that are retired, and those that the
+ * journal says are destroyed. Own transaction.
+ */
 extern void laras_vault_note_epoch(void);
 
 /* Journal the epochs that a person says are destroyed. Own transactions. */
 extern void laras_vault_journal_epochs(void);
+
+/* Journal one epoch's end of that kind. False: the ring is full. */
+extern bool laras_vault_journal_epoch(uint8 kind, uint16 epoch);
+
+/* A record of that end was met while the journal was read. */
+extern void laras_vault_epoch_ended(const LarasJournalRecord *rec);
 
 /* ---- vaultscrub.c ---- */
 

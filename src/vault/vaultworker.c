@@ -63,8 +63,7 @@ shut(const LarasKeyError *err)
 
 	LWLockAcquire(v->lock, LW_EXCLUSIVE);
 	v->why = err->code;
-	snprintf(v->why_text, sizeof(v->why_text), "%s%s%s", err->what ? err->what : "unknown failure",
-			 err->sys_errno ? ": " : "", err->sys_errno ? strerror(err->sys_errno) : "");
+	(void) laras_keyerror_text(err, v->why_text);
 	LWLockRelease(v->lock);
 	if (logged_why != err->code)
 	{

@@ -254,6 +254,7 @@ ok(wait_for(sub { $vault->reveal($live) eq 'LRK01' }), 'one mirror is not enough
 $node->append_conf('postgresql.conf', 'laras.single_mirror = on');
 restarted('unless laras.single_mirror says so');
 is($vault->reveal($live), 'masih ada', 'then values open');
+is($node->safe_psql('postgres', q{SELECT state || ': ' || detail FROM laras.doctor() WHERE "check" = 'keyring failure domains'}), 'warn: every key lies on one file system', 'doctor() says what that means');
 $node->append_conf('postgresql.conf', "laras.single_mirror = off\nlaras.keyring_directory = 'a=" . Laras->mirror($node, 'a') . ", b=$b'");
 restarted('two again');
 

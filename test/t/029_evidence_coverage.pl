@@ -90,7 +90,7 @@ my %case = (
 	register_provider_app => [ "SELECT laras.register_provider_app('{whatsapp}', '555', 'a secret of an app', 'verify-me-please')" ],
 	reject_draft => [ $act, "SELECT laras.reject_draft($draft, 'no')" ],
 	remove_member => [ $act, "SELECT laras.remove_member($agent)" ],
-	confirm_master_key_destroyed => [ "UPDATE laras.master_key_epoch SET retired_at = began_at", "SELECT laras.confirm_master_key_destroyed(1, 'HSM record 1')" ],
+	confirm_master_key_destroyed => [ "UPDATE laras.master_key_epoch SET epoch = 9, retired_at = began_at", "SELECT laras.confirm_master_key_destroyed(9, 'HSM record 9')" ],
 	escrow_keyring => [ "SELECT laras.escrow_keyring('$escrow', 'safe of the bank')" ],
 	register_keyring_copy => [ "SELECT laras.register_keyring_copy('clone for staging')" ],
 	confirm_keyring_copy_destroyed => [ "SELECT laras.confirm_keyring_copy_destroyed($copy, 'the clone was wiped')" ],

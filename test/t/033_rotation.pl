@@ -30,6 +30,8 @@ put_fault($node, '');
 $node->reload;
 
 sub log_since { return substr(slurp_file($node->logfile), $_[0]); }
+sub error { return ($node->psql('postgres', $_[0]))[2]; }
+sub doctor { my ($check, $column) = @_; return $node->safe_psql('postgres', 'SELECT ' . ($column // 'state') . qq{ FROM laras.doctor() WHERE "check" = '$check'}); }
 sub refusal { my (undef, undef, $err) = $node->psql('postgres', $_[0], extra_params => [ '-v', 'VERBOSITY=verbose' ]); my ($code) = $err =~ /ERROR:\s+(\w{5}):/; return ($code // 'none') . ($err =~ /HINT:\s+\S/ ? ' hint' : ''); }
 
 sub put_keys
@@ -88,6 +90,16 @@ $vault->destroy($erased_later);
 # --- what it wants
 
 is(refusal('SELECT laras.rotate_master_key()'), 'LRK02 hint', 'without a key of the next epoch nothing begins');
+like(error('SELECT laras.rotate_master_key()'), qr/master key of the next epoch is missing \(epoch 2\)/, 'which is named');
+put_keys($key_file, 2, 1);
+my $order = error('SELECT laras.rotate_master_key()');
+like($order, qr/in the order of their epochs, the lowest first \(line 2\)/, 'lines in another order are refused with the line');
+ok((!grep { index($order, $key{$_}) >= 0 } 1, 2), 'and without the key');
+is(doctor('master key source'), 'fail', 'nor would the vault open again: doctor() says so');
+put_keys($key_file, 2);
+like(doctor('master key source', 'detail'), qr/would not open again: the master key of an epoch is missing \(epoch 1\)/, 'as it does where the line in use is gone');
+put_keys($key_file, 1);
+is(doctor('master key source'), 'ok', 'and is content when it is back');
 { local $key{2} = $key{1}; put_keys($key_file, 1, 2); is(refusal('SELECT laras.rotate_master_key()'), 'LRK02 hint', 'nor with the same key once more'); }
 is(refusal(q{SET ROLE laras_service; SELECT laras.rotate_master_key()}), '42501', 'nor for anybody but laras_dba');
 is(refusal(q{SELECT laras.confirm_master_key_destroyed(1, 'HSM record 1')}), '55000 hint', 'a key in use is not confirmed to be destroyed');
@@ -191,6 +203,20 @@ is($node->safe_psql('postgres', 'SELECT laras.rotate_master_key()'), $epoch, 'wi
 is($node->safe_psql('postgres', 'SELECT laras.rotate_master_key() IS NULL'), 't', 'once');
 ok(wait_for_sql($node, 'SELECT slabs_done = slabs FROM laras.progress_rotation', 60), 'the mirror at hand is through');
 is($node->safe_psql('postgres', 'SELECT running FROM laras.progress_rotation'), 't', 'but the old epoch is not retired');
+like($node->safe_psql('postgres', 'SELECT waits_for FROM laras.progress_rotation'), qr/^mirror "b" is out of sync/, 'and what it waits for is said');
+for my $given ($epoch - 1, $epoch)
+{
+	my $lacks = $given == $epoch ? $epoch - 1 : $epoch;
+	my ($o, $e) = ('', '');
+	put_keys($node->basedir . '/some_key', $given);
+	ok(!IPC::Run::run([ $tool, 'verify', '--keyring', "$mirror{a}/0", '--key', $node->basedir . '/some_key' ], '>', \$o, '2>', \$e), 'a key file with one of two epochs is found wanting');
+	like($o, qr/^epoch $lacks missing: /m, "of epoch $lacks it says so") or diag $e;
+	my ($live, $wrapped) = $o =~ /^slots live (\d+) wrapped (\d+) destroyed \d+ damaged 0 /m;
+	my $not = 0;
+	$not += $1 while $o =~ /^slab [0-9a-f]{8} not verified: (\d+) keys$/mg;
+	is($not, $wrapped, 'and in which slabs keys are not verified');
+	cmp_ok($given == $epoch ? $live : $wrapped, '>', 1000, 'all others are');
+}
 is(refusal("SELECT laras.confirm_master_key_destroyed(" . ($epoch - 1) . ", 'HSM record')"), '55000 hint', 'nor to be destroyed');
 move("$mirror{b}.away", $mirror{b}) or die;
 rotated($epoch, 'the mirror is back');
@@ -200,6 +226,10 @@ $sent = $stage->bound("SELECT laras.reply($conversation, 'masih di sini')");
 ok($stage->wait_bound("SELECT status = 'delivered' FROM laras.messages WHERE id = $sent", 30), 'the courier goes on');
 
 # --- epochs that are destroyed
+
+put_keys($key_file, 1, $epoch);
+like(error(q{SELECT laras.confirm_master_key_destroyed(1, 'HSM record 1')}), qr/still given to the server.*HINT: .*Take its line out/s, 'a key that the server is still given is not destroyed');
+put_keys($key_file, $epoch);
 
 is(refusal(q{SELECT laras.confirm_master_key_destroyed(2, 'HSM record 2')}), '55000 hint', 'epochs are confirmed in their order');
 is(refusal(q{SELECT laras.confirm_master_key_destroyed(1, '')}), '22023 hint', 'and with a reference');

@@ -32,6 +32,7 @@ sub put_keys
 }
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub refusal { my (undef, undef, $err) = $node->psql('postgres', $_[0], extra_params => [ '-v', 'VERBOSITY=verbose' ]); my ($code) = $err =~ /ERROR:\s+(\w{5}):/; return ($code // 'none') . ($err =~ /HINT:\s+\S/ ? ' hint' : ''); }
+sub error { return ($node->psql('postgres', $_[0]))[2]; }
 sub doctor { return sql(q{SELECT state FROM laras.doctor() WHERE "check" = 'keyring copies'}); }
 
 my $neighbour = $vault->subject('tetangga');
@@ -50,6 +51,8 @@ is(refusal("SELECT laras.escrow_keyring('" . Laras->mirror($node, 'a') . "', 'sa
 is(refusal("SELECT laras.escrow_keyring('" . $node->data_dir . "', 'safe of the bank')"), 'LRK12 hint', 'nor the data directory');
 is(refusal("SELECT laras.escrow_keyring('$place{open}', 'safe of the bank')"), 'LRK12 hint', 'nor one that others may enter');
 is(refusal("SELECT laras.escrow_keyring('$place{other}/none', 'safe of the bank')"), 'LRK12 hint', 'nor one that is not there');
+my $absent = error("SELECT laras.escrow_keyring('$place{other}/none', 'safe of the bank')");
+like($absent, qr/cannot be copied to this directory\nDETAIL:.*No such file or directory.*\nHINT:.*mode 0700/, 'and what to do about it is said');
 is(sql('SELECT count(*) FROM laras.keyring_copies'), 0, 'of all that nothing is on record');
 
 # --- one is made
@@ -63,6 +66,7 @@ ok(!-e "$place{other}/0", 'what was rolled back is not made');
 is(slurp_file("$place{vaulted}/0/slab-00000010"), $wrapped, 'its keys are wrapped as they are');
 is((stat "$place{vaulted}/0")[2] & 0777, 0700, 'only the server\'s user enters it');
 is(refusal("SELECT laras.escrow_keyring('$place{vaulted}', 'once more')"), 'LRK10 hint', 'it is not written over');
+like(error("SELECT laras.escrow_keyring('$place{vaulted}', 'once more')"), qr/a keyring lies there.*\nHINT:  A copy is not written over/, 'and nobody speaks of mirrors');
 is(sql("SELECT count(*) FROM laras.evidence_entry WHERE laras.evidence_action(action) = 'keyring.escrowed' AND subject_id = $copy"), 1, 'the evidence has it');
 is(doctor(), 'ok', 'doctor() has no complaint');
 

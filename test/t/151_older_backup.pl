@@ -48,6 +48,16 @@ ok(wait_for_sql($source, 'SELECT count(*) = 0 FROM laras.key_destruction WHERE v
 
 ok($stage->wait_bound('SELECT pending = 0 AND signed_size = size FROM laras.evidence_status', 30), 'the log is signed up to its end');
 
+# ------------------------- the master key of the backups' time is destroyed too
+my $key_file = Laras->master_key_file($source);
+my %line = (1 => slurp_file($key_file), 2 => '2 ' . 'ab' x 32 . "\n");
+give(1, 2);
+is($stage->sql('SELECT laras.rotate_master_key()'), 2, 'the master key is rotated');
+ok(wait_for_sql($source, 'SELECT NOT running AND oldest_epoch = 2 FROM laras.progress_rotation', 60), 'to its end');
+give(2);
+is($stage->sql(q{SELECT laras.confirm_master_key_destroyed(1, 'HSM record 1')}), 't', 'and the old one destroyed');
+ok(wait_for_sql($source, 'SELECT journalled_at IS NOT NULL FROM laras.master_key_epoch WHERE epoch = 1'), 'which the keyring keeps');
+
 # ----------------------------------------------- a copy of the cluster beside it
 # Same system identifier and database: only the lock can tell.
 my $clone = PostgreSQL::Test::Cluster->new('clone');
@@ -65,6 +75,7 @@ $source->stop('fast');
 # The newest keyring, and contents from before the erasures.
 $clone->start;
 ok(wait_for_sql($clone, q{SELECT bool_and(phase = 'open') FROM laras.keyring_status}), 'with the source gone the vault opens');
+ended($clone);
 like(slurp_file($clone->logfile), qr/this database is older than its keyring/, 'what was set back is noticed');
 is(answer($clone), 503, 'and laras is closed');
 is($clone->safe_psql('postgres', q{SELECT state FROM laras.doctor() WHERE "check" = 'contents'}), 'fail', 'doctor() says so');
@@ -80,6 +91,7 @@ restore($target);
 is($target->safe_psql('postgres', 'SELECT laras.adopt_keyring()'), 't', 'the keyring is adopted');
 is($target->safe_psql('postgres', 'SELECT laras.adopt_keyring()'), 'f', 'once: a second call changes nothing');
 ok(wait_for_sql($target, q{SELECT bool_and(phase = 'open' AND adoptions = 1) FROM laras.keyring_status}), 'the vault opens');
+ended($target);
 again($target, 'dump');
 $target->stop('fast');
 
@@ -102,8 +114,10 @@ system_or_bail('cp', '-p', Laras->master_key_file($third), Laras->master_key_fil
 $wrong->start;
 is(reason($wrong, 'sealed under another keyring'), 1, 'a keyring under which the contents were not sealed is refused');
 (undef, undef, $error) = $wrong->psql('postgres', 'SELECT laras.adopt_keyring()', extra_params => [ '-v', 'VERBOSITY=verbose' ]);
-like($error, qr/LRK06/, 'adopt_keyring() does not help');
+like($error, qr/LRK06.*HINT: +To read them, put the mirrors of that keyring into/s, 'adopt_keyring() does not help');
+unlike($error, qr/adopt_keyring/, 'and is not what the hint speaks of');
 like(checks($wrong), qr/^keyring\|fail$/m, 'resume() fails');
+like($wrong->safe_psql('postgres', q{SELECT detail FROM laras.resume() WHERE "check" = 'keyring'}), qr/belong to another keyring: put its mirrors/, 'and does not send one back to adopt_keyring()');
 is(answer($wrong), 503, 'laras stays closed');
 $wrong->stop('fast');
 
@@ -132,6 +146,26 @@ sub bound
 	my $as = join ', ', @as ? @as : ($workspace);
 	my $all = $node->safe_psql('postgres', "BEGIN; SELECT 'bound', laras.act_as($as); $query; COMMIT");
 	return $all =~ s/^bound\|\d+\n?//r;
+}
+
+# The source's key file with these epochs.
+sub give
+{
+	my (@epochs) = @_;
+	unlink $key_file;
+	append_to_file($key_file, join '', map { $line{$_} } @epochs);
+	chmod 0400, $key_file or die "$key_file: $!";
+	return;
+}
+
+# Contents from before take it from the keyring's journal.
+sub ended
+{
+	my ($node) = @_;
+	ok(wait_for_sql($node, q{SELECT string_agg(epoch || ' ' || (destroyed_at IS NOT NULL), ', ' ORDER BY epoch) = '1 true, 2 false' FROM laras.master_key_epoch}),
+		'that the old master key is destroyed is known again') or diag $node->safe_psql('postgres', 'TABLE laras.master_key_epoch');
+	is($node->safe_psql('postgres', q{SELECT state FROM laras.doctor() WHERE "check" = 'master key'}), 'ok', 'and nobody is asked for it');
+	return;
 }
 
 sub status { my ($node, $code) = @_; return $node->safe_psql('postgres', "SELECT coalesce(laras.erasure_status('$code')->>'state', 'unknown')"); }
