@@ -23,6 +23,8 @@
 #include "tsearch/ts_cache.h"
 #include "tsearch/ts_public.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 
 /* What the parts of a row weigh beside its heading. */
 #define LISTED_WEIGHT 0.9
@@ -139,13 +141,54 @@ add_word(Forms *forms, const char *word)
 	add_stem(forms, "english_stem", word);
 }
 
+/* Forms of a list of the lexicon, which stands still as long as the process: made once. */
+typedef struct ListForms
+{
+	const char *list; /* the key: where it stands */
+	const char **form;
+	int n;
+} ListForms;
+
+static HTAB *lists = NULL;
+
+static const ListForms *
+make_list(const char *list)
+{
+	const char *rest = list;
+	char word[LARAS_WORD_BYTES];
+	Forms forms = {.n = 0};
+	const char **kept;
+	ListForms *entry;
+
+	while (laras_lexicon_next(&rest, word))
+		add_word(&forms, pstrdup(word));
+	kept = MemoryContextAlloc(TopMemoryContext, sizeof(char *) * (forms.n + 1));
+	for (int i = 0; i < forms.n; i++)
+		kept[i] = MemoryContextStrdup(TopMemoryContext, forms.form[i]);
+	entry = hash_search(lists, &list, HASH_ENTER, NULL);
+	entry->form = kept;
+	entry->n = forms.n;
+	return entry;
+}
+
 static void
 add_list(Forms *forms, const char *list)
 {
-	char word[LARAS_WORD_BYTES];
+	const ListForms *known;
 
-	while (list != NULL && laras_lexicon_next(&list, word))
-		add_word(forms, pstrdup(word));
+	if (list == NULL)
+		return;
+	if (lists == NULL)
+		lists = hash_create("laras forms of lists", 256,
+							&(HASHCTL){.keysize = sizeof(char *),
+									   .entrysize = sizeof(ListForms),
+									   .hcxt = TopMemoryContext},
+							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	known = hash_search(lists, &list, HASH_FIND, NULL);
+	if (known == NULL)
+		known = make_list(list);
+	for (int i = 0; i < known->n; i++)
+		add_form(forms, known->form[i]);
 }
 
 /* All that is looked for where a word of the question is. */
