@@ -54,7 +54,7 @@ CREATE VIEW laras.connections AS
     laras.reveal(c.display_name, c.id, 1::smallint) AS display_name,
     laras.reveal(c.profile, c.id, 3::smallint) AS profile,
     c.scopes, c.auto_send, c.authorizer_known, c.token_expires_at, c.connected_at, c.disconnected_at,
-    c.disconnect_trigger, c.remote_revoke, c.health, c.checked_at
+    c.disconnect_trigger, c.remote_revoke, c.health, c.checked_at, c.presence
   FROM laras.connection c;
 COMMENT ON VIEW laras.connections IS 'Connected accounts of the bound workspace, and tombstones of those that were cut; never a token.';
 COMMENT ON COLUMN laras.connections.id IS 'Id.';
@@ -71,6 +71,7 @@ COMMENT ON COLUMN laras.connections.disconnected_at IS 'When it was cut.';
 COMMENT ON COLUMN laras.connections.disconnect_trigger IS 'Who cut it.';
 COMMENT ON COLUMN laras.connections.health IS 'Do its events come: ok or unsubscribed; null: not asked yet, or nobody can be.';
 COMMENT ON COLUMN laras.connections.checked_at IS 'When that was asked last.';
+COMMENT ON COLUMN laras.connections.presence IS 'What is shown to persons beside messages (set_presence): off, read, or typing.';
 COMMENT ON COLUMN laras.connections.remote_revoke IS 'Was the provider told: pending, done, failed, skipped, not_told.';
 GRANT SELECT ON laras.connections TO laras_app, laras_service;
 RESET ROLE;

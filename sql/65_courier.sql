@@ -352,6 +352,24 @@ COMMENT ON FUNCTION laras.set_send_rate(bigint, integer) IS
   'How many messages may leave within a second through a connection that the provider allows more, or less, than others of its channel: 1 to 100000, or 0 for what laras.limit_rules says. Holds from the next message on. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another number. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.set_send_rate(bigint, integer) TO laras_app, laras_service;
 
+CREATE FUNCTION laras.set_presence(connection_id bigint, presence text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_presence';
+ALTER FUNCTION laras.set_presence(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_presence(bigint, text) IS
+  'What persons are shown beside messages: off (nothing, as it is at first), read (that their message was read) or typing (that, and that somebody writes), each where the channel has it. Shown by show_presence, when a language model is asked, and before a draft goes out by itself. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another word. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.set_presence(bigint, text) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.show_presence(conversation_id bigint, typing boolean DEFAULT true) RETURNS boolean
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_show_presence';
+ALTER FUNCTION laras.show_presence(bigint, boolean) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.show_presence(bigint, boolean) IS
+  'Somebody opened the conversation, or writes in it: shows the person so, as far as set_presence allows. Best effort: it is tried once, after messages that wait, and forgotten after 20 seconds. False where nothing will be shown. Needs scope inbox. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.show_presence(bigint, boolean) TO laras_app, laras_service;
+
 -- What errors of providers mean to a business. Rows come with each version.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.provider_error (

@@ -20,6 +20,7 @@ typedef struct LarasDrafting
 	uint32 slot; /* the contact's */
 	char *channel;
 	bool auto_send;
+	bool shows; /* the connection shows persons more than messages */
 	StringInfoData question;
 	bool not_text; /* a message among them is a picture, a place, ...: nobody read it */
 	bool damaged;  /* or does not open */

@@ -79,7 +79,7 @@ LARAS_PLAN(
 	"EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
 	"AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id), "
 	/* a caption says something, but not what the picture shows */
-	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list,comment}'::pg_catalog.text[]), v.surface "
+	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list,comment}'::pg_catalog.text[]), v.surface, c.presence OPERATOR(pg_catalog.<>) 'off' "
 	"FROM who CROSS JOIN LATERAL (SELECT y.message_id FROM laras.draft_wanted y "
 	"WHERE y.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
 	"AND y.contact_id OPERATOR(pg_catalog.=) who.contact_id LIMIT $3) w "
@@ -91,7 +91,7 @@ LARAS_PLAN(
 							"y.last_inbound_at, y.surface", "conversation",
 							"m.conversation_id") " v "
 												 "CROSS JOIN LATERAL " ONE(
-													 "CASE WHEN laras.processes(y.workspace_id, y.channel, 'service') THEN y.state ELSE 'kept' END AS state, y.auto_send",
+													 "CASE WHEN laras.processes(y.workspace_id, y.channel, 'service') THEN y.state ELSE 'kept' END AS state, y.auto_send, y.presence",
 													 "connection",
 													 "m.connection_id") " c "
 																		"CROSS JOIN LATERAL " ONE(
@@ -304,6 +304,7 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 			d->slot = slot;
 			d->channel = channel;
 			d->auto_send = laras_spi_bool(row, 11);
+			d->shows = laras_spi_bool(row, 17);
 			d->workspace_slot = laras_workspace_slot(workspace_id);
 		}
 		if (opened == LARAS_OPEN_DAMAGED)

@@ -16,6 +16,7 @@
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "courier/presence.h"
 #include "inbox/rows.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -232,6 +233,9 @@ ask(LarasDrafting *d, const Endpoint *e)
 	}
 	request = laras_json_own(json_pack("{s:o}", "call", json_string(psprintf(INT64_FORMAT, id))));
 	(void) laras_task_add(d->workspace_id, LARAS_LLM_TASK, 0, 0, request, NULL);
+	/* it takes seconds */
+	if (d->shows && d->auto_send)
+		(void) laras_presence_show(d->workspace_id, d->conversation_id, true);
 	d->waits = true;
 }
 

@@ -11,6 +11,7 @@
 #include "base/spi.h"
 #include "connect/handling.h"
 #include "courier/courier.h"
+#include "courier/presence.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
@@ -184,6 +185,8 @@ send_by_itself(const LarasDrafting *d)
 	laras_outbound_message(d->workspace_id, d->message_id, d->conversation_id, "text",
 						   d->composed.text, strlen(d->composed.text), "draft", d->draft_id);
 	laras_outbox_add(d->workspace_id, &row);
+	if (d->shows)
+		(void) laras_presence_show(d->workspace_id, d->conversation_id, false);
 }
 
 static void

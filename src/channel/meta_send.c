@@ -10,6 +10,7 @@
  */
 #include "channel/meta_send.h"
 #include "channel/login.h"
+#include "channel/presence.h"
 #include "vault/numbers.h"
 
 #include <stdlib.h>
@@ -204,6 +205,8 @@ const struct LarasSendDriver laras_instagram_send = {
 	.read_answer = laras_meta_read_message,
 	.text_limit = INSTAGRAM_LIMIT,
 	.text_unit = LARAS_TEXT_BYTES,
+	.shows = LARAS_SHOWS_READ | LARAS_SHOWS_TYPING,
+	.build_presence = laras_meta_presence,
 };
 
 /* What is given as metadata comes back with the message's echo. */
@@ -237,4 +240,6 @@ const struct LarasSendDriver laras_messenger_send = {
 	.read_answer = laras_meta_read_message,
 	.text_limit = MESSENGER_LIMIT,
 	.text_unit = LARAS_TEXT_CHARACTERS,
+	.shows = LARAS_SHOWS_READ | LARAS_SHOWS_TYPING,
+	.build_presence = laras_meta_presence,
 };

@@ -52,9 +52,10 @@ typedef struct LarasSendText
 	LarasText callback_data; /* to be echoed in statuses */
 	bool human_agent;        /* a person's words, in the longer window that is theirs alone */
 
-	/* for drivers whose wants_thread is set */
+	LarasText answers; /* provider id of the message that is answered; absent: none is known */
+
+	/* for drivers whose wants_thread is set, as is that id of a text */
 	const json_t *accounts; /* all that is kept of the account's names */
-	LarasText answers;      /* provider id of the message that is answered; absent: none is known */
 	const json_t *thread;   /* its part of kind "thread"; NULL: none */
 	bool automatic;         /* nobody approved it */
 	int64_t now;            /* seconds since 1970 */
@@ -115,6 +116,13 @@ enum
 	LARAS_ALSO_PRIVATE_REPLIES = 2
 };
 
+/* what a person can be shown beside messages */
+enum
+{
+	LARAS_SHOWS_READ = 1,  /* that theirs was read */
+	LARAS_SHOWS_TYPING = 2 /* that somebody writes */
+};
+
 struct LarasTemplateDriver; /* channel/template.h */
 
 typedef struct LarasSendDriver
@@ -141,6 +149,10 @@ typedef struct LarasSendDriver
 	int text_limit;
 	LarasTextUnit text_unit;
 	const struct LarasTemplateDriver *templates; /* NULL: the channel has none */
+	unsigned shows;                              /* bits of LARAS_SHOWS_... */
+	/* a request for some of `what`, and which; see presence.h. NULL where it shows nothing */
+	unsigned (*build_presence)(const LarasSendText *send, unsigned what,
+							   const LarasAllocator *allocator, LarasProviderRequest *request);
 } LarasSendDriver;
 
 /* The length of a text, well-formed UTF-8, as that channel measures it. */

@@ -9,6 +9,7 @@
  * told again, so that what was not answered stays uncertain.
  */
 #include "channel/telegram.h"
+#include "channel/presence.h"
 #include "vault/numbers.h"
 
 #include <stdlib.h>
@@ -123,4 +124,6 @@ const struct LarasSendDriver laras_telegram_send = {
 	.read_answer = read_answer,
 	.text_limit = TEXT_LIMIT,
 	.text_unit = LARAS_TEXT_UTF16,
+	.shows = LARAS_SHOWS_TYPING,
+	.build_presence = laras_telegram_presence,
 };

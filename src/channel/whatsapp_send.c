@@ -8,6 +8,7 @@
  * throttle may come as 400, 403 or 429).
  */
 #include "channel/meta_send.h"
+#include "channel/presence.h"
 #include "channel/template.h"
 #include "channel/whatsapp.h"
 #include "vault/numbers.h"
@@ -118,4 +119,6 @@ const struct LarasSendDriver laras_whatsapp_send = {
 	.read_answer = read_answer,
 	.text_limit = TEXT_LIMIT,
 	.templates = &laras_whatsapp_templates,
+	.shows = LARAS_SHOWS_READ | LARAS_SHOWS_TYPING,
+	.build_presence = laras_whatsapp_presence,
 };

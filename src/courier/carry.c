@@ -247,6 +247,7 @@ laras_courier_turn(void)
 {
 	int answered;
 	int begun = 0;
+	int sends = 0;
 	int room;
 	int timeout;
 
@@ -274,7 +275,9 @@ laras_courier_turn(void)
 		begun += laras_task_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());
 		room = LARAS_COURIER_FLIGHTS - laras_http_in_flight() - ended_count;
 		if (room > 0)
-			begun += laras_courier_dispatch(room);
+			sends = laras_courier_dispatch(room);
+		/* what is only shown waits until nothing leaves that is said */
+		begun += sends > 0 ? sends : laras_task_dispatch_fleeting();
 		laras_http_drive();
 	}
 	rest(answered);

@@ -13,6 +13,7 @@
  * talk.c		mails on it, once libcurl has logged in; mail.c what is said.
  * thread.c		what a message answers, for channels whose messages name it.
  * task.c		other requests to providers, in steps.
+ * presence.c	read marks and typing indicators.
  * handoff.c	tokens that outlive their destruction just long enough to revoke.
  *
  * A message is sent at most once: a row is `sending` before its request

@@ -32,6 +32,8 @@
 
 /* tasks under way at once; messages keep the rest of the flights */
 #define MAX_TASKS 32
+/* of them fleeting, beside the others */
+#define MAX_FLEETING 8
 
 /* a repeatable task is tried this often */
 #define MAX_ATTEMPTS 5
@@ -54,13 +56,19 @@ LARAS_PLAN(
 	claim_tasks,
 	"WITH due AS (SELECT t.workspace_id, t.id FROM laras.courier_task t "
 	"WHERE t.state OPERATOR(pg_catalog.=) 'queued' AND t.run_after OPERATOR(pg_catalog.<=) laras.now() "
-	"ORDER BY t.run_after, t.id LIMIT $1 FOR UPDATE SKIP LOCKED) "
+	"AND t.kind OPERATOR(pg_catalog.<>) '" LARAS_PRESENCE_TASK "' "
+	"ORDER BY t.run_after, t.id LIMIT $1 FOR UPDATE SKIP LOCKED), "
+	"fleeting AS (SELECT t.workspace_id, t.id FROM laras.courier_task t "
+	"WHERE t.state OPERATOR(pg_catalog.=) 'queued' AND t.run_after OPERATOR(pg_catalog.<=) laras.now() "
+	"AND t.kind OPERATOR(pg_catalog.=) '" LARAS_PRESENCE_TASK "' "
+	"ORDER BY t.run_after, t.id LIMIT $3 FOR UPDATE SKIP LOCKED) "
 	"UPDATE laras.courier_task t SET state = 'claimed', incarnation = $2, "
 	"attempts = t.attempts OPERATOR(pg_catalog.+) 1, "
-	"lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '5 minutes'::pg_catalog.interval FROM due d "
+	"lease_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '5 minutes'::pg_catalog.interval "
+	"FROM (SELECT * FROM due UNION ALL SELECT * FROM fleeting) d "
 	"WHERE t.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND t.id OPERATOR(pg_catalog.=) d.id "
 	"RETURNING t.workspace_id, t.id, t.kind, coalesce(t.connection_id, 0), coalesce(t.attempt_id, 0), t.request, t.attempts",
-	INT4OID, INT8OID);
+	INT4OID, INT8OID, INT4OID);
 
 LARAS_PLAN(
 	end_task,
@@ -68,6 +76,11 @@ LARAS_PLAN(
 	"finished_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
 	"AND state OPERATOR(pg_catalog.=) 'claimed'",
 	INT8OID, INT8OID, TEXTOID, INT4OID, TEXTOID);
+
+LARAS_PLAN(drop_task,
+		   "DELETE FROM laras.courier_task WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'claimed'",
+		   INT8OID, INT8OID);
 
 LARAS_PLAN(
 	requeue_task,
@@ -101,6 +114,7 @@ struct LarasTaskFlight
 	LarasTask task;
 	json_t *request;
 	int attempts;
+	bool begun;
 	int64 call_id;
 	size_t part; /* of the request under way; 0: its answer comes whole */
 	LarasHttpCall *call;
@@ -109,6 +123,7 @@ struct LarasTaskFlight
 
 static struct LarasTaskFlight *under_way = NULL;
 static int under_way_count = 0;
+static int fleeting_count = 0; /* of these */
 
 /* when the first of those that are tried again is due; 0: none */
 static TimestampTz again_at = 0;
@@ -205,6 +220,7 @@ forget(struct LarasTaskFlight *flight)
 	{
 		*at = flight->next;
 		under_way_count--;
+		fleeting_count -= flight->task.kind->fleeting;
 	}
 	if (flight->task.memory != NULL)
 		laras_http_give_back(flight->task.memory, flight->task.kind->memory_size);
@@ -225,18 +241,22 @@ laras_task_stop(void)
 		if (flight->task.memory != NULL)
 			laras_wipe(flight->task.memory, flight->task.kind->memory_size);
 	}
-	under_way_count = 0;
+	under_way_count = fleeting_count = 0;
 }
 
 static void
 write_end(const LarasTask *task, const char *state, int http_status, const char *result)
 {
 	laras_spi_open();
-	laras_spi_run(&end_task,
-				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->id),
-							CStringGetTextDatum(state), Int32GetDatum(http_status),
-							CStringGetTextDatum(result)},
-				  NULL);
+	if (task->kind != NULL && task->kind->fleeting)
+		laras_spi_run(&drop_task,
+					  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->id)}, NULL);
+	else
+		laras_spi_run(&end_task,
+					  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->id),
+								CStringGetTextDatum(state), Int32GetDatum(http_status),
+								CStringGetTextDatum(result)},
+					  NULL);
 	laras_spi_close();
 }
 
@@ -397,6 +417,7 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 	LarasHttpCall *call = NULL;
 	LarasHttpCall *old = flight->call;
 
+	flight->begun = true;
 	flight->call = NULL;
 	laras_http_free(old);
 	if (!goes)
@@ -512,20 +533,21 @@ laras_task_part(struct LarasTaskFlight *flight, LarasHttpCall *call)
 int
 laras_task_dispatch(int room)
 {
-	struct LarasTaskFlight *begun[MAX_TASKS];
+	struct LarasTaskFlight *begun[MAX_TASKS + MAX_FLEETING];
 	int n = 0;
 	uint64 found;
 
 	wait_for_again();
-	if (room > MAX_TASKS - under_way_count)
-		room = MAX_TASKS - under_way_count;
+	room = Min(room, MAX_TASKS - (under_way_count - fleeting_count));
 	if (room <= 0)
 		return 0;
 	laras_worker_begin("claiming tasks");
 	laras_worker_bind_all();
 	laras_spi_open();
 	found = laras_spi_run(&claim_tasks,
-						  (Datum[]){Int32GetDatum(room), Int64GetDatum(laras_courier_run)}, NULL);
+						  (Datum[]){Int32GetDatum(room), Int64GetDatum(laras_courier_run),
+									Int32GetDatum(Max(MAX_FLEETING - fleeting_count, 0))},
+						  NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
 		struct LarasTaskFlight *flight = laras_http_memory(sizeof(struct LarasTaskFlight));
@@ -577,10 +599,28 @@ laras_task_dispatch(int room)
 		begun[i]->next = under_way;
 		under_way = begun[i];
 		under_way_count++;
+		fleeting_count += begun[i]->task.kind->fleeting;
 	}
 	for (int i = 0; i < n; i++)
-		go_on(begun[i], NULL);
+		if (!begun[i]->task.kind->fleeting)
+			go_on(begun[i], NULL);
 	return (int) found;
+}
+
+int
+laras_task_dispatch_fleeting(void)
+{
+	struct LarasTaskFlight *next[MAX_FLEETING];
+	int n = 0;
+
+	if (fleeting_count == 0)
+		return 0;
+	for (struct LarasTaskFlight *f = under_way; f != NULL && n < MAX_FLEETING; f = f->next)
+		if (f->task.kind->fleeting && !f->begun)
+			next[n++] = f;
+	for (int i = 0; i < n; i++)
+		go_on(next[i], NULL);
+	return n;
 }
 
 void
@@ -604,6 +644,7 @@ laras_task_sweep(void)
 
 				tasks[i].workspace_id = laras_spi_int8(i, 1);
 				tasks[i].id = laras_spi_int8(i, 2);
+				tasks[i].kind = kind;
 				again[i] = kind != NULL && kind->repeatable && laras_spi_int4(i, 4) < MAX_ATTEMPTS;
 			}
 			for (uint64 i = 0; i < found; i++)

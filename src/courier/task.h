@@ -96,6 +96,8 @@ typedef struct LarasTaskKind
 	const char *name;
 	size_t memory_size;
 	bool repeatable;
+	/* begun when no message leaves, a few at a time; nothing is kept of one that ended */
+	bool fleeting;
 	LarasTaskNext (*first)(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result);
 	LarasTaskNext (*answered)(LarasTask *task, const LarasTaskAnswer *answer,
 							  LarasTaskRequest *request, LarasTaskResult *result);
@@ -107,6 +109,9 @@ typedef struct LarasTaskKind
 	LarasTaskNext (*part)(LarasTask *task, const char *bytes, int64 length,
 						  LarasTaskResult *result);
 } LarasTaskKind;
+
+/* the one kind that is fleeting (presence.h) */
+#define LARAS_PRESENCE_TASK "presence"
 
 /* the table of kinds is in task_kinds.c: one line each */
 extern const LarasTaskKind *laras_task_kind(const char *name);
@@ -134,6 +139,8 @@ extern char *laras_host_of(const char *url);
 /* ---------------------------------------------------- for carry.c alone */
 struct LarasTaskFlight;
 extern int laras_task_dispatch(int room);
+/* Begin the fleeting ones that were claimed: no message leaves. Returns how many. */
+extern int laras_task_dispatch_fleeting(void);
 extern void laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call);
 extern void laras_task_part(struct LarasTaskFlight *flight, LarasHttpCall *call);
 extern void laras_task_sweep(void);

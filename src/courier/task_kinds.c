@@ -11,14 +11,21 @@
 #include "connect/refresh.h"
 #include "connect/template.h"
 #include "courier/check.h"
+#include "courier/presence.h"
 #include "courier/task.h"
 #include "media/media.h"
 
-static const LarasTaskKind *const kinds[] = {&laras_login_task,         &laras_refresh_task,
-											 &laras_llm_task,           &laras_post_task,
-											 &laras_check_task,         &laras_template_submit_task,
-											 &laras_template_sync_task, &laras_health_task,
-											 &laras_media_task,         NULL};
+static const LarasTaskKind *const kinds[] = {&laras_login_task,
+											 &laras_refresh_task,
+											 &laras_llm_task,
+											 &laras_post_task,
+											 &laras_check_task,
+											 &laras_template_submit_task,
+											 &laras_template_sync_task,
+											 &laras_health_task,
+											 &laras_media_task,
+											 &laras_presence_task,
+											 NULL};
 
 const LarasTaskKind *
 laras_task_kind(const char *name)

@@ -538,6 +538,41 @@ is_human_agent(const SbCall *call)
 		   strcmp(tag, "HUMAN_AGENT") == 0;
 }
 
+/* Did the person write lately enough? False after a refusal. */
+static bool
+may_write(SbCall *call, SbAccount *a, const char *to)
+{
+	SbPerson *p = sb_person(a, to, false);
+
+	if (p == NULL)
+	{
+		sb_refuse(call, 100, a->page ? 2018001 : 2534014, "(#100) No matching user found", NULL);
+		return false;
+	}
+	if (p->last_inbound != 0 &&
+		sb_now() - p->last_inbound < (is_human_agent(call) ? 7 * SB_WINDOW : SB_WINDOW))
+		return true;
+	call->note.outside_window = true;
+	sb_refuse(call, 10, a->page ? 2018278 : 2534022,
+			  "(#10) This message is sent outside of allowed window.", NULL);
+	return false;
+}
+
+/* What is shown beside messages: a request of its own. */
+static void
+show_action(SbCall *call, SbAccount *a, const char *to, const char *action)
+{
+	if (json_object_get(call->json, "message") != NULL)
+		sb_refuse(call, 100, 0, "(#100) Param sender_action must stand alone.", NULL);
+	else if (strcmp(action, "typing_on") != 0 && strcmp(action, "typing_off") != 0 &&
+			 strcmp(action, "mark_seen") != 0)
+		sb_refuse(call, 100, 0,
+				  "(#100) Param sender_action must be one of {MARK_SEEN, TYPING_OFF, TYPING_ON}.",
+				  NULL);
+	else if (may_write(call, a, to))
+		sb_answer_json(call, 200, json_pack("{s:s}", "recipient_id", to));
+}
+
 static void
 send_message(SbCall *call, SbGrant *g)
 {
@@ -548,18 +583,20 @@ send_message(SbCall *call, SbGrant *g)
 		json_string_value(json_object_get(json_object_get(call->json, "recipient"), "comment_id"));
 	const char *text =
 		json_string_value(json_object_get(json_object_get(call->json, "message"), "text"));
-	SbPerson *p;
+	const char *action = json_string_value(json_object_get(call->json, "sender_action"));
 	char mid[64];
 
 	call->note.route = "messages";
 	call->note.number = a->id;
-	snprintf(call->note.type, sizeof(call->note.type), "text");
+	snprintf(call->note.type, sizeof(call->note.type), "%.16s", action ? action : "text");
 	if (to != NULL)
 		snprintf(call->note.to, sizeof(call->note.to), "%s", to);
 	if (!sb_granted(g, a->page ? PAGE_MESSAGES : MESSAGES))
 		sb_refuse(call, 10, 0, NULL, NULL);
-	else if (to == NULL && comment == NULL)
+	else if (to == NULL && (comment == NULL || action != NULL))
 		sb_refuse(call, 100, 0, "(#100) The parameter recipient is required.", NULL);
+	else if (action != NULL)
+		show_action(call, a, to, action);
 	else if (text == NULL || text[0] == '\0')
 		sb_refuse(call, 100, 0, "(#100) The parameter message is required.", NULL);
 	else if (a->page && json_object_get(call->json, "messaging_type") == NULL)
@@ -573,16 +610,7 @@ send_message(SbCall *call, SbGrant *g)
 				  "(#100) Length of param message[text] must be less than or equal to 1000", NULL);
 	else if (to == NULL)
 		sb_private_reply(call, g, comment, text);
-	else if ((p = sb_person(a, to, false)) == NULL)
-		sb_refuse(call, 100, a->page ? 2018001 : 2534014, "(#100) No matching user found", NULL);
-	else if (p->last_inbound == 0 ||
-			 sb_now() - p->last_inbound >= (is_human_agent(call) ? 7 * SB_WINDOW : SB_WINDOW))
-	{
-		call->note.outside_window = true;
-		sb_refuse(call, 10, a->page ? 2018278 : 2534022,
-				  "(#10) This message is sent outside of allowed window.", NULL);
-	}
-	else
+	else if (may_write(call, a, to))
 	{
 		new_mid(mid);
 		a->accepted++;

@@ -1,7 +1,7 @@
 /*
  * bot.c
  *		Telegram's Bot API as it answers a bot: getMe, setWebhook, deleteWebhook,
- *		getWebhookInfo, sendMessage; and the control calls that play the people
+ *		getWebhookInfo, sendMessage, sendChatAction; and the control calls that play the people
  *		who write to it.
  *
  * Source: core.telegram.org/bots/api, "Making requests", "getMe", "setWebhook",
@@ -245,6 +245,51 @@ units(const char *s)
 	return n;
 }
 
+/* The chat, where the bot may write into it; NULL after a refusal. */
+static Chat *
+open_chat(SbCall *call, Bot *bot, const char *id)
+{
+	Chat *chat = chat_of(bot, id, false);
+
+	if (chat == NULL)
+		sb_bot_refuse(call, 400, "Bad Request: chat not found", 0);
+	else if (chat->blocked)
+		sb_bot_refuse(call, 403, NULL, 0);
+	else if (!chat->started)
+		sb_bot_refuse(call, 403, "Forbidden: bot can't initiate conversation with a user", 0);
+	else if (bot->retry_after > 0 && sb_settings.enforce_limits)
+		sb_bot_refuse(call, 429, NULL, bot->retry_after);
+	else
+		return chat;
+	return NULL;
+}
+
+static void
+send_action(SbCall *call, Bot *bot)
+{
+	static const char *const actions[] = {
+		"typing",        "upload_photo",      "record_video",      "upload_video",
+		"record_voice",  "upload_voice",      "upload_document",   "choose_sticker",
+		"find_location", "record_video_note", "upload_video_note", NULL};
+	const char *action = json_string_value(json_object_get(call->json, "action"));
+	char id[24];
+	int i = 0;
+
+	snprintf(call->note.type, sizeof(call->note.type), "%.16s", action ? action : "");
+	if (!read_chat_id(call, id))
+	{
+		sb_bot_refuse(call, 400, "Bad Request: chat_id is empty", 0);
+		return;
+	}
+	snprintf(call->note.to, sizeof(call->note.to), "%s", id);
+	while (actions[i] != NULL && (action == NULL || strcmp(actions[i], action) != 0))
+		i++;
+	if (actions[i] == NULL)
+		sb_bot_refuse(call, 400, "Bad Request: wrong parameter action in request", 0);
+	else if (open_chat(call, bot, id) != NULL)
+		answer_result(call, json_true());
+}
+
 static void
 send_message(SbCall *call, Bot *bot)
 {
@@ -269,16 +314,8 @@ send_message(SbCall *call, Bot *bot)
 		sb_bot_refuse(call, 400, "Bad Request: message is too long", 0);
 		return;
 	}
-	chat = chat_of(bot, id, false);
-	if (chat == NULL)
-		sb_bot_refuse(call, 400, "Bad Request: chat not found", 0);
-	else if (chat->blocked)
-		sb_bot_refuse(call, 403, NULL, 0);
-	else if (!chat->started)
-		sb_bot_refuse(call, 403, "Forbidden: bot can't initiate conversation with a user", 0);
-	else if (bot->retry_after > 0 && sb_settings.enforce_limits)
-		sb_bot_refuse(call, 429, NULL, bot->retry_after);
-	else
+	chat = open_chat(call, bot, id);
+	if (chat != NULL)
 	{
 		json_t *message;
 
@@ -421,6 +458,8 @@ sb_bot_call(SbCall *call)
 		answer_result(call, webhook_json(bot));
 	else if (strcmp(method, "sendMessage") == 0)
 		send_message(call, bot);
+	else if (strcmp(method, "sendChatAction") == 0)
+		send_action(call, bot);
 	else if (strcmp(method, "getFile") == 0)
 		get_file(call, bot);
 	else

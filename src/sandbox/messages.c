@@ -285,8 +285,12 @@ mark_read(SbCall *call, json_t *root)
 	const char *status = json_string_value(json_object_get(root, "status"));
 	const char *id = json_string_value(json_object_get(root, "message_id"));
 	const char *product = json_string_value(json_object_get(root, "messaging_product"));
+	const json_t *typing = json_object_get(root, "typing_indicator");
+	const char *type = json_string_value(json_object_get(typing, "type"));
 
-	snprintf(call->note.type, sizeof(call->note.type), "read");
+	snprintf(call->note.type, sizeof(call->note.type), typing ? "typing" : "read");
+	if (id != NULL)
+		snprintf(call->note.wamid, sizeof(call->note.wamid), "%s", id);
 	if (product == NULL)
 	{
 		sb_missing(call, "messaging_product");
@@ -302,6 +306,12 @@ mark_read(SbCall *call, json_t *root)
 	if (id == NULL)
 	{
 		sb_missing(call, "message_id");
+		return;
+	}
+	if (typing != NULL && (type == NULL || strcmp(type, "text") != 0))
+	{
+		sb_refuse(call, 100, 0, "(#100) Param typing_indicator['type'] must be one of {TEXT}.",
+				  NULL);
 		return;
 	}
 	if (!sb_wamid_known(id))

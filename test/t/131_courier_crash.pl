@@ -94,8 +94,8 @@ for my $round (1 .. $crashes)
 		begin();
 		if ($name eq 'server')
 		{
-			$round % 2 ? $node->stop('immediate') : $node->kill9;
-			wait_for(sub { return $node->start(fail_ok => 1) }, 60) or BAIL_OUT('the server does not start');
+			$round % 2 ? $node->stop('immediate') : kill_server();
+			$node->start;
 			$killed++;
 			next;
 		}
@@ -217,6 +217,25 @@ sub reload
 	my ($pid) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 	kill 'HUP', $pid;
 	return;
+}
+
+# kill -9 of the postmaster, whose orphans end by themselves. Nobody may have buried them yet.
+sub kill_server
+{
+	my $lock = $node->data_dir . '/postmaster.pid';
+	my ($pid) = slurp_file($lock) =~ /^(\d+)/;
+	my @processes = ($pid, split ' ', slurp_file("/proc/$pid/task/$pid/children"));
+	$node->kill9;
+	wait_for(sub { return !grep { lives($_) } @processes }, 60) or BAIL_OUT('the orphans do not end');
+	unlink $lock;
+	return;
+}
+
+sub lives
+{
+	my ($pid) = @_;
+	open my $fh, '<', "/proc/$pid/stat" or return 0;
+	return (<$fh> // '') =~ /\) [^ZX]/;
 }
 
 sub deaths
