@@ -227,7 +227,7 @@ sub kill_server
 	my @processes = ($pid, split ' ', slurp_file("/proc/$pid/task/$pid/children"));
 	$node->kill9;
 	wait_for(sub { return !grep { lives($_) } @processes }, 60) or BAIL_OUT('the orphans do not end');
-	unlink $lock;
+	unlink $lock, $node->host . "/.s.PGSQL." . $node->port . ".lock";
 	return;
 }
 
