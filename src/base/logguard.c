@@ -41,7 +41,8 @@ static int shape_count = 0;
 
 /* functions that take a secret, by the words that call them */
 static const char *const secretive[] = {
-	"pair_connection(", "register_provider_app(", "create_workspace(", "add_member(", "log_in(",
+	"pair_connection(", "register_provider_app(", "create_workspace(", "add_member(",
+	"log_in(",          "configure_llm(",
 };
 
 static emit_log_hook_type previous_hook = NULL;

@@ -75,6 +75,9 @@ $token{migration} = paired('without verification', sub {
 	my ($ids, $secret) = @_;
 	psql(undef, "SELECT laras.pair_connection('whatsapp', '$ids', '$secret', false)");
 });
+# of no form that anybody knows
+$token{'of a language model'} = 'k3y-' . join '', map { ('a' .. 'z', 0 .. 9)[ rand 36 ] } 1 .. 40;
+$stage->sql("SELECT laras.configure_llm($workspace, 'https://llm.example/v1/chat/completions', 'm', '$token{'of a language model'}')");
 $stage->sql(q{CREATE FUNCTION wrapped(account jsonb, secret text) RETURNS bigint LANGUAGE plpgsql AS
 	$$ BEGIN RAISE DEBUG 'pairing with %', secret; RETURN laras.pair_connection('whatsapp', account, secret); END $$});
 $token{wrapped} = paired("by a function that hides laras's and speaks of it", sub {
