@@ -266,6 +266,8 @@ apply(Event *events, int n)
 	LarasIgnored *ignored = palloc(sizeof(LarasIgnored) * (n + 1));
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
 	int count = 0;
+	LarasPieceSource source = {{NULL, 0}, NULL};
+	int64 source_of = 0; /* connection; many events in a row come to one */
 	int commented_count = 0;
 	int ignored_count = 0;
 
@@ -295,12 +297,17 @@ apply(Event *events, int n)
 		document = read_document(event, text, length, &reason);
 		if (document != NULL && event->driver != NULL)
 		{
-			LarasPieceSource source = {{NULL, 0}, NULL};
+			const LarasPieceSource none = {{NULL, 0}, NULL};
 
-			if (event->driver->wants_source)
+			if (event->driver->wants_source && source_of != event->connection_id)
+			{
+				source = none;
 				read_source(event, &source);
+				source_of = event->connection_id;
+			}
 			in->record_count =
-				event->driver->parse(document, &source, &allocator, &in->records, &reason);
+				event->driver->parse(document, event->driver->wants_source ? &source : &none,
+									 &allocator, &in->records, &reason);
 			if (in->record_count > 0)
 				count++;
 		}
