@@ -28,13 +28,13 @@ CONNECT = handling template template_task app connection attempt pair secret log
 # src/courier/
 COURIER = usage outbox steer egress fence carry limit lane claim templated prepare thread record reconcile check http talk mail task task_kinds presence handoff
 # src/inbox/
-INBOX = rows processing phone identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+INBOX = rows processing phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/media/
 MEDIA = store fetch duty read
 # src/answer/
 ANSWER = digest ground scope manner rule classify reply template followup draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
-ERASURE = plan accept request remove writers expire status replay resume keyring copies
+ERASURE = plan accept list listwork request remove writers expire status replay resume keyring copies
 # src/gateway/
 GATEWAY = request limiter routes rows inbox drafts erasures signin settings handling media callback pages continue
 #
@@ -77,6 +77,7 @@ SQL_PARTS = \
 	64_followups \
 	65_courier \
 	80_erasure \
+	82_deletion_lists \
 	90_gateway \
 	95_worker \
 	96_resume \

@@ -18,6 +18,7 @@ ALTER TABLE laras.provider ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.provider FORCE ROW LEVEL SECURITY;
 CREATE POLICY everyone ON laras.provider FOR SELECT TO PUBLIC USING (true);
 CREATE POLICY owner ON laras.provider TO laras_owner USING (true) WITH CHECK (true);
+GRANT SELECT ON laras.provider TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.provider', 'WHERE NOT builtin');
 

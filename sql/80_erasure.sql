@@ -12,7 +12,7 @@ CREATE TABLE laras.erasure_request (
     CHECK (scope IN ('connection', 'contact', 'workspace', 'provider_user')),
   subject_id bigint,
   path text NOT NULL
-    CHECK (path IN ('sql', 'data_deletion', 'deauthorize', 'restore')),
+    CHECK (path IN ('sql', 'data_deletion', 'deauthorize', 'restore', 'list')),
   channel text,
   state text NOT NULL
     CHECK (state IN ('received', 'unreadable', 'removed', 'final', 'refused', 'no_data_held')),
@@ -37,7 +37,7 @@ COMMENT ON COLUMN laras.erasure_request.request_digest IS 'SHA-256 of the signed
 COMMENT ON COLUMN laras.erasure_request.workspace_id IS 'Workspace it concerns; null where a provider asked for nobody we hold.';
 COMMENT ON COLUMN laras.erasure_request.scope IS 'What is erased.';
 COMMENT ON COLUMN laras.erasure_request.subject_id IS 'Random id of the contact or connection.';
-COMMENT ON COLUMN laras.erasure_request.path IS 'How it was asked; restore where resume() repeated what a dump had undone.';
+COMMENT ON COLUMN laras.erasure_request.path IS 'How it was asked; list where a line of a list did, restore where resume() repeated what a dump had undone.';
 COMMENT ON COLUMN laras.erasure_request.channel IS 'Channel of a provider request.';
 COMMENT ON COLUMN laras.erasure_request.state IS 'How far it is.';
 COMMENT ON COLUMN laras.erasure_request.requested_by IS 'Principal (kind and random id) or provider.';
@@ -54,7 +54,7 @@ COMMENT ON COLUMN laras.erasure_request.raw_events_until IS 'Until when raw even
 ALTER TABLE laras.erasure_request ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.erasure_request FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner ON laras.erasure_request TO laras_owner, laras_worker USING (true) WITH CHECK (true);
-GRANT SELECT, UPDATE ON laras.erasure_request TO laras_worker;
+GRANT SELECT, INSERT, UPDATE ON laras.erasure_request TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.erasure_request', '');
 

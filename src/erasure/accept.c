@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -108,6 +109,18 @@ laras_erasure_name(LarasAcceptance *a, const char *code)
 {
 	a->code_hash = laras_erasure_digest(code, LARAS_CODE_LENGTH);
 	memcpy(a->order, VARDATA(a->code_hash), sizeof(a->order));
+}
+
+void
+laras_erasure_code(LarasAcceptance *a, char code[LARAS_CODE_LENGTH + 1])
+{
+	uint8 raw[LARAS_CODE_LENGTH / 2];
+
+	if (!laras_random_bytes(raw, sizeof(raw)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("the crypto library gave no random bytes")));
+	laras_hex_write(raw, sizeof(raw), code);
+	laras_erasure_name(a, code);
 }
 
 /* Order the keys of one owner destroyed; remembers their numbers for the certificate. */

@@ -46,6 +46,9 @@ extern bytea *laras_erasure_digest(const void *p, size_t n);
  */
 extern void laras_erasure_name(LarasAcceptance *a, const char *code);
 
+/* The same of a new code, which is written there. */
+extern void laras_erasure_code(LarasAcceptance *a, char code[LARAS_CODE_LENGTH + 1]);
+
 /*
  * Unlink a contact: what waits for it is cancelled, its identities go, its row
  * becomes a tombstone, its keys are ordered destroyed. False: no such contact.

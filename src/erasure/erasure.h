@@ -7,6 +7,7 @@
  * plan.c		which rows of which tables, in which order; the one plan that is
  *				shown and executed.
  * remove.c		the keeper's batches, and the end: removed.
+ * list.c		lists of ids, taken; listwork.c, worked off.
  * expire.c		what goes by itself when its term is over.
  * replay.c		erasures that a restore has undone, done again.
  * resume.c		laras.resume(): a restored database is taken into use.
@@ -45,6 +46,9 @@ extern json_t *laras_erasure_status_json(const char *code, size_t n);
 
 /* Keeper duty: removes what has outlived its own term. */
 extern LarasTurn laras_expiry_duty(void);
+
+/* Keeper duty: works off lists of ids (list.c, listwork.c). */
+extern LarasTurn laras_list_duty(void);
 
 /* Keeper duty: removes rows of accepted requests in bounded batches. */
 extern LarasTurn laras_erasure_duty(void);

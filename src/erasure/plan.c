@@ -277,6 +277,19 @@ LarasEraseStep laras_contact_steps[] = {
 	{NULL}};
 
 LarasEraseStep laras_workspace_steps[] = {
+	{"deletion_line",
+	 "delete",
+	 {"count_deletion_line",
+	  "SELECT pg_catalog.count(*) FROM laras.deletion_line t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_deletion_line",
+	  "DELETE FROM laras.deletion_line WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.deletion_line t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
+	  "1000))",
+	  1,
+	  {INT8OID}}},
 	{"follow_up_rule",
 	 "delete",
 	 {"count_follow_up_rule",

@@ -25,7 +25,7 @@
 #include "evidence/evidence.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "inbox/phone.h"
+#include "inbox/lookup.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -42,13 +42,6 @@ LARAS_PLAN(lock_contact,
 		   "SELECT c.state FROM laras.contact c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND c.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
 		   INT8OID, INT8OID);
-
-LARAS_PLAN(
-	find_by_identity,
-	"SELECT i.contact_id FROM laras.contact_identity i WHERE i.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND i.channel OPERATOR(pg_catalog.=) $2 AND i.kind OPERATOR(pg_catalog.=) $3 "
-	"AND i.value_index OPERATOR(pg_catalog.=) $4",
-	INT8OID, TEXTOID, INT2OID, BYTEAOID);
 
 LARAS_PLAN(
 	find_slots,
@@ -73,17 +66,6 @@ LARAS_PLAN(
 	"ORDER BY a.workspace_id, a.connection_id",
 	BYTEAOID, INT8OID);
 
-static void
-random_code(char *code)
-{
-	uint8 raw[LARAS_CODE_LENGTH / 2];
-
-	if (!laras_random_bytes(raw, sizeof(raw)))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("the crypto library gave no random bytes")));
-	laras_hex_write(raw, sizeof(raw), code);
-}
-
 /* ----------------------------------------------------------------- subjects */
 
 static int64
@@ -107,47 +89,6 @@ id_at(const json_t *subject, const char *key)
 	return 0;
 }
 
-static int
-kind_by_name(LarasText name)
-{
-	static const struct
-	{
-		const char *name;
-		int kind;
-	} kinds[] = {
-		{"phone", LARAS_INDEX_PHONE},
-		{"wa_id", LARAS_INDEX_WA_ID},
-		{"bsuid", LARAS_INDEX_BSUID},
-		{"igsid", LARAS_INDEX_IGSID},
-		{"psid", LARAS_INDEX_PSID},
-		{"username", LARAS_INDEX_USERNAME},
-		{"threads_id", LARAS_INDEX_THREADS_ID},
-		{"telegram_id", LARAS_INDEX_TELEGRAM_ID},
-		{"email", LARAS_INDEX_EMAIL},
-	};
-
-	for (int i = 0; i < (int) lengthof(kinds); i++)
-		if (laras_text_is(name, kinds[i].name))
-			return kinds[i].kind;
-	return 0;
-}
-
-/* The one contact that has a number on a channel, however it is written; 0: none has. */
-static int64
-contact_by_phone(LarasText number, const char *channel)
-{
-	LarasPhoneContact *found;
-	int n = laras_phone_contacts(number, channel, &found);
-
-	for (int i = 1; i < n; i++)
-		if (found[i].contact_id != found[0].contact_id)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("more than one contact has the number"),
-					 errhint("Name one by its contact_id: laras.contacts_by_phone() lists them.")));
-	return n == 0 ? 0 : found[0].contact_id;
-}
-
 /* The contact a subject names; 0: it names none. Inside SPI. */
 static int64
 contact_of(const json_t *subject)
@@ -155,30 +96,27 @@ contact_of(const json_t *subject)
 	const json_t *identity = laras_json_get(subject, "identity");
 	LarasText channel = laras_json_text_at(identity, "channel");
 	LarasText value = laras_json_text_at(identity, "value");
-	int kind = kind_by_name(laras_json_text_at(identity, "kind"));
-	int64 workspace_id = laras_bound_workspace();
+	uint8 kind = laras_identity_kind(laras_json_text_at(identity, "kind"));
+	LarasIdentityKey keys[LARAS_MOST_KEYS];
+	LarasKnownContact *found;
+	int n;
 
 	if (identity == NULL)
 		return id_at(subject, "contact_id");
 	if (channel.s == NULL || value.s == NULL || kind == 0)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("an identity needs channel, kind and value"),
-			 errhint(
-				 "Kinds are phone, wa_id, bsuid, igsid, psid, username, threads_id, telegram_id and email.")));
-	if (kind == LARAS_INDEX_PHONE ||
-		(kind == LARAS_INDEX_WA_ID && strspn(value.s, "0123456789") < value.n))
-		return contact_by_phone(value, channel.s);
-	if (laras_spi_read(&find_by_identity,
-					   (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(channel.s),
-								 Int16GetDatum((int16) kind),
-								 PointerGetDatum(
-									 laras_index_bytea(laras_workspace_slot(workspace_id),
-													   (uint8) kind, NULL, value.s, value.n))},
-					   NULL) == 0)
-		return 0;
-	return laras_spi_int8(0, 1);
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("an identity needs channel, kind and value"),
+						errhint("Kinds are phone, wa_id, bsuid, igsid, psid, username, threads_id, "
+								"telegram_id, email and external.")));
+	n = laras_identity_keys(laras_bound_workspace(), kind, value, keys);
+	n = laras_contacts_by_keys(laras_bound_workspace(), channel.s, keys, n, &found);
+	for (int i = 1; i < n; i++)
+		if (found[i].contact_id != found[0].contact_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("more than one contact has the number"),
+					 errhint("Name one by its contact_id: laras.contacts_by_phone() lists them.")));
+	return n == 0 ? 0 : found[0].contact_id;
 }
 
 /* ------------------------------------------------------------------- scopes */
@@ -269,8 +207,7 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 	a.workspace_id = laras_bound_workspace();
 	a.requested_by = laras_principal_text(laras_principal());
 	a.at = laras_now();
-	random_code(code);
-	laras_erasure_name(&a, code);
+	laras_erasure_code(&a, code);
 	check_subject(scope, subject);
 	laras_spi_open();
 	if (strcmp(scope, "contact") == 0)

@@ -13,8 +13,8 @@
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "inbox/lookup.h"
 #include "inbox/phone.h"
-#include "inbox/rows.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
@@ -26,15 +26,6 @@ PG_FUNCTION_INFO_V1(laras_contacts_by_phone);
 
 LARAS_PLAN(read_region, "SELECT w.region FROM laras.workspace w WHERE w.workspace_id = $1",
 		   INT8OID);
-
-LARAS_PLAN(
-	find_contacts,
-	"SELECT DISTINCT i.contact_id, i.channel, i.kind::integer FROM unnest($2, $3) AS u (k, x) "
-	"JOIN laras.contact_identity i ON i.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND i.kind OPERATOR(pg_catalog.=) u.k AND i.value_index OPERATOR(pg_catalog.=) u.x "
-	"JOIN laras.provider p ON p.channel OPERATOR(pg_catalog.=) i.channel "
-	"WHERE $4 IS NULL OR i.channel OPERATOR(pg_catalog.=) $4 ORDER BY 1, 2, 3",
-	INT8OID, INT2ARRAYOID, BYTEAARRAYOID, TEXTOID);
 
 static LarasPhoneState
 read_number(LarasText written, const char *region, LarasPhone *phone)
@@ -110,40 +101,6 @@ laras_phone_wa_ids(LarasText e164, LarasText ids[LARAS_MOST_WA_IDS])
 	return n;
 }
 
-int
-laras_phone_contacts(LarasText written, const char *channel, LarasPhoneContact **found)
-{
-	int64 workspace_id = laras_bound_workspace();
-	uint32 w = laras_workspace_slot(workspace_id);
-	LarasText number = laras_phone_identity(workspace_id, written);
-	LarasText ids[LARAS_MOST_WA_IDS];
-	int n = laras_phone_wa_ids(number, ids);
-	LarasColumn columns[2];
-	uint64 rows;
-
-	laras_columns_init(columns, 2, n + 1);
-	columns[0].values[0] = Int16GetDatum(LARAS_INDEX_PHONE);
-	columns[1].values[0] =
-		PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_PHONE, NULL, number.s, number.n));
-	for (int i = 0; i < n; i++)
-	{
-		columns[0].values[i + 1] = Int16GetDatum(LARAS_INDEX_WA_ID);
-		columns[1].values[i + 1] =
-			PointerGetDatum(laras_index_bytea(w, LARAS_INDEX_WA_ID, NULL, ids[i].s, ids[i].n));
-	}
-	rows = laras_spi_read(&find_contacts,
-						  (Datum[]){Int64GetDatum(workspace_id),
-									laras_column_array(&columns[0], n + 1, INT2OID),
-									laras_column_array(&columns[1], n + 1, BYTEAOID),
-									channel == NULL ? (Datum) 0 : CStringGetTextDatum(channel)},
-						  channel == NULL ? "   n" : NULL);
-	*found = palloc(sizeof(LarasPhoneContact) * (rows + 1));
-	for (uint64 i = 0; i < rows; i++)
-		(*found)[i] = (LarasPhoneContact){laras_spi_int8(i, 1), laras_spi_cstring(i, 2),
-										  laras_spi_int4(i, 3)};
-	return (int) rows;
-}
-
 /*
  * laras.read_phone(phone text, region text, OUT e164 text, OUT valid boolean,
  *		OUT region text)
@@ -184,7 +141,8 @@ laras_contacts_by_phone(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	text *written = PG_GETARG_TEXT_PP(0);
-	LarasPhoneContact *found;
+	LarasIdentityKey keys[LARAS_MOST_KEYS];
+	LarasKnownContact *found;
 	int n;
 
 	laras_require_preload();
@@ -193,8 +151,9 @@ laras_contacts_by_phone(PG_FUNCTION_ARGS)
 	laras_vault_require_open();
 	InitMaterializedSRF(fcinfo, 0);
 	laras_spi_open();
-	n = laras_phone_contacts((LarasText){VARDATA_ANY(written), VARSIZE_ANY_EXHDR(written)}, NULL,
-							 &found);
+	n = laras_identity_keys(laras_bound_workspace(), LARAS_INDEX_PHONE,
+							(LarasText){VARDATA_ANY(written), VARSIZE_ANY_EXHDR(written)}, keys);
+	n = laras_contacts_by_keys(laras_bound_workspace(), NULL, keys, n, &found);
 	for (int i = 0; i < n; i++)
 	{
 		Datum values[3] = {Int64GetDatum(found[i].contact_id),

@@ -25,18 +25,4 @@ extern LarasText laras_phone_identity(int64 workspace_id, LarasText written);
  */
 extern int laras_phone_wa_ids(LarasText e164, LarasText ids[LARAS_MOST_WA_IDS]);
 
-/*
- * The contacts known under a number, however it is written: as a phone number on
- * any channel or by WhatsApp's id. Each with channel and kind of the identity;
- * returns how many. Inside SPI, as laras_owner with the workspace bound.
- */
-typedef struct LarasPhoneContact
-{
-	int64 contact_id;
-	const char *channel;
-	int kind;
-} LarasPhoneContact;
-
-extern int laras_phone_contacts(LarasText written, const char *channel, LarasPhoneContact **found);
-
 #endif /* LARAS_INBOX_PHONE_H */

@@ -67,6 +67,7 @@ const LarasKeeperDuty laras_keeper_duties[] = {
 	{"drafts", 10 * 1000, true, laras_answer_duty},
 	{"stale drafts", 60 * 1000, false, laras_stale_duty},
 	{"follow-ups", 1000, false, laras_follow_up_duty},
+	{"deletion lists", 1000, true, laras_list_duty},
 	{"erasure", 1000, true, laras_erasure_duty},
 	{"unsupported messages", 60 * 60 * 1000, false, laras_again_duty},
 	{"expiry", 60 * 60 * 1000, false, laras_expiry_duty},

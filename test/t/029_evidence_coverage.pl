@@ -100,6 +100,8 @@ my %case = (
 	merge_contacts => [ $act, "INSERT INTO laras.contact (workspace_id, id, slot) SELECT workspace_id, 77, slot + 100000 FROM laras.contact WHERE id = $contact", "SELECT laras.merge_contacts($contact, 77, 'sama')" ],
 	private_reply => [ "UPDATE laras.message SET kind = 'comment' WHERE conversation_id = $conversation", $act, "SELECT laras.private_reply((SELECT min(id) FROM laras.messages WHERE kind = 'comment'), 'baik')" ],
 	reply => [ $act, "SELECT laras.reply($conversation, 'halo juga')" ],
+	erase_listed => [ $act, "SELECT laras.erase_listed('value', 'csv', NULL, 'phone')" ],
+	import_deletion_list => [ "SELECT laras.import_deletion_list('whatsapp', '{4711}')" ],
 	request_erasure => [ $act, "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')" ],
 	revoke_api_key => [ $act, "SELECT laras.revoke_api_key('$prefix')" ],
 	set_auto_send => [ $act, "SELECT laras.set_auto_send($connection, true)" ],

@@ -92,6 +92,8 @@ $stage->sql("INSERT INTO laras.mirror_removal (place, mirror, statement, pending
 
 $stage->sql("SELECT laras.register_keyring_copy('clone for staging')");
 
+$stage->bound("SELECT laras.erase_listed(E'value\\n0812-9999-9999', 'csv', NULL, 'phone')");
+
 # What waits when the dump is made: two events, one reply.
 $stage->sql("SELECT laras.drain('30 s')");
 ok(wait_for_sql($source, 'SELECT count(*) = 0 FROM laras.key_destruction WHERE verified_at IS NULL'), 'every destruction is verified');
