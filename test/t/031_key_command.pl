@@ -77,6 +77,32 @@ $node->reload;
 ok($vault->wait_open(60), 'one that ends opens the vault, without a restart');
 is($vault->reveal($subject), 'halo', 'values open');
 ok(wait_for(sub { left_over('sleep 86424') . left_over('sleep 86425') eq '' }, 40), 'nothing is left of those that did not') or diag left_over('sleep 8642');
+
+# --- doctor() asks it too, and not each time
+
+my $asked = $node->basedir . '/asked';
+my $doctor = q{SELECT state || ' ' || coalesce(detail, '') FROM laras.doctor() WHERE "check" = 'master key source'};
+command("echo %p >> $asked; cat $key_file");
+$node->restart;
+ok($vault->wait_open, 'a command that writes down when it is asked');
+my $opening = () = slurp_file($asked) =~ /^content$/mg;
+like($node->safe_psql('postgres', $doctor), qr/^ok/, 'doctor() asks what a restart would');
+is(() = slurp_file($asked) =~ /^content$/mg, $opening + 1, 'once');
+command("echo %p >> $asked; exit 3");
+$node->reload;
+like($node->safe_psql('postgres', $doctor), qr/^ok/, 'who looks often');
+is(() = slurp_file($asked) =~ /^content$/mg, $opening + 1, 'does not ask often');
+$node->restart;
+command("cat $key_file");
+$node->reload;
+ok($vault->wait_open, 'a good command again');
+command("echo %p >> $asked; exit 3");
+$node->reload;
+ok( wait_for_sql($node, "SELECT setting LIKE '%exit 3' FROM pg_settings WHERE name = 'laras.master_key_command'"), 'and then one that fails');
+like($node->safe_psql('postgres', $doctor), qr/^fail the vault would not open again: the command ended with a failure/, 'is found out before a restart needs it');
+command("exec cat $key_file");
+$node->reload;
+
 unlike(slurp_file($node->logfile), qr/$hex/i, 'the log does not show the key');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM laras.worker_status WHERE failures > 0'), 0, 'no worker failed');
 done_testing;
