@@ -32,7 +32,7 @@ INBOX = rows processing phone lookup identity comment merge apply sentiment sent
 # src/media/
 MEDIA = store fetch duty read
 # src/answer/
-ANSWER = digest ground scope manner rule classify reply template followup draft store duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
+ANSWER = digest ground scope manner rule classify reply template followup draft store wanted duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
 ERASURE = plan accept list listwork request remove writers expire status replay resume keyring copies
 # src/gateway/

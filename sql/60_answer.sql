@@ -364,7 +364,7 @@ CREATE TABLE laras.draft_wanted (
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   PRIMARY KEY (workspace_id, message_id)
 );
-CREATE INDEX draft_wanted_order ON laras.draft_wanted (created_at, workspace_id, message_id);
+CREATE INDEX draft_wanted_order ON laras.draft_wanted (workspace_id, created_at, message_id);
 CREATE INDEX draft_wanted_contact ON laras.draft_wanted (workspace_id, contact_id);
 COMMENT ON TABLE laras.draft_wanted IS 'Inbound messages for which a draft is still to be made; the drafting duty takes rows away.';
 COMMENT ON COLUMN laras.draft_wanted.workspace_id IS 'Owning workspace.';

@@ -11,6 +11,7 @@
  * reply.c		a person's own reply: judged, stored, queued.
  * template.c	a template with its values: the same.
  * followup.c	drafts where a customer was answered and said no more.
+ * wanted.c		which of them come next.
  * duty.c		drafts for messages that came.
  * store.c		their rows.
  * draft.c		the end of drafts that wait.

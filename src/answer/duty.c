@@ -19,6 +19,7 @@
 #include "answer/drafterrole.h"
 #include "answer/drafting.h"
 #include "answer/llm.h"
+#include "answer/wanted.h"
 #include "base/clock.h"
 #include "base/contain.h"
 #include "base/fault.h"
@@ -51,13 +52,6 @@
 
 /* without a rule of its own a workspace sends by itself from here on */
 #define DEFAULT_CONFIDENCE 0.7f
-
-/* $2 to $4: behind which place of the order to begin */
-LARAS_PLAN(read_head,
-		   "SELECT w.created_at, w.workspace_id, w.message_id FROM laras.draft_wanted w "
-		   "WHERE (w.created_at, w.workspace_id, w.message_id) OPERATOR(pg_catalog.>) ($2, $3, $4) "
-		   "ORDER BY w.created_at, w.workspace_id, w.message_id LIMIT $1",
-		   INT4OID, TIMESTAMPTZOID, INT8OID, INT8OID);
 
 /*
  * With each message, all that its customer wrote and nobody read yet, wherever
@@ -158,21 +152,6 @@ give_reason(LarasDrafting *d, const char *reason)
 }
 
 /*
- * Where in the order of waiting messages the next turn begins: behind those that
- * were passed over, so that what is locked for long keeps nobody else waiting.
- * From the beginning again when the end was reached, and in a new process.
- */
-typedef struct Place
-{
-	TimestampTz created_at;
-	int64 workspace_id;
-	int64 message_id;
-} Place;
-
-static const Place beginning = {DT_NOBEGIN, PG_INT64_MIN, PG_INT64_MIN};
-static Place behind = {DT_NOBEGIN, PG_INT64_MIN, PG_INT64_MIN};
-
-/*
  * After a turn that raised, as many messages as it had are taken alone, each
  * passed over if it raises again: what nobody foresaw in one message does not
  * keep all others waiting.
@@ -188,28 +167,6 @@ typedef enum WantedColumn
 	WANTED_CONVERSATION,
 	WANTED_COLUMNS
 } WantedColumn;
-
-/* The next messages that wait, and the place behind them. Returns how many. */
-static int
-read_next(LarasColumn *head, int limit, Place *last)
-{
-	uint64 n = laras_spi_run(&read_head,
-							 (Datum[]){Int32GetDatum(limit), TimestampTzGetDatum(behind.created_at),
-									   Int64GetDatum(behind.workspace_id),
-									   Int64GetDatum(behind.message_id)},
-							 NULL);
-
-	*last = beginning;
-	for (uint64 i = 0; i < n; i++)
-	{
-		last->created_at = laras_spi_time(i, 1);
-		last->workspace_id = laras_spi_int8(i, 2);
-		last->message_id = laras_spi_int8(i, 3);
-		head[WANTED_WORKSPACE].values[i] = Int64GetDatum(last->workspace_id);
-		head[WANTED_MESSAGE].values[i] = Int64GetDatum(last->message_id);
-	}
-	return (int) n;
-}
 
 /* Runs a statement on the workspaces and messages of n of these. */
 static uint64
@@ -506,7 +463,6 @@ laras_answer_duty(void)
 	LarasDrafting *list = palloc(sizeof(LarasDrafting) * MESSAGES);
 	LarasColumn head[WANTED_COLUMNS];
 	LarasColumn wanted[WANTED_COLUMNS];
-	Place last;
 	int limit;
 	int waiting;
 	int wanted_count = 0;
@@ -527,18 +483,21 @@ laras_answer_duty(void)
 	laras_columns_init(wanted, WANTED_COLUMNS, MESSAGES);
 	laras_worker_bind_all();
 	laras_spi_open();
-	waiting = read_next(head, limit, &last);
+	waiting = laras_wanted_next(&head[WANTED_WORKSPACE], &head[WANTED_MESSAGE], limit);
 	if (waiting == 0)
 	{
+		bool over = laras_wanted_is_all();
+
 		laras_spi_close();
-		behind = beginning;
+		if (over)
+			laras_wanted_again();
 		unfinished = false;
-		return LARAS_TURN_IDLE;
+		return over ? LARAS_TURN_IDLE : LARAS_TURN_MORE;
 	}
 	if (alone > 0)
 	{
 		alone--;
-		behind = last;
+		laras_wanted_pass();
 	}
 	n = read_batch(head, waiting, list, wanted, &wanted_count);
 	done = wanted_count < waiting ? (int) run_on(&drop_orphans, head, waiting) : 0;
@@ -576,11 +535,14 @@ laras_answer_duty(void)
 	unfinished = false;
 	if (cut_short)
 		return LARAS_TURN_MORE;
-	if (waiting < limit)
-		behind = beginning;
-	else if (done < waiting)
-		behind = last;
-	return waiting == limit ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	if (laras_wanted_is_all())
+	{
+		laras_wanted_again();
+		return LARAS_TURN_IDLE;
+	}
+	if (done < waiting)
+		laras_wanted_pass();
+	return LARAS_TURN_MORE;
 }
 
 LarasTurn

@@ -255,5 +255,23 @@ $node->reload;
 is($stage->sql('SELECT count(*) FROM laras.draft_wanted'), 0, 'no message waits for a draft');
 is($stage->sql('SELECT count(*) FROM laras.outbox o JOIN laras.verdict v ON v.workspace_id = o.workspace_id AND v.id = o.verdict_id WHERE v.outcome <> $$pass$$'), 0, 'nothing is in the outbox without a verdict that passed');
 is($stage->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence holds');
+# ------------------------------------------- many messages to one keep no other waiting
+{
+	my $sandbox = $stage->sandbox;
+	my $waba = $sandbox->control(POST => 'waba', { name => 'Toko Lain', subscribe => [ $stage->shop->{app} ] })->{id};
+	my $number = $sandbox->control(POST => 'number', { waba_id => $waba, display_phone_number => '+628117770010' })->{id};
+	my $token = $sandbox->control(POST => 'token', { app_id => $stage->shop->{app}, waba_id => $waba })->{token};
+	$stage->bound(qq(SELECT laras.pair_connection('whatsapp', '{"phone_number_id": "$number", "waba_id": "$waba"}', '$token', false)), $other);
+	$stage->sql("SELECT laras.pause_workers('keeper')");
+	my $before = $stage->sql('SELECT max(id) FROM laras.draft');
+	$sandbox->customer_says($stage->shop, 628_129_900_000 + $_ . q(), "banjir $_", wait => JSON::PP::false) for 1 .. 150;
+	ok(wait_for_sql($node, 'SELECT count(*) = 150 FROM laras.draft_wanted', 60), 'a hundred and fifty customers write to one shop');
+	$sandbox->customer_says({ number => $number }, '628129911111', 'halo, ada orang?', wait => JSON::PP::true);
+	ok(wait_for_sql($node, 'SELECT count(*) = 151 FROM laras.draft_wanted', 60), 'and one to another');
+	$stage->sql("SELECT laras.resume_workers('keeper')");
+	ok(wait_for_sql($node, 'SELECT count(*) = 0 FROM laras.draft_wanted', 120), 'all are drafted');
+	cmp_ok($stage->sql("SELECT count(*) FROM laras.draft WHERE id > $before AND workspace_id = $workspace AND id < (SELECT id FROM laras.draft WHERE workspace_id = $other AND id > $before)"), '<=', 50, 'the one among the first');
+	is($stage->sql("SELECT count(*) FROM laras.draft WHERE id > $before"), 151, 'each once');
+}
 $stage->stop;
 done_testing();
