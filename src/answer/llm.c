@@ -57,6 +57,25 @@ LARAS_PLAN(
 	"WHERE u.calls OPERATOR(pg_catalog.<) $2",
 	INT8OID, INT4OID);
 
+/*
+ * The breaker of a workspace's endpoint, read from the log of calls: after $2
+ * without an answer in a row it is left alone for a while from the last one on,
+ * longer the more there were; then one call is a probe, and no other is made
+ * until it ended. Nothing else need survive a restart.
+ */
+LARAS_PLAN(
+	rests,
+	"SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>=) $2 AND (EXISTS (SELECT 1 FROM laras.llm_call q "
+	"WHERE q.workspace_id OPERATOR(pg_catalog.=) $1 AND q.state OPERATOR(pg_catalog.=) 'queued' "
+	"AND q.created_at OPERATOR(pg_catalog.>) (laras.now() OPERATOR(pg_catalog.-) '15 minutes'::pg_catalog.interval)) "
+	"OR pg_catalog.max(r.finished_at) OPERATOR(pg_catalog.>) (laras.now() OPERATOR(pg_catalog.-) "
+	"(least($3 OPERATOR(pg_catalog.*) (2 OPERATOR(pg_catalog.^) least(pg_catalog.count(*) OPERATOR(pg_catalog.-) $2, 10)), $4) "
+	"OPERATOR(pg_catalog.*) '1 second'::pg_catalog.interval))) FROM ("
+	"SELECT c.finished_at, pg_catalog.bool_and(c.state OPERATOR(pg_catalog.=) 'no_answer') OVER (ORDER BY c.id DESC) AS silent "
+	"FROM (SELECT y.id, y.state, y.finished_at FROM laras.llm_call y WHERE y.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND y.state OPERATOR(pg_catalog.<>) 'queued' AND NOT y.cached ORDER BY y.id DESC LIMIT 20) c) r WHERE r.silent",
+	INT8OID, INT4OID, FLOAT8OID, FLOAT8OID);
+
 LARAS_PLAN(
 	add_call,
 	"INSERT INTO laras.llm_call (workspace_id, id, conversation_id, contact_id, inbound_message_id, state, model, "
@@ -64,6 +83,11 @@ LARAS_PLAN(
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::pg_catalog.jsonb, $12, $13, CASE WHEN $13 THEN laras.now() END)",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, LARAS_SEALED, BYTEAOID,
 	LARAS_SEALED, TEXTOID, BOOLOID, BOOLOID);
+
+/* calls without an answer in a row, after which an endpoint rests; for how many seconds at first, and at most */
+#define SILENT_CALLS 5
+#define FIRST_REST 15.0
+#define LONGEST_REST 900.0
 
 typedef struct Endpoint
 {
@@ -165,6 +189,21 @@ find_response(const LarasDrafting *d, const Endpoint *e, bytea *prompt_index, ch
 }
 
 static bool
+is_resting(const LarasDrafting *d)
+{
+	bool resting;
+
+	laras_spi_open();
+	resting = laras_spi_run(&rests,
+							(Datum[]){Int64GetDatum(d->workspace_id), Int32GetDatum(SILENT_CALLS),
+									  Float8GetDatum(FIRST_REST), Float8GetDatum(LONGEST_REST)},
+							NULL) == 1 &&
+			  laras_spi_bool(0, 1);
+	laras_spi_close();
+	return resting;
+}
+
+static bool
 within_budget(const LarasDrafting *d, const Endpoint *e)
 {
 	bool spent;
@@ -202,6 +241,11 @@ ask(LarasDrafting *d, const Endpoint *e)
 	prompt_index =
 		laras_index_bytea(d->workspace_slot, LARAS_INDEX_PROMPT, NULL, prompt, strlen(prompt));
 	cached = find_response(d, e, prompt_index, &response, &response_n);
+	if (!cached && is_resting(d))
+	{
+		fall_back(d, e, "llm_resting");
+		return;
+	}
 	if (!cached && !within_budget(d, e))
 	{
 		fall_back(d, e, "llm_budget");

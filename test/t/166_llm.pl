@@ -151,6 +151,23 @@ $id = asks('hrg teh poci brp kak?');
 is(join('|', (split /\|/, draft($id))[0, 2]), 'goes|llm good', 'a call that got no answer is made again');
 is(call($id, 'c.attempts'), 2, 'until one comes');
 
+# ---- an endpoint that does not answer is left alone, but for a probe
+configure('good', retries => 0);
+my $fault = $stage->sandbox->fault(action => 'http_error', http_status => 503, match => { path => 'chat/completions' }, times => 0)->{id};
+$sent = $stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out'");
+my @silent = map { asks("teh poci harganya berapa, tanya yang ke-$_?") } 1 .. 5;
+is(scalar(grep { draft($_) =~ /^held\|[^|]*llm_no_answer/ } @silent), 5, 'five calls without an answer');
+$before = () = chats();
+like(draft(asks('teh poci berapaan sih?')), qr/^held\|[^|]*llm_resting/, 'and the next is not made');
+is(scalar(() = chats()), $before, 'nobody is asked');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type IN ('laras courier', 'laras keeper')");
+like(draft(asks('berapaan teh poci itu?')), qr/^held\|[^|]*llm_resting/, 'by no other run of the workers either');
+is($stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out'"), $sent, 'nothing is sent');
+$stage->sandbox->control(DELETE => "fault?id=$fault");
+$stage->sql("SELECT laras.advance_clock('20 seconds')");
+is(join('|', (split /\|/, draft(asks('harga teh poci sekarang berapa ya kak?')))[0, 2]), 'goes|llm good', 'after a while it is tried again');
+is(join('|', (split /\|/, draft(asks('kalau teh poci harganya brp?')))[0, 2]), 'goes|llm good', 'and asked as before');
+
 # ---- the key, the log's end
 is($stage->sql("SELECT count(*) FROM laras.llm_endpoint WHERE position('$key' IN llm_endpoint::text) > 0"), 0, 'the key stands nowhere');
 is(scalar(grep { /\Q$key\E/ && !/configure_llm|position\(/ } split /\n/, slurp_file($node->logfile)), 0, 'nor in the log, but where this test wrote it');
