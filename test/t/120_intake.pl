@@ -144,6 +144,8 @@ for my $case (@hostile)
 	is(receive($case->[1]), 200, "$case->[0]: acknowledged");
 }
 cmp_ok(sql('SELECT count(*) FROM laras.quarantined_body') - $kept, '>=', 9, 'and set aside, sealed');
+cmp_ok(sql('SET ROLE laras_dba; SELECT count(*) FROM laras.quarantined_body WHERE reason IS NOT NULL') - $kept, '>=', 9, 'where the operator sees when and why');
+is(sql("SET ROLE laras_dba; SELECT has_table_privilege('laras.quarantined_body', 'DELETE, UPDATE, INSERT')"), 'f', 'and changes nothing');
 is(sql("SELECT count(DISTINCT pg_postmaster_start_time()) FROM laras.worker_status"), 1, 'the server stands');
 
 # one malformed element, at each place of a batch of five
