@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
+#include "connect/connect.h"
 #include "connect/handling.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
@@ -101,11 +102,6 @@ LARAS_PLAN(
 	"UPDATE laras.connection SET auto_send = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.<>) 'disconnected'",
 	INT8OID, INT8OID, BOOLOID);
-
-LARAS_PLAN(find_connection,
-		   "SELECT c.state FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND c.id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
 
 typedef struct Draft
 {
@@ -428,37 +424,12 @@ laras_set_auto_send(PG_FUNCTION_ARGS)
 	LARAS_NO_NULLS(fcinfo);
 	int64 connection_id = PG_GETARG_INT64(0);
 	bool enabled = PG_GETARG_BOOL(1);
-	int64 workspace_id;
-	LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_ENABLED, enabled)};
-	LarasEvidence act = {
-		.action = LARAS_ACT_AUTO_SEND_SET,
-		.subject_kind = LARAS_SUBJECT_CONNECTION,
-		.subject_id = connection_id,
-		.nfields = lengthof(fields),
-		.fields = fields,
-	};
 
 	laras_require_preload();
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	act.workspace_id = workspace_id = laras_bound_workspace();
-	laras_spi_open();
-	if (laras_spi_run(&set_auto_send,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
-								BoolGetDatum(enabled)},
-					  NULL) == 0)
-	{
-		bool there =
-			laras_spi_read(&find_connection,
-						   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
-						   NULL) > 0;
-
-		ereport(ERROR,
-				(errcode(there ? ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE : ERRCODE_NO_DATA_FOUND),
-				 there ? errmsg("the connection is disconnected") : errmsg("no such connection")));
-	}
-	laras_spi_close();
-	laras_evidence_actor(&act);
-	laras_evidence_append(&act);
+	laras_connection_set(connection_id, &set_auto_send, BoolGetDatum(enabled),
+						 LARAS_ACT_AUTO_SEND_SET,
+						 (LarasEvidenceField) LARAS_EV_NUMBER(LARAS_EVF_ENABLED, enabled));
 	PG_RETURN_VOID();
 }

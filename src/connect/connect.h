@@ -18,8 +18,10 @@
 #define LARAS_CONNECT_H
 
 #include "base/json.h"
+#include "base/spi.h"
 #include "channel/channel.h"
 #include "datatype/timestamp.h"
+#include "evidence/evidence.h"
 
 /* an app of the operator, with what a call to the provider needs */
 typedef struct LarasProviderApp
@@ -80,6 +82,14 @@ extern bool laras_account_in_use(const char *channel, LarasText account);
  * account, in state needs_reauth. 0: none. In the same roles.
  */
 extern int64 laras_connection_waiting(int64 workspace_id, const char *channel, LarasText account);
+
+/*
+ * Set something of a connection of the bound workspace, and record who did. set
+ * updates the row of workspace $1 and id $2 to $3, unless it is disconnected;
+ * raises P0002 and 55000. As laras_owner.
+ */
+extern void laras_connection_set(int64 connection_id, LarasPlan *set, Datum value,
+								 LarasAction action, LarasEvidenceField detail);
 
 /*
  * It works again, with the new token and what was granted now; what was parked

@@ -332,6 +332,39 @@ laras_connection_waiting(int64 workspace_id, const char *channel, LarasText acco
 	return id;
 }
 
+LARAS_PLAN(find_any,
+		   "SELECT 1 FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND c.id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
+void
+laras_connection_set(int64 connection_id, LarasPlan *set, Datum value, LarasAction action,
+					 LarasEvidenceField detail)
+{
+	Datum key[3] = {Int64GetDatum(laras_bound_workspace()), Int64GetDatum(connection_id), value};
+	LarasEvidence act = {
+		.workspace_id = laras_bound_workspace(),
+		.action = action,
+		.subject_kind = LARAS_SUBJECT_CONNECTION,
+		.subject_id = connection_id,
+		.nfields = 1,
+		.fields = &detail,
+	};
+
+	laras_spi_open();
+	if (laras_spi_run(set, key, NULL) == 0)
+	{
+		bool there = laras_spi_read(&find_any, key, NULL) > 0;
+
+		ereport(ERROR,
+				(errcode(there ? ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE : ERRCODE_NO_DATA_FOUND),
+				 there ? errmsg("the connection is disconnected") : errmsg("no such connection")));
+	}
+	laras_spi_close();
+	laras_evidence_actor(&act);
+	laras_evidence_append(&act);
+}
+
 void
 laras_connection_renew(int64 workspace_id, int64 connection_id, const LarasNewConnection *c)
 {

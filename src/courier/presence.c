@@ -14,6 +14,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "channel/presence.h"
+#include "connect/connect.h"
 #include "connect/reach.h"
 #include "courier/presence.h"
 #include "evidence/evidence.h"
@@ -36,11 +37,6 @@ LARAS_PLAN(
 	"UPDATE laras.connection c SET presence = $3 WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND c.id OPERATOR(pg_catalog.=) $2 AND c.state OPERATOR(pg_catalog.<>) 'disconnected'",
 	INT8OID, INT8OID, TEXTOID);
-
-LARAS_PLAN(find_connection,
-		   "SELECT 1 FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND c.id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
 
 LARAS_PLAN(
 	find_conversation,
@@ -224,15 +220,6 @@ laras_set_presence(PG_FUNCTION_ARGS)
 	LARAS_NO_NULLS(fcinfo);
 	int64 connection_id = PG_GETARG_INT64(0);
 	char *presence = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	int64 workspace_id;
-	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_KIND, presence)};
-	LarasEvidence act = {
-		.action = LARAS_ACT_PRESENCE_SET,
-		.subject_kind = LARAS_SUBJECT_CONNECTION,
-		.subject_id = connection_id,
-		.nfields = lengthof(fields),
-		.fields = fields,
-	};
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -241,24 +228,8 @@ laras_set_presence(PG_FUNCTION_ARGS)
 		strcmp(presence, "typing") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("presence must be off, read or typing")));
-	act.workspace_id = workspace_id = laras_bound_workspace();
-	laras_spi_open();
-	if (laras_spi_run(&set_presence,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
-								CStringGetTextDatum(presence)},
-					  NULL) == 0)
-	{
-		bool there =
-			laras_spi_read(&find_connection,
-						   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
-						   NULL) > 0;
-
-		ereport(ERROR,
-				(errcode(there ? ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE : ERRCODE_NO_DATA_FOUND),
-				 there ? errmsg("the connection is disconnected") : errmsg("no such connection")));
-	}
-	laras_spi_close();
-	laras_evidence_actor(&act);
-	laras_evidence_append(&act);
+	laras_connection_set(connection_id, &set_presence, CStringGetTextDatum(presence),
+						 LARAS_ACT_PRESENCE_SET,
+						 (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, presence));
 	PG_RETURN_VOID();
 }

@@ -7,6 +7,7 @@
 #include "base/arguments.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/connect.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
 #include "inbox/inbox.h"
@@ -18,14 +19,10 @@ PG_FUNCTION_INFO_V1(laras_cancel_message);
 
 #define FASTEST 100000
 
-LARAS_PLAN(find_connection,
-		   "SELECT c.state FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
-		   "AND c.id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE OF c",
-		   INT8OID, INT8OID);
-
 LARAS_PLAN(set_rate,
 		   "UPDATE laras.connection SET send_rate = nullif($3, 0) "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 "
+		   "AND state OPERATOR(pg_catalog.<>) 'disconnected'",
 		   INT8OID, INT8OID, INT4OID);
 
 /* waits for the courier, which holds the row while it decides: then it is too late, or not */
@@ -50,15 +47,6 @@ laras_set_send_rate(PG_FUNCTION_ARGS)
 	LARAS_NO_NULLS(fcinfo);
 	int64 connection_id = PG_GETARG_INT64(0);
 	int32 rate = PG_GETARG_INT32(1);
-	int64 workspace_id;
-	LarasEvidenceField fields[] = {LARAS_EV_NUMBER(LARAS_EVF_COUNT, rate)};
-	LarasEvidence act = {
-		.action = LARAS_ACT_SEND_RATE_SET,
-		.subject_kind = LARAS_SUBJECT_CONNECTION,
-		.subject_id = connection_id,
-		.nfields = lengthof(fields),
-		.fields = fields,
-	};
 
 	laras_require_preload();
 	laras_require_workspace();
@@ -67,22 +55,8 @@ laras_set_send_rate(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("messages a second must be from 1 to %d, or 0", FASTEST),
 						errhint("0 stands for what laras.limit_rules says of the channel.")));
-	act.workspace_id = workspace_id = laras_bound_workspace();
-	laras_spi_open();
-	if (laras_spi_run(&find_connection,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
-					  NULL) == 0)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such connection")));
-	if (strcmp(laras_spi_cstring(0, 1), "disconnected") == 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the connection is disconnected")));
-	laras_spi_run_one(&set_rate,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
-								Int32GetDatum(rate)},
-					  NULL);
-	laras_spi_close();
-	laras_evidence_actor(&act);
-	laras_evidence_append(&act);
+	laras_connection_set(connection_id, &set_rate, Int32GetDatum(rate), LARAS_ACT_SEND_RATE_SET,
+						 (LarasEvidenceField) LARAS_EV_NUMBER(LARAS_EVF_COUNT, rate));
 	PG_RETURN_VOID();
 }
 
