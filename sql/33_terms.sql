@@ -8,6 +8,7 @@ CREATE TABLE laras.terms (
   version text NOT NULL CHECK (version ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$'),
   origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
   effective_from date NOT NULL,
+  required_from date CHECK (required_from >= effective_from),
   title text NOT NULL CHECK (title <> ''),
   url text,
   PRIMARY KEY (party, version)
@@ -17,6 +18,7 @@ COMMENT ON COLUMN laras.terms.party IS 'partner: the terms between operator and 
 COMMENT ON COLUMN laras.terms.version IS 'Name of the version.';
 COMMENT ON COLUMN laras.terms.origin IS 'laras: came with the extension, not dumped; local: made by the operator.';
 COMMENT ON COLUMN laras.terms.effective_from IS 'Of the versions of a party the latest that is effective is in force.';
+COMMENT ON COLUMN laras.terms.required_from IS 'From then on nothing is processed for a workspace that agreed neither to this version nor to a later one; null: never so.';
 COMMENT ON COLUMN laras.terms.title IS 'What they are called.';
 COMMENT ON COLUMN laras.terms.url IS 'Where they can be read.';
 ALTER TABLE laras.terms ENABLE ROW LEVEL SECURITY;
@@ -25,6 +27,7 @@ CREATE POLICY everyone ON laras.terms FOR SELECT TO PUBLIC USING (true);
 CREATE POLICY owner ON laras.terms TO laras_owner USING (true) WITH CHECK (true);
 CREATE POLICY operator ON laras.terms TO laras_dba USING (origin = 'local') WITH CHECK (origin = 'local');
 GRANT SELECT, INSERT, UPDATE, DELETE ON laras.terms TO laras_dba;
+GRANT SELECT ON laras.terms TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.terms', $$WHERE origin = 'local'$$);
 
@@ -95,9 +98,12 @@ CREATE FUNCTION laras.processes(workspace_id bigint, channel text, purpose text)
   LANGUAGE sql STABLE PARALLEL SAFE
   BEGIN ATOMIC
     SELECT EXISTS (SELECT FROM laras.channel_handling h WHERE h.workspace_id = processes.workspace_id
-      AND h.channel = processes.channel AND processes.purpose = ANY (h.purposes));
+      AND h.channel = processes.channel AND processes.purpose = ANY (h.purposes))
+    AND NOT EXISTS (SELECT FROM laras.terms t WHERE t.party IN ('partner', processes.channel) AND t.required_from <= laras.now()
+      AND NOT EXISTS (SELECT FROM laras.terms l JOIN laras.terms_acceptance a ON a.party = l.party AND a.version = l.version
+        WHERE a.workspace_id = processes.workspace_id AND l.party = t.party AND (l.effective_from, l.version) >= (t.effective_from, t.version)));
   END;
-COMMENT ON FUNCTION laras.processes(bigint, text, text) IS 'May messages of this channel be processed for that purpose? Only once the partner has agreed to the terms and configured the channel.';
+COMMENT ON FUNCTION laras.processes(bigint, text, text) IS 'May messages of this channel be processed for that purpose? Only once the partner has agreed to the terms and configured the channel, and while no newer terms are required that it has not agreed to.';
 GRANT EXECUTE ON FUNCTION laras.processes(bigint, text, text) TO laras_owner, laras_worker;
 
 -- Every window stands on a version of the provider's terms.
@@ -106,7 +112,7 @@ UPDATE laras.limit_rule r SET terms_version = t.version FROM laras.terms t WHERE
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.terms_in_force AS
-  SELECT t.party, t.version, t.title, t.url, t.effective_from, a.accepted_at, a.accepted_by
+  SELECT t.party, t.version, t.title, t.url, t.effective_from, a.accepted_at, a.accepted_by, t.required_from
     FROM laras.terms t LEFT JOIN laras.terms_acceptance a ON a.workspace_id = (SELECT laras.current_workspace())
       AND a.party = t.party AND a.version = t.version
     WHERE (SELECT laras.current_workspace()) IS NOT NULL AND (t.effective_from, t.version) = (SELECT l.effective_from, l.version FROM laras.terms l
@@ -117,6 +123,7 @@ COMMENT ON COLUMN laras.terms_in_force.version IS 'Version in force.';
 COMMENT ON COLUMN laras.terms_in_force.title IS 'What they are called.';
 COMMENT ON COLUMN laras.terms_in_force.url IS 'Where they can be read.';
 COMMENT ON COLUMN laras.terms_in_force.effective_from IS 'Since when.';
+COMMENT ON COLUMN laras.terms_in_force.required_from IS 'From then on nothing is processed for workspaces that have not agreed; null: never so.';
 COMMENT ON COLUMN laras.terms_in_force.accepted_at IS 'When the workspace agreed to this version; null: not yet.';
 COMMENT ON COLUMN laras.terms_in_force.accepted_by IS 'Who agreed for it.';
 GRANT SELECT ON laras.terms_in_force TO laras_app, laras_service;
@@ -166,6 +173,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('terms', 'version', 'system', NULL, NULL, 'a name of a version', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
   ('terms', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
   ('terms', 'effective_from', 'system', NULL, NULL, 'a date', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
+  ('terms', 'required_from', 'system', NULL, NULL, 'a date', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
   ('terms', 'title', 'system', NULL, NULL, 'a title of a document', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
   ('terms', 'url', 'system', NULL, NULL, 'an address of a document', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
   ('terms_acceptance', 'workspace_id', 'legal', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'keep', 'legal', 'law'),

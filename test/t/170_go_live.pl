@@ -100,6 +100,14 @@ $stage->sql("SET ROLE laras_dba; INSERT INTO laras.terms (party, version, effect
 like(refused(q{SELECT laras.configure_channel('whatsapp', '{service}')}, '55000', 'terms that changed are agreed to anew'), qr/in force: partner 2\./, 'those in force, not those to come');
 $stage->bound(q{SELECT laras.accept_terms('partner', '2')});
 $stage->bound(q{SELECT laras.configure_channel('whatsapp', '{service,sales}')});
+my $processes = "SELECT laras.processes($workspace, 'whatsapp', 'service')";
+$stage->sql("SET ROLE laras_dba; INSERT INTO laras.terms (party, version, effective_from, title, required_from) VALUES ('partner', '2b', laras.now()::date, 'Newer terms', laras.now()::date + 10)");
+is($stage->sql($processes), 't', 'newer ones stop nobody while the notice runs');
+$stage->sql("SET ROLE laras_dba; UPDATE laras.terms SET required_from = effective_from WHERE version = '2b'");
+is($stage->sql($processes), 'f', 'from the day on that they are required nothing is processed');
+refused("SELECT laras.reply($conversation, 'masih buka, kak')", '55000', 'nor sent');
+$stage->bound(q{SELECT laras.accept_terms('partner', '2b')});
+is($stage->sql($processes), 't', 'until they are agreed to');
 my (undef, undef, $error) = $node->psql('postgres', "SET ROLE laras_dba; UPDATE laras.terms SET title = 'mine' WHERE version = '1'; SELECT count(*) FROM laras.terms WHERE title = 'mine'");
 is($stage->sql("SELECT count(*) FROM laras.terms WHERE title = 'mine'"), 0, "the operator's own rows alone are the operator's");
 
@@ -117,7 +125,7 @@ is($stage->sql(q{SELECT count(*) FROM laras.provider_host WHERE NOT registered A
 # -------------------------------------- a legal record outlives the workspace
 my $code = $stage->bound(q{SELECT laras.request_erasure('workspace', '{}')});
 ok(wait_for(sub { my (undef, $a) = $stage->call(GET => "/data-deletion/status/$code"); return ref $a && $a->{state} eq 'removed' }, 60), 'the workspace is erased');
-is($stage->sql("SELECT count(*) FROM laras.terms_acceptance WHERE workspace_id = $workspace"), 3, 'what it agreed to is kept');
+is($stage->sql("SELECT count(*) FROM laras.terms_acceptance WHERE workspace_id = $workspace"), 4, 'what it agreed to is kept');
 is($stage->sql("SELECT string_agg(DISTINCT category || ' ' || erase_workspace || ' ' || basis, ',') FROM laras.data_column WHERE table_name = 'terms_acceptance'"), 'legal keep legal', 'as a legal record');
 is($stage->sql("SELECT count(*) FROM laras.channel_handling WHERE workspace_id = $workspace"), 0, 'its configuration is not');
 $stage->stop;
