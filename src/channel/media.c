@@ -73,9 +73,8 @@ laras_media_is_own(const LarasMediaDriver *media, const char *base_url, LarasTex
 
 	if (url.s == NULL || !take_apart(url, &scheme, &host))
 		return false;
-	if (take_apart((LarasText){base_url, strlen(base_url)}, &base_scheme, &base_host) &&
-		scheme.n == base_scheme.n && memcmp(scheme.s, base_scheme.s, scheme.n) == 0 &&
-		same_name(host, base_host.s, base_host.n))
+	if (take_apart(laras_text(base_url), &base_scheme, &base_host) && scheme.n == base_scheme.n &&
+		memcmp(scheme.s, base_scheme.s, scheme.n) == 0 && same_name(host, base_host.s, base_host.n))
 		return true;
 	if (!laras_text_is(scheme, "https"))
 		return false;

@@ -119,20 +119,18 @@ show(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 	int64 message_id;
 	int64 identity_id;
 	TimestampTz last_inbound;
-	int64_t conversation_id = 0;
 	unsigned shown;
 	char *id;
 	char *address;
-	bool isnull;
 
-	laras_json_integer(laras_json_get(task->request, "conversation"), &conversation_id);
 	if (!laras_reach(task, &m->token, &reach) || reach.driver->send == NULL ||
 		reach.driver->send->build_presence == NULL)
 		return laras_task_ends(result, LARAS_TASK_FAILED, "not_connected");
 	laras_spi_open();
 	if (laras_spi_run(&read_person,
 					  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(task->id),
-								Int64GetDatum(conversation_id), Float8GetDatum(LONGEST_MS)},
+								Int64GetDatum(laras_task_id(task, "conversation")),
+								Float8GetDatum(LONGEST_MS)},
 					  NULL) != 1)
 	{
 		laras_spi_close();
@@ -141,9 +139,9 @@ show(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 	message_id = laras_spi_int8(0, 1);
 	sealed_message = (bytea *) laras_spi_varlena(0, 2);
 	identity_id = laras_spi_int8(0, 3);
-	send.to.kind = (uint8) DatumGetInt16(laras_spi_value(0, 4, &isnull));
+	send.to.kind = (uint8) laras_spi_int2(0, 4);
 	sealed_address = (bytea *) laras_spi_varlena(0, 5);
-	last_inbound = DatumGetTimestampTz(laras_spi_value(0, 6, &isnull));
+	last_inbound = laras_spi_time(0, 6);
 	laras_spi_close();
 	message = laras_try_open(sealed_message, task->workspace_id, message_id,
 							 LARAS_FIELD_message_provider_message_id, &id, &send.answers.n);

@@ -175,7 +175,7 @@ member_or(const json_t *values, const char *name, const char *otherwise)
 	LarasText given = laras_json_text_at(values, name);
 
 	if (given.s == NULL && otherwise != NULL)
-		given = (LarasText){otherwise, strlen(otherwise)};
+		given = laras_text(otherwise);
 	return given;
 }
 
@@ -249,7 +249,7 @@ laras_erase_listed(PG_FUNCTION_ARGS)
 						errhint("Formats are csv and json.")));
 	if (channel != NULL && laras_channel_driver(channel) == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such channel")));
-	if (kind != NULL && laras_identity_kind((LarasText){kind, strlen(kind)}) == 0)
+	if (kind != NULL && laras_identity_kind(laras_text(kind)) == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such kind of id")));
 	if (toast_raw_datum_size(PG_GETARG_DATUM(0)) > MOST_BYTES)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the list is too large"),

@@ -413,8 +413,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 		task->step == STEP_DOWNLOAD && m->redirects < MAX_REDIRECTS)
 	{
 		m->redirects++;
-		return begin_download(task, &f, (LarasText){answer->redirect, strlen(answer->redirect)},
-							  false, request, result);
+		return begin_download(task, &f, laras_text(answer->redirect), false, request, result);
 	}
 	return refused(task, &f, answer, request, result);
 }
