@@ -29,7 +29,7 @@ use warnings;
 use JSON::PP ();
 use Laras;
 
-my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', threads => 'Channels::Threads', telegram => 'Channels::Telegram', email => 'Channels::Email');
+my %class = (whatsapp => 'Channels::WhatsApp', instagram => 'Channels::Instagram', messenger => 'Channels::Messenger', threads => 'Channels::Threads', telegram => 'Channels::Telegram', email => 'Channels::Email', generic => 'Channels::Generic');
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $count = 0;
 
@@ -130,6 +130,9 @@ sub fault { my ($self, %fault) = @_; return $self->sandbox->fault(match => $self
 
 # What is so of most channels.
 sub talks { return 1; }        # direct messages go both ways
+sub hears { my ($self) = @_; return $self->talks; }    # somebody may write to it
+sub logs_in { return 1; }      # its owner connects it by a log-in or a token
+sub loses { return 0; }        # it tells by a webhook that access was taken away: lose() does that
 sub tells { return 1; }        # the provider has a call that ends a subscription
 sub statuses { return 0; }     # it is told what became of a message
 sub has_profile { return 1; }  # it says more of the account than a name
@@ -206,6 +209,17 @@ sub callback
 {
 	my ($self, $kind) = @_;
 	return ($kind eq 'deletion' ? '/api/meta/data-deletion' : '/api/meta/deauthorize', $self->signed_request);
+}
+
+sub loses { return 1; }
+
+# The business took the partner away.
+sub lose
+{
+	my ($self) = @_;
+	my $waba = $self->{account}{above};
+	return Laras::post_webhook($self->{stage}->url, 'wa', $self->{account}{secret}, $json->utf8->encode({ object => 'whatsapp_business_account', entry => [ { id => $waba, time => time,
+		changes => [ { field => 'account_update', value => { event => 'PARTNER_REMOVED', waba_info => { waba_id => $waba, owner_business_id => '1' } } } ] } ] }))->{status} == 200;
 }
 
 # ------------------------------------------------------------------- Instagram
@@ -525,6 +539,54 @@ sub piped
 }
 
 sub says { my ($self, $name, $text) = @_; return $self->piped($self->mail($name, $text)) == 0 ? 200 : 0; }
+sub late { my ($self, $name, $text) = @_; return $self->says($name, $text); }
+
+# --------------------------------------------------------------------- Generic
+package Channels::Generic;
+
+our @ISA = ('Channels');
+
+my $generic_secret = 'the secret of a system that posts JSON';
+
+sub install { return; }    # each system is an app of its own
+
+sub asset
+{
+	my ($self) = @_;
+	$self->{account} = { number => "9000$self->{n}" };    # nobody says a name
+	$self->{stage}->sql("SELECT laras.register_provider_app('{generic}', '$self->{account}{number}', '$generic_secret', 'not used here', '{\"mapping\": {\"id\": \"/id\", \"from\": \"/who\", \"name\": \"/name\", \"text\": \"/said\"}}')");
+	return;
+}
+
+# By the operator alone, in SQL: there is nobody to ask.
+sub log_in
+{
+	my ($self, %change) = @_;
+	my $account = $change{account} // $self->{account};
+	my ($code, undef, $error) = $self->{stage}->node->psql('postgres',
+		"BEGIN; SELECT laras.act_as($self->{workspace}); SELECT laras.pair_connection('generic', '{\"source_id\": \"$account->{number}\"}', 'none needed', false); COMMIT", on_error_stop => 1);
+	return (200, { state => 'connected' }) if $code == 0;
+	my ($message) = $error =~ /ERROR:\s+(.*)/;
+	return (409, { error => { code => 'account_in_use', message => $message } });
+}
+
+sub logs_in { return 0; }
+sub talks { return 0; }
+sub hears { return 1; }
+sub tells { return 0; }
+sub told { return 0; }
+sub subscribing { return; }
+sub has_profile { return 0; }
+sub matches_send { return { path => 'nothing is sent there' }; }
+
+sub says
+{
+	my ($self, $name, $text) = @_;
+	my $body = $json->utf8->encode({ id => 'g' . ++$self->{said}, who => $self->person($name), name => $name, said => $text });
+	return Laras::http_call('POST', "$self->{stage}{url}/api/webhooks/generic/$self->{account}{number}",
+		headers => { 'X-Laras-Signature' => 'sha256=' . Digest::SHA::hmac_sha256_hex($body, $generic_secret) }, content => $body)->{status};
+}
+
 sub late { my ($self, $name, $text) = @_; return $self->says($name, $text); }
 
 1;

@@ -1,7 +1,9 @@
-# The same story for every channel whose accounts can be connected: refused
+# The same story for every channel, all seven: refused
 # without anything left, connected over HTTP, not connected twice, heard,
 # answered once, throttled, refused, stopped by a dead token; then cut, by its
-# owner and by whatever the provider posts, always to the same end.
+# owner, by whatever the provider posts, and where it says that access was taken
+# away, always to the same end. Ways to lose access that a request finds out are in
+# 118_health.
 #
 # proves R022 R023 R030 R032 R033 R034 R045 R092 R119 R120 R130 R140
 
@@ -23,12 +25,15 @@ for my $channel (Channels->names)
 	my ($status, $answer);
 
 	# ------------------------------------------------------------ connecting
-	is($shop->tile->{state} . ' ' . $shop->tile->{can_connect}, 'not_connected 1', "$channel: can be connected");
-	my ($want, $why) = $shop->refused;
-	($status, $answer) = $shop->connect(token => '5109999:AAnobody-has-this-token-and-nobody-had');
-	is("$status $answer->{error}{code}", "$want $why", "$channel: what the provider does not know is refused");
-	is($shop->bound("SELECT count(*) FROM laras.connections"), 0, "$channel: and leaves nothing");
-	is($shop->bound("SELECT count(*) FROM laras.notices WHERE kind = 'connect_failed'"), 1, "$channel: but a notice");
+	is($shop->tile->{state} . ' ' . $shop->tile->{can_connect}, 'not_connected ' . $shop->logs_in, "$channel: is not connected");
+	my ($want, $why) = $shop->logs_in ? $shop->refused : ();
+	if ($shop->logs_in)
+	{
+		($status, $answer) = $shop->connect(token => '5109999:AAnobody-has-this-token-and-nobody-had');
+		is("$status $answer->{error}{code}", "$want $why", "$channel: what the provider does not know is refused");
+		is($shop->bound("SELECT count(*) FROM laras.connections"), 0, "$channel: and leaves nothing");
+		is($shop->bound("SELECT count(*) FROM laras.notices WHERE kind = 'connect_failed'"), 1, "$channel: but a notice");
+	}
 
 	if ($shop->subscribing)
 	{
@@ -44,7 +49,7 @@ for my $channel (Channels->names)
 	my $connection = $shop->connection;
 	is($shop->bound("SELECT profile IS NOT NULL FROM laras.connections WHERE id = $connection"), $shop->has_profile ? 't' : 'f', "$channel: with what it may be recognised by");
 	is($shop->tile->{connections}[0]{display_name}, $shop->{account}{display}, "$channel: under the name that the provider gave");
-	is($stage->sql("SELECT count(*) FROM laras.consent_grant WHERE connection_id = $connection"), 1, "$channel: with a consent");
+	is($stage->sql("SELECT count(*) FROM laras.consent_grant WHERE connection_id = $connection"), $shop->logs_in, "$channel: with a consent where its owner gave one");
 	my @texts;
 	for my $who ($shop, $other)
 	{
@@ -59,17 +64,20 @@ for my $channel (Channels->names)
 
 	# ------------------------------------------------------------------ cut
 	my %end;
-	for my $way (qw(owner deauthorize deletion))
+	for my $way (qw(owner deauthorize deletion lost))
 	{
 		my $cut = Channels->open($stage, $channel);
-		my ($path, $form) = $way eq 'owner' ? () : $cut->callback($way);
-		next unless $way eq 'owner' || defined $path;
+		my ($path, $form) = $way =~ /^(?:owner|lost)$/ ? () : $cut->callback($way);
+		next unless $way eq 'owner' || ($way eq 'lost' ? $cut->loses : defined $path);
 		($status) = $cut->connect;
 		is($status, 200, "$channel, $way: connected");
-		if ($cut->talks)
+		if ($cut->hears)
 		{
 			$cut->says(Budi => 'halo');
 			ok($cut->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo'"), "$channel, $way: heard");
+		}
+		if ($cut->talks)
+		{
 			ok(reaches($cut, $cut->reply(Budi => 'Halo Budi'), 'sent'), "$channel, $way: answered");
 		}
 		ok($cut->wait_bound("SELECT count(*) = 0 FROM laras.messages WHERE direction = 'out' AND status <> 'delivered'"), "$channel, $way: delivered") if $cut->statuses;
@@ -79,6 +87,11 @@ for my $channel (Channels->names)
 		if ($way eq 'owner')
 		{
 			($status) = $cut->call(POST => "/app/settings/integrations/$id/disconnect", {});
+		}
+		elsif ($way eq 'lost')
+		{
+			$status = $cut->lose ? 200 : 0;
+			ok($cut->wait_bound("SELECT state = 'disconnected' FROM laras.connections WHERE id = $id", 30), "$channel, $way: the keeper cuts it");
 		}
 		else
 		{
@@ -102,7 +115,8 @@ for my $channel (Channels->names)
 	}
 	for my $way (grep { $_ ne 'owner' } sort keys %end)
 	{
-		my @differ = grep { ($end{owner}{$_} // '') ne ($end{$way}{$_} // '') } sort keys %{ { %{ $end{owner} }, %{ $end{$way} } } };
+		# what told of it, and that the owner is told, nobody else's act has
+		my @differ = grep { $way ne 'lost' || !/^(?:webhook_event|notice)/ } grep { ($end{owner}{$_} // '') ne ($end{$way}{$_} // '') } sort keys %{ { %{ $end{owner} }, %{ $end{$way} } } };
 		is("@differ", '', "$channel: $way ends as the owner's disconnect")
 		  or diag join "\n", map { "$_\n owner\n" . ($end{owner}{$_} // '') . "\n $way\n" . ($end{$way}{$_} // '') } @differ;
 	}
