@@ -208,3 +208,12 @@ ALTER FUNCTION laras.set_media_quota(bigint, bigint) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_media_quota(bigint, bigint) IS
   'How many bytes of media a workspace may store: null for what laras.media_quota says. What is over it is not fetched, stands as over_quota, and is fetched once there is room and fetch_media asks for it. 42704 for no such workspace, 22003 for less than 0; LRB01 LRK01. Definer: the operator may not write the table of workspaces itself.';
 GRANT EXECUTE ON FUNCTION laras.set_media_quota(bigint, bigint) TO laras_dba, laras_service;
+
+CREATE FUNCTION laras.upload_media(conversation_id bigint, content bytea, mime_type text, filename text DEFAULT NULL) RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER CALLED ON NULL INPUT
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_upload_media';
+ALTER FUNCTION laras.upload_media(bigint, bytea, text, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.upload_media(bigint, bytea, text, text) IS
+  'Stores bytes to be sent in a conversation, sealed under the person''s key, and returns the id of the media: reply sends it (option media_id). What the conversation''s channel does not take by type or length is refused. Needs scope inbox. P0002 for no such conversation of direct messages, 22023 for a type or name that is none or a type that is not taken, 54000 for what is too long or over the workspace''s quota, 0A000 where the channel carries no media, 55000 when it was disconnected or the contact is being erased, 22004 for null, 42501 without the scope, LRT01 unbound; LRB01 LRK01. Definer: writes tables that callers may not.';
+GRANT EXECUTE ON FUNCTION laras.upload_media(bigint, bytea, text, text) TO laras_app, laras_service;

@@ -16,10 +16,11 @@ CREATE TABLE laras.outbox (
   verdict_outcome text NOT NULL DEFAULT 'pass' CHECK (verdict_outcome = 'pass'),
   approved_by text NOT NULL,
   kind text NOT NULL DEFAULT 'text'
-    CHECK (kind IN ('text', 'template', 'comment', 'private_reply')),
+    CHECK (kind IN ('text', 'template', 'comment', 'private_reply', 'media')),
   purpose text NOT NULL DEFAULT 'service' CHECK (purpose IN ('service', 'sales')),
   target_id bigint,
   template_id bigint CHECK ((template_id IS NOT NULL) = (kind = 'template')),
+  media_id bigint CHECK ((media_id IS NOT NULL) = (kind = 'media')),
   state text NOT NULL DEFAULT 'queued'
     CHECK (state IN ('queued', 'sending', 'sent', 'refused', 'uncertain', 'parked', 'cancelled')),
   priority smallint NOT NULL DEFAULT 0,
@@ -55,7 +56,8 @@ COMMENT ON COLUMN laras.outbox.verdict_id IS 'Verdict.';
 COMMENT ON COLUMN laras.outbox.text_digest IS 'Digest the verdict is bound to.';
 COMMENT ON COLUMN laras.outbox.verdict_outcome IS 'Always pass: the foreign key below demands it.';
 COMMENT ON COLUMN laras.outbox.approved_by IS 'auto, or principal (kind and random id).';
-COMMENT ON COLUMN laras.outbox.kind IS 'What is sent: text, template; comment: in public below another; private_reply: a direct message in answer to a comment.';
+COMMENT ON COLUMN laras.outbox.media_id IS 'The media, of a message that has one; the text goes with it.';
+COMMENT ON COLUMN laras.outbox.kind IS 'What is sent: text, template; media: a picture, film, voice or document, with a text or without; comment: in public below another; private_reply: a direct message in answer to a comment.';
 COMMENT ON COLUMN laras.outbox.purpose IS 'What it is sent for (laras.channel_handling), asked once more at hand-off; nothing else is a purpose.';
 COMMENT ON COLUMN laras.outbox.template_id IS 'The template, of a message that is one; its values are in message.element.';
 COMMENT ON COLUMN laras.outbox.target_id IS 'The comment it answers.';
@@ -244,6 +246,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('outbox', 'approved_by', 'message', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),
   ('outbox', 'purpose', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'template_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('outbox', 'media_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'kind', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'target_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -304,7 +307,7 @@ CREATE FUNCTION laras.reply(conversation_id bigint, body text, options jsonb DEF
   AS 'MODULE_PATHNAME', 'laras_reply';
 ALTER FUNCTION laras.reply(bigint, text, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.reply(bigint, text, jsonb) IS
-  'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. In a thread of comments it is a public answer: to the last comment, or the one that options name as comment_id. Needs scope inbox. P0002 for no such conversation, 22023 for a text that is empty or blocked, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
+  'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. In a thread of comments it is a public answer: to the last comment, or the one that options name as comment_id. Options may name media that upload_media was given (media_id): it is sent with the text, which may then be empty. Needs scope inbox. P0002 for no such conversation or media, 22023 for a text that is empty, blocked or too long, or that cannot go with the media, 0A000 where the channel carries no media, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.reply(bigint, text, jsonb) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.private_reply(comment_id bigint, body text) RETURNS bigint

@@ -16,6 +16,7 @@
 #include "courier/courier.h"
 #include "fmgr.h"
 #include "inbox/inbox.h"
+#include "media/give.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -77,13 +78,13 @@ typedef struct Addressee
 } Addressee;
 
 static void
-require_writer(const text *body)
+require_writer(const text *body, bool may_be_empty)
 {
 	laras_require_preload();
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_INBOX);
 	laras_vault_require_open();
-	if (VARSIZE_ANY_EXHDR(body) == 0)
+	if (VARSIZE_ANY_EXHDR(body) == 0 && !may_be_empty)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reply must not be empty")));
 }
@@ -120,23 +121,44 @@ address(int64 conversation_id, Addressee *to)
 	laras_require_processing(laras_bound_workspace(), to->channel, LARAS_PURPOSE_SERVICE);
 }
 
-/* Judge the text and store it as a message that to->row is about. Inside SPI. */
+/* Raises unless the classifier lets it pass. */
+static void
+judge(const Addressee *to, const char *text, size_t n, LarasTextVerdict *verdict)
+{
+	laras_judge_text(laras_bound_workspace(), to->channel, to->slot, to->row.message_id,
+					 to->row.contact_id, text, n, true, verdict);
+	if (verdict->outcome != LARAS_VERDICT_PASS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),
+				 errdetail("The classifier gave the reason \"%s\".", verdict->reason)));
+}
+
+/*
+ * Judge the text and store it as a message that to->row is about. What media is
+ * called is read by whoever gets it, and judged like the text. Inside SPI.
+ */
 static void
 write_message(Addressee *to, const text *body)
 {
 	int64 workspace_id = laras_bound_workspace();
 	const LarasPrincipal *who = laras_principal();
+	const char *kind = "text";
 	LarasTextVerdict verdict;
 
 	to->row.message_id = laras_new_id();
 	to->row.purpose = LARAS_PURPOSE_SERVICE;
-	laras_judge_text(workspace_id, to->channel, to->slot, to->row.message_id, to->row.contact_id,
-					 VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), true, &verdict);
-	if (verdict.outcome != LARAS_VERDICT_PASS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),
-				 errdetail("The classifier gave the reason \"%s\".", verdict.reason)));
-	laras_outbound_message(workspace_id, to->row.message_id, to->row.conversation_id, "text",
+	if (to->row.media_id != 0)
+	{
+		LarasText caption = {VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body)};
+		char *filename;
+
+		kind = laras_media_for_reply(to->row.media_id, to->row.contact_id, to->channel, caption,
+									 &filename);
+		if (filename != NULL)
+			judge(to, filename, strlen(filename), &verdict);
+	}
+	judge(to, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &verdict);
+	laras_outbound_message(workspace_id, to->row.message_id, to->row.conversation_id, kind,
 						   VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body),
 						   who->kind == LARAS_PRINCIPAL_MEMBER ? "member"
 						   : who->kind == LARAS_PRINCIPAL_KEY  ? "key"
@@ -145,25 +167,46 @@ write_message(Addressee *to, const text *body)
 	to->row.verdict_id = verdict.id;
 	memcpy(to->row.text_digest, verdict.digest, sizeof(to->row.text_digest));
 	to->row.approved_by = laras_principal_text(who);
+	if (to->row.media_id != 0)
+		laras_media_take(to->row.media_id, to->row.message_id);
+}
+
+static const json_t *
+read_options(Datum options)
+{
+	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
+
+	return laras_json_own(laras_json_parse(text, strlen(text), NULL));
 }
 
 /* The comment that options name, for an answer in public; 0: the last one. Inside SPI. */
 static int64
-named_comment(Datum options, const Addressee *to)
+named_comment(const json_t *options, const Addressee *to)
 {
-	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
-	const json_t *given = laras_json_own(laras_json_parse(text, strlen(text), NULL));
 	int64_t id = 0;
 
-	if (laras_json_get(given, "comment_id") == NULL)
+	if (laras_json_get(options, "comment_id") == NULL)
 		return 0;
-	if (!to->in_public || !laras_json_integer(laras_json_get(given, "comment_id"), &id) ||
+	if (!to->in_public || !laras_json_integer(laras_json_get(options, "comment_id"), &id) ||
 		laras_spi_run(&find_comment,
 					  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id)},
 					  NULL) == 0 ||
 		laras_spi_int8(0, 1) != to->row.conversation_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such comment in the conversation")));
+	return id;
+}
+
+/* The media that options name; 0: none. */
+static int64
+named_media(const json_t *options)
+{
+	int64_t id = 0;
+
+	if (laras_json_get(options, "media_id") != NULL &&
+		(!laras_json_integer(laras_json_get(options, "media_id"), &id) || id <= 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("media_id must be an id")));
 	return id;
 }
 
@@ -177,12 +220,20 @@ laras_reply(PG_FUNCTION_ARGS)
 {
 	LARAS_NO_NULLS(fcinfo);
 	text *body = PG_GETARG_TEXT_PP(1);
-	Addressee to = {.row = {.kind = "text"}};
+	const json_t *options = read_options(PG_GETARG_DATUM(2));
+	Addressee to = {.row = {.kind = "text", .media_id = named_media(options)}};
 
-	require_writer(body);
+	require_writer(body, to.row.media_id != 0);
 	laras_spi_open();
 	address(PG_GETARG_INT64(0), &to);
-	to.row.target_id = named_comment(PG_GETARG_DATUM(2), &to);
+	to.row.target_id = named_comment(options, &to);
+	if (to.row.media_id != 0)
+	{
+		to.row.kind = "media";
+		if (to.in_public)
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("no media is sent in answer to a comment")));
+	}
 	write_message(&to, body);
 	laras_outbox_add(laras_bound_workspace(), &to.row);
 	laras_drafts_superseded(laras_bound_workspace(), to.row.conversation_id);
@@ -226,7 +277,7 @@ laras_private_reply(PG_FUNCTION_ARGS)
 	int64 contact_id;
 	char *channel;
 
-	require_writer(body);
+	require_writer(body, false);
 	laras_spi_open();
 	if (laras_spi_run(&find_comment,
 					  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(comment_id)},

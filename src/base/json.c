@@ -275,11 +275,11 @@ laras_json_integer(const json_t *j, int64_t *out)
 		size_t n = json_string_length(j);
 		int64_t value = 0;
 
-		if (n == 0 || n > 18)
+		if (n == 0 || n > 19)
 			return false;
 		for (size_t i = 0; i < n; i++)
 		{
-			if (s[i] < '0' || s[i] > '9')
+			if (s[i] < '0' || s[i] > '9' || value > (INT64_MAX - (s[i] - '0')) / 10)
 				return false;
 			value = value * 10 + (s[i] - '0');
 		}

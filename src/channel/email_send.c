@@ -13,6 +13,7 @@
  */
 #include "channel/email.h"
 #include "channel/record.h"
+#include "channel/sendmedia.h"
 #include "vault/numbers.h"
 
 #include <gmime/gmime.h>
@@ -135,11 +136,62 @@ bytes_of(GMimeMessage *message, const LarasAllocator *allocator)
 	return bytes;
 }
 
+/* What goes with the text, in base64. */
+static GMimePart *
+file_part(const LarasSendMedia *media)
+{
+	char *type = one_line(media->mime);
+	char *slash = type == NULL ? NULL : strchr(type, '/');
+	char *end = slash == NULL ? NULL : slash + 1 + strcspn(slash + 1, "; ");
+	char *name = one_line(media->filename);
+	GMimeStream *stream = g_mime_stream_mem_new_with_buffer(media->bytes.s, media->bytes.n);
+	GMimeDataWrapper *content =
+		g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT);
+	GMimePart *part;
+
+	if (end != NULL)
+		*end = '\0';
+	if (slash != NULL)
+		*slash = '\0';
+	part = slash == NULL ? g_mime_part_new_with_type("application", "octet-stream")
+						 : g_mime_part_new_with_type(type, slash + 1);
+	g_mime_part_set_content(part, content);
+	g_mime_part_set_content_encoding(part, GMIME_CONTENT_ENCODING_BASE64);
+	g_mime_object_set_disposition(GMIME_OBJECT(part), GMIME_DISPOSITION_ATTACHMENT);
+	if (name != NULL)
+		g_mime_part_set_filename(part, name);
+	g_object_unref(content);
+	g_object_unref(stream);
+	g_free(name);
+	g_free(type);
+	return part;
+}
+
+/* The text, and what goes with it where something does. */
+static GMimeObject *
+content_of(const LarasSendText *send, const LarasSendMedia *media)
+{
+	GMimeTextPart *text = text_part(send->text);
+	GMimeMultipart *both;
+	GMimePart *file;
+
+	if (media == NULL)
+		return GMIME_OBJECT(text);
+	both = g_mime_multipart_new_with_subtype("mixed");
+	file = file_part(media);
+	g_mime_multipart_add(both, GMIME_OBJECT(text));
+	g_mime_multipart_add(both, GMIME_OBJECT(file));
+	g_object_unref(file);
+	g_object_unref(text);
+	return GMIME_OBJECT(both);
+}
+
 static LarasText
-compose(const LarasSendText *send, const LarasEnvelope *envelope, const LarasAllocator *allocator)
+compose(const LarasSendText *send, const LarasSendMedia *media, const LarasEnvelope *envelope,
+		const LarasAllocator *allocator)
 {
 	GMimeMessage *message = g_mime_message_new(FALSE);
-	GMimeTextPart *part = text_part(send->text);
+	GMimeObject *content = content_of(send, media);
 	GDateTime *now = g_date_time_new_from_unix_utc(send->now);
 	char *name = one_line(laras_json_text_at(send->accounts, "name"));
 	LarasText bytes;
@@ -153,9 +205,9 @@ compose(const LarasSendText *send, const LarasEnvelope *envelope, const LarasAll
 	set_thread(GMIME_OBJECT(message), send);
 	if (send->automatic)
 		g_mime_object_set_header(GMIME_OBJECT(message), "Auto-Submitted", "auto-replied", NULL);
-	g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
+	g_mime_message_set_mime_part(message, content);
 	bytes = bytes_of(message, allocator);
-	g_object_unref(part);
+	g_object_unref(content);
 	g_object_unref(message);
 	if (now != NULL)
 		g_date_time_unref(now);
@@ -175,8 +227,8 @@ keep(char *to, size_t room, LarasText t)
 }
 
 static bool
-build_text(const LarasSendText *send, const LarasAllocator *allocator,
-		   LarasProviderRequest *request)
+build(const LarasSendText *send, const LarasSendMedia *media, const LarasAllocator *allocator,
+	  LarasProviderRequest *request)
 {
 	LarasEnvelope *envelope = laras_allocate(allocator, sizeof(LarasEnvelope));
 	LarasText to = laras_mail_address(allocator, send->to.value, false);
@@ -200,9 +252,16 @@ build_text(const LarasSendText *send, const LarasAllocator *allocator,
 	laras_email_begin();
 	request->method = "MAIL";
 	request->url = laras_text_print(allocator, "%.*s", (int) server.n, server.s);
-	request->body = compose(send, envelope, allocator);
+	request->body = compose(send, media, envelope, allocator);
 	request->envelope = envelope;
 	return request->url.s != NULL && request->body.s != NULL;
+}
+
+static bool
+build_text(const LarasSendText *send, const LarasAllocator *allocator,
+		   LarasProviderRequest *request)
+{
+	return build(send, NULL, allocator, request);
 }
 
 /* ------------------------------------------------------------------ answers */
@@ -269,7 +328,25 @@ read_answer(int status, const char *body, size_t n, const LarasAllocator *alloca
 		answer->throttle = LARAS_THROTTLE_NUMBER;
 }
 
+/* a mail of more than some 20 MB is refused by many; base64 makes four bytes of three */
+#define LARGEST_FILE (INT64_C(14) * 1024 * 1024)
+
+static const LarasMediaLimit limits[] = {
+	{"image/jpeg", "image", LARGEST_FILE, true}, {"image/png", "image", LARGEST_FILE, true},
+	{"image/gif", "image", LARGEST_FILE, true},  {"image/webp", "image", LARGEST_FILE, true},
+	{"video/mp4", "video", LARGEST_FILE, true},  {"audio/mpeg", "audio", LARGEST_FILE, true},
+	{"audio/ogg", "audio", LARGEST_FILE, true},  {"audio/mp4", "audio", LARGEST_FILE, true},
+	{"", "document", LARGEST_FILE, true},        {NULL, NULL, 0, false},
+};
+
+const LarasSendMediaDriver laras_email_send_media = {
+	.limits = limits,
+	.way = LARAS_MEDIA_WITHIN,
+	.build = build,
+};
+
 const struct LarasSendDriver laras_email_send = {
+	.media = &laras_email_send_media,
 	.build_text = build_text,
 	.read_answer = read_answer,
 	.wants_thread = true,

@@ -11,6 +11,7 @@
 #include "channel/meta_send.h"
 #include "channel/login.h"
 #include "channel/presence.h"
+#include "channel/sendmedia.h"
 #include "vault/numbers.h"
 
 #include <stdlib.h>
@@ -120,16 +121,18 @@ laras_meta_meaning(int code, int subcode)
 }
 
 bool
-laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAllocator *allocator,
-						 LarasProviderRequest *request)
+laras_meta_build_content(const LarasSendText *send, json_t *content, json_t *body,
+						 const LarasAllocator *allocator, LarasProviderRequest *request)
 {
 	bool private_reply = send->kind == LARAS_SEND_PRIVATE_REPLY;
 	LarasText to = private_reply ? send->target : send->to.value;
-	json_t *message =
-		json_pack("{s:{s:s%}, s:{s:s%}}", "recipient", private_reply ? "comment_id" : "id", to.s,
-				  to.n, "message", "text", send->text.s, send->text.n);
+	json_t *message = content == NULL ? NULL
+									  : json_pack("{s:{s:s%}, s:O}", "recipient",
+												  private_reply ? "comment_id" : "id", to.s, to.n,
+												  "message", content);
 	char *dumped = NULL;
 
+	json_decref(content);
 	if (message != NULL && body != NULL)
 		json_object_update_recursive(message, body);
 	json_decref(body);
@@ -143,6 +146,14 @@ laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAll
 		request->body = copied((LarasText){dumped, request->body.n}, allocator);
 	free(dumped);
 	return request->url.s != NULL && request->body.s != NULL;
+}
+
+bool
+laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAllocator *allocator,
+						 LarasProviderRequest *request)
+{
+	return laras_meta_build_content(send, json_pack("{s:s%}", "text", send->text.s, send->text.n),
+									body, allocator, request);
 }
 
 bool
@@ -181,8 +192,8 @@ laras_meta_read_message(int http_status, const char *body, size_t n,
 }
 
 /* What marks the words of a person that leave after the window of replies; NULL: nothing does. */
-static json_t *
-human_agent(const LarasSendText *send)
+json_t *
+laras_meta_human_agent(const LarasSendText *send)
 {
 	return send->human_agent
 			   ? json_pack("{s:s, s:s}", "messaging_type", "MESSAGE_TAG", "tag", "HUMAN_AGENT")
@@ -196,7 +207,7 @@ build_instagram(const LarasSendText *send, const LarasAllocator *allocator,
 	if (send->kind == LARAS_SEND_COMMENT)
 		return laras_meta_build_comment(send, "replies", allocator, request);
 	return (send->kind == LARAS_SEND_PRIVATE_REPLY || send->to.kind == LARAS_INDEX_IGSID) &&
-		   laras_meta_build_message(send, human_agent(send), allocator, request);
+		   laras_meta_build_message(send, laras_meta_human_agent(send), allocator, request);
 }
 
 const struct LarasSendDriver laras_instagram_send = {
@@ -207,9 +218,28 @@ const struct LarasSendDriver laras_instagram_send = {
 	.text_unit = LARAS_TEXT_BYTES,
 	.shows = LARAS_SHOWS_READ | LARAS_SHOWS_TYPING,
 	.build_presence = laras_meta_presence,
+	.media = &laras_instagram_send_media,
 };
 
 /* What is given as metadata comes back with the message's echo. */
+json_t *
+laras_messenger_frame(const LarasSendText *send)
+{
+	json_t *body = json_pack("{s:s, s:{s:o*}}", "messaging_type", "RESPONSE", "message", "metadata",
+							 send->callback_data.s == NULL
+								 ? NULL
+								 : json_stringn(send->callback_data.s, send->callback_data.n));
+
+	if (body != NULL && send->human_agent)
+	{
+		json_t *tag = laras_meta_human_agent(send);
+
+		json_object_update(body, tag);
+		json_decref(tag);
+	}
+	return body;
+}
+
 static bool
 build_messenger(const LarasSendText *send, const LarasAllocator *allocator,
 				LarasProviderRequest *request)
@@ -220,17 +250,7 @@ build_messenger(const LarasSendText *send, const LarasAllocator *allocator,
 		return laras_meta_build_comment(send, "comments", allocator, request);
 	if (send->kind == LARAS_SEND_MESSAGE && send->to.kind != LARAS_INDEX_PSID)
 		return false;
-	body = json_pack("{s:s, s:{s:o*}}", "messaging_type", "RESPONSE", "message", "metadata",
-					 send->callback_data.s == NULL
-						 ? NULL
-						 : json_stringn(send->callback_data.s, send->callback_data.n));
-	if (body != NULL && send->human_agent)
-	{
-		json_t *tag = human_agent(send);
-
-		json_object_update(body, tag);
-		json_decref(tag);
-	}
+	body = laras_messenger_frame(send);
 	return body != NULL && laras_meta_build_message(send, body, allocator, request);
 }
 
@@ -242,4 +262,5 @@ const struct LarasSendDriver laras_messenger_send = {
 	.text_unit = LARAS_TEXT_CHARACTERS,
 	.shows = LARAS_SHOWS_READ | LARAS_SHOWS_TYPING,
 	.build_presence = laras_meta_presence,
+	.media = &laras_messenger_send_media,
 };

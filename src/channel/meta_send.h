@@ -41,6 +41,17 @@ laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAll
 extern void laras_meta_read_message(int http_status, const char *body, size_t n,
 									const LarasAllocator *allocator, LarasSendAnswer *answer);
 
+/* The same of any content of a message; content and body are released. */
+extern bool
+laras_meta_build_content(const LarasSendText *send, json_t *content, json_t *body,
+						 const LarasAllocator *allocator, LarasProviderRequest *request);
+
+/* What marks a person's words that leave after the window of replies; NULL: nothing does. */
+extern json_t *laras_meta_human_agent(const LarasSendText *send);
+
+/* What stands around a message of Messenger, its echo's mark in it; NULL when memory is short. */
+extern json_t *laras_messenger_frame(const LarasSendText *send);
+
 extern const struct LarasSendDriver laras_instagram_send;
 extern const struct LarasSendDriver laras_messenger_send;
 

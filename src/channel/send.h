@@ -24,7 +24,7 @@ typedef struct LarasProviderRequest
 	const char *method;            /* GET, POST, DELETE */
 	LarasText url;                 /* absolute; never holds a token */
 	LarasText body;                /* or absent */
-	const char *type;              /* of the body; NULL: JSON */
+	const char *type;              /* of the body; NULL: JSON; allocated, or a constant */
 	size_t token_at;               /* where in the URL the token goes; 0: it goes into a header */
 	const LarasEnvelope *envelope; /* the URL is a mail server's, the body a mail; NULL: HTTP */
 } LarasProviderRequest;
@@ -123,7 +123,8 @@ enum
 	LARAS_SHOWS_TYPING = 2 /* that somebody writes */
 };
 
-struct LarasTemplateDriver; /* channel/template.h */
+struct LarasTemplateDriver;  /* channel/template.h */
+struct LarasSendMediaDriver; /* channel/sendmedia.h */
 
 typedef struct LarasSendDriver
 {
@@ -153,6 +154,7 @@ typedef struct LarasSendDriver
 	/* a request for some of `what`, and which; see presence.h. NULL where it shows nothing */
 	unsigned (*build_presence)(const LarasSendText *send, unsigned what,
 							   const LarasAllocator *allocator, LarasProviderRequest *request);
+	const struct LarasSendMediaDriver *media;    /* NULL: it carries text alone */
 } LarasSendDriver;
 
 /* The length of a text, well-formed UTF-8, as that channel measures it. */

@@ -8,6 +8,7 @@
  * Decisions stand on error_code; of a text, on none. Nothing of a send is ever
  * told again, so that what was not answered stays uncertain.
  */
+#include "channel/sendmedia.h"
 #include "channel/telegram.h"
 #include "channel/presence.h"
 #include "vault/numbers.h"
@@ -120,6 +121,7 @@ read_answer(int http_status, const char *body, size_t n, const LarasAllocator *a
 }
 
 const struct LarasSendDriver laras_telegram_send = {
+	.media = &laras_telegram_send_media,
 	.build_text = build_text,
 	.read_answer = read_answer,
 	.text_limit = TEXT_LIMIT,

@@ -8,12 +8,20 @@
 #define LARAS_WHATSAPP_H
 
 #include "channel/record.h"
+#include "channel/send.h"
 
 struct LarasSendDriver;
 struct LarasConnectDriver;
 
 extern const struct LarasSendDriver laras_whatsapp_send;
 extern const struct LarasConnectDriver laras_whatsapp_connect;
+
+/* A message of that type to whom the send names; content is released. False where it cannot be. */
+extern bool
+laras_whatsapp_build_message(const LarasSendText *send, const char *type, json_t *content,
+							 const LarasAllocator *allocator, LarasProviderRequest *request);
+/* What an error code of the Cloud API means for a message. */
+extern LarasAnswer laras_whatsapp_meaning(int code, int subcode);
 
 extern int
 laras_whatsapp_parse(const json_t *piece, const LarasPieceSource *source,

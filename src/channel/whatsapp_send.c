@@ -9,6 +9,7 @@
  */
 #include "channel/meta_send.h"
 #include "channel/presence.h"
+#include "channel/sendmedia.h"
 #include "channel/template.h"
 #include "channel/whatsapp.h"
 #include "vault/numbers.h"
@@ -19,21 +20,21 @@
 /* text.body of the Cloud API */
 #define TEXT_LIMIT 4096
 
-static bool
-build_text(const LarasSendText *send, const LarasAllocator *allocator,
-		   LarasProviderRequest *request)
+bool
+laras_whatsapp_build_message(const LarasSendText *send, const char *type, json_t *content,
+							 const LarasAllocator *allocator, LarasProviderRequest *request)
 {
 	const char *key = send->to.kind == LARAS_INDEX_BSUID ? "recipient" : "to";
-	json_t *body;
+	json_t *body = NULL;
 	char *dumped;
 	bool done = false;
 
-	if (send->to.kind != LARAS_INDEX_BSUID && send->to.kind != LARAS_INDEX_WA_ID &&
-		send->to.kind != LARAS_INDEX_PHONE)
-		return false;
-	body = json_pack("{s:s, s:s, s:s%, s:s, s:{s:s%, s:b}}", "messaging_product", "whatsapp",
-					 "recipient_type", "individual", key, send->to.value.s, send->to.value.n,
-					 "type", "text", "text", "body", send->text.s, send->text.n, "preview_url", 0);
+	if (send->to.kind == LARAS_INDEX_BSUID || send->to.kind == LARAS_INDEX_WA_ID ||
+		send->to.kind == LARAS_INDEX_PHONE)
+		body = json_pack("{s:s, s:s, s:s%, s:s, s:O}", "messaging_product", "whatsapp",
+						 "recipient_type", "individual", key, send->to.value.s, send->to.value.n,
+						 "type", type, type, content);
+	json_decref(content);
 	if (body == NULL)
 		return false;
 	if (send->callback_data.s != NULL)
@@ -56,9 +57,20 @@ build_text(const LarasSendText *send, const LarasAllocator *allocator,
 	return done;
 }
 
+static bool
+build_text(const LarasSendText *send, const LarasAllocator *allocator,
+		   LarasProviderRequest *request)
+{
+	json_t *content =
+		json_pack("{s:s%, s:b}", "body", send->text.s, send->text.n, "preview_url", 0);
+
+	return content != NULL &&
+		   laras_whatsapp_build_message(send, "text", content, allocator, request);
+}
+
 /* What an error code means for the message; see the file's header for sources. */
-static LarasAnswer
-meaning(int code, int subcode)
+LarasAnswer
+laras_whatsapp_meaning(int code, int subcode)
 {
 	switch (code)
 	{
@@ -110,7 +122,8 @@ static void
 read_answer(int http_status, const char *body, size_t n, const LarasAllocator *allocator,
 			LarasSendAnswer *answer)
 {
-	laras_meta_read_answer(http_status, body, n, allocator, answer, meaning, message_id);
+	laras_meta_read_answer(http_status, body, n, allocator, answer, laras_whatsapp_meaning,
+						   message_id);
 	answer->throttle = throttle(answer->answer, answer->error_code);
 }
 
@@ -121,4 +134,5 @@ const struct LarasSendDriver laras_whatsapp_send = {
 	.templates = &laras_whatsapp_templates,
 	.shows = LARAS_SHOWS_READ | LARAS_SHOWS_TYPING,
 	.build_presence = laras_whatsapp_presence,
+	.media = &laras_whatsapp_send_media,
 };

@@ -43,6 +43,8 @@ typedef struct LarasFlight
 	uint32_t connection_slot;
 	int attempts;
 	int64_t departed_at; /* when its first byte could leave (limit.h); 0: not yet, or never */
+	bool first_step;     /* the first of two requests: nobody sees what it does */
+	bool uploads;        /* that one, of media */
 	bool staged;         /* the second of two requests */
 	bool counted;        /* by the limits (limit.h) */
 	bool opened_breaker; /* the owner is to be told */

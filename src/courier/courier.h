@@ -36,9 +36,10 @@ typedef struct LarasOutboxRow
 	int64 verdict_id;
 	uint8 text_digest[32];   /* what the verdict is bound to */
 	const char *approved_by; /* "auto", or the principal */
-	const char *kind;        /* "text", "template", "private_reply" */
+	const char *kind;        /* "text", "template", "media", "private_reply" */
 	const char *purpose;     /* of connect/handling.h */
 	int64 template_id;       /* of a template; else 0 */
+	int64 media_id;          /* of a message with media (kind "media"); else 0 */
 	int64 target_id;         /* the comment it answers; 0: the one the draft is for, or the last */
 } LarasOutboxRow;
 

@@ -37,6 +37,9 @@
 #define CONNECT_MS 5000L
 #define LARGEST_ANSWER (1024 * 1024)
 
+/* a long body has longer, as if it went that fast */
+#define BYTES_A_MS 128
+
 /* of an answer in parts: in all, and bytes a second that count as something */
 #define PARTS_MS (15L * 60 * 1000)
 #define HARDLY_ANYTHING 512L
@@ -45,6 +48,7 @@ static CURLM *multi = NULL;
 static int epoll_fd = -1;
 static int64_t deadline_ms = -1; /* when libcurl wants to be called */
 static int in_flight = 0;        /* begun and not given back */
+static int64_t held = 0;         /* bytes of bodies to be sent */
 static int running = 0;          /* of these, given to libcurl */
 static LarasHttpCall *waiting_first = NULL;
 static LarasHttpCall *waiting_last = NULL;
@@ -285,6 +289,12 @@ laras_http_timeout(void)
 	return left < 0 ? 0 : (int) left;
 }
 
+int64_t
+laras_http_held(void)
+{
+	return held;
+}
+
 int
 laras_http_in_flight(void)
 {
@@ -350,6 +360,7 @@ laras_http_free(LarasHttpCall *call)
 			}
 		if (state->request != NULL)
 			OPENSSL_cleanse(state->request, state->request_n);
+		held -= (int64_t) state->request_n;
 		free(state->request);
 		free(state);
 	}
@@ -461,7 +472,8 @@ configure_call(LarasHttpCall *call)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+					 total_ms + (long) (call->state->request_n / BYTES_A_MS));
 }
 
 static bool
@@ -572,6 +584,7 @@ laras_http_start(const char *method, const char *url, size_t url_n, const char *
 			if (ok)
 				memcpy(call->state->request, body, body_n);
 			call->state->request_n = body_n;
+			held += (int64_t) body_n;
 		}
 		ok = ok && take_easy(call->state, method);
 		/* the next request of a handle does not begin with this one's URL */

@@ -140,6 +140,9 @@ extern void laras_http_give_back(void *p, size_t n);
  */
 extern void laras_http_trim(void);
 
+/* bytes of bodies that calls not yet freed were begun with; of mails, none */
+extern int64_t laras_http_held(void);
+
 /* calls begun and not yet returned by laras_http_next */
 extern int laras_http_in_flight(void);
 

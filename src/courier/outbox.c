@@ -21,8 +21,8 @@
 LARAS_PLAN(
 	add_row,
 	"INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
-	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, state, reason, finished_at) "
-	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, 0), $13, nullif($14, 0), CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
+	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, media_id, state, reason, finished_at) "
+	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, 0), $13, nullif($14, 0), nullif($15, 0), CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
 	"CASE WHEN s.it THEN 'opted_out' END, CASE WHEN s.it THEN laras.now() END FROM (SELECT EXISTS (SELECT 1 "
 	"FROM laras.contact p WHERE p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) $5 "
 	"AND p.opt_out_at IS NOT NULL AND ($11 OPERATOR(pg_catalog.=) 'template' OR NOT EXISTS (SELECT 1 "
@@ -31,7 +31,7 @@ LARAS_PLAN(
 	"WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $12)) AND v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at)))) AS s (it) "
 	"RETURNING state",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID,
-	TEXTOID, INT8OID, TEXTOID, INT8OID);
+	TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID);
 
 /* What is said in public answers a comment: the one named, the one the draft is for, or the last. */
 LARAS_PLAN(
@@ -128,8 +128,9 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
 								Int64GetDatum(row->verdict_id), PointerGetDatum(digest),
 								CStringGetTextDatum(row->approved_by),
 								CStringGetTextDatum(row->kind), Int64GetDatum(row->target_id),
-								CStringGetTextDatum(row->purpose), Int64GetDatum(row->template_id)},
-					  row->draft_id == 0 ? "      n       " : NULL);
+								CStringGetTextDatum(row->purpose), Int64GetDatum(row->template_id),
+								Int64GetDatum(row->media_id)},
+					  row->draft_id == 0 ? "      n        " : NULL);
 	suppressed = strcmp(laras_spi_cstring(0, 1), "queued") != 0;
 	if (suppressed)
 	{

@@ -15,6 +15,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "channel/connect.h"
+#include "courier/enclosed.h"
 #include "courier/prepare.h"
 #include "courier/templated.h"
 #include "courier/thread.h"
@@ -70,6 +71,9 @@ LARAS_PLAN(
 	"AND y.channel OPERATOR(pg_catalog.=) m.channel ORDER BY y.kind, y.id LIMIT 1) AS i ON true",
 	INT8ARRAYOID, INT8ARRAYOID);
 
+/* until there may be memory for the bytes of media */
+#define MEMORY_WAIT_MS 250
+
 /* one connection */
 typedef struct Route
 {
@@ -93,6 +97,7 @@ typedef struct Route
 
 struct LarasRoutes
 {
+	int64 held; /* bytes of media in requests of this batch */
 	int count;
 	Route list[FLEXIBLE_ARRAY_MEMBER]; /* by workspace and id */
 };
@@ -309,9 +314,10 @@ read_answered(uint64 row)
 
 /* Can the channel carry what the row is? */
 static bool
-is_carried(const LarasChannelDriver *driver, const char *kind, LarasSendKind *as)
+is_carried(const LarasChannelDriver *driver, const char *kind, LarasSendKind *as, bool *media)
 {
 	*as = LARAS_SEND_MESSAGE;
+	*media = false;
 	if (driver->send == NULL)
 		return false;
 	if (strcmp(kind, "comment") == 0)
@@ -329,7 +335,8 @@ is_carried(const LarasChannelDriver *driver, const char *kind, LarasSendKind *as
 		*as = LARAS_SEND_TEMPLATE;
 		return driver->send->templates != NULL;
 	}
-	return strcmp(kind, "text") == 0;
+	*media = strcmp(kind, "media") == 0;
+	return *media ? driver->send->media != NULL : strcmp(kind, "text") == 0;
 }
 
 static bool
@@ -429,6 +436,8 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	LarasSendText send = {0};
 	LarasTemplated templated;
 	bool is_answer; /* to a comment */
+	bool media;
+	const char *why;
 
 	if (route == NULL || strcmp(route->state, "disconnected") == 0 ||
 		laras_slot_is_destroyed(route->slot))
@@ -439,7 +448,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	f->workspace_slot = laras_workspace_slot(f->workspace_id);
 	f->driver = route->driver;
 	f->connection_slot = route->slot;
-	if (f->driver == NULL || !is_carried(f->driver, laras_spi_cstring(row, 17), &send.kind))
+	if (f->driver == NULL || !is_carried(f->driver, laras_spi_cstring(row, 17), &send.kind, &media))
 	{
 		*outcome =
 			laras_departure_stays(f, "refused", "unsupported_kind", "failed", "send_refused");
@@ -580,10 +589,27 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		send.automatic = approved_by != NULL && strcmp(approved_by, "auto") == 0;
 		laras_thread_read(f, &send);
 	}
-	if (send.kind == LARAS_SEND_TEMPLATE
-			? !f->driver->send->templates->build_send(&send, &templated.template, templated.values,
-													  &allocator, &d->request)
-			: !f->driver->send->build_text(&send, &allocator, &d->request))
+	f->first_step = f->driver->send->two_steps && !f->staged;
+	switch (media ? laras_enclosed_build(f, &send, &allocator, &routes->held, &d->request, &why)
+				  : LARAS_ENCLOSED_GOES)
+	{
+		case LARAS_ENCLOSED_GOES:
+			break;
+		case LARAS_ENCLOSED_WAITS:
+			f->attempt_id = 0;
+			*outcome = laras_departure_stays(f, "queued", NULL, NULL, NULL);
+			outcome->delay_ms = MEMORY_WAIT_MS;
+			return false;
+		case LARAS_ENCLOSED_STAYS:
+			f->attempt_id = 0;
+			*outcome = laras_departure_stays(f, "refused", why, "failed", "send_refused");
+			return false;
+	}
+	if (!media &&
+		(send.kind == LARAS_SEND_TEMPLATE
+			 ? !f->driver->send->templates->build_send(&send, &templated.template, templated.values,
+													   &allocator, &d->request)
+			 : !f->driver->send->build_text(&send, &allocator, &d->request)))
 	{
 		f->attempt_id = 0;
 		*outcome = laras_departure_stays(f, "refused", "no_address", "failed", "send_refused");

@@ -19,6 +19,7 @@
 #include "courier/carry.h"
 #include "courier/check.h"
 #include "courier/courier.h"
+#include "courier/enclosed.h"
 #include "courier/limit.h"
 #include "courier/templated.h"
 #include "evidence/evidence.h"
@@ -76,7 +77,7 @@ LARAS_PLAN(sent_drafts,
 LARAS_PLAN(
 	find_abandoned,
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
-	"coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot, m.channel, o.stage IS NOT NULL FROM laras.outbox o "
+	"coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot, m.channel, o.stage IS NOT NULL, o.kind FROM laras.outbox o "
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
 	"WHERE o.state OPERATOR(pg_catalog.=) 'sending' AND o.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE OF o",
 	INT8OID);
@@ -368,8 +369,10 @@ outcome_of(LarasFlight *f)
 	else if (f->call == NULL || f->call->end == LARAS_HTTP_NOT_SENT)
 		answer.answer = LARAS_ANSWER_RETRY;
 	else if (f->call->end == LARAS_HTTP_ANSWERED)
-		f->driver->send->read_answer(f->call->http_status, f->call->body ? f->call->body : "",
-									 f->call->body_n, &allocator, &answer);
+		(f->uploads ? f->driver->send->media->read_upload
+					: f->driver->send->read_answer)(f->call->http_status,
+													f->call->body ? f->call->body : "",
+													f->call->body_n, &allocator, &answer);
 	if (f->call != NULL)
 	{
 		o.http_status = f->call->http_status;
@@ -379,7 +382,7 @@ outcome_of(LarasFlight *f)
 	o.error_code = answer.error_code;
 	o.error_subcode = answer.error_subcode;
 	/* what came of the first of two requests is seen by nobody */
-	if (f->driver->send->two_steps && !f->staged)
+	if (f->first_step)
 	{
 		if (answer.answer == LARAS_ANSWER_UNCERTAIN)
 			answer.answer = LARAS_ANSWER_RETRY;
@@ -569,20 +572,22 @@ laras_courier_sweep(void)
 			f->workspace_slot = laras_workspace_slot(f->workspace_id);
 			f->driver = laras_channel_driver(laras_spi_cstring(i, 10));
 			f->staged = laras_spi_bool(i, 11);
-			outcomes[i] = f->driver != NULL && f->driver->send != NULL &&
-								  f->driver->send->two_steps && !f->staged
-							  ? (LarasOutcome){.flight = f,
-											   .outbox_state = "queued",
-											   .attempt_outcome = "not_sent",
-											   .reason = "retry",
-											   .curl_code = -1}
-							  : (LarasOutcome){.flight = f,
-											   .outbox_state = "uncertain",
-											   .attempt_outcome = "uncertain",
-											   .message_status = "uncertain",
-											   .reason = "outcome_unknown",
-											   .notice = "uncertain",
-											   .curl_code = -1};
+			f->first_step = f->driver != NULL && f->driver->send != NULL && !f->staged &&
+							(strcmp(laras_spi_cstring(i, 12), "media") == 0
+								 ? laras_enclosed_two_steps(f->driver)
+								 : f->driver->send->two_steps);
+			outcomes[i] = f->first_step ? (LarasOutcome){.flight = f,
+														 .outbox_state = "queued",
+														 .attempt_outcome = "not_sent",
+														 .reason = "retry",
+														 .curl_code = -1}
+										: (LarasOutcome){.flight = f,
+														 .outbox_state = "uncertain",
+														 .attempt_outcome = "uncertain",
+														 .message_status = "uncertain",
+														 .reason = "outcome_unknown",
+														 .notice = "uncertain",
+														 .curl_code = -1};
 		}
 		if (found > 0)
 			laras_courier_settle(outcomes, (int) found);

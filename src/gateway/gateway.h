@@ -166,6 +166,8 @@ extern void laras_http_deletion_lists(LarasHttp *h);
 extern void laras_http_take_deletion_list(LarasHttp *h);
 extern void laras_http_deletion_list(LarasHttp *h);
 extern void laras_http_deletion_report(LarasHttp *h);
+extern void laras_http_upload_media(LarasHttp *h);
+extern void laras_http_linked_media(LarasHttp *h);
 extern void laras_http_deauthorize(LarasHttp *h);
 extern void laras_http_data_deletion(LarasHttp *h);
 extern void laras_http_deletion_page(LarasHttp *h);

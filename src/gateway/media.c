@@ -13,9 +13,12 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "gateway/gateway.h"
+#include "media/give.h"
+#include "media/link.h"
 #include "media/media.h"
 #include "tenancy/tenancy.h"
 #include "vault/crypto.h"
+#include "vault/vault.h"
 
 /* of a range at most; who asks for more gets the first of it (RFC 9110, 15.3.7) and asks on */
 #define RANGE_BYTES (INT64CONST(4) * 1024 * 1024)
@@ -32,6 +35,16 @@ LARAS_PLAN(find_message,
 		   "SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND m.id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
+
+/* of a connection that stands, and not settled as refused or withdrawn */
+LARAS_PLAN(
+	find_queued,
+	"SELECT 1 FROM laras.outbox o JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
+	"AND c.id OPERATOR(pg_catalog.=) o.connection_id WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND o.message_id OPERATOR(pg_catalog.=) $2 AND o.kind OPERATOR(pg_catalog.=) 'media' "
+	"AND o.state OPERATOR(pg_catalog.=) ANY ('{sending,sent,uncertain}'::pg_catalog.text[]) "
+	"AND c.state OPERATOR(pg_catalog.=) 'connected'",
+	INT8OID, INT8OID);
 
 static const char *const plain_types[] = {"image/jpeg",      "image/png",  "image/gif",
 										  "image/webp",      "audio/aac",  "audio/amr",
@@ -149,9 +162,9 @@ answer_bytes(LarasHttp *h, int status, const LarasMedia *media, int64 first, con
 									   first, first + n - 1, media->size));
 }
 
-/* Inside SPI. */
+/* A range, or the whole where it is not longer than that. Inside SPI. */
 static void
-give_media(LarasHttp *h, const LarasMedia *media)
+give_media(LarasHttp *h, const LarasMedia *media, int64 whole)
 {
 	int64 first = 0;
 	int64 n = media->size;
@@ -170,7 +183,7 @@ give_media(LarasHttp *h, const LarasMedia *media)
 		first = 0;
 		n = media->size;
 	}
-	if (range == RANGE_NONE && n > WHOLE_BYTES)
+	if (range == RANGE_NONE && n > whole)
 	{
 		laras_http_error(h, 413, "too_long", "ask for it in ranges of bytes");
 		laras_http_add_header(h, "accept-ranges", "bytes");
@@ -200,7 +213,7 @@ laras_http_media(LarasHttp *h)
 	else if (strcmp(media.state, "stored") != 0)
 		laras_http_error(h, 409, media.state, "its bytes are not stored");
 	else
-		give_media(h, &media);
+		give_media(h, &media, WHOLE_BYTES);
 	laras_spi_close();
 }
 
@@ -227,4 +240,69 @@ laras_http_message_media(LarasHttp *h)
 		json_array_append(list, laras_http_row(i));
 	laras_spi_close();
 	laras_http_json(h, 200, json_pack("{s:O}", "media", list));
+}
+
+/*
+ * POST /api/conversations/{}/media: the body is the file as it is, content-type
+ * its type, and the parameter filename what it is called.
+ */
+void
+laras_http_upload_media(LarasHttp *h)
+{
+	LarasText type = laras_http_header(h, "content-type");
+	LarasText name = laras_http_parameter(h->query, "filename");
+	int64 conversation_id;
+	int64 id;
+
+	laras_require_scope(LARAS_SCOPE_INBOX);
+	laras_vault_require_open();
+	if (!laras_http_id(h->capture[0], &conversation_id))
+	{
+		laras_http_error(h, 404, "not_found", "no such conversation");
+		return;
+	}
+	if (type.s == NULL || h->body.s == NULL)
+	{
+		laras_http_error(h, 422, "incomplete", "the file is needed, as body, and its type");
+		return;
+	}
+	id = laras_media_give(conversation_id, h->body, type, name);
+	laras_http_json(h, 201, json_pack("{s:o}", "media_id", json_sprintf(INT64_FORMAT, id)));
+}
+
+/* What a link leads to: media of a message that waits to be delivered. */
+static bool
+find_linked(LarasHttp *h, int64 workspace_id, int64 media_id, LarasMedia *media)
+{
+	return laras_media_load(workspace_id, media_id, media) && strcmp(media->state, "stored") == 0 &&
+		   media->message_id != 0 &&
+		   laras_spi_read(&find_queued,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(media->message_id)},
+						  NULL) > 0;
+}
+
+/* GET /media/{}: a provider fetches what it is to deliver. */
+void
+laras_http_linked_media(LarasHttp *h)
+{
+	static const LarasPrincipal service = {.kind = LARAS_PRINCIPAL_SERVICE,
+										   .scopes = LARAS_SCOPE_INBOX};
+	LarasMedia media;
+	int64 workspace_id;
+	int64 media_id;
+	int level;
+
+	if (!laras_media_ticket(h->capture[0], &workspace_id, &media_id))
+	{
+		laras_http_error(h, 404, "not_found", "no such link, or it has ended");
+		return;
+	}
+	level = laras_bind_scope_begin(workspace_id, &service);
+	laras_spi_open();
+	if (find_linked(h, workspace_id, media_id, &media))
+		give_media(h, &media, LARAS_MEDIA_MOST);
+	else
+		laras_http_error(h, 404, "not_found", "no such link, or it has ended");
+	laras_spi_close();
+	laras_bind_scope_end(level);
 }

@@ -48,6 +48,8 @@ const LarasRoute laras_routes[] = {
 	{"POST", "/api/deletion-lists", LARAS_HTTP_MEMBER, laras_http_take_deletion_list},
 	{"GET", "/api/deletion-lists/{}", LARAS_HTTP_MEMBER, laras_http_deletion_list},
 	{"GET", "/api/deletion-lists/{}/report", LARAS_HTTP_MEMBER, laras_http_deletion_report},
+	{"POST", "/api/conversations/{}/media", LARAS_HTTP_MEMBER, laras_http_upload_media},
+	{"GET", "/media/{}", LARAS_HTTP_PUBLIC, laras_http_linked_media},
 	{"POST", "/api/meta/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},
 	{"POST", "/api/meta/data-deletion", LARAS_HTTP_PUBLIC, laras_http_data_deletion},
 	{"POST", "/api/meta/instagram/deauthorize", LARAS_HTTP_PUBLIC, laras_http_deauthorize},

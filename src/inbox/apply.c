@@ -587,6 +587,20 @@ record_contacts(const LarasSender *senders, int n)
 		laras_evidence_append_many(entries, acts);
 }
 
+/* Media without a word were sent with an empty text. */
+static LarasText
+text_of_echo(const LarasRecord *record)
+{
+	static const char *const kinds[] = {"image", "video", "audio", "voice", "document", "sticker"};
+	LarasText empty = {"", 0};
+
+	for (int i = 0; record->text.s == NULL && record->message_kind != NULL && i < lengthof(kinds);
+		 i++)
+		if (strcmp(record->message_kind, kinds[i]) == 0)
+			return empty;
+	return record->text;
+}
+
 /* What the account sent may be what we sent, not known to have been taken yet. */
 static void
 settle_echoes(const Inbound *messages, int n)
@@ -610,7 +624,7 @@ settle_echoes(const Inbound *messages, int n)
 				.comment = m->comment != NULL,
 				.callback_data = m->record->callback_data,
 				.provider_id = m->record->provider_id,
-				.text = m->record->text,
+				.text = text_of_echo(m->record),
 			};
 	}
 	if (count > 0)

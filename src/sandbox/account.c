@@ -23,6 +23,7 @@
 #include "sandbox/deliver.h"
 #include "sandbox/fault.h"
 #include "sandbox/play.h"
+#include "sandbox/media.h"
 #include "sandbox/refusal.h"
 
 #define SHORT_LIFE (3600 * SB_SECOND)
@@ -573,6 +574,97 @@ show_action(SbCall *call, SbAccount *a, const char *to, const char *action)
 		sb_answer_json(call, 200, json_pack("{s:s}", "recipient_id", to));
 }
 
+/* The message is taken: it gets an id, and comes back where the account wants that. */
+static void
+take_message(SbCall *call, SbAccount *a, const char *to, json_t *message, const char *said,
+			 size_t n)
+{
+	char mid[64];
+
+	new_mid(mid);
+	a->accepted++;
+	call->note.accepted = true;
+	call->note.content =
+		sb_hash(said, n) ^ sb_hash(to, strlen(to)) * 3 ^ sb_hash(a->id, strlen(a->id)) * 5;
+	snprintf(call->note.wamid, sizeof(call->note.wamid), "%s", mid);
+	sb_answer_json(call, 200,
+				   call->fault != NULL && call->fault->action == SB_FAULT_NO_ID
+					   ? json_pack("{s:s}", "recipient_id", to)
+					   : json_pack("{s:s,s:s}", "recipient_id", to, "message_id", mid));
+	json_object_set_new(message, "mid", json_string(mid));
+	json_object_set_new(message, "is_echo", json_true());
+	if (json_object_get(json_object_get(call->json, "message"), "metadata") != NULL)
+		json_object_set(message, "metadata",
+						json_object_get(json_object_get(call->json, "message"), "metadata"));
+	if (a->echoes && (call->fault == NULL || call->fault->statuses != SB_STATUS_NEVER))
+		deliver(a, messaging(a->id, to, message), NULL);
+	else
+		json_decref(message);
+}
+
+/* ---------- attachments ---------- */
+
+/* what each type of attachment may be, and how long */
+static const struct
+{
+	const char *type;
+	const char *mime; /* the beginning of it */
+	size_t most;
+} attachments[] = {
+	{"image", "image/", 8 << 20},
+	{"video", "video/", 25 << 20},
+	{"audio", "audio/", 25 << 20},
+	{"file", "application/pdf", 25 << 20},
+};
+
+static void
+fetched_attachment(void *arg, int status, const char *mime, const char *bytes, size_t n)
+{
+	SbCall *call = arg;
+	const char *to =
+		json_string_value(json_object_get(json_object_get(call->json, "recipient"), "id"));
+	const json_t *given = json_object_get(json_object_get(call->json, "message"), "attachment");
+	const char *type = json_string_value(json_object_get(given, "type"));
+	SbAccount *a = sb_table_get(&accounts, call->note.number);
+	bool fits = false;
+
+	for (size_t i = 0; i < sizeof(attachments) / sizeof(attachments[0]); i++)
+		fits = fits || (strcmp(attachments[i].type, type) == 0 && mime != NULL &&
+						strncmp(mime, attachments[i].mime, strlen(attachments[i].mime)) == 0 &&
+						n > 0 && n <= attachments[i].most);
+	if (a == NULL || status != 200)
+		sb_refuse(call, 100, 2018047, "(#100) Upload attachment failure.", NULL);
+	else if (!fits)
+		sb_refuse(call, 100, 2018047,
+				  "(#100) Upload attachment failure: type or size does not match.", NULL);
+	else
+	{
+		SbMedia *m = sb_new_media(mime, bytes, n);
+
+		take_message(call, a, to,
+					 json_pack("{s:[{s:s,s:{s:o}}]}", "attachments", "type", type, "payload", "url",
+							   sb_media_open_link(call, m)),
+					 bytes, n);
+	}
+	sb_call_finish(call);
+}
+
+/* Is it an attachment by URL? Then it is fetched before the message is taken. */
+static bool
+send_attachment(SbCall *call)
+{
+	const json_t *given = json_object_get(json_object_get(call->json, "message"), "attachment");
+	const char *type = json_string_value(json_object_get(given, "type"));
+	const char *url = json_string_value(json_object_get(json_object_get(given, "payload"), "url"));
+
+	if (type == NULL || url == NULL)
+		return false;
+	snprintf(call->note.type, sizeof(call->note.type), "%s", type);
+	call->held = true;
+	sb_fetch(url, fetched_attachment, call);
+	return true;
+}
+
 static void
 send_message(SbCall *call, SbGrant *g)
 {
@@ -584,7 +676,7 @@ send_message(SbCall *call, SbGrant *g)
 	const char *text =
 		json_string_value(json_object_get(json_object_get(call->json, "message"), "text"));
 	const char *action = json_string_value(json_object_get(call->json, "sender_action"));
-	char mid[64];
+	bool attached = json_object_get(json_object_get(call->json, "message"), "attachment") != NULL;
 
 	call->note.route = "messages";
 	call->note.number = a->id;
@@ -597,39 +689,26 @@ send_message(SbCall *call, SbGrant *g)
 		sb_refuse(call, 100, 0, "(#100) The parameter recipient is required.", NULL);
 	else if (action != NULL)
 		show_action(call, a, to, action);
-	else if (text == NULL || text[0] == '\0')
+	else if (attached ? text != NULL || comment != NULL : text == NULL || text[0] == '\0')
 		sb_refuse(call, 100, 0, "(#100) The parameter message is required.", NULL);
 	else if (a->page && json_object_get(call->json, "messaging_type") == NULL)
 		sb_refuse(call, 100, 0, "(#100) The parameter messaging_type is required.", NULL);
-	else if (a->page && sb_characters(json_object_get(json_object_get(call->json, "message"),
-													  "text")) > LONGEST_PAGE_TEXT)
+	else if (a->page && text != NULL &&
+			 sb_characters(json_object_get(json_object_get(call->json, "message"), "text")) >
+				 LONGEST_PAGE_TEXT)
 		sb_refuse(call, 100, 0,
 				  "(#100) Length of param message[text] must be less than or equal to 2000", NULL);
-	else if (!a->page && strlen(text) > LONGEST_TEXT)
+	else if (!a->page && text != NULL && strlen(text) > LONGEST_TEXT)
 		sb_refuse(call, 100, 0,
 				  "(#100) Length of param message[text] must be less than or equal to 1000", NULL);
 	else if (to == NULL)
 		sb_private_reply(call, g, comment, text);
 	else if (may_write(call, a, to))
 	{
-		new_mid(mid);
-		a->accepted++;
-		call->note.accepted = true;
-		call->note.content = sb_hash(text, strlen(text)) ^ sb_hash(to, strlen(to)) * 3 ^
-							 sb_hash(a->id, strlen(a->id)) * 5;
-		snprintf(call->note.wamid, sizeof(call->note.wamid), "%s", mid);
-		sb_answer_json(call, 200,
-					   call->fault != NULL && call->fault->action == SB_FAULT_NO_ID
-						   ? json_pack("{s:s}", "recipient_id", to)
-						   : json_pack("{s:s,s:s}", "recipient_id", to, "message_id", mid));
-		if (a->echoes && (call->fault == NULL || call->fault->statuses != SB_STATUS_NEVER))
-			deliver(a,
-					messaging(a->id, to,
-							  json_pack("{s:s,s:s,s:b,s:O*}", "mid", mid, "text", text, "is_echo",
-										1, "metadata",
-										json_object_get(json_object_get(call->json, "message"),
-														"metadata"))),
-					NULL);
+		if (!attached)
+			take_message(call, a, to, json_pack("{s:s}", "text", text), text, strlen(text));
+		else if (!send_attachment(call))
+			sb_refuse(call, 100, 0, "(#100) The parameter attachment is required.", NULL);
 	}
 }
 

@@ -22,6 +22,7 @@
 #include "sandbox/table.h"
 
 #define LONGEST_TEXT 4096
+#define LONGEST_CAPTION 1024
 
 typedef struct Chat
 {
@@ -336,6 +337,77 @@ send_message(SbCall *call, Bot *bot)
 	}
 }
 
+/* ---------- files that a bot sends ---------- */
+
+static const struct
+{
+	const char *method;
+	const char *field;
+	size_t most;
+} uploads[] = {
+	{"sendPhoto", "photo", 10 << 20},       {"sendVideo", "video", 50 << 20},
+	{"sendAudio", "audio", 50 << 20},       {"sendVoice", "voice", 50 << 20},
+	{"sendDocument", "document", 50 << 20},
+};
+
+/* Sends what a form holds; false: that is no such method. */
+static bool
+send_file(SbCall *call, Bot *bot, const char *method)
+{
+	size_t i = 0;
+	SbUpload file;
+	const char *id;
+	const char *caption;
+	Chat *chat;
+	json_t *message;
+
+	while (i < sizeof(uploads) / sizeof(uploads[0]) && strcmp(uploads[i].method, method) != 0)
+		i++;
+	if (i == sizeof(uploads) / sizeof(uploads[0]))
+		return false;
+	snprintf(call->note.type, sizeof(call->note.type), "%s", uploads[i].field);
+	if (!sb_read_multipart(call, &file) || (id = sb_param(call, "chat_id")) == NULL ||
+		!is_number(id, 20))
+	{
+		sb_bot_refuse(call, 400, "Bad Request: chat_id is empty", 0);
+		return true;
+	}
+	snprintf(call->note.to, sizeof(call->note.to), "%s", id);
+	caption = sb_param(call, "caption");
+	chat = chat_of(bot, id, false);
+	if (file.field == NULL || strcmp(file.field, uploads[i].field) != 0 || file.n == 0)
+		sb_bot_refuse(call, 400, "Bad Request: there is no file in the request", 0);
+	else if (file.n > uploads[i].most)
+		sb_bot_refuse(call, 413, "Request Entity Too Large", 0);
+	else if (caption != NULL && units(caption) > LONGEST_CAPTION)
+		sb_bot_refuse(call, 400, "Bad Request: message caption is too long", 0);
+	else if (chat == NULL)
+		sb_bot_refuse(call, 400, "Bad Request: chat not found", 0);
+	else if (chat->blocked)
+		sb_bot_refuse(call, 403, NULL, 0);
+	else
+	{
+		SbMedia *m = sb_new_media(file.mime, file.bytes, file.n);
+
+		m->bot = sb_strdup(bot->id);
+		m->filename = sb_strdup(file.filename);
+		chat->last_message++;
+		bot->accepted++;
+		snprintf(call->note.wamid, sizeof(call->note.wamid), "%s:%lld", id,
+				 (long long) chat->last_message);
+		call->note.accepted = true;
+		call->note.content = sb_hash(file.bytes, file.n) ^ sb_hash(id, strlen(id)) * 3;
+		message =
+			json_pack("{s:I,s:o,s:{s:I,s:s},s:I,s:{s:s,s:s,s:I},s:s*}", "message_id",
+					  (json_int_t) chat->last_message, "from", me_json(bot), "chat", "id",
+					  (json_int_t) strtoll(id, NULL, 10), "type", "private", "date",
+					  (json_int_t) (sb_now() / SB_SECOND), uploads[i].field, "file_id", m->id,
+					  "mime_type", m->mime, "file_size", (json_int_t) m->n, "caption", caption);
+		answer_result(call, message);
+	}
+	return true;
+}
+
 /* ---------- files ---------- */
 
 /* a bot is given files of up to 20 MB */
@@ -462,7 +534,7 @@ sb_bot_call(SbCall *call)
 		send_action(call, bot);
 	else if (strcmp(method, "getFile") == 0)
 		get_file(call, bot);
-	else
+	else if (!send_file(call, bot, method))
 		sb_bot_refuse(call, 404, NULL, 0);
 }
 

@@ -22,6 +22,7 @@
 
 #define MAX_BODY (3 << 20)
 #define MAX_REPLY (1 << 20)
+#define MAX_FILE (32 << 20)
 #define MAX_RETRYING 1000
 #define GIVE_UP (7 * 24 * 3600 * SB_SECOND)
 #define LONGEST_PAUSE (6 * 3600 * SB_SECOND)
@@ -64,6 +65,7 @@ typedef struct Transfer
 	int attempt;
 	int64_t first;
 	SbHttpDone done;
+	SbFetched fetched; /* of a file; NULL: it is none */
 	void *arg;
 	char *challenge; /* a handshake's */
 	char error[CURL_ERROR_SIZE];
@@ -191,7 +193,7 @@ take_reply(char *data, size_t size, size_t count, void *arg)
 	Transfer *t = arg;
 	size_t n = size * count;
 
-	if (t->reply.len + n > MAX_REPLY)
+	if (t->reply.len + n > (t->fetched ? MAX_FILE : MAX_REPLY))
 		return 0;
 	sb_add(&t->reply, data, n);
 	return n;
@@ -318,9 +320,14 @@ finish_transfer(Transfer *t, CURLcode code)
 {
 	long status = 0;
 	Queue *q = t->queue;
+	char type[128] = "";
+	char *stated = NULL;
 
 	if (code == CURLE_OK)
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code == CURLE_OK && t->fetched != NULL &&
+		curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &stated) == CURLE_OK && stated != NULL)
+		snprintf(type, sizeof(type), "%s", stated);
 	curl_multi_remove_handle(multi, t->easy);
 	give_handle(t->easy);
 	t->easy = NULL;
@@ -336,6 +343,8 @@ finish_transfer(Transfer *t, CURLcode code)
 			status = 0;
 			error = "the challenge did not come back";
 		}
+		if (t->fetched != NULL)
+			t->fetched(t->arg, (int) status, type[0] ? type : NULL, t->reply.data, t->reply.len);
 		if (t->done != NULL)
 			t->done(t->arg, (int) status, t->reply.data ? t->reply.data : "",
 					code == CURLE_OK && status ? NULL : error);
@@ -639,6 +648,16 @@ sb_handshake(const char *url, const char *verify_token, SbHttpDone done, void *a
 	start_transfer(t);
 }
 
+void
+sb_fetch(const char *url, SbFetched done, void *arg)
+{
+	Transfer *t = new_transfer(url);
+
+	t->fetched = done;
+	t->arg = arg;
+	start_transfer(t);
+}
+
 /* ---------- reset ---------- */
 
 void
@@ -660,6 +679,8 @@ sb_deliver_reset(void)
 		tell_events(t, 0);
 		if (t->done != NULL)
 			t->done(t->arg, 0, "", "the sandbox was reset");
+		if (t->fetched != NULL)
+			t->fetched(t->arg, 0, NULL, NULL, 0);
 		drop_transfer(t);
 	}
 	while ((q = sb_table_next(&queues, &pos)) != NULL)

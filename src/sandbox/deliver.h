@@ -29,6 +29,9 @@ struct SbWait
 /* status 0: no HTTP answer, and error says why. body is NUL-terminated. */
 typedef void (*SbHttpDone)(void *arg, int status, const char *body, const char *error);
 
+/* What lies at a URL; status 0: nothing came. type may be NULL. */
+typedef void (*SbFetched)(void *arg, int status, const char *type, const char *bytes, size_t n);
+
 typedef struct SbDeliveryStats
 {
 	uint64_t events;    /* updates queued, a copy for each subscribed app */
@@ -78,6 +81,9 @@ extern void sb_webhook_raw(const char *url, const char *secret, const char *sign
 /* A form post of signed_request={...} made with the app's secret. */
 extern void sb_signed_request(const char *url, const char *secret, const char *user_id,
 							  SbHttpDone done, void *arg);
+
+/* A GET, as whoever delivers an attachment makes it. */
+extern void sb_fetch(const char *url, SbFetched done, void *arg);
 
 /* The verification GET; done gets status 200 only when the challenge came back. */
 extern void sb_handshake(const char *url, const char *verify_token, SbHttpDone done, void *arg);

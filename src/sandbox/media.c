@@ -26,6 +26,7 @@
 
 static SbTable media;
 static SbTable links; /* by key */
+static char *newest;  /* id of what came last */
 
 static void
 drop(void *p)
@@ -77,6 +78,7 @@ sb_new_media(const char *mime, const char *bytes, size_t n)
 	m->sha256 = sb_strdup(hex.data);
 	sb_release(&hex);
 	sb_table_put(&media, m->id, m);
+	sb_replace(&newest, m->id);
 	return m;
 }
 
@@ -101,6 +103,14 @@ static json_t *
 link_of(const SbCall *call, const SbMedia *m)
 {
 	return json_sprintf("http://%s/_media/%s", call->host ? call->host : "127.0.0.1", m->key);
+}
+
+json_t *
+sb_media_open_link(const SbCall *call, SbMedia *m)
+{
+	m->open = true;
+	renew_link(m);
+	return link_of(call, m);
 }
 
 void
@@ -285,14 +295,15 @@ sb_put_media(SbCall *call)
 	static const char *const names[] = {"id",       "number",       "bot",     "mime_type",
 										"filename", "data",         "size",    "seed",
 										"sha256",   "open",         "unsized", "redirect",
-										"expired",  "link_expired", NULL};
+										"expired",  "link_expired", "newest",  NULL};
 	const char *data = sb_text_of(call, "data");
-	SbMedia *m = sb_text_of(call, "id") ? sb_table_get(&media, sb_text_of(call, "id")) : NULL;
+	const char *id = sb_flag_of(call, "newest", false) ? newest : sb_text_of(call, "id");
+	SbMedia *m = id ? sb_table_get(&media, id) : NULL;
 	int size = sb_int_of(call, "size", 0);
 
 	if (!sb_only(call, names))
 		return;
-	if (m == NULL && sb_text_of(call, "id") != NULL)
+	if (m == NULL && (id != NULL || sb_flag_of(call, "newest", false)))
 	{
 		sb_unknown(call, "media");
 		return;
@@ -347,9 +358,10 @@ sb_put_media(SbCall *call)
 	if (sb_flag_of(call, "link_expired", false))
 		m->key_expires = 0;
 	sb_answer_json(call, 200,
-				   json_pack("{s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:o}", "id", m->id, "mime_type", m->mime,
-							 "sha256", m->sha256, "size", (json_int_t) m->n, "url",
+				   json_pack("{s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:o,s:s*}", "id", m->id, "mime_type",
+							 m->mime, "sha256", m->sha256, "size", (json_int_t) m->n, "url",
 							 m->key ? link_of(call, m) : json_null(), "links",
 							 (json_int_t) m->links, "reads", (json_int_t) m->reads, "number",
-							 m->number ? json_string(m->number) : json_null()));
+							 m->number ? json_string(m->number) : json_null(), "filename",
+							 m->filename));
 }

@@ -34,6 +34,9 @@ extern SbMedia *sb_media(const char *id);
 /* New media of these bytes, which are copied; whose it is, is the caller's to set. */
 extern SbMedia *sb_new_media(const char *mime, const char *bytes, size_t n);
 
+/* A link to it that needs no token. */
+extern json_t *sb_media_open_link(const SbCall *call, SbMedia *m);
+
 /* Answers with its bytes. */
 extern void sb_media_bytes(SbCall *call, SbMedia *m);
 

@@ -11,6 +11,7 @@
 #include "sandbox/content.h"
 #include "sandbox/fault.h"
 #include "sandbox/limits.h"
+#include "sandbox/media.h"
 #include "sandbox/refusal.h"
 #include "sandbox/traffic.h"
 
@@ -275,6 +276,23 @@ check_template(SbCall *call, SbNumber *number, const SbContent *c, const char **
 	return true;
 }
 
+/* ---------- media ---------- */
+
+/* An id of media belongs to the number that it was uploaded to, and lives thirty days. */
+static bool
+check_media_id(SbCall *call, const SbNumber *number, const SbContent *c)
+{
+	static const char *const types[] = {"image", "video", "audio", "document", "sticker"};
+	const char *id = json_string_value(json_object_get(c->part, "id"));
+	const SbMedia *m = sb_media(id);
+
+	for (size_t i = 0; id != NULL && i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(c->type, types[i]) == 0 &&
+			(m == NULL || m->number == NULL || strcmp(m->number, number->id) != 0))
+			return sb_invalid(call, "The media id does not exist or has expired.");
+	return true;
+}
+
 /* ---------- read receipts ---------- */
 
 static void
@@ -418,6 +436,8 @@ sb_send_message(SbCall *call, SbNumber *number)
 		sb_refuse(call, 137000, 0, NULL, NULL);
 		return;
 	}
+	if (!check_media_id(call, number, &c))
+		return;
 	is_template = strcmp(c.type, "template") == 0;
 	if (is_template && !check_template(call, number, &c, &category))
 		return;

@@ -34,6 +34,7 @@
 #include "base/spi.h"
 #include "tenancy/permission.h"
 #include "tenancy/tenancy_private.h"
+#include "vault/vault.h"
 
 Oid
 laras_relation(const char *name)
@@ -342,4 +343,12 @@ laras_workspace_slot(int64 workspace_id)
 		entry->slot = row.slot;
 	}
 	return entry->slot;
+}
+
+bool
+laras_workspace_stands(int64 workspace_id)
+{
+	LarasWorkspaceRow row;
+
+	return laras_find_workspace(workspace_id, &row) && !laras_slot_is_destroyed(row.slot);
 }

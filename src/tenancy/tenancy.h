@@ -109,6 +109,9 @@ extern const char *laras_principal_kind_name(LarasPrincipalKind kind);
  */
 extern uint32 laras_workspace_slot(int64 workspace_id);
 
+/* Is there one of that id whose key stands? Read like the slot, each time. */
+extern bool laras_workspace_stands(int64 workspace_id);
+
 /*
  * Workers act on sets of workspaces.  The set holds for the current
  * transaction and only in C code of laras; policies TO laras_worker read it
