@@ -154,7 +154,7 @@ typedef struct LarasSendDriver
 	/* a request for some of `what`, and which; see presence.h. NULL where it shows nothing */
 	unsigned (*build_presence)(const LarasSendText *send, unsigned what,
 							   const LarasAllocator *allocator, LarasProviderRequest *request);
-	const struct LarasSendMediaDriver *media;    /* NULL: it carries text alone */
+	const struct LarasSendMediaDriver *media; /* NULL: it carries text alone */
 } LarasSendDriver;
 
 /* The length of a text, well-formed UTF-8, as that channel measures it. */
