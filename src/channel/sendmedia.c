@@ -76,7 +76,17 @@ put_name(Form *form, LarasText name)
 static bool
 holds(LarasText t, const char *what)
 {
-	return t.s != NULL && t.n > 0 && memmem(t.s, t.n, what, strlen(what)) != NULL;
+	size_t n = strlen(what);
+	const char *at = t.s;
+	size_t left = t.s == NULL ? 0 : t.n;
+
+	while (left >= n && (at = memchr(t.s + t.n - left, what[0], left - n + 1)) != NULL)
+	{
+		if (memcmp(at, what, n) == 0)
+			return true;
+		left = t.n - (size_t) (at + 1 - t.s);
+	}
+	return false;
 }
 
 /* What parts the form's pieces stands in none of them. */
