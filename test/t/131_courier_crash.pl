@@ -208,8 +208,8 @@ sub ask
 	}, 60);
 }
 
-# Who crashes often in a row is held back; here that is no fault of its own.
-sub begin { return $node->psql('postgres', 'SELECT laras.resume_workers()'); }
+# Who crashes often in a row is held back; here that is no fault of its own. The server may be in recovery from one.
+sub begin { return wait_for(sub { return $node->psql('postgres', 'SELECT laras.resume_workers()') == 0 }, 60); }
 
 # The stop points of the processes that begin or look from now on; the postmaster is told without a connection.
 sub reload
