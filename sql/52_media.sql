@@ -206,8 +206,8 @@ CREATE FUNCTION laras.set_media_quota(workspace_id bigint, bytes bigint) RETURNS
   AS 'MODULE_PATHNAME', 'laras_set_media_quota';
 ALTER FUNCTION laras.set_media_quota(bigint, bigint) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_media_quota(bigint, bigint) IS
-  'How many bytes of media a workspace may store: null for what laras.media_quota says. What is over it is not fetched, stands as over_quota, and is fetched once there is room and fetch_media asks for it. 42704 for no such workspace, 22003 for less than 0; LRB01 LRK01. Definer: the operator may not write the table of workspaces itself.';
-GRANT EXECUTE ON FUNCTION laras.set_media_quota(bigint, bigint) TO laras_dba, laras_service;
+  'How many bytes of media a workspace may store: null for what laras.media_quota says. What is over it is not fetched, stands as over_quota, and is fetched once there is room and fetch_media asks for it. 42704 for no such workspace, 22003 for less than 0, 22004 for no workspace named; LRB01 LRK01. Definer: the operator may not write the table of workspaces itself.';
+GRANT EXECUTE ON FUNCTION laras.set_media_quota(bigint, bigint) TO laras_dba;
 
 CREATE FUNCTION laras.upload_media(conversation_id bigint, content bytea, mime_type text, filename text DEFAULT NULL) RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER CALLED ON NULL INPUT

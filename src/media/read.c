@@ -143,6 +143,7 @@ laras_set_media_quota(PG_FUNCTION_ARGS)
 	int level;
 
 	laras_require_preload();
+	laras_refuse_null(fcinfo, 0);
 	if (!PG_ARGISNULL(1) && bytes < 0)
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("a quota must not be less than 0")));
