@@ -20,7 +20,7 @@ my $serial = 0;
 # ------------------------------------------------------------- the catalogue
 for my $file (qw(src/channel/whatsapp_send.c src/channel/meta_send.c))
 {
-	my ($codes) = slurp_file($file) =~ /^(?:laras_meta_)?meaning\(.*?^\}/ms ? $& : '';
+	my ($codes) = slurp_file($file) =~ /^(?:laras_\w+_)?meaning\(.*?^\}/ms ? $& : '';
 	my @codes = $codes =~ /case (\d+):/g;
 	cmp_ok(scalar @codes, '>', 8, "$file decides by codes");
 	is($stage->sql("SELECT string_agg(c::text, ' ') FROM unnest('{" . join(',', @codes) . "}'::int[]) c WHERE NOT EXISTS (SELECT FROM laras.provider_error e WHERE e.provider = 'meta' AND e.code = c)") // '',

@@ -3,7 +3,7 @@
 # had stands in a state that the owner can read, and goes with its message, its
 # customer or its workspace.
 #
-# proves R128 R181
+# proves R052 R128 R181
 
 use strict;
 use warnings;

@@ -2,7 +2,7 @@
 # send is fetched as the channel gives it; what the business gives is judged, sealed
 # and sent as the channel takes it, once, and within its limits.
 #
-# proves R082
+# proves R052 R082
 
 use strict;
 use warnings;
