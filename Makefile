@@ -28,7 +28,7 @@ CONNECT = handling template template_task app connection attempt pair secret log
 # src/courier/
 COURIER = usage outbox steer egress fence carry limit lane claim templated enclosed prepare thread record reconcile check http talk mail task task_kinds presence handoff
 # src/inbox/
-INBOX = rows processing phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+INBOX = rows processing addressee phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/media/
 MEDIA = store fetch duty read give link
 # src/answer/

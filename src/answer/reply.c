@@ -15,6 +15,7 @@
 #include "connect/handling.h"
 #include "courier/courier.h"
 #include "fmgr.h"
+#include "inbox/addressee.h"
 #include "inbox/inbox.h"
 #include "media/give.h"
 #include "tenancy/tenancy.h"
@@ -25,17 +26,6 @@
 
 PG_FUNCTION_INFO_V1(laras_reply);
 PG_FUNCTION_INFO_V1(laras_private_reply);
-
-LARAS_PLAN(find_conversation,
-		   "SELECT v.connection_id, v.contact_id, v.channel, p.slot, c.state, p.state, v.surface "
-		   "FROM laras.conversation v "
-		   "JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) v.workspace_id "
-		   "AND p.id OPERATOR(pg_catalog.=) v.contact_id "
-		   "JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) v.workspace_id "
-		   "AND c.id OPERATOR(pg_catalog.=) v.connection_id "
-		   "WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 AND v.id OPERATOR(pg_catalog.=) $2 "
-		   "FOR SHARE OF c FOR KEY SHARE OF p",
-		   INT8OID, INT8OID);
 
 LARAS_PLAN(
 	find_comment,
@@ -68,13 +58,11 @@ LARAS_PLAN(
 	"AND m.status OPERATOR(pg_catalog.=) ANY ('{failed,cancelled}'::pg_catalog.text[]))",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID);
 
-/* where a text of a person goes */
+/* where a text of a person goes; to.channel is in SPI's memory */
 typedef struct Addressee
 {
 	LarasOutboxRow row;
-	char *channel;
-	uint32 slot;
-	bool in_public;
+	LarasAddressee to;
 } Addressee;
 
 static void
@@ -93,39 +81,17 @@ require_writer(const text *body, bool may_be_empty)
 static void
 address(int64 conversation_id, Addressee *to)
 {
-	char *state;
-	char *contact_state;
-
-	if (laras_spi_run(&find_conversation,
-					  (Datum[]){Int64GetDatum(laras_bound_workspace()),
-								Int64GetDatum(conversation_id)},
-					  NULL) == 0)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such conversation")));
+	laras_addressee(conversation_id, &to->to);
 	to->row.conversation_id = conversation_id;
-	to->row.connection_id = laras_spi_int8(0, 1);
-	to->row.contact_id = laras_spi_int8(0, 2);
-	to->channel = laras_spi_cstring(0, 3);
-	to->slot = (uint32) laras_spi_int8(0, 4);
-	state = laras_spi_cstring(0, 5);
-	contact_state = laras_spi_cstring(0, 6);
-	to->in_public = strcmp(laras_spi_cstring(0, 7), "comment") == 0;
-	if (strcmp(state, "disconnected") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the conversation's channel is disconnected"),
-				 errhint("Connect the account again; the customer's next message opens a new "
-						 "conversation.")));
-	if (strcmp(contact_state, "active") != 0)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the contact is being erased or is restricted")));
-	laras_require_processing(laras_bound_workspace(), to->channel, LARAS_PURPOSE_SERVICE);
+	to->row.connection_id = to->to.connection_id;
+	to->row.contact_id = to->to.contact_id;
 }
 
 /* Raises unless the classifier lets it pass. */
 static void
 judge(const Addressee *to, const char *text, size_t n, LarasTextVerdict *verdict)
 {
-	laras_judge_text(laras_bound_workspace(), to->channel, to->slot, to->row.message_id,
+	laras_judge_text(laras_bound_workspace(), to->to.channel, to->to.slot, to->row.message_id,
 					 to->row.contact_id, text, n, true, verdict);
 	if (verdict->outcome != LARAS_VERDICT_PASS)
 		ereport(ERROR,
@@ -152,7 +118,7 @@ write_message(Addressee *to, const text *body)
 		LarasText caption = {VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body)};
 		char *filename;
 
-		kind = laras_media_for_reply(to->row.media_id, to->row.contact_id, to->channel, caption,
+		kind = laras_media_for_reply(to->row.media_id, to->row.contact_id, to->to.channel, caption,
 									 &filename);
 		if (filename != NULL)
 			judge(to, filename, strlen(filename), &verdict);
@@ -187,7 +153,7 @@ named_comment(const json_t *options, const Addressee *to)
 
 	if (laras_json_get(options, "comment_id") == NULL)
 		return 0;
-	if (!to->in_public || !laras_json_integer(laras_json_get(options, "comment_id"), &id) ||
+	if (!to->to.in_public || !laras_json_integer(laras_json_get(options, "comment_id"), &id) ||
 		laras_spi_run(&find_comment,
 					  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id)},
 					  NULL) == 0 ||
@@ -230,9 +196,9 @@ laras_reply(PG_FUNCTION_ARGS)
 	if (to.row.media_id != 0)
 	{
 		to.row.kind = "media";
-		if (to.in_public)
+		if (to.to.in_public)
 			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("no media is sent in answer to a comment")));
+							errmsg("media are sent to a person, not below a post")));
 	}
 	write_message(&to, body);
 	laras_outbox_add(laras_bound_workspace(), &to.row);

@@ -16,6 +16,7 @@
 #include "channel/sendmedia.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
+#include "inbox/addressee.h"
 #include "media/give.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -27,17 +28,6 @@ PG_FUNCTION_INFO_V1(laras_upload_media);
 
 #define LONGEST_MIME 127
 #define LONGEST_NAME 255
-
-LARAS_PLAN(find_conversation,
-		   "SELECT v.connection_id, v.contact_id, v.channel, p.slot, c.state, p.state, v.surface "
-		   "FROM laras.conversation v "
-		   "JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) v.workspace_id "
-		   "AND p.id OPERATOR(pg_catalog.=) v.contact_id "
-		   "JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) v.workspace_id "
-		   "AND c.id OPERATOR(pg_catalog.=) v.connection_id "
-		   "WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 AND v.id OPERATOR(pg_catalog.=) $2 "
-		   "FOR SHARE OF c FOR KEY SHARE OF p",
-		   INT8OID, INT8OID);
 
 LARAS_PLAN(
 	add_media,
@@ -129,10 +119,7 @@ laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasTe
 	LarasPiece piece = {bytes.s, bytes.n};
 	uint8 sha256[LARAS_HASH_LEN];
 	const LarasMediaLimit *limit;
-	int64 connection_id;
-	int64 contact_id;
-	char *state;
-	char *contact_state;
+	LarasAddressee to;
 
 	if (!is_mime(mime) || (filename.s != NULL && !is_filename(filename)))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -141,20 +128,12 @@ laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasTe
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("media must not be empty")));
 	laras_spi_open();
-	if (laras_spi_run(&find_conversation,
-					  (Datum[]){Int64GetDatum(place.workspace_id), Int64GetDatum(conversation_id)},
-					  NULL) == 0 ||
-		strcmp(laras_spi_cstring(0, 7), "message") != 0)
-		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such conversation")));
-	connection_id = laras_spi_int8(0, 1);
-	contact_id = laras_spi_int8(0, 2);
-	limit = require_taken(laras_spi_cstring(0, 3), mime, (int64) bytes.n);
-	place.slot = (uint32) laras_spi_int8(0, 4);
-	state = laras_spi_cstring(0, 5);
-	contact_state = laras_spi_cstring(0, 6);
-	if (strcmp(state, "disconnected") == 0 || strcmp(contact_state, "active") != 0)
+	laras_addressee(conversation_id, &to);
+	if (to.in_public)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("nothing can be sent in that conversation")));
+						errmsg("media are sent to a person, not below a post")));
+	limit = require_taken(to.channel, mime, (int64) bytes.n);
+	place.slot = to.slot;
 	if (laras_media_room(place.workspace_id, 0) < (int64) bytes.n)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("the workspace has no room left for media")));
@@ -162,7 +141,7 @@ laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasTe
 	laras_sha256(&piece, 1, sha256);
 	laras_spi_run_one(&add_media,
 					  (Datum[]){Int64GetDatum(place.workspace_id), Int64GetDatum(place.media_id),
-								Int64GetDatum(contact_id), Int64GetDatum(connection_id),
+								Int64GetDatum(to.contact_id), Int64GetDatum(to.connection_id),
 								Int64GetDatum((int64) place.slot), CStringGetTextDatum(limit->kind),
 								PointerGetDatum(
 									laras_media_details(&place, mime, filename, sha256)),
