@@ -491,8 +491,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	}
 	if (send.kind == LARAS_SEND_TEMPLATE)
 	{
-		const char *why = laras_templated_read(row, 28, f, last_inbound, &templated);
-
+		why = laras_templated_read(row, 28, f, last_inbound, &templated);
 		if (why != NULL)
 		{
 			*outcome = laras_departure_stays(f, "refused", why, "failed", "send_refused");
