@@ -97,7 +97,8 @@ on_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *known)
 	}
 	if (known == NULL)
 		LARAS_FAULT("courier_connecting");
-	else if (what == CURL_POLL_IN)
+	/* newer releases of libcurl tell of a socket only when they await the answer */
+	if (what == CURL_POLL_IN)
 		LARAS_FAULT("courier_asked");
 	event.data.fd = socket;
 	event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
