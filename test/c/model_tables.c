@@ -282,7 +282,8 @@ run(const LarasPlan *plan, const Datum *values)
 	}
 	if (IS("growth") || IS("scrub_due"))
 		return one_row(0);
-	if (IS("epoch_begins") || IS("epochs_retired") || IS("note_scrub") || IS("forget_scrubs"))
+	if (IS("epoch_begins") || IS("epochs_retired") || IS("epochs_ended") || IS("note_scrub") ||
+		IS("forget_scrubs"))
 		return 1;
 #undef IS
 	model_fatal("a statement that the model does not know: %s", plan->name);
