@@ -191,6 +191,7 @@ CREATE TABLE laras.connection (
   auto_send boolean NOT NULL DEFAULT false,
   send_rate integer CHECK (send_rate BETWEEN 1 AND 100000),
   presence text NOT NULL DEFAULT 'off' CHECK (presence IN ('off', 'read', 'typing')),
+  uncertain_policy text NOT NULL DEFAULT 'hold' CHECK (uncertain_policy IN ('hold', 'resend_once')),
   authorizer_known boolean NOT NULL DEFAULT false,
   token_expires_at timestamptz,
   secret_given_at timestamptz,
@@ -222,6 +223,7 @@ COMMENT ON COLUMN laras.connection.account_index IS 'Blind index (kind 32) of th
 COMMENT ON COLUMN laras.connection.scopes IS 'Scopes granted.';
 COMMENT ON COLUMN laras.connection.auto_send IS 'Drafts that pass are sent without approval.';
 COMMENT ON COLUMN laras.connection.presence IS 'What is shown to persons beside messages: off: nothing; read: that theirs were read; typing: that, and that somebody writes.';
+COMMENT ON COLUMN laras.connection.uncertain_policy IS 'What becomes of a message of which nobody knows whether it was sent, unless the message says: hold: it waits for the provider''s word or for somebody; resend_once: after laras.uncertain_wait it is sent a second time.';
 COMMENT ON COLUMN laras.connection.send_rate IS 'Messages that may leave within a second; null: what laras.limit_rules says.';
 COMMENT ON COLUMN laras.connection.authorizer_known IS 'The exchange gave the app-scoped id of the person who connected; false reads: authorizer unknown.';
 COMMENT ON COLUMN laras.connection.token_expires_at IS 'When the token expires; null: it does not.';
@@ -448,6 +450,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('connection', 'scopes', 'account_reference', NULL, NULL, 'words from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'auto_send', 'automation_state', NULL, NULL, 'a flag', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'presence', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'uncertain_policy', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'send_rate', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'authorizer_known', 'account_reference', NULL, NULL, 'a flag', 'keep', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'token_expires_at', 'access_token', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),

@@ -31,8 +31,13 @@ CREATE TABLE laras.outbox (
   reason text,
   error_code integer,
   stage laras.sealed,
+  uncertain_policy text NOT NULL DEFAULT 'hold'
+    CHECK (uncertain_policy IN ('hold', 'resend_once')),
+  resent boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   finished_at timestamptz,
+  CHECK (uncertain_policy = 'hold' OR (purpose = 'service' AND kind <> 'private_reply')),
+  CHECK (NOT resent OR uncertain_policy = 'resend_once'),
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, message_id),
   FOREIGN KEY (workspace_id, verdict_id, message_id, text_digest, verdict_outcome)
@@ -43,6 +48,8 @@ CREATE TABLE laras.outbox (
 CREATE INDEX outbox_lane ON laras.outbox (workspace_id, connection_id, priority, not_before, id) WHERE state = 'queued';
 CREATE INDEX outbox_sending ON laras.outbox (incarnation) WHERE state = 'sending';
 CREATE INDEX outbox_connection ON laras.outbox (workspace_id, connection_id) WHERE state IN ('queued', 'parked');
+CREATE INDEX outbox_resend ON laras.outbox (finished_at)
+  WHERE state = 'uncertain' AND uncertain_policy = 'resend_once' AND NOT resent;
 CREATE INDEX outbox_contact ON laras.outbox (workspace_id, contact_id);
 COMMENT ON TABLE laras.outbox IS 'Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text.';
 COMMENT ON COLUMN laras.outbox.workspace_id IS 'Owning workspace.';
@@ -70,6 +77,8 @@ COMMENT ON COLUMN laras.outbox.incarnation IS 'Run of the courier that took it; 
 COMMENT ON COLUMN laras.outbox.reason IS 'Why it was refused, parked or cancelled (window_closed, opted_out, no_verdict, disconnected, provider_<code>).';
 COMMENT ON COLUMN laras.outbox.error_code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.outbox.stage IS 'Of a message that leaves by two requests: the id that the first led to; sealed under the contact''s slot.';
+COMMENT ON COLUMN laras.outbox.uncertain_policy IS 'What becomes of it while nobody knows whether it was sent: hold, or, after laras.uncertain_wait, resend_once: never what sells, nor a private reply, which providers allow once.';
+COMMENT ON COLUMN laras.outbox.resent IS 'It was uncertain and was queued again: whatever ends it but a proof that it was sent leaves it uncertain.';
 COMMENT ON COLUMN laras.outbox.created_at IS 'When it was queued.';
 COMMENT ON COLUMN laras.outbox.finished_at IS 'When it ended.';
 ALTER TABLE laras.outbox ENABLE ROW LEVEL SECURITY;
@@ -258,6 +267,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('outbox', 'reason', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'error_code', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'stage', 'message', 31, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('outbox', 'uncertain_policy', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('outbox', 'resent', 'message', NULL, NULL, 'yes or no', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('outbox', 'finished_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('send_attempt', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -307,7 +318,7 @@ CREATE FUNCTION laras.reply(conversation_id bigint, body text, options jsonb DEF
   AS 'MODULE_PATHNAME', 'laras_reply';
 ALTER FUNCTION laras.reply(bigint, text, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.reply(bigint, text, jsonb) IS
-  'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. In a thread of comments it is a public answer: to the last comment, or the one that options name as comment_id. Options may name media that upload_media was given (media_id): it is sent with the text, which may then be empty. Needs scope inbox. P0002 for no such conversation or media, 22023 for a text that is empty, blocked or too long, or that cannot go with the media, 0A000 where the channel carries no media, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
+  'Judges a person''s reply, stores it and queues it for the courier; returns the id of the message. Window and opt-out are decided at hand-off and shown as the message''s status and a notice. In a thread of comments it is a public answer: to the last comment, or the one that options name as comment_id. Options may name media that upload_media was given (media_id): it is sent with the text, which may then be empty; and what becomes of it while nobody knows whether it was sent (uncertain_policy: hold or resend_once; else what set_uncertain_policy says of the connection). Needs scope inbox. P0002 for no such conversation or media, 22023 for a text that is empty, blocked or too long, or that cannot go with the media, 0A000 where the channel carries no media, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.reply(bigint, text, jsonb) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.private_reply(comment_id bigint, body text) RETURNS bigint
@@ -363,6 +374,15 @@ ALTER FUNCTION laras.set_presence(bigint, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_presence(bigint, text) IS
   'What persons are shown beside messages: off (nothing, as it is at first), read (that their message was read) or typing (that, and that somebody writes), each where the channel has it. Shown by show_presence, when a language model is asked, and before a draft goes out by itself. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another word. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.set_presence(bigint, text) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.set_uncertain_policy(connection_id bigint, policy text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_uncertain_policy';
+ALTER FUNCTION laras.set_uncertain_policy(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_uncertain_policy(bigint, text) IS
+  'What becomes of messages through a connection of which nobody knows whether they were sent, because the answer was lost: hold (as it is at first: they wait for the provider''s word, or for somebody), or resend_once: what the provider said nothing of for laras.uncertain_wait is sent a second time, and never a third; a person may get it twice. Never what sells, nor private replies. Of messages that are queued from now on. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another word. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.set_uncertain_policy(bigint, text) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.show_presence(conversation_id bigint, typing boolean DEFAULT true) RETURNS boolean
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -527,7 +547,10 @@ INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('throttled', 'The provider asked to send slower; it is tried again by itself.', 'Penyedia meminta kirim lebih lambat; dicoba lagi dengan sendirinya.'),
   ('gave_up', 'It was tried many times and never sent.', 'Sudah dicoba berkali-kali dan tidak pernah terkirim.'),
   ('provider_refused', 'The provider refused it.', 'Penyedia menolaknya.'),
-  ('outcome_unknown', 'Nobody knows yet whether it was sent: the answer was lost. It is not sent a second time.', 'Belum diketahui apakah terkirim: jawabannya hilang. Pesan tidak dikirim dua kali.'),
+  ('outcome_unknown', 'Nobody knows yet whether it was sent: the answer was lost. It is not sent a second time, unless that was chosen.', 'Belum diketahui apakah terkirim: jawabannya hilang. Pesan tidak dikirim dua kali, kecuali itu yang dipilih.'),
+  ('resend', 'Nobody knows whether it was sent; it is sent a second time, as was chosen.', 'Belum diketahui apakah terkirim; dikirim sekali lagi, sesuai pilihan.'),
+  ('not_resent', 'Nobody knows whether it was sent, and sending it a second time was not possible.', 'Belum diketahui apakah terkirim, dan tidak bisa dikirim sekali lagi.'),
+  ('sent_twice', 'It was sent a second time, as was chosen, and the provider took both.', 'Dikirim sekali lagi, sesuai pilihan, dan penyedia menerima keduanya.'),
   ('error', 'It could not be judged for an error of laras and is tried again.', 'Tidak bisa dinilai karena kesalahan laras dan dicoba lagi.'),
   ('restored', 'It waited in a backup that was restored.', 'Pesan menunggu di cadangan yang dipulihkan.');
 
@@ -548,12 +571,12 @@ CREATE VIEW laras.send_troubles AS
     LEFT JOIN laras.provider_error e ON e.provider = CASE WHEN m.channel IN ('telegram', 'email') THEN m.channel ELSE 'meta' END
       AND e.code = coalesce(o.error_code, m.error_code)
     LEFT JOIN laras.send_reason r ON r.reason = o.reason
-  WHERE laras.may('inbox') AND (o.state IN ('refused', 'uncertain', 'parked', 'cancelled') OR m.status = 'failed' OR o.reason IS NOT NULL AND o.state = 'queued');
+  WHERE laras.may('inbox') AND (o.state IN ('refused', 'uncertain', 'parked', 'cancelled') OR m.status = 'failed' OR o.reason IS NOT NULL AND o.state IN ('queued', 'sent'));
 COMMENT ON VIEW laras.send_troubles IS 'Messages that did not leave, or did not arrive, and why, in words for the owner.';
 COMMENT ON COLUMN laras.send_troubles.message_id IS 'Message.';
 COMMENT ON COLUMN laras.send_troubles.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.send_troubles.connection_id IS 'Connection.';
-COMMENT ON COLUMN laras.send_troubles.state IS 'State in the outbox: sent, where the provider took it and told later that it failed.';
+COMMENT ON COLUMN laras.send_troubles.state IS 'State in the outbox: sent, where the provider took it and told later that it failed, or took it twice.';
 COMMENT ON COLUMN laras.send_troubles.reason IS 'Reason: laras.send_reason has the list.';
 COMMENT ON COLUMN laras.send_troubles.error_code IS 'Error code of the provider, where it gave one.';
 COMMENT ON COLUMN laras.send_troubles.retried IS 'Does the courier try again by itself?';
@@ -569,5 +592,5 @@ CREATE FUNCTION laras.cancel_message(message_id bigint) RETURNS boolean
   AS 'MODULE_PATHNAME', 'laras_cancel_message';
 ALTER FUNCTION laras.cancel_message(bigint) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.cancel_message(bigint) IS
-  'Withdraws a message that waits in the queue or for its connection. False when it is too late: it is leaving, has left or has ended. Needs scope inbox. P0002 for no such outbound message. Definer: callers hold no right on the tables.';
+  'Withdraws a message that waits in the queue or for its connection. False when it is too late: it is leaving, has left or has ended. One that waits to be sent a second time is not sent again, and stays uncertain: true. Needs scope inbox. P0002 for no such outbound message. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.cancel_message(bigint) TO laras_app, laras_service;

@@ -14,6 +14,7 @@
 #include "catalog/pg_type_d.h"
 #include "connect/handling.h"
 #include "courier/courier.h"
+#include "courier/resend.h"
 #include "fmgr.h"
 #include "inbox/addressee.h"
 #include "inbox/inbox.h"
@@ -176,6 +177,17 @@ named_media(const json_t *options)
 	return id;
 }
 
+/* What is to become of it while nobody knows whether it was sent; NULL: not said. */
+static const char *
+named_policy(const json_t *options)
+{
+	const json_t *given = laras_json_get(options, "uncertain_policy");
+
+	if (given != NULL)
+		laras_uncertain_policy_check(json_string_value(given));
+	return json_string_value(given);
+}
+
 /*
  * laras.reply(conversation_id bigint, body text, options jsonb) returns bigint
  *
@@ -187,7 +199,9 @@ laras_reply(PG_FUNCTION_ARGS)
 	LARAS_NO_NULLS(fcinfo);
 	text *body = PG_GETARG_TEXT_PP(1);
 	const json_t *options = read_options(PG_GETARG_DATUM(2));
-	Addressee to = {.row = {.kind = "text", .media_id = named_media(options)}};
+	Addressee to = {.row = {.kind = "text",
+							.media_id = named_media(options),
+							.uncertain_policy = named_policy(options)}};
 
 	require_writer(body, to.row.media_id != 0);
 	laras_spi_open();

@@ -17,6 +17,7 @@
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/fence.h"
+#include "courier/resend.h"
 #include "courier/lane.h"
 #include "courier/limit.h"
 #include "courier/task.h"
@@ -84,6 +85,7 @@ laras_courier_init(void)
 							"settled by the provider's status.",
 							&request_timeout, 30000, 100, 300000, PGC_SIGHUP, GUC_UNIT_MS, NULL,
 							NULL, NULL);
+	laras_resend_init();
 	laras_fence_init();
 }
 

@@ -46,6 +46,7 @@ typedef struct LarasFlight
 	bool first_step;     /* the first of two requests: nobody sees what it does */
 	bool uploads;        /* that one, of media */
 	bool staged;         /* the second of two requests */
+	bool resent;         /* an earlier attempt may have been taken (resend.h) */
 	bool counted;        /* by the limits (limit.h) */
 	bool opened_breaker; /* the owner is to be told */
 	int records;         /* how often its end was to be recorded by itself, and could not be */

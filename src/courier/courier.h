@@ -41,7 +41,16 @@ typedef struct LarasOutboxRow
 	int64 template_id;       /* of a template; else 0 */
 	int64 media_id;          /* of a message with media (kind "media"); else 0 */
 	int64 target_id;         /* the comment it answers; 0: the one the draft is for, or the last */
+	const char *uncertain_policy; /* "hold" or "resend_once"; NULL: what the connection says */
 } LarasOutboxRow;
+
+/*
+ * What a row that waits becomes when it is withdrawn: cancelled, but where it
+ * was handed over before with an unknown end it stays uncertain.
+ */
+#define LARAS_OUTBOX_WITHDRAWN(reason)                                 \
+	"state = CASE WHEN resent THEN 'uncertain' ELSE 'cancelled' END, " \
+	"reason = CASE WHEN resent THEN 'not_resent' ELSE " reason " END"
 
 /*
  * Queue a message for sending; returns the row's id. The foreign key refuses

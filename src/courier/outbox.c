@@ -21,8 +21,11 @@
 LARAS_PLAN(
 	add_row,
 	"INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
-	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, media_id, state, reason, finished_at) "
-	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, 0), $13, nullif($14, 0), nullif($15, 0), CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
+	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, media_id, uncertain_policy, state, reason, finished_at) "
+	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, 0), $13, nullif($14, 0), nullif($15, 0), "
+	"CASE WHEN $13 OPERATOR(pg_catalog.=) 'service' AND $11 OPERATOR(pg_catalog.<>) 'private_reply' THEN coalesce($16, (SELECT c.uncertain_policy "
+	"FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $3)) ELSE 'hold' END, "
+	"CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
 	"CASE WHEN s.it THEN 'opted_out' END, CASE WHEN s.it THEN laras.now() END FROM (SELECT EXISTS (SELECT 1 "
 	"FROM laras.contact p WHERE p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) $5 "
 	"AND p.opt_out_at IS NOT NULL AND ($11 OPERATOR(pg_catalog.=) 'template' OR NOT EXISTS (SELECT 1 "
@@ -31,7 +34,7 @@ LARAS_PLAN(
 	"WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $12)) AND v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at)))) AS s (it) "
 	"RETURNING state",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID,
-	TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID);
+	TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID, TEXTOID);
 
 /* What is said in public answers a comment: the one named, the one the draft is for, or the last. */
 LARAS_PLAN(
@@ -56,18 +59,21 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	cancel_connection,
-	"UPDATE laras.outbox SET state = 'cancelled', reason = $3, finished_at = laras.now() "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
-	"AND state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) "
-	"RETURNING message_id",
+	"UPDATE laras.outbox SET " LARAS_OUTBOX_WITHDRAWN(
+		"$3") ", finished_at = laras.now() "
+			  "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND connection_id OPERATOR(pg_catalog.=) $2 "
+			  "AND state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) "
+			  "RETURNING message_id",
 	INT8OID, INT8OID, TEXTOID);
 
-LARAS_PLAN(cancel_contact,
-		   "UPDATE laras.outbox SET state = 'cancelled', reason = $3, finished_at = laras.now() "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND contact_id OPERATOR(pg_catalog.=) $2 "
-		   "AND state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) "
-		   "RETURNING message_id",
-		   INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(
+	cancel_contact,
+	"UPDATE laras.outbox SET " LARAS_OUTBOX_WITHDRAWN(
+		"$3") ", finished_at = laras.now() "
+			  "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND contact_id OPERATOR(pg_catalog.=) $2 "
+			  "AND state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) "
+			  "RETURNING message_id",
+	INT8OID, INT8OID, TEXTOID);
 
 LARAS_PLAN(cancel_messages,
 		   "UPDATE laras.message m SET status = 'cancelled' FROM unnest($2) AS u (i) "
@@ -106,6 +112,7 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
 		LARAS_EV_NUMBER(LARAS_EVF_CONNECTION_ID, row->connection_id),
 		LARAS_EV_CODE(LARAS_EVF_KIND, row->kind),
 	};
+	char nulls[] = "                ";
 	bool suppressed;
 	LarasEvidence act = {
 		.workspace_id = workspace_id,
@@ -117,20 +124,23 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
 
 	SET_VARSIZE(digest, VARHDRSZ + sizeof(row->text_digest));
 	memcpy(VARDATA(digest), row->text_digest, sizeof(row->text_digest));
+	nulls[6] = row->draft_id == 0 ? 'n' : ' ';
+	nulls[15] = row->uncertain_policy == NULL ? 'n' : ' ';
 	laras_spi_open();
 	aim(workspace_id, &aimed);
 	fields[1] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_KIND, row->kind);
-	laras_spi_run_one(&add_row,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
-								Int64GetDatum(row->connection_id),
-								Int64GetDatum(row->conversation_id), Int64GetDatum(row->contact_id),
-								Int64GetDatum(row->message_id), Int64GetDatum(row->draft_id),
-								Int64GetDatum(row->verdict_id), PointerGetDatum(digest),
-								CStringGetTextDatum(row->approved_by),
-								CStringGetTextDatum(row->kind), Int64GetDatum(row->target_id),
-								CStringGetTextDatum(row->purpose), Int64GetDatum(row->template_id),
-								Int64GetDatum(row->media_id)},
-					  row->draft_id == 0 ? "      n        " : NULL);
+	laras_spi_run_one(
+		&add_row,
+		(Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id), Int64GetDatum(row->connection_id),
+				  Int64GetDatum(row->conversation_id), Int64GetDatum(row->contact_id),
+				  Int64GetDatum(row->message_id), Int64GetDatum(row->draft_id),
+				  Int64GetDatum(row->verdict_id), PointerGetDatum(digest),
+				  CStringGetTextDatum(row->approved_by), CStringGetTextDatum(row->kind),
+				  Int64GetDatum(row->target_id), CStringGetTextDatum(row->purpose),
+				  Int64GetDatum(row->template_id), Int64GetDatum(row->media_id),
+				  row->uncertain_policy == NULL ? (Datum) 0
+												: CStringGetTextDatum(row->uncertain_policy)},
+		nulls);
 	suppressed = strcmp(laras_spi_cstring(0, 1), "queued") != 0;
 	if (suppressed)
 	{

@@ -16,6 +16,7 @@
 #include "courier/carry.h"
 #include "courier/echo.h"
 #include "courier/reconcile.h"
+#include "courier/resend.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
@@ -42,7 +43,7 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	find_attempt,
-	"SELECT a.outbox_id, a.outcome, o.message_id, o.state "
+	"SELECT a.outbox_id, a.outcome, o.message_id, o.state, o.resent "
 	"FROM laras.send_attempt a JOIN laras.outbox o "
 	"ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
 	"WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 AND a.id OPERATOR(pg_catalog.=) $2",
@@ -71,6 +72,7 @@ LARAS_PLAN(
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.connection_id OPERATOR(pg_catalog.=) $2 "
 	"AND (o.contact_id OPERATOR(pg_catalog.=) $3 OR $5) AND o.attempt_id IS NOT NULL "
 	"AND (o.state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[]) "
+	"OR (o.resent AND o.state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[])) "
 	"OR (o.state OPERATOR(pg_catalog.=) 'sent' AND o.stage IS NOT NULL AND EXISTS (SELECT 1 FROM laras.message s "
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) $1 AND s.id OPERATOR(pg_catalog.=) o.message_id "
 	"AND s.provider_message_index IS NULL))) "
@@ -192,6 +194,7 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 	int64 message_id;
 	char *outcome;
 	char *state;
+	bool resent;
 	LarasText id;
 
 	laras_spi_open();
@@ -206,6 +209,7 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 	outcome = laras_spi_cstring(0, 2);
 	message_id = laras_spi_int8(0, 3);
 	state = laras_spi_cstring(0, 4);
+	resent = laras_spi_bool(0, 5);
 	id = id_of(mark, message_id);
 	if (strcmp(outcome, "sent") == 0)
 	{
@@ -228,6 +232,8 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 		laras_spi_run(&settle_draft, row, NULL);
 	}
 	laras_message_sent(mark->workspace_id, message_id, mark->channel, id.s, id.n, laras_now());
+	if (resent)
+		laras_resend_settled(mark->workspace_id, outbox_id, message_id, mark->connection_id);
 	laras_spi_close();
 	{
 		LarasEvidenceField fields[] = {

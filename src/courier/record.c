@@ -21,6 +21,7 @@
 #include "courier/courier.h"
 #include "courier/enclosed.h"
 #include "courier/limit.h"
+#include "courier/resend.h"
 #include "courier/templated.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
@@ -77,7 +78,7 @@ LARAS_PLAN(sent_drafts,
 LARAS_PLAN(
 	find_abandoned,
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
-	"coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot, m.channel, o.stage IS NOT NULL, o.kind FROM laras.outbox o "
+	"coalesce(o.draft_id, 0), coalesce(o.attempt_id, 0), m.slot, m.channel, o.stage IS NOT NULL, o.kind, o.resent FROM laras.outbox o "
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
 	"WHERE o.state OPERATOR(pg_catalog.=) 'sending' AND o.incarnation IS DISTINCT FROM $1 LIMIT 500 FOR UPDATE OF o",
 	INT8OID);
@@ -327,6 +328,8 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 {
 	bool *changed = palloc0(sizeof(bool) * n);
 
+	for (int i = 0; i < n; i++)
+		laras_resend_keep_doubt(&outcomes[i]);
 	qsort(outcomes, n, sizeof(LarasOutcome), compare_outcome);
 	laras_spi_open();
 	settle_outbox_rows(outcomes, n, changed);
@@ -338,6 +341,8 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 		LarasOutcome *o = &outcomes[i];
 		LarasFlight *f = o->flight;
 
+		if (f->resent && o->attempt_outcome != NULL && strcmp(o->attempt_outcome, "sent") == 0)
+			laras_resend_settled(f->workspace_id, f->outbox_id, f->message_id, f->connection_id);
 		if (!changed[i])
 			continue;
 		laras_templated_refused(f, o->error_code);
@@ -572,6 +577,7 @@ laras_courier_sweep(void)
 			f->workspace_slot = laras_workspace_slot(f->workspace_id);
 			f->driver = laras_channel_driver(laras_spi_cstring(i, 10));
 			f->staged = laras_spi_bool(i, 11);
+			f->resent = laras_spi_bool(i, 13);
 			f->first_step = f->driver != NULL && f->driver->send != NULL && !f->staged &&
 							(strcmp(laras_spi_cstring(i, 12), "media") == 0
 								 ? laras_enclosed_two_steps(f->driver)

@@ -8,6 +8,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "connect/connect.h"
+#include "courier/courier.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
 #include "inbox/inbox.h"
@@ -34,8 +35,9 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	withdraw,
-	"UPDATE laras.outbox SET state = 'cancelled', reason = 'withdrawn', finished_at = laras.now() "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	"UPDATE laras.outbox SET " LARAS_OUTBOX_WITHDRAWN(
+		"'withdrawn'") ", finished_at = laras.now() "
+					   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 
 /*

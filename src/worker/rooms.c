@@ -16,6 +16,7 @@
 #include "courier/courier.h"
 #include "courier/fence.h"
 #include "courier/handoff.h"
+#include "courier/resend.h"
 #include "erasure/erasure.h"
 #include "evidence/duty.h"
 #include "gateway/gateway.h"
@@ -67,6 +68,7 @@ const LarasKeeperDuty laras_keeper_duties[] = {
 	{"drafts", 10 * 1000, true, laras_answer_duty},
 	{"stale drafts", 60 * 1000, false, laras_stale_duty},
 	{"follow-ups", 1000, false, laras_follow_up_duty},
+	{"resends", 1000, false, laras_resend_duty},
 	{"deletion lists", 1000, true, laras_list_duty},
 	{"erasure", 1000, true, laras_erasure_duty},
 	{"unsupported messages", 60 * 60 * 1000, false, laras_again_duty},

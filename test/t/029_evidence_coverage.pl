@@ -106,6 +106,7 @@ my %case = (
 	revoke_api_key => [ $act, "SELECT laras.revoke_api_key('$prefix')" ],
 	set_auto_send => [ $act, "SELECT laras.set_auto_send($connection, true)" ],
 	set_presence => [ $act, "SELECT laras.set_presence($connection, 'read')" ],
+	set_uncertain_policy => [ $act, "SELECT laras.set_uncertain_policy($connection, 'resend_once')" ],
 	set_region => [ $act, "SELECT laras.set_region('SG')" ],
 	set_send_rate => [ $act, "SELECT laras.set_send_rate($connection, 20)" ],
 	cancel_message => [ $act, "SELECT laras.cancel_message(laras.reply($conversation, 'halo juga'))" ],

@@ -138,11 +138,12 @@ ok($stage->wait_bound("SELECT author IS NULL AND components::text !~ 'gratis' FR
 my $not_ours = $stage->bound("SELECT laras.send_template($conversation, $foreign, '{\"body\": {\"nama\": \"Sari\"}}')");
 came_to($not_ours, 'failed', 'template_not_owned', 'and does not leave');
 $stage->bound("SELECT laras.adopt_template($_)") for $foreign, $order;
+$stage->bound("SELECT laras.set_uncertain_policy($connection, 'resend_once')");
 my $ours = $stage->bound("SELECT laras.send_template($conversation, $foreign, '{\"body\": {\"nama\": \"Sari\"}}')");
 ok($stage->wait_bound("SELECT status IN ('sent', 'delivered', 'read') FROM laras.messages WHERE id = $ours"), 'until the owner takes it on');
 ($request) = grep { ref $_->{body} && ($_->{body}{template}{name} // '') eq 'dari_luar' } $sandbox->ledger;
 is($request->{body}{template}{components}[0]{parameters}[0]{parameter_name}, 'nama', 'places with names are given by name');
-is($stage->sql("SELECT purpose FROM laras.outbox WHERE message_id = $ours"), 'sales', 'marketing is for the purpose sales');
+is($stage->sql("SELECT purpose || ' ' || uncertain_policy FROM laras.outbox WHERE message_id = $ours"), 'sales hold', 'marketing is for the purpose sales, and never sent a second time');
 $stage->bound(q{SELECT laras.configure_channel('whatsapp', '{service}')});
 refused("SELECT laras.send_template($conversation, $foreign, '{\"body\": {\"nama\": \"Sari\"}}')", '55000', 'which the owner must have configured');
 $stage->bound(q{SELECT laras.configure_channel('whatsapp', '{service,sales}')});
