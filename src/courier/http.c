@@ -118,6 +118,19 @@ on_timer(CURLM *m, long ms, void *user)
 	return 0;
 }
 
+#ifdef LARAS_FAULTS
+/* a host's address is about to be looked for */
+static int
+on_resolve(void *resolver, void *reserved, void *user)
+{
+	(void) resolver;
+	(void) reserved;
+	(void) user;
+	LARAS_FAULT("courier_resolving");
+	return 0;
+}
+#endif
+
 static bool (*guard)(void *owner) = NULL;
 
 void
@@ -379,6 +392,9 @@ configure_all(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+#ifdef LARAS_FAULTS
+	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+#endif
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);

@@ -35,7 +35,7 @@ note "seed $seed";
 
 # Where the courier is killed; of what happens with every request, at one of the first.
 my @points = (
-	(map { [ $_, 1 ] } qw(courier_after_claim courier_before_mark_commit courier_after_mark_commit)),
+	(map { [ $_, 1 ] } qw(courier_after_claim courier_before_mark_commit courier_after_mark_commit courier_resolving)),
 	(map { [ $_, 3 ] } qw(courier_after_start courier_connecting courier_go courier_body courier_asked courier_head courier_answer courier_answered)),
 	(map { [ $_, 1 ] } qw(courier_before_record courier_before_record_commit courier_after_record_commit courier_sweep courier_swept courier_stop server)));
 cmp_ok(scalar @points, '>=', 12, scalar @points . ' stop points');
@@ -153,7 +153,7 @@ my $took = time - $began;
 my (%taken, $after);
 while (my @page = $sandbox->ledger(accepted => 'true', path => '/messages', limit => 5000, after => $after // 0))
 {
-	$taken{ $_->{body}{text}{body} }++ for @page;
+	$taken{ ($_->{body}{text} // {})->{body} // $_->{body}{image}{caption} }++ for @page;
 	$after = $page[-1]{seq};
 }
 my @twice = grep { $taken{$_} > 1 && /^pesan/ } sort keys %taken;
@@ -214,7 +214,8 @@ sub ask
 	return wait_for(sub {
 		my $from = ++$serial * 100_000;
 		my ($rc, $out) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($stage->{workspace}); SELECT 'asked ' || count(laras.reply(c.id, (ARRAY['pesan ', 'pesan ', 'ulang '])[1 + c.r % 3] || $from + c.r || ' lie:' || (ARRAY[$words])[1 + (($serial * $each + c.r) * 7919 + $seed) % 100] || '.',
-				CASE c.r % 3 WHEN 2 THEN '{\"uncertain_policy\": \"resend_once\"}' ELSE '{}' END::jsonb))
+				CASE c.r % 3 WHEN 2 THEN '{\"uncertain_policy\": \"resend_once\"}' ELSE '{}' END::jsonb
+				|| CASE c.r % 7 WHEN 3 THEN jsonb_build_object('media_id', laras.upload_media(c.id, convert_to('gambar ' || c.r, 'UTF8'), 'image/png')) ELSE '{}' END))
 			FROM (SELECT id, row_number() OVER (ORDER BY (id % 1009 * 31 + $from) % 1009, id) AS r FROM laras.conversation) c WHERE c.r <= $each; COMMIT");
 		return 0 unless defined $rc && $rc == 0 && $out =~ /asked (\d+)/;
 		$asked += $1;
