@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace region member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram messenger messenger_connect threads threads_send telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence
+CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram messenger messenger_connect threads threads_send telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_report email_text email_send email_connect generic whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
@@ -30,7 +30,7 @@ COURIER = usage outbox steer egress fence carry limit lane claim templated enclo
 # src/inbox/
 INBOX = rows processing addressee phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/media/
-MEDIA = store fetch duty read give link
+MEDIA = store enclosure fetch duty read give link
 # src/answer/
 ANSWER = digest ground scope manner rule classify reply template followup draft store wanted duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/

@@ -197,7 +197,7 @@ CREATE FUNCTION laras.fetch_media(media_id bigint) RETURNS boolean
   AS 'MODULE_PATHNAME', 'laras_fetch_media';
 ALTER FUNCTION laras.fetch_media(bigint) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.fetch_media(bigint) IS
-  'Has media fetched from its provider that is not_fetched, over_quota, failed or gone, as if it had just come: false where there is nothing to fetch (it is stored, under way, refused for what it is, or its connection was cut). Needs scope inbox. P0002 for no such media, 42501 without the scope, LRT01 unbound; LRB01 LRK01. Definer: writes tables that callers may not.';
+  'Has media fetched from its provider that is not_fetched, over_quota, failed or gone, as if it had just come: false where there is nothing to fetch (it is stored, under way, refused for what it is, came along with a mail and lies nowhere else, or its connection was cut). Needs scope inbox. P0002 for no such media, 42501 without the scope, LRT01 unbound; LRB01 LRK01. Definer: writes tables that callers may not.';
 GRANT EXECUTE ON FUNCTION laras.fetch_media(bigint) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.set_media_quota(workspace_id bigint, bytes bigint) RETURNS void

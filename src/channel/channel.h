@@ -50,6 +50,9 @@ typedef struct LarasBodyPart
 	bool whole;       /* the piece is the body as received */
 } LarasBodyPart;
 
+/* bytes of one body that are accepted; Meta's largest is 3 MB */
+#define LARAS_MAX_BODY (4 * 1024 * 1024)
+
 /* a body may hold up to 1,000 updates (Meta); more accounts than this are refused */
 #define LARAS_MAX_PARTS 1000
 
@@ -87,6 +90,7 @@ typedef struct LarasRecordPart
 {
 	const char *kind;
 	LarasText content;
+	bool enclosed; /* its bytes came along in the body: the next of LarasEnclosedDriver's */
 } LarasRecordPart;
 
 /* what a message is in the conversation; LARAS_LIVE is what a person says */
@@ -195,9 +199,10 @@ typedef struct LarasSurfaceScopes
 	const char *speak;
 } LarasSurfaceScopes;
 
-struct LarasSendDriver;    /* channel/send.h: how it is spoken to */
-struct LarasConnectDriver; /* channel/connect.h: how accounts come and go */
-struct LarasMediaDriver;   /* channel/media.h: where the bytes of a part are to be had */
+struct LarasSendDriver;     /* channel/send.h: how it is spoken to */
+struct LarasConnectDriver;  /* channel/connect.h: how accounts come and go */
+struct LarasMediaDriver;    /* channel/media.h: where the bytes of a part are to be had */
+struct LarasEnclosedDriver; /* channel/media.h: those that came along in the body */
 
 typedef struct LarasChannelDriver
 {
@@ -279,9 +284,10 @@ typedef struct LarasChannelDriver
 	/* a comment or mention on a channel that has none here is never kept */
 	LarasSurfaceScopes scopes[LARAS_SURFACES];
 
-	const struct LarasSendDriver *send;       /* NULL: nothing can be sent yet */
-	const struct LarasConnectDriver *connect; /* never NULL */
-	const struct LarasMediaDriver *media;     /* NULL: nothing is to be fetched */
+	const struct LarasSendDriver *send;         /* NULL: nothing can be sent yet */
+	const struct LarasConnectDriver *connect;   /* never NULL */
+	const struct LarasMediaDriver *media;       /* NULL: nothing is to be fetched */
+	const struct LarasEnclosedDriver *enclosed; /* NULL: bodies bring no files along */
 } LarasChannelDriver;
 
 /*

@@ -12,6 +12,7 @@
  * attempt, whose MAC intake checks) tells of something that we sent.
  */
 #include "channel/email.h"
+#include "channel/media.h"
 #include "channel/record.h"
 #include "vault/numbers.h"
 
@@ -276,8 +277,12 @@ read_around(LarasReader *r, LarasRecord *record, const json_t *mail)
 						   : laras_text_is(kind, "video") ? "video"
 						   : laras_text_is(kind, "audio") ? "audio"
 														  : "document";
+		int before = record->part_count;
 
 		laras_record_new_part(r, record, word, laras_json_without(file, "kind"));
+		/* what has a digest has bytes; of a mail within the mail neither is kept */
+		if (record->part_count > before)
+			record->parts[before].enclosed = laras_json_get(file, "sha256") != NULL;
 		if (record->message_kind == NULL)
 			record->message_kind = word;
 	}
@@ -389,4 +394,5 @@ const LarasChannelDriver laras_email_driver = {
 	.version = 1,
 	.send = &laras_email_send,
 	.connect = &laras_email_connect,
+	.enclosed = &laras_email_enclosed,
 };

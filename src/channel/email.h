@@ -5,6 +5,7 @@
  * email.c			records of a mail that was read.
  * email_mime.c		bytes of a mail to a document, through GMime.
  * email_header.c	its header in the document.
+ * email_report.c	what became of another mail.
  * email_text.c		what of a text is to be read: markup, quotes, stray bytes.
  * email_send.c		a mail of ours, and what a mail server answers.
  * email_connect.c	credentials of a mail server, tried before they are kept.

@@ -10,6 +10,26 @@
 #define MOST_REFERENCES 20
 #define LONGEST_VALUE 998
 
+GByteArray *
+laras_mail_content(GMimePart *part, size_t limit, bool *cut)
+{
+	GMimeDataWrapper *content = g_mime_part_get_content(part);
+	GMimeStream *memory = g_mime_stream_mem_new();
+	GByteArray *bytes;
+
+	if (content != NULL)
+		g_mime_data_wrapper_write_to_stream(content, memory);
+	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(memory), FALSE);
+	bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(memory));
+	g_object_unref(memory);
+	if (bytes != NULL && bytes->len > limit)
+	{
+		*cut = true;
+		g_byte_array_set_size(bytes, (guint) limit);
+	}
+	return bytes;
+}
+
 json_t *
 laras_mail_word(const char *s)
 {

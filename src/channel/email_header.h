@@ -26,6 +26,19 @@ extern void laras_mail_put_word(json_t *to, const char *member, const char *s);
 /* The members that tell of the header. */
 extern void laras_mail_header(json_t *document, GMimeMessage *message);
 
+/*
+ * Decoded bytes of a part, at most limit, else *cut; the caller's, of GMime's
+ * allocator. NULL: it has none.
+ */
+extern GByteArray *laras_mail_content(GMimePart *part, size_t limit, bool *cut);
+
+/*
+ * {kind, message_id, action, status, diagnostic, recipient, disposition} of the mail
+ * that a report is about, which names itself in the copy of its header that comes
+ * along; NULL where nothing is said of any.
+ */
+extern json_t *laras_mail_report(GMimeMultipart *multipart);
+
 /* Read what others wrote wrongly; the caller's to free. */
 extern GMimeParserOptions *laras_mail_options(void);
 

@@ -17,9 +17,11 @@
  * ends the process where there is none, so what it is given is bounded first: the
  * bytes by the webhook, the fields and boundaries by bounded(), which cuts a mail
  * where it has more of them than any honest one. A part that is broken loses
- * nothing but itself. Nothing in here raises, and no GMime object outlives a call.
+ * nothing but itself. Nothing in here raises, and no GMime object outlives a call,
+ * those of files apart, which live until they are closed.
  */
 #include "channel/email_header.h"
+#include "channel/media.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,10 @@ typedef struct Mail
 	int parts;
 	bool cut;
 	GChecksum *digest;
+	bool whole;       /* nothing was left off its end, by bounded() or by who posts mails */
+	bool open;        /* no boundary closes the part that is read: it goes to the end of the mail */
+	GPtrArray *files; /* collects parts that are files; NULL: everything is read and told */
+	bool file_cut;    /* the mail ends within the last of them */
 } Mail;
 
 /* ------------------------------------------------------------------- bounds */
@@ -51,7 +57,7 @@ is_field_name(char c)
 
 /* How much of a mail is read, and its header with long fields cut short and no NUL bytes. */
 static char *
-bounded(const char *bytes, size_t n, size_t *length, bool *cut)
+bounded(Mail *mail, const char *bytes, size_t n, size_t *length)
 {
 	char *copy = malloc(n + 1);
 	size_t out = 0;
@@ -60,7 +66,7 @@ bounded(const char *bytes, size_t n, size_t *length, bool *cut)
 	int boundaries = 0;
 	bool header = true;
 
-	*cut = false;
+	mail->whole = n < LARAS_MAX_BODY;
 	for (size_t at = 0; copy != NULL && at < n;)
 	{
 		const char *end = memchr(bytes + at, '\n', n - at);
@@ -73,7 +79,8 @@ bounded(const char *bytes, size_t n, size_t *length, bool *cut)
 		boundaries += line > 3 && bytes[at] == '-' && bytes[at + 1] == '-';
 		if (fields > MOST_FIELDS || boundaries > MOST_BOUNDARIES)
 		{
-			*cut = true;
+			mail->cut = true;
+			mail->whole = false;
 			break;
 		}
 		if (header)
@@ -86,7 +93,7 @@ bounded(const char *bytes, size_t n, size_t *length, bool *cut)
 			if (header && field > LONGEST_FIELD)
 			{
 				/* a line that goes on for ever is a field like others, whose rest is left out */
-				*cut = true;
+				mail->cut = true;
 				if (!folded)
 				{
 					memcpy(copy + out, bytes + at, LONGEST_FIELD);
@@ -110,27 +117,6 @@ bounded(const char *bytes, size_t n, size_t *length, bool *cut)
 }
 
 /* -------------------------------------------------------------------- texts */
-
-/* Decoded bytes of a part, at most limit; the caller's, of GMime's allocator. */
-static GByteArray *
-content_of(GMimePart *part, size_t limit, bool *cut)
-{
-	GMimeDataWrapper *content = g_mime_part_get_content(part);
-	GMimeStream *memory = g_mime_stream_mem_new();
-	GByteArray *bytes;
-
-	if (content != NULL)
-		g_mime_data_wrapper_write_to_stream(content, memory);
-	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(memory), FALSE);
-	bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(memory));
-	g_object_unref(memory);
-	if (bytes != NULL && bytes->len > limit)
-	{
-		*cut = true;
-		g_byte_array_set_size(bytes, (guint) limit);
-	}
-	return bytes;
-}
 
 /* Is it well-formed UTF-8 all through, but for a character that was cut at the end? */
 static bool
@@ -195,7 +181,7 @@ read_text(Mail *mail, GMimePart *part, bool html, LarasMailText *text)
 	const char *format = g_mime_content_type_get_parameter(type, "format");
 	const char *delsp = g_mime_content_type_get_parameter(type, "delsp");
 	bool cut = false;
-	GByteArray *bytes = content_of(part, LONGEST_SOURCE, &cut);
+	GByteArray *bytes = laras_mail_content(part, LONGEST_SOURCE, &cut);
 	LarasMailText converted = {.limit = 2 * LONGEST_SOURCE};
 	LarasMailText read = {.limit = 2 * LONGEST_SOURCE};
 	LarasMailText *plain = &converted;
@@ -250,7 +236,7 @@ read_attachment(Mail *mail, GMimePart *part)
 	GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
 	const char *disposition = g_mime_object_get_disposition(GMIME_OBJECT(part));
 	bool cut = false;
-	GByteArray *bytes = content_of(part, SIZE_MAX, &cut);
+	GByteArray *bytes = laras_mail_content(part, SIZE_MAX, &cut);
 	char *mime = g_mime_content_type_get_mime_type(type);
 	json_t *file = laras_json_object();
 
@@ -297,121 +283,6 @@ read_enclosed(Mail *mail, GMimeMessage *enclosed)
 	json_array_append_new(mail->attachments, file);
 }
 
-/* ------------------------------------------------------------------ reports */
-
-/* Fields of a part that consists of them, as a header does. */
-static GMimeObject *
-fields_of(GMimePart *part)
-{
-	bool cut = false;
-	GByteArray *bytes = content_of(part, LONGEST_FIELD, &cut);
-	GMimeStream *memory;
-	GMimeParser *parser;
-	GMimeObject *fields;
-
-	if (bytes == NULL)
-		return NULL;
-	memory = g_mime_stream_mem_new_with_buffer((char *) bytes->data, bytes->len);
-	g_byte_array_free(bytes, TRUE);
-	parser = g_mime_parser_new_with_stream(memory);
-	g_object_unref(memory);
-	fields = g_mime_parser_construct_part(parser, NULL);
-	g_object_unref(parser);
-	return fields;
-}
-
-/* The fields of one recipient of a bounce; the first of several is enough. */
-static void
-read_delivery(json_t *report, GMimePart *part)
-{
-	bool cut = false;
-	GByteArray *bytes = content_of(part, LONGEST_FIELD, &cut);
-	char *text = bytes == NULL ? NULL : g_strndup((char *) bytes->data, bytes->len);
-	char **lines = text == NULL ? NULL : g_strsplit(text, "\n", 1000);
-
-	for (int i = 0; lines != NULL && lines[i] != NULL; i++)
-	{
-		static const struct
-		{
-			const char *field;
-			const char *member;
-		} wanted[] = {{"action:", "action"},
-					  {"status:", "status"},
-					  {"diagnostic-code:", "diagnostic"},
-					  {"final-recipient:", "recipient"}};
-
-		for (size_t k = 0; k < sizeof(wanted) / sizeof(wanted[0]); k++)
-			if (g_ascii_strncasecmp(lines[i], wanted[k].field, strlen(wanted[k].field)) == 0 &&
-				json_object_get(report, wanted[k].member) == NULL)
-				laras_mail_put_word(report, wanted[k].member,
-									g_strstrip(lines[i] + strlen(wanted[k].field)));
-	}
-	g_strfreev(lines);
-	g_free(text);
-	if (bytes != NULL)
-		g_byte_array_free(bytes, TRUE);
-}
-
-/* The mail that a report is about names itself in the copy of its header that comes along. */
-static void
-read_report(Mail *mail, GMimeMultipart *multipart)
-{
-	json_t *report = laras_json_object();
-	int n = g_mime_multipart_get_count(multipart);
-
-	for (int i = 0; report != NULL && i < n && i < 10; i++)
-	{
-		GMimeObject *child = g_mime_multipart_get_part(multipart, i);
-		GMimeContentType *type = child == NULL ? NULL : g_mime_object_get_content_type(child);
-
-		if (type == NULL)
-			continue;
-		if (g_mime_content_type_is_type(type, "message", "delivery-status") && GMIME_IS_PART(child))
-		{
-			laras_mail_put_word(report, "kind", "bounce");
-			read_delivery(report, GMIME_PART(child));
-		}
-		else if (g_mime_content_type_is_type(type, "message", "disposition-notification") &&
-				 GMIME_IS_PART(child))
-		{
-			GMimeObject *fields = fields_of(GMIME_PART(child));
-
-			laras_mail_put_word(report, "kind", "receipt");
-			if (fields != NULL)
-			{
-				laras_mail_put(report, "message_id",
-							   laras_mail_id(
-								   g_mime_object_get_header(fields, "Original-Message-ID")));
-				laras_mail_put_word(report, "disposition",
-									g_mime_object_get_header(fields, "Disposition"));
-				g_object_unref(fields);
-			}
-		}
-		else if (GMIME_IS_MESSAGE_PART(child))
-		{
-			GMimeMessage *original = g_mime_message_part_get_message(GMIME_MESSAGE_PART(child));
-
-			if (original != NULL && json_object_get(report, "message_id") == NULL)
-				laras_mail_put(report, "message_id",
-							   laras_mail_word(g_mime_message_get_message_id(original)));
-		}
-		else if (g_mime_content_type_is_type(type, "text", "rfc822-headers") &&
-				 GMIME_IS_PART(child))
-		{
-			GMimeObject *fields = fields_of(GMIME_PART(child));
-
-			if (fields != NULL && json_object_get(report, "message_id") == NULL)
-				laras_mail_put(report, "message_id",
-							   laras_mail_id(g_mime_object_get_header(fields, "Message-ID")));
-			if (fields != NULL)
-				g_object_unref(fields);
-		}
-	}
-	if (json_object_size(report) > 0)
-		json_object_set(mail->document, "report", report);
-	json_decref(report);
-}
-
 /* ---------------------------------------------------------------- structure */
 
 /* what a part and all within it say */
@@ -422,6 +293,18 @@ typedef struct Words
 } Words;
 
 static void walk(Mail *mail, GMimeObject *object, int depth, Words *words);
+
+/* A part of several; only the last of those that nothing closes goes to the end of the mail. */
+static void
+walk_child(Mail *mail, GMimeMultipart *multipart, int i, int depth, Words *words)
+{
+	bool open = mail->open;
+
+	mail->open =
+		open && !multipart->write_end_boundary && i == g_mime_multipart_get_count(multipart) - 1;
+	walk(mail, g_mime_multipart_get_part(multipart, i), depth + 1, words);
+	mail->open = open;
+}
 
 static bool
 is_attached(GMimeObject *object)
@@ -457,7 +340,7 @@ walk_alternatives(Mail *mail, GMimeMultipart *multipart, int depth, Words *words
 	{
 		Words one = {.text.limit = LONGEST_TEXT};
 
-		walk(mail, g_mime_multipart_get_part(multipart, i), depth + 1, &one);
+		walk_child(mail, multipart, i, depth, &one);
 		if (one.text.n > 0 && (best.text.n == 0 || (best.html && !one.html)))
 		{
 			laras_mail_free(&best.text);
@@ -482,10 +365,11 @@ walk_multipart(Mail *mail, GMimeMultipart *multipart, int depth, Words *words)
 		walk_alternatives(mail, multipart, depth, words);
 		return;
 	}
-	if (g_mime_content_type_is_type(type, "multipart", "report") && depth <= 1)
-		read_report(mail, multipart);
+	if (mail->files == NULL && g_mime_content_type_is_type(type, "multipart", "report") &&
+		depth <= 1)
+		laras_mail_put(mail->document, "report", laras_mail_report(multipart));
 	for (int i = 0; i < n; i++)
-		walk(mail, g_mime_multipart_get_part(multipart, i), depth + 1, words);
+		walk_child(mail, multipart, i, depth, words);
 	/* the boundary never came: what stands there is the mail */
 	if (n == 0 && prologue != NULL)
 		laras_mail_clean(&words->text, prologue, strlen(prologue));
@@ -509,18 +393,28 @@ walk(Mail *mail, GMimeObject *object, int depth, Words *words)
 	if (GMIME_IS_MULTIPART(object))
 		walk_multipart(mail, GMIME_MULTIPART(object), depth, words);
 	else if (GMIME_IS_MESSAGE_PART(object))
-		read_enclosed(mail, g_mime_message_part_get_message(GMIME_MESSAGE_PART(object)));
+	{
+		if (mail->files == NULL)
+			read_enclosed(mail, g_mime_message_part_get_message(GMIME_MESSAGE_PART(object)));
+	}
 	else if (!GMIME_IS_PART(object))
 		mail->cut = true;
 	else if (!is_attached(object) && (html || g_mime_content_type_is_type(type, "text", "plain")))
 	{
-		read_text(mail, GMIME_PART(object), html, &words->text);
+		if (mail->files == NULL)
+			read_text(mail, GMIME_PART(object), html, &words->text);
 		words->html |= html;
 	}
 	else if (!g_mime_content_type_is_type(type, "message", "delivery-status") &&
 			 !g_mime_content_type_is_type(type, "message", "disposition-notification") &&
 			 !g_mime_content_type_is_type(type, "text", "rfc822-headers"))
-		read_attachment(mail, GMIME_PART(object));
+	{
+		if (mail->files == NULL)
+			read_attachment(mail, GMIME_PART(object));
+		else
+			g_ptr_array_add(mail->files, object);
+		mail->file_cut = mail->open && !mail->whole;
+	}
 }
 
 /* ---------------------------------------------------------------- the whole */
@@ -580,10 +474,10 @@ json_t *
 laras_email_read(const char *bytes, size_t n, const char **reason)
 {
 	Words words = {.text.limit = LONGEST_TEXT};
-	Mail mail = {.document = laras_json_object(), .attachments = json_array()};
+	Mail mail = {.document = laras_json_object(), .attachments = json_array(), .open = true};
 	GMimeMessage *message = NULL;
 	size_t length = 0;
-	char *copy = bounded(bytes, n, &length, &mail.cut);
+	char *copy = bounded(&mail, bytes, n, &length);
 
 	*reason = NULL;
 	if (copy == NULL || mail.document == NULL || mail.attachments == NULL)
@@ -627,3 +521,84 @@ laras_email_read(const char *bytes, size_t n, const char **reason)
 	}
 	return mail.document;
 }
+
+/* -------------------------------------------------------------------- files */
+
+/* the files of a mail, each decoded when it is asked for */
+typedef struct Files
+{
+	GMimeMessage *message;
+	GPtrArray *parts; /* the message's */
+	guint at;
+	bool cut;          /* the mail ends within the last one */
+	GByteArray *bytes; /* of the one that was given last */
+} Files;
+
+static void *
+open_files(const char *bytes, size_t n)
+{
+	Words words = {.text.limit = LONGEST_TEXT};
+	Mail mail = {.open = true};
+	Files *files = calloc(1, sizeof(Files));
+	size_t length = 0;
+	char *copy = files == NULL ? NULL : bounded(&mail, bytes, n, &length);
+
+	if (copy != NULL)
+	{
+		laras_email_begin();
+		files->message = parse(copy, length);
+	}
+	free(copy);
+	if (files == NULL || files->message == NULL)
+	{
+		free(files);
+		return NULL;
+	}
+	files->parts = mail.files = g_ptr_array_new();
+	walk(&mail, g_mime_message_get_mime_part(files->message), 0, &words);
+	files->cut = mail.file_cut;
+	laras_mail_free(&words.text);
+	return files;
+}
+
+static void
+let_go(Files *files)
+{
+	if (files->bytes != NULL)
+		g_byte_array_free(files->bytes, TRUE);
+	files->bytes = NULL;
+}
+
+static bool
+next_file(void *handle, LarasEnclosedFile *file)
+{
+	Files *files = handle;
+	bool cut = false;
+
+	let_go(files);
+	if (files->at >= files->parts->len)
+		return false;
+	files->bytes = laras_mail_content(g_ptr_array_index(files->parts, files->at++), SIZE_MAX, &cut);
+	file->bytes.s = files->bytes == NULL ? NULL : (char *) files->bytes->data;
+	file->bytes.n = files->bytes == NULL ? 0 : files->bytes->len;
+	file->cut = files->cut && files->at == files->parts->len;
+	return true;
+}
+
+static void
+close_files(void *handle)
+{
+	Files *files = handle;
+
+	let_go(files);
+	g_ptr_array_free(files->parts, TRUE);
+	g_object_unref(files->message);
+	free(files);
+}
+
+const LarasEnclosedDriver laras_email_enclosed = {
+	.most = LARAS_MAX_BODY,
+	.open = open_files,
+	.next = next_file,
+	.close = close_files,
+};

@@ -1,7 +1,7 @@
 /*
  * media.h
  *		Pictures, films, voices and documents: where their bytes are to be had at
- *		a provider.
+ *		a provider, or in the body that told of them.
  *
  * Plain C like channel.h: nothing here raises, memory is the caller's.
  */
@@ -51,6 +51,33 @@ typedef struct LarasMediaDriver
 	bool with_token;
 	size_t (*token_at)(const LarasAccountRequest *about);
 } LarasMediaDriver;
+
+/* a file out of a body; its bytes are good until the next is asked for */
+typedef struct LarasEnclosedFile
+{
+	LarasText bytes;
+	bool cut; /* the body ends within it: there was more */
+} LarasEnclosedFile;
+
+/*
+ * Bodies that bring files along. One file at a time is decoded, and nothing of
+ * them is held beside it once they are closed.
+ */
+typedef struct LarasEnclosedDriver
+{
+	/* the longest that is kept */
+	int64_t most;
+	/* The files of a body as it came; NULL: it cannot be read, or memory is short. */
+	void *(*open)(const char *bytes, size_t n);
+	/*
+	 * The next one, in the order of the parts that parse() said are enclosed;
+	 * false after the last.
+	 */
+	bool (*next)(void *files, LarasEnclosedFile *file);
+	void (*close)(void *files);
+} LarasEnclosedDriver;
+
+extern const LarasEnclosedDriver laras_email_enclosed;
 
 extern const LarasMediaDriver laras_whatsapp_media;
 extern const LarasMediaDriver laras_meta_media;

@@ -540,6 +540,7 @@ store_around(Inbound *messages, int n)
 				.record = messages[i].record,
 				.id = messages[i].id,
 				.contact = messages[i].sender->contact,
+				.body = messages[i].event->body,
 				.index = messages[i].index,
 			};
 	if (count == 0)

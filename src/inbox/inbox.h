@@ -33,6 +33,7 @@ typedef struct LarasInboxEvent
 	int64 connection_id;
 	const LarasChannelDriver *driver;
 	TimestampTz received_at;
+	LarasText body; /* as it came; files are read out of it */
 	LarasRecord *records;
 	int record_count;
 	bool

@@ -31,6 +31,36 @@ is_historical(const LarasRecord *record)
 	return (record->flags & LARAS_HISTORICAL) != 0;
 }
 
+/* The files that came along with these messages, of each body at once. Inside SPI. */
+static void
+keep_enclosed(const LarasStoredMessage *messages, int n, const Datum *part_ids)
+{
+	int part = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const LarasStoredMessage *m = &messages[i];
+		const LarasChannelDriver *driver = laras_channel_driver(m->channel);
+		LarasMediaEnclosed *list = palloc(sizeof(LarasMediaEnclosed) * (m->record->part_count + 1));
+		int count = 0;
+
+		for (int k = 0; k < m->record->part_count; k++, part++)
+			if (m->record->parts[k].enclosed)
+				list[count++] = (LarasMediaEnclosed){
+					.place = {.workspace_id = m->workspace_id,
+							  .workspace_slot = m->workspace_slot,
+							  .slot = m->contact.slot},
+					.message_id = m->id,
+					.part_id = DatumGetInt64(part_ids[part]),
+					.kind = m->record->parts[k].kind,
+					.content = m->record->parts[k].content,
+				};
+		if (count > 0 && m->body.s != NULL && driver != NULL && driver->enclosed != NULL)
+			laras_media_keep(driver->enclosed, m->body, list, count);
+		pfree(list);
+	}
+}
+
 void
 laras_store_parts(const LarasStoredMessage *messages, int n)
 {
@@ -81,5 +111,6 @@ laras_store_parts(const LarasStoredMessage *messages, int n)
 							laras_column_array(&c[6], count, laras_sealed_type())},
 				  NULL);
 	laras_media_want(wanted, wanted_count);
+	keep_enclosed(messages, n, c[1].values);
 	laras_spi_close();
 }

@@ -16,7 +16,8 @@ typedef struct LarasStoredMessage
 	const LarasRecord *record;
 	int64 id;
 	LarasContactRef contact;
-	Datum index; /* blind index of its provider id; 0 where it is not found by that */
+	LarasText body; /* as it came, where it may bring files along; absent: it is not at hand */
+	Datum index;    /* blind index of its provider id; 0 where it is not found by that */
 } LarasStoredMessage;
 
 /* Seal and store the parts of these messages. As laras_worker. */

@@ -294,6 +294,7 @@ apply(Event *events, int n)
 		in->connection_id = event->connection_id;
 		in->driver = event->driver;
 		in->received_at = event->received_at;
+		in->body = (LarasText){text, length};
 		document = read_document(event, text, length, &reason);
 		if (document != NULL && event->driver != NULL)
 		{

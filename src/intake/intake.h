@@ -17,9 +17,6 @@
 /* partitions of webhook_event: day number modulo this */
 #define LARAS_RING_DAYS 10
 
-/* bytes of one body that are accepted; Meta's largest is 3 MB */
-#define LARAS_MAX_BODY (4 * 1024 * 1024)
-
 /* the ring day of a moment by the product's clock */
 extern int laras_ring_day(TimestampTz at);
 

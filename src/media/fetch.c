@@ -50,12 +50,6 @@ LARAS_PLAN(expect,
 		   "AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID, INT8OID);
 
-LARAS_PLAN(
-	set_stored,
-	"UPDATE laras.media SET state = 'stored', reason = NULL, details = $3, size = $4, chunks = $5, task_id = NULL, "
-	"stored_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-	INT8OID, INT8OID, LARAS_SEALED, INT8OID, INT4OID);
-
 enum
 {
 	STEP_LOCATE,
@@ -329,15 +323,9 @@ finish(LarasTask *task, const Fetched *f, const LarasTaskAnswer *answer, LarasTa
 	if (m->length < 0)
 		laras_media_count(&f->place, m->pieces);
 	LARAS_FAULT("media_stored");
-	laras_spi_run_one(
-		&set_stored,
-		(Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(f->place.media_id),
-				  PointerGetDatum(laras_media_details(
-					  &f->place, (LarasText){m->mime[0] ? m->mime : NULL, strlen(m->mime)},
-					  (LarasText){m->filename[0] ? m->filename : NULL, strlen(m->filename)},
-					  digest)),
-				  Int64GetDatum(m->have), Int32GetDatum(m->pieces)},
-		NULL);
+	laras_media_stored(&f->place, (LarasText){m->mime[0] ? m->mime : NULL, strlen(m->mime)},
+					   (LarasText){m->filename[0] ? m->filename : NULL, strlen(m->filename)},
+					   digest, m->have);
 	laras_media_record(task->workspace_id, f->place.media_id, f->message_id,
 					   LARAS_ACT_MEDIA_FETCHED, f->kind, NULL);
 	laras_spi_close();

@@ -99,19 +99,6 @@ require_taken(const char *channel, LarasText mime, int64 size)
 	return limit;
 }
 
-static void
-put_all(const LarasMediaPlace *place, const char *bytes, int64 size)
-{
-	int32 count = LARAS_MEDIA_CHUNKS(size);
-
-	for (int32 i = 0; i < count; i++)
-	{
-		int64 at = (int64) i * LARAS_MEDIA_CHUNK;
-
-		laras_media_put(place, i, count, bytes + at, (size_t) Min(LARAS_MEDIA_CHUNK, size - at));
-	}
-}
-
 int64
 laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasText filename)
 {
@@ -148,7 +135,7 @@ laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasTe
 								Int64GetDatum((int64) bytes.n),
 								Int32GetDatum(LARAS_MEDIA_CHUNKS((int64) bytes.n))},
 					  NULL);
-	put_all(&place, bytes.s, (int64) bytes.n);
+	laras_media_put_all(&place, bytes.s, (int64) bytes.n);
 	laras_media_record(place.workspace_id, place.media_id, 0, LARAS_ACT_MEDIA_GIVEN, limit->kind,
 					   NULL);
 	laras_spi_close();

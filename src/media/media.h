@@ -5,6 +5,7 @@
  * store.c		rows and their pieces: written, read back, removed.
  * fetch.c		the courier's task that fetches one from its provider.
  * duty.c		which are fetched next, and what became of those that were not.
+ * enclosure.c	files that came along with their message.
  * read.c		what people may ask: read_media, fetch_media, set_media_quota.
  *
  * The bytes lie in pieces of LARAS_MEDIA_CHUNK, each sealed under the person's
@@ -15,7 +16,7 @@
 #define LARAS_MEDIA_H
 
 #include "base/json.h"
-#include "channel/channel.h"
+#include "channel/media.h"
 #include "worker/worker.h"
 
 #define LARAS_MEDIA_CHUNK (256 * 1024)
@@ -63,8 +64,38 @@ typedef struct LarasMediaPlace
  */
 extern void laras_media_put(const LarasMediaPlace *place, int32 number, int32 count,
 							const char *bytes, size_t n);
+extern void laras_media_put_all(const LarasMediaPlace *place, const char *bytes, int64 size);
 extern void laras_media_count(const LarasMediaPlace *place, int32 count);
 extern void laras_media_forget(int64 workspace_id, int64 media_id);
+
+/*
+ * A row whose bytes are put by this transaction, or not: laras_media_stored or
+ * laras_media_failed ends it. Inside SPI.
+ */
+extern void laras_media_begin(int64 workspace_id, int64 media_id, int64 message_id, int64 part_id,
+							  const char *kind, int64 size);
+
+/* All pieces are there. Texts may be absent. Inside SPI. */
+extern void laras_media_stored(const LarasMediaPlace *place, LarasText mime, LarasText filename,
+							   const uint8 sha256[32], int64 size);
+
+/* a part that has just become a row, and whose bytes came along in the body */
+typedef struct LarasMediaEnclosed
+{
+	LarasMediaPlace place; /* the id of the media is given by laras_media_keep */
+	int64 message_id;
+	int64 part_id;
+	const char *kind;
+	LarasText content; /* of the part */
+} LarasMediaEnclosed;
+
+/*
+ * Keep the files of a body, which are those of the list in that order. One that
+ * cannot be kept ends as media does that cannot be had, and costs none of the others
+ * anything. Inside SPI, as laras_worker.
+ */
+extern void laras_media_keep(const LarasEnclosedDriver *driver, LarasText body,
+							 const LarasMediaEnclosed *list, int n);
 
 /* media as it lies here */
 typedef struct LarasMedia

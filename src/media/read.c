@@ -33,6 +33,11 @@ LARAS_PLAN(
 	"AND c.state OPERATOR(pg_catalog.<>) 'disconnected'",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(find_channel,
+		   "SELECT c.channel FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) "
+		   "$1 AND c.id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
 LARAS_PLAN(set_quota,
 		   "UPDATE laras.workspace SET media_quota = nullif($2, -1) "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1",
@@ -44,6 +49,21 @@ load(int64 media_id, LarasMedia *media)
 {
 	if (!laras_media_load(laras_bound_workspace(), media_id, media))
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such media")));
+}
+
+/* What came along with its message lies nowhere else. Inside SPI. */
+static bool
+lies_at_provider(const LarasMedia *media)
+{
+	const LarasChannelDriver *driver;
+
+	if (laras_spi_run(&find_channel,
+					  (Datum[]){Int64GetDatum(media->workspace_id),
+								Int64GetDatum(media->connection_id)},
+					  NULL) == 0)
+		return false;
+	driver = laras_channel_driver(laras_spi_cstring(0, 1));
+	return driver != NULL && driver->media != NULL;
 }
 
 static void
@@ -106,7 +126,8 @@ laras_fetch_media(PG_FUNCTION_ARGS)
 	require_reader();
 	laras_spi_open();
 	load(PG_GETARG_INT64(0), &media);
-	again = laras_spi_run(&want_again,
+	again = lies_at_provider(&media) &&
+			laras_spi_run(&want_again,
 						  (Datum[]){Int64GetDatum(media.workspace_id), Int64GetDatum(media.id)},
 						  NULL) > 0;
 	if (again)

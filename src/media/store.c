@@ -46,6 +46,19 @@ LARAS_PLAN(
 	"(SELECT m.id FROM laras.media m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.message_id OPERATOR(pg_catalog.=) $2)",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(
+	begin_storing,
+	"INSERT INTO laras.media (workspace_id, id, message_id, part_id, contact_id, connection_id, slot, direction, kind, state, size) "
+	"SELECT m.workspace_id, $2, m.id, $4, m.contact_id, m.connection_id, m.slot, m.direction, $5, 'fetching', $6 "
+	"FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $3",
+	INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID);
+
+LARAS_PLAN(
+	set_stored,
+	"UPDATE laras.media SET state = 'stored', reason = NULL, details = $3, size = $4, chunks = $5, task_id = NULL, "
+	"stored_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID, LARAS_SEALED, INT8OID, INT4OID);
+
 LARAS_PLAN(drop_media,
 		   "DELETE FROM laras.media WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND message_id OPERATOR(pg_catalog.=) $2",
@@ -163,6 +176,28 @@ laras_media_want(const LarasMediaWanted *list, int n)
 }
 
 void
+laras_media_begin(int64 workspace_id, int64 media_id, int64 message_id, int64 part_id,
+				  const char *kind, int64 size)
+{
+	laras_spi_run_one(&begin_storing,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(media_id),
+								Int64GetDatum(message_id), Int64GetDatum(part_id),
+								CStringGetTextDatum(kind), Int64GetDatum(size)},
+					  NULL);
+}
+
+void
+laras_media_stored(const LarasMediaPlace *place, LarasText mime, LarasText filename,
+				   const uint8 sha256[32], int64 size)
+{
+	laras_spi_run_one(&set_stored,
+					  (Datum[]){Int64GetDatum(place->workspace_id), Int64GetDatum(place->media_id),
+								PointerGetDatum(laras_media_details(place, mime, filename, sha256)),
+								Int64GetDatum(size), Int32GetDatum(LARAS_MEDIA_CHUNKS(size))},
+					  NULL);
+}
+
+void
 laras_media_drop(int64 workspace_id, int64 message_id)
 {
 	Datum message[2] = {Int64GetDatum(workspace_id), Int64GetDatum(message_id)};
@@ -277,11 +312,26 @@ void
 laras_media_put(const LarasMediaPlace *place, int32 number, int32 count, const char *bytes,
 				size_t n)
 {
+	bytea *sealed = seal_piece(place, number, count, bytes, n);
+
 	laras_spi_run_one(&put,
 					  (Datum[]){Int64GetDatum(place->workspace_id), Int64GetDatum(place->media_id),
-								Int32GetDatum(number),
-								PointerGetDatum(seal_piece(place, number, count, bytes, n))},
+								Int32GetDatum(number), PointerGetDatum(sealed)},
 					  NULL);
+	pfree(sealed);
+}
+
+void
+laras_media_put_all(const LarasMediaPlace *place, const char *bytes, int64 size)
+{
+	int32 count = LARAS_MEDIA_CHUNKS(size);
+
+	for (int32 i = 0; i < count; i++)
+	{
+		int64 at = (int64) i * LARAS_MEDIA_CHUNK;
+
+		laras_media_put(place, i, count, bytes + at, (size_t) Min(LARAS_MEDIA_CHUNK, size - at));
+	}
 }
 
 /*

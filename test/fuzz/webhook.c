@@ -8,7 +8,7 @@
  *		clang -fsanitize=fuzzer,address,undefined -Isrc $(pkg-config --cflags gmime-3.0) \
  *			test/fuzz/webhook.c src/channel/[a-z]*.c src/base/json.c -ljansson -lgmime-3.0 -lgobject-2.0 -lglib-2.0
  */
-#include "channel/channel.h"
+#include "channel/media.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +114,46 @@ check_record(const LarasRecord *r)
 		check_json(r->parts[i].content);
 }
 
+/* Files that a body brings along are as many as its records say, and as long; enclosed: what those say. */
+static void
+read_files(const LarasChannelDriver *driver, const char *bytes, size_t size,
+		   const LarasRecordPart *enclosed, int count)
+{
+	void *files = driver->enclosed->open(bytes, size);
+	LarasEnclosedFile file;
+
+	must(files != NULL, "files that are told of cannot be read");
+	for (int i = 0; i < count; i++)
+	{
+		json_t *part;
+		int64_t stated = -1;
+
+		must(driver->enclosed->next(files, &file), "a file that is told of is missing");
+		part = json_loadb(enclosed[i].content.s, enclosed[i].content.n, 0, NULL);
+		stated = laras_media_read_size(laras_json_get(part, "size"));
+		must(stated == (int64_t) file.bytes.n, "a file is not as long as it is told");
+		json_decref(part);
+	}
+	driver->enclosed->close(files);
+}
+
+/* The files of one record. */
+static void
+check_files(const LarasChannelDriver *driver, const char *bytes, size_t size, const LarasRecord *r)
+{
+	LarasRecordPart list[256];
+	int count = 0;
+
+	for (int i = 0; i < r->part_count; i++)
+		if (r->parts[i].enclosed)
+		{
+			must(driver->enclosed != NULL && count < 256, "files where there are none");
+			list[count++] = r->parts[i];
+		}
+	if (count > 0)
+		read_files(driver, bytes, size, list, count);
+}
+
 static void
 read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long budget)
 {
@@ -137,7 +177,11 @@ read_all(const LarasChannelDriver *driver, const char *bytes, size_t size, long 
 
 		must(found >= 0 || reason != NULL, "not parsed without a reason");
 		for (int k = 0; k < found; k++)
+		{
 			check_record(&records[k]);
+			if (arena.budget > 0)
+				check_files(driver, bytes, size, &records[k]);
+		}
 		if (!parts[i].whole)
 			json_decref(parts[i].document);
 	}

@@ -7,10 +7,11 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(hmac_sha256_hex);
+use Digest::SHA qw(hmac_sha256_hex sha256_hex);
 use IPC::Run ();
 use JSON::PP ();
 use Laras;
+use MIME::Base64 qw(encode_base64);
 use Payloads;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -84,6 +85,50 @@ is(bound($workspace[0], "SELECT string_agg(p.kind || ' ' || (p.content::jsonb ->
 is(bound($workspace[0], "SELECT string_agg(reason, ',' ORDER BY reason) FROM laras.quarantine"), 'from_own_address,message_without_sender,not_a_mail', 'what nobody can be known by is set aside');
 is(sql("SELECT count FROM laras.ignored_events WHERE channel = 'email' AND reason = 'wrong_mark'"), 1, 'a copy that bears a mark which is not ours is counted and no more');
 
+# ------------------------------------------------------------- attached files
+# bytes of every value, of two pieces and of one, beside what cannot be kept
+my $long = join '', map { chr(($_ * 7919 + ($_ >> 8)) & 255) } 0 .. 299_999;
+my $short = "\0\1\xff\0" x 5;
+my $attached = attached(20, [ 'image/png', 'foto kopi.png', $long ], [ 'application/pdf', 'kosong.pdf', '' ], [ 'audio/ogg', "suara.ogg", $short ]);
+receive($first, $attached);
+receive($first, "Received: from elsewhere\r\n$attached");
+drain();
+my $files = "FROM laras.attachments a JOIN laras.messages m ON m.id = a.message_id WHERE m.body = 'berkas 20'";
+is(bound($workspace[0], "SELECT string_agg(concat_ws(' ', a.kind, a.state, a.reason, a.mime_type, a.filename, a.size), ', ' ORDER BY a.size DESC) $files"),
+	'image stored image/png foto kopi.png 300000, audio stored audio/ogg suara.ogg 20, document refused empty 0', 'the files of a mail are kept, each once, and one that is none costs the others nothing');
+is(bound($workspace[0], "SELECT string_agg(encode(sha256(laras.read_media(a.id)), 'hex') || ' ' || (a.sha256 = encode(sha256(laras.read_media(a.id)), 'hex')), ', ' ORDER BY a.size DESC) $files AND a.state = 'stored'"),
+	sha256_hex($long) . ' true, ' . sha256_hex($short) . ' true', 'as they were sent');
+is(bound($workspace[0], "SELECT laras.read_media(a.id, 262140, 8) = '\\x" . unpack('H*', substr $long, 262140, 8) . "' $files AND a.kind = 'image'"), 't', 'also across two pieces');
+is(bound($workspace[0], "SELECT count(*) FROM laras.notices WHERE kind = 'media_failed'"), 1, 'the owner hears of the one that is none');
+
+# between the first and the second the quota is reached; a smaller third one finds room
+sql("SELECT laras.set_media_quota($workspace[0], (SELECT sum(size)::bigint + 1000 FROM laras.media WHERE workspace_id = $workspace[0] AND state = 'stored'))");
+receive($first, attached(21, [ 'image/png', 'satu.png', 'a' x 600 ], [ 'image/png', 'dua.png', 'b' x 600 ], [ 'image/png', 'tiga.png', 'c' x 400 ]));
+drain();
+$files =~ s/20/21/;
+is(bound($workspace[0], "SELECT string_agg(concat_ws(' ', a.state, a.reason, a.filename, a.size), ', ' ORDER BY a.filename) $files"),
+	'stored satu.png 600, stored tiga.png 400, over_quota over_quota 600', 'what is over the quota is not kept');
+is(bound($workspace[0], "SELECT bool_or(laras.fetch_media(a.id)) $files AND a.state = 'over_quota'"), 'f', 'and lies nowhere from where it could be fetched');
+is(bound($workspace[0], "SELECT count(*) FROM laras.notices WHERE kind = 'media_over_quota'"), 1, 'of which the owner hears');
+sql("SELECT laras.set_media_quota($workspace[0], NULL)");
+
+# what the pipe posts of a mail that is longer than is taken: its end is missing, and so is that of its last file
+receive($first, substr attached(22, [ 'image/png', 'awal.png', 'a' x 100 ], [ 'video/mp4', 'film.mp4', 'v' x 3_300_000 ]), 0, 4 << 20);
+drain();
+$files =~ s/21/22/;
+is(bound($workspace[0], "SELECT string_agg(concat_ws(' ', a.kind, a.state, a.reason, a.filename), ', ' ORDER BY a.kind) $files"), 'image stored awal.png, video refused too_long', 'half a file is none');
+
+# of who wrote them they are unreadable with the rest, and then gone
+my $sari = bound($workspace[0], "SELECT DISTINCT a.contact_id $files");
+sql("CREATE TABLE copied AS SELECT c.* FROM laras.media_chunk c JOIN laras.media m ON m.id = c.media_id WHERE m.contact_id = $sari");
+my $opened = 'SELECT count(laras.reveal_bytes(content, media_id, 51::smallint)) FROM copied';
+is(bound($workspace[0], $opened), sql('SELECT count(*) FROM copied'), 'a copy of the pieces opens while the key is there');
+bound($workspace[0], "SELECT laras.request_erasure('contact', '{\"contact_id\": \"$sari\"}')");
+ok(wait_for_sql($node, "SELECT count(*) = 0 FROM laras.media WHERE contact_id = $sari"), 'an erasure takes them along');
+is(sql("SELECT count(*) FROM laras.media_chunk"), 0, 'with every piece');
+is(bound($workspace[0], $opened), 0, 'and the copy opens no more');
+sql('DROP TABLE copied');
+
 # ------------------------------------------------------------- end of it all
 register($new);
 is(receive($second, mail(7, 'sebelum', To => 'cs@lain.example')), 200, 'a secret derived before the operator changed theirs still signs');
@@ -151,6 +196,15 @@ sub mail
 	my %all = (From => 'Sari Dewi <Sari.Dewi@contoh.example>', To => 'halo@toko.example', Subject => "Surat $n",
 		Date => 'Thu, 20 Nov 2025 08:00:00 +0700', 'Message-ID' => "<m$n\@contoh.example>", %field);
 	return join('', map { "$_: $all{$_}\r\n" } sort keys %all) . "\r\n$text\r\n";
+}
+
+# A mail with these files: [ type, name, bytes ].
+sub attached
+{
+	my ($n, @files) = @_;
+	my $body = "--batas\r\nContent-Type: text/plain\r\n\r\nberkas $n\r\n";
+	$body .= "--batas\r\nContent-Type: $_->[0]\r\nContent-Disposition: attachment; filename=\"$_->[1]\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" . encode_base64($_->[2], "\r\n") . "\r\n" for @files;
+	return mail($n, "$body--batas--", 'MIME-Version' => '1.0', 'Content-Type' => 'multipart/mixed; boundary=batas');
 }
 
 sub receive

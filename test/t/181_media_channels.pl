@@ -30,6 +30,11 @@ my %picture = (
 	},
 	instagram => \&by_link,
 	messenger => \&by_link,
+	email => sub {
+		my ($shop) = @_;
+		my $part = "--b\nContent-Type: text/plain\n\nini gambarnya\n--b\nContent-Type: image/png; name=kopi.png\nContent-Disposition: inline\nContent-Transfer-Encoding: base64\n\n";
+		return $shop->piped($shop->mail(Sari => $part . MIME::Base64::encode_base64($file) . '--b--', 'MIME-Version' => '1.0', 'Content-Type' => 'multipart/mixed; boundary=b'));
+	},
 	telegram => sub {
 		my ($shop, $media) = @_;
 		my $small = $sandbox->control(POST => 'media', { bot => $shop->{account}{number}, size => 10 });
@@ -53,11 +58,13 @@ for my $channel (sort keys %sends)
 	if ($picture{$channel})
 	{
 		my $owner = $channel eq 'telegram' ? 'bot' : 'number';
-		my $media = $sandbox->control(POST => 'media', { mime_type => 'image/png', data => MIME::Base64::encode_base64($file, ''),
+		my $media = $channel eq 'email' ? undef : $sandbox->control(POST => 'media', { mime_type => 'image/png', data => MIME::Base64::encode_base64($file, ''),
 			$channel =~ /instagram|messenger/ ? (open => JSON::PP::true) : ($owner => $shop->{account}{number}) });
 		$picture{$channel}->($shop, $media);
 		ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.attachments WHERE state = 'stored'", 30), "$channel: a picture of hers is fetched") or diag states($shop);
 		is($shop->bound("SELECT encode(sha256(laras.read_media(id)), 'hex') FROM laras.attachments WHERE direction = 'in'"), $sha, "$channel: as she sent it");
+		my $got = Laras::http_call('GET', $stage->url . '/api/media/' . $shop->bound("SELECT id FROM laras.attachments WHERE direction = 'in'"), headers => { Cookie => $shop->{cookie} });
+		is("$got->{status} " . Digest::SHA::sha256_hex($got->{content}), "200 $sha", "$channel: over HTTP too");
 	}
 
 	# ------------------------------------------------------------- what she is sent
