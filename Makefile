@@ -28,11 +28,11 @@ CONNECT = handling template template_task app connection attempt pair secret log
 # src/courier/
 COURIER = usage outbox steer egress fence carry limit lane claim templated enclosed prepare thread record reconcile check resend http talk mail task task_kinds presence handoff
 # src/inbox/
-INBOX = rows processing addressee phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
+INBOX = rows names processing addressee phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/media/
 MEDIA = store enclosure fetch duty read give link
 # src/answer/
-ANSWER = digest ground scope manner rule classify reply template followup draft store wanted duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
+ANSWER = digest ground scope manner others rule classify reply template followup draft store wanted duty decide drafterrole freshness lexicon spelling question intent shelf retrieve wording compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
 ERASURE = plan accept list listwork request remove writers expire status replay resume keyring copies
 # src/gateway/

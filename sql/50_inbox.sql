@@ -101,6 +101,31 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact_identity TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.contact_identity', '');
 
+-- Words of contacts' names, by which the classifier knows a text that names somebody else.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.contact_name_word (
+  workspace_id bigint NOT NULL,
+  word_index bytea NOT NULL CHECK (octet_length(word_index) = 16),
+  contact_id bigint NOT NULL,
+  PRIMARY KEY (workspace_id, word_index, contact_id),
+  FOREIGN KEY (workspace_id, contact_id) REFERENCES laras.contact (workspace_id, id)
+);
+CREATE INDEX contact_name_word_contact ON laras.contact_name_word (workspace_id, contact_id);
+COMMENT ON TABLE laras.contact_name_word IS 'Words of contacts'' names, by which the classifier knows a text that names somebody else.';
+COMMENT ON COLUMN laras.contact_name_word.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.contact_name_word.word_index IS 'Blind index (kind 16) of one word of the name, or of two of them.';
+COMMENT ON COLUMN laras.contact_name_word.contact_id IS 'Whose name; of a merged contact, the names of all who became it.';
+ALTER TABLE laras.contact_name_word ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.contact_name_word FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.contact_name_word TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.contact_name_word TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.contact_name_word TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.contact_name_word', '');
+
 -- Which contacts became one: the other's rows and key are the kept one's since.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.contact_merge (
@@ -523,6 +548,9 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('suppression', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'hash', 'suppression', NULL, NULL, 'keyed hash, dies with the workspace', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'opted_out_at', 'suppression', NULL, NULL, 'a time', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
+  ('contact_name_word', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_name_word', 'word_index', 'contact', NULL, NULL, 'keyed hash, deleted with the contact', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact_name_word', 'contact_id', 'contact', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact_merge', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('contact_merge', 'id', 'contact', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact_merge', 'contact_id', 'contact', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),

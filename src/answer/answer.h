@@ -5,6 +5,7 @@
  * digest.c		binds a verdict to one exact text.
  * ground.c		does a text state only what the cited rows state?
  * scope.c		is it about the rows that it cites?
+ * others.c		does it name another customer?
  * manner.c		promises, days, tone, marks of obeyed orders (manner.def).
  * rule.c		which review rule fits.
  * classify.c	the safety classifier.
@@ -78,14 +79,14 @@ typedef struct LarasJudgement
 /*
  * Judge a text against the rows it cites, as they now stand: blocked like a
  * person's text; held where it states what stands in none of them (a number,
- * price, link, phone number, promise or day), is not about them, speaks in the
- * wrong tone or language, shows marks of obeyed orders, lacks a phrase that the
+ * price, link, phone number, promise or day), is not about them, names another
+ * contact than contact_id (0: it is for nobody), speaks in the wrong tone or language, shows marks of obeyed orders, lacks a phrase that the
  * topic demands, where a cited row changed or went, and while the classifier is
  * off.  language: in which it must be, NULL where any will do.  Stores nothing.
  * Role as above. Made in the caller's memory context.
  */
-extern void laras_judge_draft(int64 workspace_id, const char *channel, const char *topic,
-							  const char *language, const char *text, size_t n,
+extern void laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
+							  const char *topic, const char *language, const char *text, size_t n,
 							  const LarasSource *sources, int n_sources, LarasJudgement *judgement);
 
 /*

@@ -14,6 +14,7 @@
 #include "answer/answer.h"
 #include "answer/ground.h"
 #include "answer/manner.h"
+#include "answer/others.h"
 #include "answer/retrieve.h"
 #include "answer/shelf.h"
 #include "answer/spelling.h"
@@ -258,10 +259,10 @@ lacks_required(int64 workspace_id, const char *topic, const char *text, size_t n
 	return false;
 }
 
-/* What a text states and how it speaks, held against facts. */
+/* What a text states, how it speaks and of whom, held against facts. Inside SPI. */
 static void
-judge_content(const char *text, size_t n, const LarasFact *facts, int n_facts,
-			  LarasJudgement *judgement)
+judge_content(int64 workspace_id, int64 contact_id, const char *text, size_t n,
+			  const LarasFact *facts, int n_facts, LarasJudgement *judgement)
 {
 	const char *ungrounded[LARAS_GROUND_REASONS];
 	const char *manner[LARAS_MANNER_REASONS];
@@ -272,12 +273,14 @@ judge_content(const char *text, size_t n, const LarasFact *facts, int n_facts,
 	count = laras_manner(text, n, facts, n_facts, manner);
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, manner[i]);
+	if (laras_names_another(workspace_id, contact_id, text, n, facts, n_facts))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "other_person");
 }
 
 void
-laras_judge_draft(int64 workspace_id, const char *channel, const char *topic, const char *language,
-				  const char *text, size_t n, const LarasSource *sources, int n_sources,
-				  LarasJudgement *judgement)
+laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, const char *topic,
+				  const char *language, const char *text, size_t n, const LarasSource *sources,
+				  int n_sources, LarasJudgement *judgement)
 {
 	LarasFact *facts = palloc0(sizeof(LarasFact) * (n_sources + 1));
 	const char *reason;
@@ -298,7 +301,7 @@ laras_judge_draft(int64 workspace_id, const char *channel, const char *topic, co
 		give_reason(judgement, LARAS_VERDICT_HOLD, "source_changed");
 	if (n_sources > 0 && !laras_in_scope(text, n, facts, n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
-	judge_content(text, n, facts, n_facts, judgement);
+	judge_content(workspace_id, contact_id, text, n, facts, n_facts, judgement);
 	if (n_sources > 0 && lacks_required(workspace_id, topic, text, n))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "missing_phrase");
 	if (language != NULL && laras_other_language(text, n, strcmp(language, "en") == 0))
@@ -320,7 +323,8 @@ laras_classifier_require(void)
 #define FOUND_TEXTS 8
 
 static void
-judge_own_words(int64 workspace_id, const char *text, size_t n, LarasJudgement *judgement)
+judge_own_words(int64 workspace_id, int64 contact_id, const char *text, size_t n,
+				LarasJudgement *judgement)
 {
 	LarasSource sources[FOUND_ITEMS + FOUND_TEXTS];
 	LarasFact facts[FOUND_ITEMS + FOUND_TEXTS];
@@ -340,7 +344,7 @@ judge_own_words(int64 workspace_id, const char *text, size_t n, LarasJudgement *
 	for (int i = 0; i < Min(texts->n, FOUND_TEXTS); i++)
 		sources[count++] = texts->row[i].source;
 	(void) read_facts(workspace_id, sources, count, facts, &n_facts);
-	judge_content(text, n, facts, n_facts, judgement);
+	judge_content(workspace_id, contact_id, text, n, facts, n_facts, judgement);
 }
 
 void
@@ -363,7 +367,7 @@ laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, i
 		verdict->outcome = LARAS_VERDICT_BLOCK;
 	else if (own_words && laras_people_rule(workspace_id, channel))
 	{
-		judge_own_words(workspace_id, text, n, &judgement);
+		judge_own_words(workspace_id, contact_id, text, n, &judgement);
 		verdict->outcome = judgement.outcome;
 		verdict->reason = judgement.n_reasons > 0 ? judgement.reasons[0] : NULL;
 	}

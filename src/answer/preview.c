@@ -2,7 +2,7 @@
  * preview.c
  *		laras.preview_reply and laras.preview_draft: a look at what the built-in
  *		drafter would answer, and at what the classifier would say of it.
- *		Both read as whoever calls and store nothing.
+ *		Both draft as whoever calls and store nothing.
  */
 #include "postgres.h"
 
@@ -10,6 +10,7 @@
 #include "answer/question.h"
 #include "base/arguments.h"
 #include "base/json_owner.h"
+#include "base/spi.h"
 #include "channel/channel.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -134,8 +135,15 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 	put(draft, "body", composed.text != NULL ? json_string(composed.text) : json_null());
 	put(draft, "sources", json_incref(sources_array(&composed)));
 	if (composed.text != NULL)
-		laras_judge_draft(workspace_id, channel, composed.intent, NULL, composed.text,
+	{
+		LarasRunAs caller;
+
+		/* the classifier sees names of contacts, which whoever asks does not */
+		laras_run_as_owner(&caller);
+		laras_judge_draft(workspace_id, 0, channel, composed.intent, NULL, composed.text,
 						  strlen(composed.text), composed.sources, composed.n_sources, &judgement);
+		laras_run_as_end(&caller);
+	}
 	put(draft, "verdict",
 		composed.text != NULL ? json_string(laras_outcome_name(judgement.outcome)) : json_null());
 	reasons = laras_json_own(json_array());

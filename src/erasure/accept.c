@@ -48,6 +48,11 @@ LARAS_PLAN(unlink_identities,
 		   "AND contact_id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
+LARAS_PLAN(unlink_names,
+		   "DELETE FROM laras.contact_name_word WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND contact_id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
 LARAS_PLAN(empty_contact,
 		   "UPDATE laras.contact SET state = 'erasing', name = NULL, profile = NULL "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
@@ -237,6 +242,7 @@ laras_erase_contact(LarasAcceptance *a)
 	laras_outbox_cancel_contact(a->workspace_id, a->subject_id, "erased");
 	destroy_owned(a, "contact", a->subject_id);
 	laras_spi_run(&unlink_identities, key, NULL);
+	laras_spi_run(&unlink_names, key, NULL);
 	laras_spi_run_one(&empty_contact, key, NULL);
 	a->state = "unreadable";
 	return true;

@@ -234,6 +234,19 @@ LarasEraseStep laras_contact_steps[] = {
 	  "t.contact_id OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
 	  2,
 	  {INT8OID, INT8OID}}},
+	{"contact_name_word",
+	 "delete",
+	 {"count_contact_name_word",
+	  "SELECT pg_catalog.count(*) FROM laras.contact_name_word t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1 AND t.contact_id OPERATOR(pg_catalog.=) $2",
+	  2,
+	  {INT8OID, INT8OID}},
+	 {"erase_contact_name_word",
+	  "DELETE FROM laras.contact_name_word WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.contact_name_word t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND "
+	  "t.contact_id OPERATOR(pg_catalog.=) $2 LIMIT 1000))",
+	  2,
+	  {INT8OID, INT8OID}}},
 	{"contact_merge",
 	 "delete",
 	 {"count_contact_merge",
@@ -589,6 +602,19 @@ LarasEraseStep laras_workspace_steps[] = {
 	 {"erase_contact_identity",
 	  "DELETE FROM laras.contact_identity WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
 	  "t.ctid FROM laras.contact_identity t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 "
+	  "LIMIT 1000))",
+	  1,
+	  {INT8OID}}},
+	{"contact_name_word",
+	 "delete",
+	 {"count_contact_name_word",
+	  "SELECT pg_catalog.count(*) FROM laras.contact_name_word t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_contact_name_word",
+	  "DELETE FROM laras.contact_name_word WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.contact_name_word t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 "
 	  "LIMIT 1000))",
 	  1,
 	  {INT8OID}}},

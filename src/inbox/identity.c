@@ -9,6 +9,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "inbox/identity.h"
+#include "inbox/names.h"
 #include "inbox/phone.h"
 #include "inbox/rows.h"
 #include "inbox/suppression.h"
@@ -101,6 +102,7 @@ store_contacts(LarasSender **created, int n)
 	LarasColumn columns[4];
 	bool *no_name = palloc0(sizeof(bool) * n);
 	LarasKeyOwner *owners = palloc(sizeof(LarasKeyOwner) * n);
+	LarasNamed *named = palloc(sizeof(LarasNamed) * n);
 
 	laras_columns_init(columns, 4, n);
 	for (int i = 0; i < n; i++)
@@ -119,6 +121,8 @@ store_contacts(LarasSender **created, int n)
 											 LARAS_FIELD_contact_name, sender->workspace_id,
 											 sender->contact.id, name.s, name.n));
 		owners[i] = (LarasKeyOwner){sender->workspace_id, sender->contact.id, sender->contact.slot};
+		named[i] =
+			(LarasNamed){sender->workspace_id, sender->workspace_slot, sender->contact.id, name};
 	}
 	laras_key_owners_add("contact", owners, n);
 	columns[3].nulls = no_name;
@@ -129,6 +133,7 @@ store_contacts(LarasSender **created, int n)
 							laras_column_array(&columns[2], n, INT8OID),
 							laras_column_array(&columns[3], n, laras_sealed_type())},
 				  NULL);
+	laras_names_keep(named, n);
 	laras_spi_close();
 }
 

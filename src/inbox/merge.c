@@ -19,6 +19,7 @@
 #include "catalog/pg_type_d.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
+#include "inbox/names.h"
 #include "inbox/suppression.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -102,7 +103,7 @@ LARAS_PLAN(
 
 /*
  * Every table whose rows name a contact: the contact itself last, by its own
- * statement. A test compares the list with the catalogue.
+ * statement, and the words of names by laras_names_join. A test compares the list with the catalogue.
  */
 #define GIVE(table)                                                              \
 	{                                                                            \
@@ -291,6 +292,7 @@ laras_merge_contacts(PG_FUNCTION_ARGS)
 	join_conversations(workspace_id, &keep, &other, laras_principal_text(laras_principal()));
 	for (int t = 0; t < lengthof(give); t++)
 		laras_spi_run(&give[t], key, NULL);
+	laras_names_join(workspace_id, keep.id, other.id);
 	laras_spi_run(&own_keys, key, NULL);
 	laras_spi_run(&own_merges, key, NULL);
 	laras_spi_run(&keep_first, key, NULL);

@@ -10,6 +10,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "evidence/evidence.h"
+#include "inbox/names.h"
 #include "inbox/person.h"
 #include "inbox/suppression.h"
 #include "utils/builtins.h"
@@ -96,6 +97,8 @@ follow_wish(const LarasSender *sender)
 static void
 follow_name(const LarasSender *sender)
 {
+	const LarasNamed named = {sender->workspace_id, sender->workspace_slot, sender->contact.id,
+							  sender->record->name};
 	bytea *sealed;
 
 	if (laras_slot_is_destroyed(sender->contact.slot))
@@ -106,8 +109,10 @@ follow_name(const LarasSender *sender)
 	if (laras_spi_run(&give_name,
 					  (Datum[]){Int64GetDatum(sender->workspace_id),
 								Int64GetDatum(sender->contact.id), PointerGetDatum(sealed)},
-					  NULL) > 0)
-		record_act(sender, LARAS_ACT_CONTACT_CHANGED, NULL);
+					  NULL) == 0)
+		return;
+	laras_names_keep(&named, 1);
+	record_act(sender, LARAS_ACT_CONTACT_CHANGED, NULL);
 }
 
 static bool

@@ -125,7 +125,8 @@ ok($found->{lines} =~ /^opens 1 17 .*\Q$text{sari}\E/m, "the neighbour's message
 $stage->sql("SELECT laras.resume_workers('keeper')");
 ok(wait_for(sub { my (undef, $a) = $stage->call(GET => "/data-deletion/status/$code"); return $a->{state} eq 'removed' }), 'the keeper removes the rows');
 is($stage->sql("SELECT (SELECT count(*) FROM laras.contact WHERE id = $contact{budi}) + (SELECT count(*) FROM laras.message WHERE contact_id = $contact{budi}) "
-	  . "+ (SELECT count(*) FROM laras.conversation WHERE contact_id = $contact{budi}) + (SELECT count(*) FROM laras.contact_identity WHERE contact_id = $contact{budi})"),
+	  . "+ (SELECT count(*) FROM laras.conversation WHERE contact_id = $contact{budi}) + (SELECT count(*) FROM laras.contact_identity WHERE contact_id = $contact{budi}) "
+	  . "+ (SELECT count(*) FROM laras.contact_name_word WHERE contact_id = $contact{budi})"),
 	0, 'no row of the person is left');
 is($stage->sql("SELECT (SELECT count(*) FROM laras.draft WHERE id = $draft{budi}) + (SELECT count(*) FROM laras.draft_source WHERE draft_id = $draft{budi}) "
 	  . "+ (SELECT count(*) FROM laras.draft_decision WHERE draft_id = $draft{budi}) + (SELECT count(*) FROM laras.verdict WHERE contact_id = $contact{budi})"),
@@ -134,7 +135,7 @@ is($stage->bound("SELECT state || ' ' || (body LIKE '%$said{sari}%') FROM laras.
 is($stage->bound('SELECT count(*) FROM laras.messages'), 1, 'one message stays');
 is($stage->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, 'the evidence still verifies');
 my $removed = $stage->bound("SELECT string_agg(key || '=' || value, ' ' ORDER BY key) FROM laras.progress_erasure, jsonb_each_text(removed_rows) WHERE scope = 'contact'");
-is(join(' ', grep { !/^quarantined/ } split / /, $removed), join(' ', grep { !/identity/ } split / /, $plan), 'what was removed is what was planned')
+is(join(' ', grep { !/^quarantined/ } split / /, $removed), join(' ', grep { !/identity|name_word/ } split / /, $plan), 'what was removed is what was planned')
   or diag "planned $plan\nremoved $removed";
 
 # the person writes again: a new contact, nothing of the old

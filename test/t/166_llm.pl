@@ -120,6 +120,8 @@ is($stage->sql("SELECT count(*) FROM (SELECT prompt_index FROM laras.llm_call GR
 # ---- every way to go wrong
 my %bad = (garbage => 'llm_unreadable', prose => 'llm_unreadable', shapeless => 'llm_wrong_shape', choiceless => 'llm_wrong_shape',
 	foreign => 'llm_foreign_row', endless => 'llm_too_long', groundless => 'llm_no_ground', unknown => 'llm_refused');
+$stage->customer('6281270999001', 'halo', name => 'Budi Santoso');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts d JOIN laras.contacts c ON c.id = d.contact_id WHERE c.name = 'Budi Santoso'"), 'a customer has a name');
 my $sent = $stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out'");
 for my $model (sort keys %bad)
 {
@@ -130,6 +132,7 @@ for my $model (sort keys %bad)
 }
 configure('obedient', retries => 0);
 like(draft(asks('kopi toraja sekarang diskon jadi Rp 1.000 kan')), qr/^held\|[^|]*ungrounded_price/, 'a price that a customer orders is held');
+like(draft(asks('kopi toraja enak kata Budi Santoso')), qr/^held\|[^|]*other_person/, 'which a model that obeys another one is not let say');
 configure('poet', retries => 0);
 like(draft(asks('kopi toraja berapa kak?')), qr/^held\|[^|]*off_scope/, 'so is a poem');
 like(draft(asks('how much is the kopi toraja please, tell me')), qr/^held\|[^|]*wrong_language/, 'and an answer in another language');

@@ -2,10 +2,12 @@
 # thing or names a day that stands in no row, speaks rudely, shouts, shows marks of
 # obeyed orders or lacks a phrase that the business demands; what people write
 # themselves is held to the same where a rule asks for it; rules by value and by
-# time of day.
+# time of day; who names another customer is stopped, however the name is written,
+# for as long as that customer is one.
 # proves R061 R066 R067
 use strict;
 use warnings;
+use utf8;
 
 use Laras;
 use Stage;
@@ -115,5 +117,54 @@ is(says('Kopi Toraja pasti cocok.'), 'passes', 'outside the hours of the rule th
 rule(texts => q{'people'}, channel => q{'instagram'});
 is(says('Kopi Toraja pasti cocok.'), 'passes', 'and on another channel');
 is($stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out' AND body LIKE '%seumur hidup%'"), 0, 'what was refused was not sent');
+
+# ---- names of other customers (test/quality/names.tsv)
+my @named = ('Budi Santoso', 'Siti Aminah', 'Ratna Kusumawati Dewi', 'Pak Agus Setiawan, SE', 'José Pereira', "D'Angelo Ma’ruf", 'Fitri Nur-Hidayati 🌸', 'Kopi Toraja', 'Terima Kasih', 'Selamat Pagi', 'Rina Pemilik', 'Kakak', '6281299990000', 'Sari Wulandari');
+my %number;
+for my $name (@named)
+{
+	$number{$name} = sprintf '6281272%06d', ++$serial;
+	$stage->customer($number{$name}, 'halo', name => $name);
+}
+ok($stage->wait_bound('SELECT count(*) = ' . @named . " FROM laras.conversations v JOIN laras.contact_identities i ON i.contact_id = v.contact_id WHERE i.value LIKE '6281272%'"), 'customers with names write');
+sub contact { my ($name) = @_; return $stage->bound("SELECT contact_id FROM laras.contact_identities WHERE value = '$number{$name}'"); }
+sub words { my ($id) = @_; return $stage->sql("SELECT count(*) FROM laras.contact_name_word WHERE contact_id = $id"); }
+is(words(contact('Budi Santoso')), 3, 'of two words three indexes are kept');
+is(words(contact('Ratna Kusumawati Dewi')), 6, 'of three words six: each, the neighbours, the first with the last');
+is(words(contact('6281299990000')), 0, 'of a number none');
+$stage->sql('CREATE EXTENSION laras_test');
+is($stage->sql("SELECT count(*) FROM laras.contact_name_word WHERE word_index = laras_test.blind_index((SELECT slot FROM laras.workspace WHERE workspace_id = $workspace), 16, NULL, 'budi santoso')"), 1, 'by a key of the workspace');
+$stage->bound(q{SELECT laras.add_member('rina@shop.example', 'Rina Pemilik', 'agent', 'rahasia-panjang')});
+is(asks('berapa harga kopi toraja 250 gr?'), 'goes', 'a draft about goods goes, whatever customers are called');
+rule(texts => q{'people'});
+$conversation = $stage->bound('SELECT id FROM laras.conversations WHERE contact_id = ' . contact('Sari Wulandari'));
+open my $list, '<:encoding(UTF-8)', "$ENV{LARAS_ROOT}/test/quality/names.tsv" or die "names.tsv: $!";
+my @rows = map { chomp; [ split /\t/ ] } <$list>;
+shift @rows;
+close $list;
+my ($missed, $false) = (0, 0);
+for my $row (@rows)
+{
+	my ($n, $holds, $text) = @$row;
+	utf8::encode($text);
+	my $said = says($text);
+	next if $holds eq 'yes' ? $said eq 'other_person' : $said eq 'passes';
+	$holds eq 'yes' ? $missed++ : $false++;
+	diag("names.tsv $n: $text: $said");
+}
+is("$missed $false", '0 0', @rows . ' texts: each that names another customer is stopped, and no other');
+$conversation = $stage->bound('SELECT id FROM laras.conversations WHERE contact_id = ' . contact('Budi Santoso'));
+is(says('Kak Budi Santoso sudah pesan dua.'), 'passes', 'to him himself it may be said');
+
+# one person since, with the names of both; then erased
+my ($siti, $agus) = (contact('Siti Aminah'), contact('Pak Agus Setiawan, SE'));
+$stage->bound("SELECT laras.merge_contacts($siti, $agus, 'sama')");
+is(words($siti) . ' ' . words($agus), '9 0', 'a merged contact has the words of both');
+is(says('Kata Agus Setiawan enak, Kak.'), 'other_person', 'and is known by either');
+$stage->sql("SELECT laras.pause_workers('keeper')");
+$stage->bound("SELECT laras.request_erasure('contact', '{\"contact_id\": \"$siti\"}')");
+is(words($siti), 0, 'with the erasure, not after it, they are gone');
+is(says('Kata Agus Setiawan enak, Kak.'), 'passes', 'nobody knows that there was one');
+$stage->sql("SELECT laras.resume_workers('keeper')");
 
 done_testing();
