@@ -107,6 +107,12 @@ LARAS_PLAN(park_sends,
 		   "UPDATE laras.outbox SET state = 'parked', reason = 'restored', incarnation = NULL"
 		   " WHERE state OPERATOR(pg_catalog.=) 'queued'");
 
+/* And what it may have settled, or sent again already: nobody sends it again from here. */
+LARAS_PLAN(hold_sends,
+		   "UPDATE laras.outbox SET uncertain_policy = 'hold'"
+		   " WHERE state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[])"
+		   " AND uncertain_policy OPERATOR(pg_catalog.=) 'resend_once' AND NOT resent");
+
 LARAS_PLAN(
 	release_sends,
 	"UPDATE laras.outbox SET state = 'queued', reason = NULL"
@@ -365,7 +371,10 @@ settle_sends(ReturnSetInfo *result, bool taken_over, bool send_waiting)
 	if (send_waiting)
 		n = laras_spi_run(&release_sends, NULL, NULL);
 	else if (taken_over)
+	{
 		n = laras_spi_run(&park_sends, NULL, NULL);
+		laras_spi_run(&hold_sends, NULL, NULL);
+	}
 	laras_spi_close();
 	if (send_waiting)
 		laras_work_queued(LARAS_WORK_COURIER);

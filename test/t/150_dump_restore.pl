@@ -55,6 +55,9 @@ $stage->bound('SELECT laras.reject_draft(id) FROM laras.drafts WHERE jsonb_array
 $stage->sandbox->fault(action => 'refuse', code => 131026, match => { route => 'messages' });
 my $refused = reply('tidak sampai');
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.notices WHERE message_id = $refused"), 'a refusal leaves a notice');
+$stage->sandbox->fault(action => 'close_unanswered', statuses => 'never', match => { route => 'messages' });
+my $uncertain = $stage->bound(qq(SELECT laras.reply($conversation, 'entah', '{"uncertain_policy": "resend_once"}')));
+ok($stage->wait_bound("SELECT state = 'uncertain' FROM laras.outbox WHERE message_id = $uncertain"), 'and a lost answer a message of which nobody knows');
 is(post_webhook($stage->url, 'wa', $stage->shop->{secret}, $json->encode({ object => 'whatsapp_business_account', entry => [ { id => $stage->shop->{waba},
 	changes => [ { field => 'messages', value => { messaging_product => 'whatsapp', metadata => { display_phone_number => '1', phone_number_id => $stage->shop->{number} },
 	statuses => [ { id => 'wamid.NOBODYS', status => 'delivered', timestamp => '' . time, recipient_id => $person{sari} } ] } } ] } ] }))->{status}, 200, 'a status of nothing that is known');
@@ -258,6 +261,7 @@ sub restore
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM laras.installation'), 1, "$how: the contents are at home");
 	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body LIKE 'menunggu%'") eq '2' }), "$how: what waited is applied");
 	like($resumed, qr/^sends\|warn\|1 messages/m, "$how: what waited to be sent is parked, for the source may have sent it");
+	is($node->safe_psql('postgres', "SELECT uncertain_policy FROM laras.outbox WHERE message_id = $uncertain"), 'hold', "$how: nor is what is uncertain sent again from here");
 	$node->safe_psql('postgres', "SELECT laras.drain('5 s')");
 	is(sends(), $sends, "$how: nothing is sent twice by itself");
 	like($node->safe_psql('postgres', 'SET ROLE laras_dba; SELECT * FROM laras.resume(true)'), qr/^sends\|ok\|1 parked/m, "$how: who knows better says so");
@@ -271,7 +275,7 @@ sub restore
 	ok(wait_for(sub { bound($node, "SELECT count(*) FROM laras.messages WHERE body = 'terakhir $how'") eq '1' }), "$how: webhooks are applied");
 	is($node->safe_psql('postgres', "SELECT laras.drain('30 s')"), 't', "$how: nothing is left to do");
 	is(bound($node, q{SELECT body FROM laras.messages WHERE kind = 'text' ORDER BY body COLLATE "C"}),
-		join("\n", 'balasan yang menunggu', 'belum dijawab', 'buka jam berapa kak?', 'halo dari sari', 'halo dari tono', 'kopi 7 ada kak?', 'menunggu 1', 'menunggu 2', 'selamat datang',
+		join("\n", 'balasan yang menunggu', 'belum dijawab', 'buka jam berapa kak?', 'entah', 'halo dari sari', 'halo dari tono', 'kopi 7 ada kak?', 'menunggu 1', 'menunggu 2', 'selamat datang',
 			"sesudah $how", "terakhir $how", 'tidak sampai'),
 		"$how: nothing came twice, and of Budi nothing");
 	is($node->safe_psql('postgres', "SELECT laras.erasure_status('$code')->>'state'"), 'removed', "$how: the erased stay erased");
