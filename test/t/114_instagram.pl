@@ -89,6 +89,19 @@ is($shop->bound("SELECT count(*), count(DISTINCT body), count(provider_message_i
 $sandbox->control(POST => 'account/event', { account => $id, event => { sender => { id => $id }, recipient => { id => $shop->person('Sari') }, timestamp => time * 1000,
 			message => { mid => 'aWdfOWN', text => 'dari aplikasi', is_echo => JSON::PP::true } } });
 ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'dari aplikasi' AND direction = 'out' AND status = 'sent'"), 'what the owner writes in the app is a message too');
+# and what waits to be sent a second time when its echo comes at last
+$shop->bound("SELECT laras.set_uncertain_policy($connection, 'resend_once')");
+$shop->fault(action => 'close_unanswered', accept => JSON::PP::true, statuses => 'never');
+my $again = $shop->reply(Sari => 'sekali lagi');
+ok(reaches($again, 'uncertain'), 'without answer and echo nobody knows');
+$stage->sql("SELECT laras.pause_workers('courier'), laras.advance_clock('16 minutes')");
+ok(reaches($again, 'queued'), 'it is to be sent again');
+$sandbox->control(POST => 'account/event', { account => $id, event => { sender => { id => $id }, recipient => { id => $shop->person('Sari') }, timestamp => time * 1000,
+			message => { mid => 'aWdfTEFURQ', text => 'sekali lagi', is_echo => JSON::PP::true } } });
+ok(reaches($again, 'sent'), 'which a late echo settles');
+$stage->sql("SELECT laras.resume_workers('courier')");
+drained();
+is(scalar($shop->sends('Sari')) . ' ' . $shop->bound("SELECT count(*) FROM laras.messages WHERE body = 'sekali lagi'"), '4 1', 'before it left, and as the message that it is');
 
 # -------------------------------------------------------------------- tokens
 my $before = $stage->sql("SELECT token FROM laras.channel_token WHERE connection_id = $connection");
