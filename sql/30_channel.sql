@@ -198,6 +198,7 @@ CREATE TABLE laras.connection (
   health text
     CHECK (health IN ('ok', 'unsubscribed')),
   checked_at timestamptz,
+  stopped_at timestamptz,
   connected_at timestamptz NOT NULL DEFAULT laras.now(),
   disconnected_at timestamptz,
   disconnect_trigger text
@@ -230,6 +231,7 @@ COMMENT ON COLUMN laras.connection.token_expires_at IS 'When the token expires; 
 COMMENT ON COLUMN laras.connection.secret_given_at IS 'When take_webhook_secret gave its secret out; null: not yet, or there is none.';
 COMMENT ON COLUMN laras.connection.health IS 'Do its events come: ok, or unsubscribed while the provider refuses to send them; null: not asked yet, or nobody can be.';
 COMMENT ON COLUMN laras.connection.checked_at IS 'When that was asked last.';
+COMMENT ON COLUMN laras.connection.stopped_at IS 'Since when it waits for its owner''s log-in (needs_reauth); null: it does not.';
 COMMENT ON COLUMN laras.connection.connected_at IS 'When it was connected.';
 COMMENT ON COLUMN laras.connection.disconnected_at IS 'When it was cut.';
 COMMENT ON COLUMN laras.connection.disconnect_trigger IS 'Who cut it.';
@@ -449,14 +451,15 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('connection', 'account_index', 'account_reference', NULL, NULL, 'keyed hash, gone with the connection', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'scopes', 'account_reference', NULL, NULL, 'words from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'auto_send', 'automation_state', NULL, NULL, 'a flag', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('connection', 'presence', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('connection', 'uncertain_policy', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('connection', 'send_rate', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'presence', 'automation_state', NULL, NULL, 'a word from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'uncertain_policy', 'automation_state', NULL, NULL, 'a word from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'send_rate', 'automation_state', NULL, NULL, 'a number without a person in it', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'authorizer_known', 'account_reference', NULL, NULL, 'a flag', 'keep', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'token_expires_at', 'access_token', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'health', 'account_reference', NULL, NULL, 'a word from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'checked_at', 'account_reference', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('connection', 'secret_given_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'stopped_at', 'account_reference', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'secret_given_at', 'account_reference', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'connected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'disconnected_at', 'system', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'disconnect_trigger', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),

@@ -21,6 +21,7 @@
 #include "channel/channel.h"
 #include "channel/connect.h"
 #include "connect/connect.h"
+#include "connect/health.h"
 #include "connect/login.h"
 #include "courier/task.h"
 #include "evidence/evidence.h"
@@ -82,6 +83,7 @@ laras_connect_init(void)
 		if (laras_channel_nth(i)->token_prefix != NULL)
 			laras_log_guard_shape(laras_channel_nth(i)->token_prefix,
 								  laras_channel_nth(i)->token_least);
+	laras_health_init();
 }
 
 /* The scopes an app asks for: its options, or the channel's usual ones. */

@@ -112,6 +112,13 @@ extern void laras_connection_stop(int64 workspace_id, int64 connection_id, int c
  */
 extern void laras_connection_lost(int64 workspace_id, int64 connection_id, int code);
 
+/*
+ * The owner of a connection in needs_reauth has not logged in for too long: it
+ * is lost as if the access had been taken away, it alone. As laras_worker.
+ * Idempotent.
+ */
+extern void laras_connection_give_up(int64 workspace_id, int64 connection_id);
+
 /* ---------------------------------------------------------------- attempts */
 
 typedef enum LarasAttemptState

@@ -62,7 +62,7 @@ LARAS_PLAN(name_consent,
 
 LARAS_PLAN(
 	needs_reauth,
-	"UPDATE laras.connection SET state = 'needs_reauth' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"UPDATE laras.connection SET state = 'needs_reauth', stopped_at = laras.now() WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'connected' RETURNING id",
 	INT8OID, INT8OID);
 
@@ -85,6 +85,12 @@ LARAS_PLAN(
 	"AND o.workspace_id OPERATOR(pg_catalog.=) $1))) RETURNING c.id",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(
+	give_up,
+	"UPDATE laras.connection SET state = 'lost' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) 'needs_reauth' RETURNING id",
+	INT8OID, INT8OID);
+
 LARAS_PLAN(find_waiting,
 		   "SELECT c.id FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND c.account_index OPERATOR(pg_catalog.=) $2 AND c.channel OPERATOR(pg_catalog.=) $3 "
@@ -94,7 +100,7 @@ LARAS_PLAN(find_waiting,
 LARAS_PLAN(
 	renew_connection,
 	"UPDATE laras.connection SET state = 'connected', provider_app_id = $3, scopes = $4, token_expires_at = $5, "
-	"authorizer_known = $6, profile = coalesce($7, profile), account_ids = $8, health = NULL, checked_at = laras.now() "
+	"authorizer_known = $6, profile = coalesce($7, profile), account_ids = $8, health = NULL, checked_at = laras.now(), stopped_at = NULL "
 	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 RETURNING slot",
 	INT8OID, INT8OID, INT8OID, TEXTARRAYOID, TIMESTAMPTZOID, BOOLOID, LARAS_SEALED, LARAS_SEALED);
 
@@ -450,15 +456,16 @@ laras_connection_stop(int64 workspace_id, int64 connection_id, int code)
 	laras_spi_close();
 }
 
-void
-laras_connection_lost(int64 workspace_id, int64 connection_id, int code)
+/* The plan makes connections lost and returns them: their owner is told, the keeper cuts them. */
+static void
+lose_by(LarasPlan *plan, int64 workspace_id, int64 connection_id, LarasActorKind who, int code)
 {
 	uint64 found;
 	int64 *ids;
 
 	laras_spi_open();
 	found =
-		laras_spi_run(&lose, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
+		laras_spi_run(plan, (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id)},
 					  NULL);
 	ids = palloc(sizeof(int64) * (found + 1));
 	for (uint64 i = 0; i < found; i++)
@@ -470,8 +477,8 @@ laras_connection_lost(int64 workspace_id, int64 connection_id, int code)
 			.workspace_id = workspace_id,
 			.workspace_slot = laras_workspace_slot(workspace_id),
 			.action = LARAS_ACT_CONNECTION_LOST,
-			.actor_kind = LARAS_ACTOR_PROVIDER,
-			.actor_id = ids[i],
+			.actor_kind = who,
+			.actor_id = who == LARAS_ACTOR_PROVIDER ? ids[i] : 0,
 			.subject_kind = LARAS_SUBJECT_CONNECTION,
 			.subject_id = ids[i],
 			.nfields = lengthof(fields),
@@ -484,4 +491,16 @@ laras_connection_lost(int64 workspace_id, int64 connection_id, int code)
 	laras_spi_close();
 	if (found > 0)
 		laras_work_queued(LARAS_WORK_KEEPER);
+}
+
+void
+laras_connection_lost(int64 workspace_id, int64 connection_id, int code)
+{
+	lose_by(&lose, workspace_id, connection_id, LARAS_ACTOR_PROVIDER, code);
+}
+
+void
+laras_connection_give_up(int64 workspace_id, int64 connection_id)
+{
+	lose_by(&give_up, workspace_id, connection_id, LARAS_ACTOR_WORKER, 0);
 }

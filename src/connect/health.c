@@ -6,7 +6,9 @@
  *
  * An access that the owner took away at the provider (a token refused for that
  * reason, an event of the account) ends as a disconnect does: the connection is
- * `lost` from the moment it is known, and cut by the keeper.
+ * `lost` from the moment it is known, and cut by the keeper. A token that is
+ * merely dead may be a password changed: its connection waits for the owner's
+ * log-in, and is lost once that has not come for laras.reauth_grace.
  */
 #include "postgres.h"
 
@@ -20,10 +22,14 @@
 #include "inbox/inbox.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "vault/vault.h"
 #include "worker/installation.h"
 
 #define BATCH 100
+
+/* of laras.reauth_grace: days, 0 for ever */
+static int reauth_grace = 30;
 
 LARAS_PLAN(
 	take_due,
@@ -49,6 +55,13 @@ LARAS_PLAN(
 	"SELECT c.workspace_id, c.id FROM laras.connection c WHERE c.state OPERATOR(pg_catalog.=) 'lost' "
 	"ORDER BY c.workspace_id, c.id LIMIT $1",
 	INT4OID);
+
+LARAS_PLAN(
+	find_forgotten,
+	"SELECT c.workspace_id, c.id FROM laras.connection c WHERE c.state OPERATOR(pg_catalog.=) 'needs_reauth' "
+	"AND c.stopped_at OPERATOR(pg_catalog.<) (laras.now() OPERATOR(pg_catalog.-) "
+	"pg_catalog.make_interval(days => $2)) ORDER BY c.stopped_at, c.workspace_id, c.id LIMIT $1",
+	INT4OID, INT4OID);
 
 /* what is carried from step to step */
 typedef struct Memory
@@ -192,6 +205,16 @@ pairs_of(uint64 found)
 	return list;
 }
 
+void
+laras_health_init(void)
+{
+	DefineCustomIntVariable(
+		"laras.reauth_grace", "Days for which a connection waits for its owner's log-in.",
+		"A connection in needs_reauth that nobody has logged in to for so long is "
+		"cut as one whose access was taken away. 0 lets it wait for ever.",
+		&reauth_grace, 30, 0, 3650, PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
 LarasTurn
 laras_health_duty(void)
 {
@@ -225,6 +248,7 @@ LarasTurn
 laras_lost_duty(void)
 {
 	LarasDisconnectReceipt receipt;
+	uint64 forgotten = 0;
 	uint64 found;
 	int64 *list;
 
@@ -232,11 +256,21 @@ laras_lost_duty(void)
 		return LARAS_TURN_IDLE;
 	laras_worker_bind_all();
 	laras_spi_open();
+	if (reauth_grace > 0)
+	{
+		/* not in this transaction's snapshot of those that are lost: cut in the next turn */
+		forgotten =
+			laras_spi_run(&find_forgotten,
+						  (Datum[]){Int32GetDatum(BATCH), Int32GetDatum(reauth_grace)}, NULL);
+		list = pairs_of(forgotten);
+		for (uint64 i = 0; i < forgotten; i++)
+			laras_connection_give_up(list[2 * i], list[2 * i + 1]);
+	}
 	found = laras_spi_run(&find_lost, (Datum[]){Int32GetDatum(1)}, NULL);
 	list = pairs_of(found);
 	/* one a transaction: its end destroys a key */
 	for (uint64 i = 0; i < found; i++)
 		laras_disconnect(list[2 * i], list[2 * i + 1], LARAS_CUT_LOST_ACCESS, NULL, NULL, &receipt);
 	laras_spi_close();
-	return found > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
+	return found + forgotten > 0 ? LARAS_TURN_MORE : LARAS_TURN_IDLE;
 }

@@ -18,10 +18,16 @@
 extern bool laras_token_refused(int64 workspace_id, int64 connection_id,
 								const LarasChannelDriver *driver, int code, int subcode);
 
+/* Defines laras.reauth_grace. */
+extern void laras_health_init(void);
+
 /* Keeper duty: asks for each connected account, once an hour, whether its events come. */
 extern LarasTurn laras_health_duty(void);
 
-/* Keeper duty: cuts connections whose owner took the access away at the provider. */
+/*
+ * Keeper duty: cuts connections whose owner took the access away at the provider,
+ * or has not logged in again for laras.reauth_grace.
+ */
 extern LarasTurn laras_lost_duty(void);
 
 extern const LarasTaskKind laras_health_task;

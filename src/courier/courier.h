@@ -50,6 +50,7 @@ typedef struct LarasOutboxRow
  */
 #define LARAS_OUTBOX_WITHDRAWN(reason)                                 \
 	"state = CASE WHEN resent THEN 'uncertain' ELSE 'cancelled' END, " \
+	"stage = CASE WHEN resent THEN stage END, "                        \
 	"reason = CASE WHEN resent THEN 'not_resent' ELSE " reason " END"
 
 /*

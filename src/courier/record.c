@@ -45,6 +45,7 @@ LARAS_PLAN(
 	"UPDATE laras.outbox o SET state = u.s, reason = u.r, error_code = u.e, "
 	"not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' THEN laras.now() OPERATOR(pg_catalog.+) "
 	"(u.d OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) ELSE o.not_before END, "
+	"stage = CASE WHEN u.s OPERATOR(pg_catalog.=) 'cancelled' THEN NULL ELSE o.stage END, "
 	"finished_at = CASE WHEN u.s OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) THEN NULL ELSE laras.now() END "
 	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (n, w, i, a, s, r, e, d) "
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
@@ -347,8 +348,10 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 			continue;
 		laras_templated_refused(f, o->error_code);
 		if (o->message_status != NULL)
+			/* that it was cancelled is no error of the message, whoever found it out */
 			laras_message_set_status(f->workspace_id, f->message_id, o->message_status,
-									 o->error_code);
+									 strcmp(o->message_status, "cancelled") == 0 ? 0
+																				 : o->error_code);
 		if (o->notice != NULL)
 			laras_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id,
 						 f->message_id, o->error_code);

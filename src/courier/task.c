@@ -494,8 +494,10 @@ laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call)
 	}
 	else if (call->end == LARAS_HTTP_ANSWERED && call->body != NULL)
 		answer.document = laras_json_parse(call->body, call->body_n, NULL);
-	if (laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"), "code"),
-						   &number) &&
+	/* in an error object, or beside the answer as the Bot API has it */
+	if ((laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"), "code"),
+							&number) ||
+		 laras_json_integer(laras_json_get(answer.document, "error_code"), &number)) &&
 		number > 0 && number < INT32_MAX)
 		answer.error_code = (int) number;
 	if (laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"),

@@ -76,7 +76,7 @@ typedef struct LarasTaskAnswer
 	bool too_long; /* more came than is taken */
 	int http_status;
 	json_t *document; /* NULL: no JSON */
-	int error_code;   /* of the provider's error object; 0: none */
+	int error_code;   /* of the provider's error; 0: none */
 	int error_subcode;
 	const char *body; /* of an answer in parts: what came after the last of them */
 	size_t body_n;

@@ -55,6 +55,25 @@ sub open
 	return $shop;
 }
 
+=head2 Channels->ends($channel)
+
+All the ways in which access to an account of that channel can end: owner;
+deauthorize, deletion (callbacks); event (of the account); send, poll, renewal (a request
+is told that it was withdrawn); forgotten, poll_forgotten (a request is told that the token
+is dead, and nobody logs in again).
+
+=cut
+
+sub ends
+{
+	my (undef, $channel) = @_;
+	my $class = $class{$channel};
+	my $withdrawn = $class->withdraws;
+	return ('owner', $class->calls_back ? qw(deauthorize deletion) : (), $class->loses ? 'event' : (),
+		$withdrawn ? 'send' : (), $class->talks ? 'forgotten' : (),
+		$class->polls ? ($withdrawn ? 'poll' : 'poll_forgotten') : (), $class->renews ? 'renewal' : ());
+}
+
 sub channel { return $_[0]{channel}; }
 sub stage { return $_[0]{stage}; }
 sub workspace { return $_[0]{workspace}; }
@@ -125,6 +144,21 @@ sub sends
 	return $self->sandbox->ledger(to => $self->person($name), accepted => 'true', number => $self->{account}{number});
 }
 
+# Its owner signs in again.
+sub sign_in
+{
+	my ($self) = @_;
+	return $self->as(sub { delete $self->{stage}{cookie}; $self->{stage}->sign_in == 200 or die "could not sign in\n"; $self->{cookie} = $self->{stage}{cookie} });
+}
+
+# The refusal that says that access was withdrawn, or where none does, that the token is dead.
+sub withdrawn
+{
+	my ($self) = @_;
+	my %code = $self->fault_codes;
+	return $self->withdraws ? (code => 190, subcode => 458) : (code => $code{dead});
+}
+
 # A fault for the next send of this shop.
 sub fault { my ($self, %fault) = @_; return $self->sandbox->fault(match => $self->matches_send, %fault); }
 
@@ -134,6 +168,10 @@ sub hears { my ($self) = @_; return $self->talks; }    # somebody may write to i
 sub logs_in { return 1; }      # its owner connects it by a log-in or a token
 sub loses { return 0; }        # it tells by a webhook that access was taken away: lose() does that
 sub tells { return 1; }        # the provider has a call that ends a subscription
+sub withdraws { return 0; }    # a refusal may say that its owner took the access away: withdrawn
+sub polls { return 0; }        # it is asked every hour whether events come: polled matches that
+sub renews { return 0; }       # its token is renewed, and nothing else asks: renewed matches that
+sub calls_back { my ($class) = @_; return $class->can('callback') != \&Channels::callback; }
 sub statuses { return 0; }     # it is told what became of a message
 sub has_profile { return 1; }  # it says more of the account than a name
 sub names_people { return 1; }  # it says what a customer is called
@@ -211,6 +249,9 @@ sub callback
 	return ($kind eq 'deletion' ? '/api/meta/data-deletion' : '/api/meta/deauthorize', $self->signed_request);
 }
 
+sub withdraws { return 1; }
+sub polls { return 1; }
+sub polled { my ($self) = @_; return { path => "$self->{account}{above}/subscribed_apps", method => 'GET' }; }
 sub loses { return 1; }
 
 # The business took the partner away.
@@ -269,6 +310,9 @@ sub refused { return (502, 'exchange_refused'); }
 sub subscribing { return { path => 'subscribed_apps', method => 'POST' }; }
 sub matches_send { my ($self) = @_; return { route => 'messages', path => $self->{account}{number} }; }
 sub fault_codes { return (throttled => 613, refused => 100, dead => 190); }
+sub withdraws { return 1; }
+sub polls { return 1; }
+sub polled { return { path => 'me/subscribed_apps', method => 'GET' }; }
 sub names_people { return 0; }
 sub too_long { return "\xC3\xA9" x 501; }    # 1,002 bytes
 
@@ -328,6 +372,7 @@ sub segment { return 'messenger'; }
 sub object { return 'page'; }
 sub has_profile { return 0; }
 sub subscribing { my ($self) = @_; return { path => "$self->{account}{number}/subscribed_apps", method => 'POST' }; }
+sub polled { my ($self) = @_; return { path => "$self->{account}{number}/subscribed_apps", method => 'GET' }; }
 sub too_long { return 'x' x 2001; }
 
 sub told
@@ -366,6 +411,9 @@ sub asset
 }
 
 sub segment { return 'threads'; }
+sub polls { return 0; }
+sub renews { return 1; }
+sub renewed { return { path => 'refresh_access_token' }; }
 sub tells { return 0; }
 sub subscribing { return; }
 sub asks { return 1; }
@@ -429,6 +477,8 @@ sub subscribing { my ($self) = @_; return { path => "bot$self->{account}{number}
 sub told { my ($self) = @_; return grep { $_->{path} eq "/bot$self->{account}{number}/deleteWebhook" } $self->sandbox->ledger; }
 sub matches_send { my ($self) = @_; return { route => 'sendMessage', path => "bot$self->{account}{number}:" }; }
 sub fault_codes { return (throttled => 429, refused => 403, dead => 401); }
+sub polls { return 1; }
+sub polled { my ($self) = @_; return { route => 'getWebhookInfo', path => "bot$self->{account}{number}:" }; }
 
 sub says
 {

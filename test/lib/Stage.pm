@@ -242,49 +242,6 @@ sub webhook
 	return post_webhook($self->{url}, 'wa', $self->{shop}{secret}, $self->body($phone, $text, %change));
 }
 
-=head2 $stage->contents($workspace)
-
-Every table's rows, those of one workspace where it is given: a hash from the
-table to text, without what is random or a time. Numbers that name rows are left
-out, of what is sealed only whether it is there. Left out too is who asked for an
-end (the trigger, the act's evidence, the request with its code), whether the
-provider was told, and what an answer says that a status or an echo may overtake.
-
-=cut
-
-sub contents
-{
-	my ($self, $workspace) = @_;
-	my $tables = '^(evidence_|checkpoint|data_column|installation|erasure_request|keyring|event_cursor|session|outbound_call|courier_task)';
-	my ($of, $rows_of) = ('', '');
-	if (defined $workspace)
-	{
-		$tables = '^(evidence_|checkpoint|erasure_|session|outbound_call|courier_task)';
-		$of = "AND EXISTS (SELECT FROM pg_attribute w WHERE w.attrelid = c.oid AND w.attname = 'workspace_id')";
-		$rows_of = "WHERE workspace_id = $workspace";
-	}
-	my %rows;
-	for my $line (split /\n/, $self->sql(<<"SQL"))
-SELECT c.relname, string_agg(CASE
-  WHEN t.typname IN ('sealed', 'bytea') THEN format('(%I IS NOT NULL)::text', a.attname)
-  WHEN t.typname = 'jsonb' THEN format('jsonb_typeof(%I)', a.attname)
-  WHEN t.typname IN ('timestamptz', 'xid8', 'pg_snapshot', 'tsvector') OR a.attname ~ '(^id|_id|slot|_index|version|_hour|duration_ms|position|digest|hash|bucket)\$' THEN format('(%I IS NOT NULL)::text', a.attname)
-  ELSE format('%I::text', a.attname) END, ', ' ORDER BY a.attnum)
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid
-WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition $of
-  AND c.relname !~ '$tables'
-  AND NOT (c.relname = 'send_attempt' AND a.attname IN ('resolved_by', 'http_status', 'error_code', 'error_subcode', 'curl_code'))
-  AND NOT (c.relname = 'connection' AND a.attname IN ('disconnect_trigger', 'remote_revoke', 'remote_revoke_error'))
-GROUP BY c.relname ORDER BY c.relname
-SQL
-	{
-		my ($table, $columns) = split /\|/, $line, 2;
-		$rows{$table} = $self->sql("SELECT string_agg(r, E'\\n' ORDER BY r) FROM (SELECT regexp_replace(concat_ws(' ', $columns), '[0-9]{15,}', 'N', 'g') AS r FROM laras.$table $rows_of) s");
-	}
-	$rows{'keys of'} = $self->sql("SELECT string_agg(k, ' ' ORDER BY k) FROM (SELECT kind || ':' || laras.key_state(slot) AS k FROM laras.key_owner $rows_of) s");
-	return \%rows;
-}
-
 sub stop
 {
 	my ($self) = @_;

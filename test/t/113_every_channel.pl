@@ -1,11 +1,9 @@
 # The same story for every channel, all seven: refused
 # without anything left, connected over HTTP, not connected twice, heard,
-# answered once, throttled, refused, stopped by a dead token; then cut, by its
-# owner, by whatever the provider posts, and where it says that access was taken
-# away, always to the same end. Ways to lose access that a request finds out are in
-# 118_health.
+# answered once, throttled, refused, stopped by a dead token. How access ends is in
+# 112_same_end.
 #
-# proves R022 R023 R030 R032 R033 R034 R045 R092 R119 R120 R130 R140
+# proves R022 R023 R030 R032 R033 R034 R045 R092
 
 use strict;
 use warnings;
@@ -62,65 +60,6 @@ for my $channel (Channels->names)
 
 	both_ways($shop, $other) if $shop->talks;
 
-	# ------------------------------------------------------------------ cut
-	my %end;
-	for my $way (qw(owner deauthorize deletion lost))
-	{
-		my $cut = Channels->open($stage, $channel);
-		my ($path, $form) = $way =~ /^(?:owner|lost)$/ ? () : $cut->callback($way);
-		next unless $way eq 'owner' || ($way eq 'lost' ? $cut->loses : defined $path);
-		($status) = $cut->connect;
-		is($status, 200, "$channel, $way: connected");
-		if ($cut->hears)
-		{
-			$cut->says(Budi => 'halo');
-			ok($cut->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo'"), "$channel, $way: heard");
-		}
-		if ($cut->talks)
-		{
-			ok(reaches($cut, $cut->reply(Budi => 'Halo Budi'), 'sent'), "$channel, $way: answered");
-		}
-		ok($cut->wait_bound("SELECT count(*) = 0 FROM laras.messages WHERE direction = 'out' AND status <> 'delivered'"), "$channel, $way: delivered") if $cut->statuses;
-		$stage->sql("SELECT laras.pause_workers('courier')");
-		$cut->reply(Budi => 'Sebentar ya') if $cut->talks;
-		my $id = $cut->connection;
-		if ($way eq 'owner')
-		{
-			($status) = $cut->call(POST => "/app/settings/integrations/$id/disconnect", {});
-		}
-		elsif ($way eq 'lost')
-		{
-			$status = $cut->lose ? 200 : 0;
-			ok($cut->wait_bound("SELECT state = 'disconnected' FROM laras.connections WHERE id = $id", 30), "$channel, $way: the keeper cuts it");
-		}
-		else
-		{
-			($path, $form) = $cut->callback($way);
-			($status) = $cut->call(POST => $path, $form, 'Content-Type' => 'application/x-www-form-urlencoded');
-		}
-		$stage->sql("SELECT laras.resume_workers('courier')");
-		is($status, 200, "$channel, $way: cut");
-		is($stage->sql("SELECT laras.key_state(slot) FROM laras.connection WHERE id = $id"), 'destroyed', "$channel, $way: its key is destroyed");
-		ok($cut->wait_bound("SELECT remote_revoke IN ('done', 'skipped', '" . ($cut->tells ? 'done' : 'not_told') . "') FROM laras.connections WHERE id = $id"), "$channel, $way: to the end");
-		is(scalar($cut->told), $way eq 'owner' && $cut->tells ? 1 : 0, "$channel, $way: the provider is told where it does not know");
-		is($cut->late(Budi => 'masih di sana?'), 200, "$channel, $way: what comes later is acknowledged");
-		is($stage->sql("SELECT laras.drain('30 s')"), 't', "$channel, $way: drained");
-		is($cut->bound("SELECT count(*) FROM laras.messages WHERE body = 'masih di sana?'"), 0, "$channel, $way: and not heard");
-		is(scalar($cut->sends('Budi')), $cut->talks, "$channel, $way: nothing more was sent");
-		$end{$way} = $stage->contents($cut->{workspace});
-		is($cut->bound('SELECT count(*) FROM laras.verify_evidence()'), 0, "$channel, $way: the evidence verifies");
-		next unless $way eq 'owner';
-		($status) = $cut->connect;
-		is("$status " . $cut->tile->{state} . ' ' . scalar(@{ $cut->tile->{connections} }), '200 connected 2', "$channel: it can be connected afresh");
-	}
-	for my $way (grep { $_ ne 'owner' } sort keys %end)
-	{
-		# what told of it, and that the owner is told, nobody else's act has
-		my @differ = grep { $way ne 'lost' || !/^(?:webhook_event|notice)/ } grep { ($end{owner}{$_} // '') ne ($end{$way}{$_} // '') } sort keys %{ { %{ $end{owner} }, %{ $end{$way} } } };
-		is("@differ", '', "$channel: $way ends as the owner's disconnect")
-		  or diag join "\n", map { "$_\n owner\n" . ($end{owner}{$_} // '') . "\n $way\n" . ($end{$way}{$_} // '') } @differ;
-	}
-	cmp_ok(scalar(grep { length } values %{ $end{owner} }), '>', $shop->talks ? 10 : 3, "$channel: the comparison saw rows of many tables");
 	next unless defined $shop->{account}{token};
 	unlike($stage->seen, qr/\Q$shop->{account}{token}\E/, "$channel: no token in any answer");
 	unlike(slurp_file($stage->node->logfile), qr/\Q$shop->{account}{token}\E/, "$channel: nor in the log");

@@ -1,9 +1,9 @@
 # Connected accounts are looked at: a subscription that the provider ended is made
-# again, one that cannot be is told; an access that its owner took away there ends
-# as a disconnect does, whichever way it is heard of; a token that is merely dead
-# waits for the owner's log-in, and what was parked leaves then.
+# again, one that cannot be is told; a token that is merely dead waits for the
+# owner's log-in, and what was parked leaves then. Access that is lost for good is in
+# 112_same_end.
 #
-# proves R035 R134
+# proves R035
 
 use strict;
 use warnings;
@@ -54,48 +54,6 @@ ok($insta->wait_bound("SELECT count(*) = 2 FROM laras.evidence_log e WHERE e.act
 is($insta->bound("SELECT count(*) FROM laras.notices WHERE kind = 'unsubscribed'"), 1, 'and told once');
 an_hour_later();
 ok($insta->wait_bound("SELECT health = 'ok' FROM laras.connections", 30), 'until it succeeds');
-
-# ----------------------------------------------------------------- lost access
-my %lost = (
-	# the owner removed the app: the next request says so
-	send => sub {
-		my ($shop) = @_;
-		$shop->fault(action => 'refuse', code => 190, subcode => 458);
-		$shop->reply(Sari => 'halo?');
-	},
-	health => sub {
-		$sandbox->fault(match => { path => "$_[0]{account}{number}/subscribed_apps", method => 'GET' }, action => 'refuse', code => 190, subcode => 458);
-		an_hour_later();
-	},
-	account_update => sub {
-		my ($shop) = @_;
-		Laras::post_webhook($stage->url, 'wa', $shop->{account}{secret}, JSON::PP->new->encode({ object => 'whatsapp_business_account', entry => [ { id => $shop->{account}{above}, time => time,
-						changes => [ { field => 'account_update', value => { event => 'PARTNER_REMOVED', waba_info => { waba_id => $shop->{account}{above}, owner_business_id => '1' } } } ] } ] }));
-	},
-);
-for my $way (sort keys %lost)
-{
-	my $shop = Channels->open($stage, $way eq 'account_update' ? 'whatsapp' : 'messenger');
-	$shop->connect;
-	my $id = $shop->connection;
-	$shop->says(Sari => 'halo');
-	ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo'"), "$way: heard");
-	if ($way eq 'account_update')
-	{
-		$stage->sql("SELECT laras.pause_workers('courier')");
-		$message = $shop->reply(Sari => 'sebentar');
-	}
-	$lost{$way}->($shop);
-	ok($shop->wait_bound("SELECT state = 'disconnected' AND disconnect_trigger = 'lost_access' AND remote_revoke = 'skipped' FROM laras.connections WHERE id = $id", 30), "$way: the connection is cut")
-	  or diag $shop->bound('SELECT state, disconnect_trigger FROM laras.connections');
-	$stage->sql("SELECT laras.resume_workers('courier')");
-	is($stage->sql("SELECT (SELECT count(*) FROM laras.channel_token WHERE connection_id = $id) + (SELECT count(*) FROM laras.route WHERE connection_id = $id) + (SELECT count(*) FROM laras.authorizer WHERE connection_id = $id) + (SELECT count(*) FROM laras.courier_task WHERE connection_id = $id)"), 0, "$way: token, routes, authorizer and tasks are gone");
-	is($stage->sql("SELECT laras.key_state(slot) FROM laras.connection WHERE id = $id"), 'destroyed', "$way: its key is destroyed");
-	is($stage->sql("SELECT count(*) FROM laras.outbox WHERE connection_id = $id AND state NOT IN ('cancelled', 'sent')"), 0, "$way: nothing waits");
-	is($shop->bound("SELECT string_agg(kind, ' ') FROM laras.notices WHERE kind = 'access_lost'"), 'access_lost', "$way: the owner is told");
-	is($shop->bound("SELECT string_agg(action, ' ' ORDER BY action) FROM laras.evidence_log WHERE subject_id = $id AND action IN ('connection.lost', 'connection.disconnected')"), 'connection.disconnected connection.lost', "$way: with evidence");
-	is($shop->bound("SELECT count(*) FROM laras.messages WHERE body = 'halo'"), 1, "$way: the inbox stays");
-}
 
 # ------------------------------------------------------------------ dead token
 my $page = Channels->open($stage, 'messenger');
