@@ -11,7 +11,7 @@ BASE = phone arguments clock contain program errors logguard fault id spi json j
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
-	revealguard slotcopy settlejournal settleslab mirrorjoin vaultopen vaultduties vaultorders vaultposition vaultwitness vaultmirrors vaultcopies vaultscrub vaultepochs vaultrotate standbyserve standbysource standbyanswer standbycopy standby \
+	revealguard slotcopy settlejournal settleslab mirrorjoin vaultopen vaultduties vaultorders vaultsweep vaultposition vaultwitness vaultmirrors vaultcopies vaultscrub vaultepochs vaultrotate standbyserve standbysource standbyanswer standbycopy standby \
 	vaultworker vaultstatus vaultdoctor
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace region member session key doctor checks roles guard install

@@ -138,8 +138,7 @@ apply_replayed(bool all)
 
 	do
 	{
-		laras_worker_begin("applying replayed key destructions");
-		laras_worker_bind_all();
+		laras_vault_begin("applying replayed key destructions");
 		laras_spi_open();
 		rows = all ? laras_spi_read(&replayed_all,
 									(Datum[]){Int64GetDatum(workspace),

@@ -48,20 +48,13 @@ LARAS_PLAN(slots_from,
 		   " UNION SELECT d.slot FROM laras.key_destruction d WHERE d.slot >= $1",
 		   INT8OID);
 
-static void
-begin(const char *activity)
-{
-	laras_worker_begin(activity);
-	laras_worker_bind_all();
-}
-
 void
 laras_vault_note_lease(uint64 next_position)
 {
 	pg_uuid_t keyring;
 
 	memcpy(keyring.data, laras_vault_work.v->keyring.uuid, UUID_LEN);
-	begin("noting the lease");
+	laras_vault_begin("noting the lease");
 	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
 	laras_spi_open();
@@ -150,7 +143,7 @@ laras_vault_raise_lease(void)
 	uint64 windows;
 	uint64 limit = v->max_slots / LARAS_SLOT_FIRST_LEASED - 1;
 
-	begin("comparing the lease with the database");
+	laras_vault_begin("comparing the lease with the database");
 	laras_spi_open();
 	if (laras_spi_read(&read_witness, NULL, NULL) > 0)
 		known = (uint64) laras_spi_int8(0, 1);

@@ -257,7 +257,7 @@ extern void laras_vault_apply_database(void);
  */
 extern uint64 laras_vault_verify_orders(void);
 
-/* after a crash: destroy what no key_owner row names; see sweep.c */
+/* after a crash: destroy what no key_owner row names; see vaultsweep.c */
 extern void laras_vault_sweep(void);
 
 /* write the mark after an adoption */
@@ -283,6 +283,12 @@ extern void laras_vault_raise_lease(void);
  */
 extern bool laras_vault_compare_witness(int mirror, const LarasJournalTail *tail, int patience_ms,
 										LarasKeyError *err);
+
+/* Begin a transaction of the vault worker that sees every workspace's rows. */
+extern void laras_vault_begin(const char *activity);
+
+/* Does the database know the journal's newest orders? A transaction is open. */
+extern bool laras_database_knows_journal(LarasVaultWork *w);
 
 /* has the database keys already? */
 extern bool laras_database_has_keys(void);

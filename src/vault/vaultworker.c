@@ -469,8 +469,7 @@ expire_time_slots(void)
 
 	if (!laras_due(&last_expiry, EXPIRE_EVERY_MS))
 		return;
-	laras_worker_begin("destroying keys of hours that are over");
-	laras_worker_bind_all();
+	laras_vault_begin("destroying keys of hours that are over");
 	n = laras_expire_time_slots();
 	laras_worker_commit();
 	if (n > 0)

@@ -204,6 +204,11 @@ run(const LarasPlan *plan, const Datum *values)
 		rows[0][1] = Int64GetDatum(db->sweep_from);
 		return db->marked ? 1 : 0;
 	}
+	if (IS("read_timeline"))
+	{
+		one_row(db->mark_timeline);
+		return db->marked ? 1 : 0;
+	}
 	if (IS("read_keyring"))
 	{
 		one_row(0);
