@@ -20,7 +20,7 @@ CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_s
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
-WORKER = hooks shared crash database loop keeper launcher control rooms installation
+WORKER = hooks shared crash database extension failure loop keeper wanted launcher control rooms installation
 # src/intake/
 INTAKE = signature receive admit consume quarantine ring
 # src/connect/

@@ -15,15 +15,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/heapam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_authid.h"
-#include "catalog/pg_database.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -35,12 +28,10 @@
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/varlena.h"
 
 #include "base/compat.h"
 #include "worker/shared.h"
@@ -54,124 +45,12 @@
 #define STEADY_MS (60 * 1000)
 #define LAUNCHER_RESTART_S 1
 
-static char *laras_databases = NULL;
 int laras_poll_interval;
 
 /* Of workers in the state STARTING; of the others NULL. */
 static BackgroundWorkerHandle *handles[LARAS_MAX_DATABASES][LARAS_WORK_KINDS];
 
-typedef struct Wanted
-{
-	Oid database;
-	NameData name;
-} Wanted;
-
 PGDLLEXPORT void laras_launcher_main(Datum arg);
-
-/* ------------------------------------------------------------------------
- * What is wanted
- * ------------------------------------------------------------------------
- */
-
-static bool
-check_databases(char **value, void **extra, GucSource source)
-{
-	char *copy = pstrdup(*value);
-	List *names = NIL;
-	bool good = true;
-
-	if (!SplitIdentifierString(copy, ',', &names))
-	{
-		GUC_check_errdetail("List syntax is invalid.");
-		good = false;
-	}
-	else if (list_length(names) > LARAS_MAX_DATABASES)
-	{
-		GUC_check_errdetail("At most %d databases can be named.", LARAS_MAX_DATABASES);
-		good = false;
-	}
-	list_free(names);
-	pfree(copy);
-	return good;
-}
-
-/*
- * The role the workers connect as, or InvalidOid.  Reads the catalogue itself:
- * the launcher is woken by commit callbacks, and these come before the
- * invalidations that would make a cache forget that there was no such role.
- * And reads it without its index, which a process without a database may be
- * unable to open after a crash restart.
- */
-static Oid
-look_for_role(void)
-{
-	Relation catalog = table_open(AuthIdRelationId, AccessShareLock);
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple tuple;
-	Oid role = InvalidOid;
-
-	ScanKeyInit(&key, Anum_pg_authid_rolname, BTEqualStrategyNumber, F_NAMEEQ,
-				CStringGetDatum("laras_worker"));
-	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin)
-		role = ((Form_pg_authid) GETSTRUCT(tuple))->oid;
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return role;
-}
-
-/*
- * Fills wanted with the databases that are to have workers, and role with
- * the role they connect as (InvalidOid: none).  Returns their number.
- */
-static int
-look_for_databases(Wanted *wanted, Oid *role)
-{
-	MemoryContext scratch = CurrentMemoryContext;
-	char *list = pstrdup(laras_databases);
-	List *names;
-	int n = 0;
-
-	if (!SplitIdentifierString(list, ',', &names))
-		names = NIL; /* the check hook does not let it come here */
-
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	(void) GetTransactionSnapshot();
-	*role = look_for_role();
-	if (OidIsValid(*role) && names != NIL)
-	{
-		Relation catalog = table_open(DatabaseRelationId, AccessShareLock);
-		TableScanDesc scan = table_beginscan_catalog(catalog, 0, NULL);
-		HeapTuple tuple;
-
-		while (HeapTupleIsValid(tuple = heap_getnext(scan, ForwardScanDirection)))
-		{
-			Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
-			ListCell *cell;
-
-			if (row->datistemplate || !row->datallowconn || row->datconnlimit < -1)
-				continue;
-			foreach(cell, names)
-			{
-				if (strcmp(lfirst(cell), NameStr(row->datname)) == 0 && n < LARAS_MAX_DATABASES)
-				{
-					wanted[n].database = row->oid;
-					wanted[n].name = row->datname;
-					n++;
-					break;
-				}
-			}
-		}
-		table_endscan(scan);
-		table_close(catalog, AccessShareLock);
-	}
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(scratch);
-	return n;
-}
 
 /* ------------------------------------------------------------------------
  * Slots
@@ -205,7 +84,7 @@ stop_workers(LarasDatabaseSlot *database)
 
 /* What the crash file says about a worker decides when it may start. */
 static void
-remember_crashes(const Wanted *wanted, const LarasWorkerSpec *spec, LarasWorkerSlot *slot,
+remember_crashes(const LarasWanted *wanted, const LarasWorkerSpec *spec, LarasWorkerSlot *slot,
 				 int64 now)
 {
 	LarasCrashes crashes = laras_crash_take(wanted->database, spec->kind);
@@ -231,7 +110,7 @@ remember_crashes(const Wanted *wanted, const LarasWorkerSpec *spec, LarasWorkerS
  * Called with the lock held exclusively.
  */
 static void
-settle_slots(const Wanted *wanted, int n, int64 now)
+settle_slots(const LarasWanted *wanted, int n, int64 now)
 {
 	for (int d = 0; d < LARAS_MAX_DATABASES; d++)
 	{
@@ -443,9 +322,9 @@ look_after_all(void)
 {
 	static int64 refused_until = 0;
 	static bool role_missing_said = false;
-	Wanted wanted[LARAS_MAX_DATABASES];
+	LarasWanted wanted[LARAS_MAX_DATABASES];
 	Oid role;
-	int n = look_for_databases(wanted, &role);
+	int n = laras_wanted_databases(wanted, &role);
 	int64 now = laras_monotonic_ms();
 	int64 next = now + LOOK_MS;
 	bool refused = false;
@@ -576,15 +455,11 @@ check_budget(void)
 {
 	static int said = 0;
 	int needed;
-	char *list = pstrdup(laras_databases);
-	List *names;
 	int workers = 0;
 
 	for (const LarasWorkerSpec *spec = laras_worker_specs; spec->name != NULL; spec++)
 		workers++;
-	if (!SplitIdentifierString(list, ',', &names))
-		return;
-	needed = 1 + workers * list_length(names);
+	needed = 1 + workers * laras_wanted_named();
 	if (needed > max_worker_processes && needed != said)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
@@ -687,9 +562,7 @@ laras_launcher_init(void)
 {
 	BackgroundWorker worker;
 
-	DefineCustomStringVariable("laras.databases", "Databases that have laras's background workers.",
-							   "A list of names, separated by commas.", &laras_databases, "",
-							   PGC_SIGHUP, GUC_LIST_INPUT, check_databases, NULL, NULL);
+	laras_wanted_init();
 	DefineCustomIntVariable(
 		"laras.poll_interval", "How often a worker looks for work without being woken.",
 		"Work queued by a commit wakes its worker at once; this is the safety net.",

@@ -16,13 +16,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -34,10 +29,8 @@
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -46,12 +39,9 @@
 #include "worker/shared.h"
 #include "worker/worker.h"
 
-#define FAILURE_BASE_MS 100
-#define FAILURE_CAP_MS (60 * 1000)
 #define EXIT_BASE_MS 1000
 #define EXIT_CAP_MS (60 * 1000)
 #define STEADY_MS (60 * 1000) /* who lives so long has his crashes forgotten */
-#define PROBE_MS (30 * 1000)
 
 LarasWorkerSlot *laras_my_worker = NULL;
 
@@ -67,8 +57,6 @@ static uint64 seen = 0;            /* requests that the running turn will see */
 static bool turn_finished = false; /* the last turn left nothing to do */
 
 static uint32 wait_event = 0;
-
-static void check_extension(void);
 
 bool
 laras_in_worker(void)
@@ -157,80 +145,6 @@ laras_worker_next_transaction(void)
  * ------------------------------------------------------------------------
  */
 
-/*
- * What may be kept of an error.  The house's own messages quote no input; of
- * the server's, those about data (classes 21, 22, 23 and P0) may, so of these
- * only the code is kept.
- */
-static const char *
-presentable_message(const ErrorData *error)
-{
-	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	if (error->message == NULL || category == MAKE_SQLSTATE('2', '1', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('2', '2', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('2', '3', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('P', '0', '0', '0', '0'))
-		return "(message withheld: it may quote data)";
-	return error->message;
-}
-
-static void
-note_failure(LarasFailures *run, const ErrorData *error)
-{
-	int64 delay;
-	const char *message = presentable_message(error);
-	bool first = (run->in_a_row == 0 || run->last_code != error->sqlerrcode);
-
-	run->in_a_row++;
-	run->last_code = error->sqlerrcode;
-	delay = laras_backoff_ms(run->in_a_row, FAILURE_BASE_MS, FAILURE_CAP_MS);
-	run->not_before = laras_monotonic_ms() + delay;
-
-	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-	run->forgiven = laras_my_worker->forgiven;
-	laras_my_worker->failures++;
-	laras_my_worker->failures_in_a_row = run->in_a_row;
-	laras_my_worker->next_attempt = run->not_before;
-	laras_my_worker->last_error_at = GetCurrentTimestamp();
-	laras_my_worker->last_error_code = error->sqlerrcode;
-	strlcpy(laras_my_worker->last_error, message, LARAS_ERROR_TEXT_SIZE);
-	LWLockRelease(laras_workers->lock);
-
-	/* A condition that lasts is said once, at its beginning. */
-	ereport(
-		first ? LOG : DEBUG1,
-		(errcode(error->sqlerrcode),
-		 errmsg("laras %s in database \"%s\" failed: %s", run->what, NameStr(my_database->name),
-				message),
-		 errdetail(
-			 "SQLSTATE %s, failure %d in a row; it is tried again in %d ms, then less and less often.",
-			 unpack_sql_state(error->sqlerrcode), run->in_a_row, (int) delay),
-		 errhidestmt(true), errhidecontext(true)));
-}
-
-static void
-note_success(LarasFailures *run)
-{
-	if (run->in_a_row == 0)
-		return;
-	ereport(LOG, (errmsg("laras %s in database \"%s\" works again after %d failures", run->what,
-						 NameStr(my_database->name), run->in_a_row),
-				  errhidestmt(true)));
-	run->in_a_row = 0;
-	run->not_before = 0;
-	LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-	laras_my_worker->failures_in_a_row = 0;
-	laras_my_worker->next_attempt = 0;
-	LWLockRelease(laras_workers->lock);
-}
-
-int64
-laras_worker_not_before(const LarasFailures *run)
-{
-	return run->forgiven == laras_my_worker->forgiven ? run->not_before : 0;
-}
-
 bool
 laras_worker_contain(LarasFailures *run, bool transaction, void (*work)(void *arg), void *arg)
 {
@@ -266,13 +180,13 @@ laras_worker_contain(LarasFailures *run, bool transaction, void (*work)(void *ar
 
 	if (error == NULL)
 	{
-		note_success(run);
+		laras_failure_over(run, my_database);
 		return true;
 	}
 
 	/* An error because the extension is gone or changed is none. */
-	check_extension();
-	note_failure(run, error);
+	laras_extension_check(my_database);
+	laras_failure_note(run, my_database, error);
 	FreeErrorData(error);
 	return false;
 }
@@ -433,7 +347,7 @@ note_turn_done(void)
 void
 laras_worker_wait(long ms)
 {
-	note_success(&failures);
+	laras_failure_over(&failures, my_database);
 	note_turn_done();
 	turn_finished = true;
 	wait_ms(ms);
@@ -519,98 +433,6 @@ run_main(void)
  * Beginning and end
  * ------------------------------------------------------------------------
  */
-
-/*
- * The state of the extension in this database, and its version (64 bytes).
- * Reads the catalogue itself: a cache may not know yet of the commit that woke
- * us, since invalidations follow the commit callbacks.
- */
-static LarasExtensionState
-look_for_extension(char *version, size_t size)
-{
-	Relation catalog;
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple tuple;
-	LarasExtensionState state = LARAS_EXTENSION_ABSENT;
-
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-				CStringGetDatum("laras"));
-	catalog = table_open(ExtensionRelationId, AccessShareLock);
-	scan = systable_beginscan(catalog, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool null;
-		Datum value =
-			heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(catalog), &null);
-
-		if (!null)
-			text_to_cstring_buffer(DatumGetTextPP(value), version, size);
-		state = strcmp(version, LARAS_VERSION) == 0 ? LARAS_EXTENSION_PRESENT
-													: LARAS_EXTENSION_OTHER_VERSION;
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	if (turn_context != NULL)
-		MemoryContextSwitchTo(turn_context);
-	return state;
-}
-
-/*
- * Looks for the extension in this database.  Ends the process quietly when it
- * is not there in this library's version; the launcher tries again when
- * somebody creates or updates it, or after a while.  Must be called outside a
- * transaction.
- */
-static void
-check_extension(void)
-{
-	LarasExtensionState state;
-	LarasExtensionState before;
-	char version[64] = "";
-	uint32 changes;
-	bool settled;
-
-	do
-	{
-		LWLockAcquire(laras_workers->lock, LW_SHARED);
-		changes = my_database->extension_changes;
-		LWLockRelease(laras_workers->lock);
-
-		state = look_for_extension(version, sizeof(version));
-
-		LWLockAcquire(laras_workers->lock, LW_EXCLUSIVE);
-		before = my_database->extension;
-
-		/* What was changed while we looked may not have been seen: look again. */
-		settled = my_database->extension_changes == changes;
-		if (settled)
-		{
-			my_database->extension = state;
-			my_database->probe_at = laras_monotonic_ms() + PROBE_MS;
-			if (before != state)
-				laras_wake_launcher();
-		}
-		LWLockRelease(laras_workers->lock);
-	} while (!settled);
-
-	if (state == LARAS_EXTENSION_PRESENT)
-		return;
-	if (state == LARAS_EXTENSION_OTHER_VERSION && before != state)
-		ereport(
-			LOG,
-			(errmsg(
-				 "laras in database \"%s\" has version \"%s\", the library has \"%s\": its workers wait",
-				 NameStr(my_database->name), version, LARAS_VERSION),
-			 errhint("Run ALTER EXTENSION laras UPDATE in that database.")));
-	proc_exit(0); /* lasts until the extension changes */
-}
 
 /* Runs while the process is a backend still: the room's own good-bye. */
 static void
@@ -769,7 +591,7 @@ laras_worker_main(Datum arg)
 	settle_settings();
 	wait_event = LARAS_WAIT_EVENT("LarasWorker");
 	failures.what = my_spec->name;
-	check_extension();
+	laras_extension_check(my_database);
 
 	turn_context = AllocSetContextCreate(TopMemoryContext, "laras turn", ALLOCSET_DEFAULT_SIZES);
 	before_shmem_exit(stop_room, (Datum) 0);

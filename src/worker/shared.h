@@ -166,6 +166,33 @@ extern void laras_database_init(void);
 /* launcher.c */
 extern void laras_launcher_init(void);
 
+/* A database that is to have workers. */
+typedef struct LarasWanted
+{
+	Oid database;
+	NameData name;
+} LarasWanted;
+
+/*
+ * wanted.c: fills wanted, which has room for LARAS_MAX_DATABASES, with the
+ * databases of laras.databases that there are, and role with the role that
+ * workers connect as (InvalidOid: none). Returns how many. The shared
+ * catalogues are enough.
+ */
+extern int laras_wanted_databases(LarasWanted *wanted, Oid *role);
+/* How many databases laras.databases names. */
+extern int laras_wanted_named(void);
+extern void laras_wanted_init(void);
+
+/*
+ * extension.c: looks for the extension in this database. Ends the process
+ * quietly when it is not there in this library's version; the launcher tries
+ * again when somebody creates or updates it, or after a while. Outside a
+ * transaction.
+ */
+extern void laras_extension_check(LarasDatabaseSlot *database);
+
+
 /*
  * crash.c: which workers are alive, in a file that survives a crash restart.
  * read: who was alive and did not say good-bye is counted as crashed; called
@@ -210,6 +237,11 @@ typedef struct LarasFailures
 	int64 not_before; /* see laras_worker_not_before */
 	uint32 forgiven;
 } LarasFailures;
+
+/* failure.c: a piece of work failed; or it did well, perhaps again. */
+extern void
+laras_failure_note(LarasFailures *run, const LarasDatabaseSlot *database, const ErrorData *error);
+extern void laras_failure_over(LarasFailures *run, const LarasDatabaseSlot *database);
 
 /*
  * Runs work(arg) and contains what it raises: rolls back, notes the failure
