@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "answer/choose.h"
 #include "answer/drafter.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
@@ -16,17 +17,6 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-/* From here on a row is taken to be what was asked about. */
-#define ITEM_COVERAGE 0.55f
-#define NAMED_COVERAGE 0.75f /* of its name, whatever else was written */
-#define TEXT_COVERAGE 0.6f
-#define HEADING_COVERAGE 0.6f
-#define LONE_WORD_COVERAGE 0.65f
-#define HEADING_NEEDS 0.3f
-/* A row this near the best one may be meant as well. */
-#define RIVAL_COVERAGE 0.5f
-/* Rows no further apart than this match alike. */
-#define ALIKE 0.04f
 /* So much better a policy or FAQ must match to be taken before an item that was asked about. */
 #define TEXT_AHEAD 0.15f
 /* A cue of this weight is a question of its own; one of that, beside an item's name. */
@@ -40,25 +30,12 @@
 #define PLAIN_COVERAGE 0.85f
 #define NO_GROUND 0.2f
 
-/* Items answered or asked about in one text, at most. */
-#define ANSWERED_ITEMS 3
-#define NAMED_ITEMS 4
 #define SOURCES 8
 /* Questions in one message that are answered one by one, at most. */
 #define CLAUSES 4
 /* Bytes of the business's own text in one answer. */
 #define TEXT_BYTES 900
 #define DESCRIPTION_BYTES 400
-
-/* Which items a question means. */
-typedef struct Choice
-{
-	LarasFound *row[NAMED_ITEMS];
-	int n;
-	bool ask;   /* they match alike, or one does in part: which one is meant? */
-	bool more;  /* and others do too */
-	bool named; /* the customer wrote most of the name */
-} Choice;
 
 typedef struct Composition
 {
@@ -69,7 +46,11 @@ typedef struct Composition
 	LarasIntent intent;
 	float confidence;
 	bool hand_over;
-	bool asks; /* which of several is meant */
+	bool asks;              /* which of several is meant */
+	const LarasWord **word; /* that were looked for; both searches have them in one order */
+	int words;
+	uint64 covered;   /* those that the rows answered from have */
+	uint64 elsewhere; /* those that stand in the heading of some policy or FAQ */
 } Composition;
 
 static void
@@ -79,6 +60,7 @@ cite(Composition *c, const LarasFound *row)
 		if (strcmp(c->source[i].table, row->source.table) == 0 && c->source[i].id == row->source.id)
 			return;
 	Assert(c->n_sources < SOURCES);
+	c->covered |= row->matched;
 	c->source[c->n_sources++] = row->source;
 }
 
@@ -105,145 +87,6 @@ hand_over(Composition *c, LarasIntent intent, float confidence)
 	c->intent = intent;
 	c->confidence = confidence;
 	c->hand_over = true;
-}
-
-/* Was the whole name written?  One word alone is a name only where little else was. */
-static bool
-fully_named(const LarasFound *row)
-{
-	return row->heading_coverage >= 1 && (row->heading_words > 1 || row->coverage >= TEXT_COVERAGE);
-}
-
-static bool
-is_meant(const LarasFound *row)
-{
-	/* One word somewhere in a description says nothing. */
-	if ((row->named | row->listed) == 0 && pg_popcount64(row->matched) < 2)
-		return false;
-	return row->coverage >= ITEM_COVERAGE ||
-		   (row->heading_words > 1 && row->heading_coverage >= NAMED_COVERAGE);
-}
-
-/* Is the row's name part of what another one's name covers ("Mug" beside "Mug Besar")? */
-static bool
-is_part_of_another(const LarasFindings *items, int i)
-{
-	uint64 named = items->row[i].named;
-
-	for (int j = 0; j < items->n; j++)
-		if (j != i && fully_named(&items->row[j]) && (named & ~items->row[j].named) == 0 &&
-			named != items->row[j].named)
-			return true;
-	return false;
-}
-
-/*
- * One item matches best.  Where a word of the question names other items and is
- * nowhere in this one, those that have it may be meant too; where one word of
- * its name is all that was written, it is a guess.
- */
-static void
-doubt(Choice *choice, const LarasFindings *items)
-{
-	const LarasFound *best = choice->row[0];
-	uint64 missing = items->named & ~best->matched;
-
-	for (int i = 0; i < items->n && missing != 0; i++)
-	{
-		LarasFound *row = &items->row[i];
-
-		if (row == best || !(row->named & missing) ||
-			row->coverage < best->coverage * RIVAL_COVERAGE)
-			continue;
-		if (choice->n < NAMED_ITEMS)
-			choice->row[choice->n++] = row;
-		else
-			choice->more = true;
-	}
-	choice->ask = missing != 0;
-	/* One word of a long name is a guess, unless no other item is called so. */
-	if (pg_popcount64(best->matched) == 1 && best->heading_coverage < RIVAL_COVERAGE)
-		for (int i = 0; i < items->n; i++)
-			choice->ask |= &items->row[i] != best && (items->row[i].named & best->named) != 0;
-	choice->ask |= best->named == 0;
-}
-
-/*
- * The items that a question means: those whose names it holds whole, each of
- * which is answered; else the best, and which one where several match alike.
- */
-static Choice
-choose_items(const LarasFindings *items)
-{
-	Choice choice = {0};
-
-	for (int i = 0; i < items->n; i++)
-	{
-		if (!fully_named(&items->row[i]) || is_part_of_another(items, i))
-			continue;
-		choice.named = true;
-		if (choice.n < NAMED_ITEMS)
-			choice.row[choice.n++] = &items->row[i];
-		else
-			choice.more = true;
-	}
-	if (choice.n == 0)
-	{
-		for (int i = 0; i < items->n; i++)
-		{
-			LarasFound *row = &items->row[i];
-
-			if (!is_meant(row) || (choice.n > 0 && row->coverage < choice.row[0]->coverage - ALIKE))
-				continue;
-			if (choice.n < NAMED_ITEMS)
-				choice.row[choice.n++] = row;
-			else
-				choice.more = true;
-		}
-		if (choice.n == 1)
-			doubt(&choice, items);
-		else
-			choice.ask = choice.n > 1;
-		choice.named = choice.n > 0 && choice.row[0]->heading_coverage >= 0.5f;
-	}
-	if (choice.n > ANSWERED_ITEMS)
-		choice.ask = true;
-	return choice;
-}
-
-/* How well a policy or FAQ fits; below 0: not at all. */
-static float
-text_fits(const LarasFound *row, const LarasQuestion *question)
-{
-	bool by_heading = row->heading_coverage >= HEADING_COVERAGE &&
-					  row->coverage >= (row->heading_words > 1 ? HEADING_NEEDS : TEXT_COVERAGE);
-	/* One word alone counts where it is most of the heading, or all that was asked about. */
-	bool one_word = pg_popcount64(row->matched) == 1 && row->heading_coverage < RIVAL_COVERAGE &&
-					row->coverage < LONE_WORD_COVERAGE;
-
-	if (!row->on_topic && !by_heading && (one_word || row->coverage < TEXT_COVERAGE))
-		return -1;
-	return 0.4f * row->on_topic + 0.5f * row->coverage + 0.2f * row->heading_coverage +
-		   0.2f * (row->english == question->english);
-}
-
-static LarasFound *
-choose_text(const LarasFindings *texts, const LarasQuestion *question)
-{
-	LarasFound *best = NULL;
-	float most = -1;
-
-	for (int i = 0; i < texts->n; i++)
-	{
-		float fits = text_fits(&texts->row[i], question);
-
-		if (fits >= 0 && fits > most)
-		{
-			most = fits;
-			best = &texts->row[i];
-		}
-	}
-	return best;
 }
 
 /* The price as people write it. */
@@ -350,7 +193,7 @@ add_item(Composition *c, const LarasFound *row, LarasIntent intent)
 
 /* Asks which of the items is meant, by their names. */
 static void
-ask_which(Composition *c, const Choice *choice)
+ask_which(Composition *c, const LarasChoice *choice)
 {
 	StringInfoData names;
 
@@ -391,11 +234,13 @@ item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent i
 
 /* The part about items; false where a row does not hold what was asked. */
 static bool
-add_items(Composition *c, const LarasFindings *items, const Choice *choice, LarasIntent intent)
+add_items(Composition *c, const LarasFindings *items, const LarasChoice *choice, LarasIntent intent)
 {
 	if (choice->ask)
 	{
-		bool plain = choice->n > 1 && c->question->weight[intent] > 0;
+		/* what is asked about an item may be what a rule of the business says of all */
+		bool plain =
+			choice->n > 1 && c->question->weight[intent] > 0 && intent != LARAS_INTENT_PRODUCT;
 
 		for (int i = 0; i < choice->n; i++)
 			plain &= choice->row[i]->coverage >= PLAIN_COVERAGE &&
@@ -427,7 +272,9 @@ add_text(Composition *c, const LarasFound *row)
 		return false;
 	cite(c, row);
 	if (!row->on_topic && pg_popcount64(row->matched) == 1 &&
-		row->heading_coverage < RIVAL_COVERAGE)
+		row->heading_coverage < LARAS_RIVAL_COVERAGE)
+		confidence = Min(confidence, UNSURE);
+	if (row->doubtful)
 		confidence = Min(confidence, UNSURE);
 	if (row->english != c->question->english)
 		confidence -= 0.25f;
@@ -464,30 +311,46 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	const LarasFindings *items;
 	const LarasFindings *texts;
 	LarasFound *text;
-	Choice choice = {0};
+	LarasChoice choice = {0};
 
 	if (question->weight[of_item] == 0)
 		of_item = LARAS_INTENT_PRODUCT;
 	items = laras_find_items(workspace_id, question);
-	choice = choose_items(items);
+	choice = laras_choose_items(items);
 	/* "Airport Transfer" asks nothing about paying. */
-	if (asks_topic && choice.n == 1 && fully_named(choice.row[0]) && items->told[topic] != 0 &&
-		(items->told[topic] & ~choice.row[0]->named) == 0)
+	if (asks_topic && choice.n == 1 && laras_fully_named(choice.row[0]) &&
+		items->told[topic] != 0 && (items->told[topic] & ~choice.row[0]->named) == 0)
 	{
 		asks_topic = false;
 		asks_item = true;
 	}
 	texts = laras_find_texts(workspace_id, question, asks_topic ? topic : LARAS_INTENT_UNCLEAR);
-	text = choose_text(texts, question);
+	text = laras_choose_text(texts, question);
+	c->word = texts->word;
+	c->words = texts->words;
+	c->elsewhere = texts->named;
+	if (text != NULL && !text->on_topic && laras_text_has_rival(texts, text, question))
+		text->doubtful = true;
 	/* What is returned is often told where the warranty is. */
 	if (text == NULL && asks_topic && topic == LARAS_INTENT_WARRANTY)
-		text =
-			choose_text(laras_find_texts(workspace_id, question, LARAS_INTENT_RETURNS), question);
+		text = laras_choose_text(laras_find_texts(workspace_id, question, LARAS_INTENT_RETURNS),
+								 question);
 	/* What went since the words were read is no ground. */
 	if (!laras_read_items(workspace_id, choice.row, choice.n))
 		choice.n = 0;
 	if (text != NULL && !laras_read_text(workspace_id, text))
 		text = NULL;
+
+	/* "what time is yoga" is about the class, where the opening hours say nothing of one. */
+	if (asks_topic && topic == LARAS_INTENT_HOURS && choice.n == 1 && !choice.ask &&
+		choice.row[0]->coverage >= PLAIN_COVERAGE &&
+		(text == NULL || text->coverage < LARAS_RIVAL_COVERAGE))
+	{
+		asks_topic = false;
+		of_item = LARAS_INTENT_PRODUCT;
+		text = NULL;
+		c->confidence = UNSURE;
+	}
 
 	if (asks_topic)
 	{
@@ -495,7 +358,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		if (choice.n > 0 && !(asks_item && choice.named && !choice.ask))
 		{
 			choice.n = 0;
-			if (text == NULL || text->coverage < RIVAL_COVERAGE)
+			if (text == NULL || text->coverage < LARAS_RIVAL_COVERAGE)
 				c->confidence = UNSURE;
 		}
 		c->intent = choice.n > 0 ? of_item : topic;
@@ -511,9 +374,14 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	if (text != NULL && choice.n > 0)
 	{
 		float ahead = text->coverage - choice.row[0]->coverage;
+		bool of_goods = of_item != LARAS_INTENT_PRODUCT && question->weight[of_item] >= HINTS;
+
+		/* to ask back is worse than to say what fits as well, by more than one word */
+		if (choice.ask && !of_goods && ahead >= 0 && pg_popcount64(text->matched) > 1)
+			choice.n = 0;
 
 		/* The better match; an item that was asked for by a word of buying is preferred. */
-		if (question->weight[of_item] >= HINTS ? ahead <= TEXT_AHEAD : ahead < 0)
+		else if (question->weight[of_item] >= HINTS ? ahead <= TEXT_AHEAD : ahead < 0)
 			text = NULL;
 	}
 	if (text != NULL)
@@ -589,13 +457,35 @@ find_clauses(const LarasQuestion *question, Clause *clause, int max)
 	return n;
 }
 
+/* Does the clause ask, though no cue says what about ("bisa digiling?")? */
+static bool
+asks_by_itself(const LarasQuestion *part)
+{
+	static const char *const asking[] = {"bisa",   "bisakah", "boleh", "bolehkah",
+										 "apakah", "dapat",   "can",   "could"};
+	static const char *const asking_first[] = {"do", "does", "is", "are"};
+	bool first = true;
+
+	for (int i = 0; i < part->n; i++)
+	{
+		for (int k = 0; k < lengthof(asking); k++)
+			if (strcmp(part->word[i].text, asking[k]) == 0)
+				return true;
+		for (int k = 0; k < lengthof(asking_first) && first; k++)
+			if (strcmp(part->word[i].text, asking_first[k]) == 0)
+				return true;
+		first &= part->word[i].nod;
+	}
+	return false;
+}
+
 /*
  * Two questions in one: each clause is answered alone, where every one of them
- * is, and surely; what a clause does not say of itself is what the whole asks.
+ * is, and surely where that is asked for; what a clause does not say of itself is what the whole asks.
  * False where they are not: then the question is one.
  */
 static bool
-compose_clauses(Composition *c, int64 workspace_id)
+compose_clauses(Composition *c, int64 workspace_id, bool surely)
 {
 	Clause clause[CLAUSES];
 	int n = find_clauses(c->question, clause, CLAUSES);
@@ -614,7 +504,7 @@ compose_clauses(Composition *c, int64 workspace_id)
 
 		laras_read_intent(part);
 		asked = heaviest(part, LARAS_INTENT_PRICE, LARAS_INTENT_LOCATION);
-		if (part->weight[asked] == 0 && c->question->weight[of_item] > 0)
+		if (part->weight[asked] == 0 && c->question->weight[of_item] > 0 && !asks_by_itself(part))
 		{
 			/* a list of names, or something said beside the question */
 			if (!clause[i].joined && !(i + 1 < n && clause[i + 1].joined))
@@ -623,8 +513,8 @@ compose_clauses(Composition *c, int64 workspace_id)
 		}
 		initStringInfo(&one.text);
 		answer_from_rows(&one, workspace_id);
-		if (one.hand_over || one.asks || one.confidence <= UNSURE || one.n_sources == 0 ||
-			all.n_sources + one.n_sources > SOURCES)
+		if (one.hand_over || one.asks || (surely && one.confidence <= UNSURE) ||
+			one.n_sources == 0 || all.n_sources + one.n_sources > SOURCES)
 			return false;
 		for (int k = 0; k < one.n_sources; k++)
 		{
@@ -648,11 +538,70 @@ compose_clauses(Composition *c, int64 workspace_id)
 	return true;
 }
 
+/* Is a word of the question one that the answer's rows have, or that told their topic? */
+static bool
+is_covered(const Composition *c, const LarasWord *word)
+{
+	if (laras_intent_is_topic(c->intent) && (word->cues & LARAS_CUE(c->intent)))
+		return true;
+	for (int i = 0; i < c->words; i++)
+		if (strcmp(c->word[i]->text, word->text) == 0)
+			return (c->covered & (UINT64CONST(1) << i)) != 0;
+	return false;
+}
+
+/*
+ * Does the answer leave a clause of the question aside: one that names something
+ * of which the rows have no word, or one of two things that are joined, where
+ * one row is all that was found?
+ */
+static bool
+leaves_something(const Composition *c)
+{
+	Clause clause[CLAUSES];
+	int n = find_clauses(c->question, clause, CLAUSES);
+
+	for (int i = 0; i < n && n > 1; i++)
+	{
+		bool covered = !clause[i].matter;
+
+		for (int k = clause[i].from; k < clause[i].to && !covered; k++)
+			covered = !c->question->word[k].filler && is_covered(c, &c->question->word[k]);
+		if (!covered || (clause[i].joined && clause[i].matter && c->n_sources == 1))
+			return true;
+	}
+	return false;
+}
+
+/* Does a word that no cue told stand in no row of the answer, but above a rule of the business? */
+static bool
+points_elsewhere(const Composition *c)
+{
+	for (int i = 0; i < c->words; i++)
+		if (c->word[i]->cues == 0 && (c->elsewhere & ~c->covered & (UINT64CONST(1) << i)))
+			return true;
+	return false;
+}
+
+/*
+ * Clause by clause where that is sure; else as one question. What then leaves
+ * something aside is for a person to look at, clause by clause if it can be.
+ */
 static void
 compose_from_rows(Composition *c, int64 workspace_id)
 {
-	if (!compose_clauses(c, workspace_id))
-		answer_from_rows(c, workspace_id);
+	if (compose_clauses(c, workspace_id, true))
+		return;
+	answer_from_rows(c, workspace_id);
+	if (c->hand_over || c->asks || c->n_sources == 0)
+		return;
+	if (leaves_something(c))
+	{
+		if (!compose_clauses(c, workspace_id, false))
+			c->confidence = Min(c->confidence, UNSURE);
+	}
+	else if (points_elsewhere(c))
+		c->confidence = Min(c->confidence, UNSURE);
 }
 
 static bool

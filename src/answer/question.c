@@ -275,6 +275,15 @@ is_joint(const char *word)
 	return false;
 }
 
+/* "180x200" is two numbers: the length of the first, else 0. */
+static int
+by_number(const char *word)
+{
+	size_t digits = strspn(word, "0123456789");
+
+	return digits > 0 && word[digits] == 'x' && is_number(word + digits + 1) ? (int) digits : 0;
+}
+
 /*
  * Undoes spellings: chat words of Indonesian, "abu2" for a word said twice, a
  * number and its unit written as one.
@@ -306,6 +315,11 @@ respell(const char *word, bool english, bool after_number, Words *out)
 
 		add(out, once);
 		add(out, once);
+	}
+	else if ((digits = by_number(word)) > 0)
+	{
+		add(out, pnstrdup(word, digits));
+		add(out, word + digits + 1);
 	}
 	else if ((digits = number_with_unit(word)) > 0)
 	{
@@ -374,6 +388,11 @@ laras_read_question(const char *text, size_t n)
 		if (entry == NULL && word->bare != NULL)
 			entry = laras_lexicon_find(word->bare);
 		word->filler = entry != NULL && (entry->flags & LARAS_WORD_FILLER);
+		/* "Snack Box A": behind a name, and not before one, it is no article */
+		if (strcmp(word->text, "a") == 0 && i > 0 && meant.clause[i - 1] == meant.clause[i] &&
+			!question->word[i - 1].filler &&
+			(!question->english || i + 1 == meant.n || meant.clause[i + 1] != meant.clause[i]))
+			word->filler = false;
 		word->nod = entry != NULL && (entry->flags & LARAS_WORD_NOD);
 		word->same = entry != NULL ? entry->same : NULL;
 		if (i > 0 && entry != NULL && (entry->flags & LARAS_WORD_UNIT) &&

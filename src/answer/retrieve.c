@@ -38,6 +38,8 @@
 #define OPTIONAL_FACTOR 0.3
 /* Ways in which one word may be written: itself, stems, words found for it. */
 #define FORMS 96
+/* Letters of each of two words that were written as one, at least. */
+#define JOINED_LETTERS 3
 
 /*
  * One row a statement: of scalars the server keeps one plan, of an array it
@@ -296,6 +298,55 @@ spelled_like(const LarasShelf *shelf, const LarasWord *word)
 	return best != NULL ? best->word : NULL;
 }
 
+/* Marks the rows whose name has both words; how many there are. */
+static int
+mark_both(LarasShelf *shelf, Search *search, int i, const LarasShelfWord *one,
+		  const LarasShelfWord *other)
+{
+	uint64 bit = UINT64CONST(1) << i;
+	int rows = 0;
+
+	for (int k = 0; k < one->n; k++)
+		for (int m = 0; m < other->n; m++)
+			if (one->place[k] == other->place[m] && (one->place[k] & 3) == LARAS_PART_NAMED)
+			{
+				LarasShelfRow *row = touch(shelf, search, one->place[k] >> 2);
+
+				row->matched |= bit;
+				row->named |= bit;
+				rows++;
+			}
+	return rows;
+}
+
+/*
+ * Two words of names written as one ("powerbank", "slimfit"), where no row has
+ * word i as it stands.
+ */
+static bool
+look_for_joined(LarasShelf *shelf, Search *search, int i)
+{
+	const char *text = search->word[i]->text;
+	size_t n = strlen(text);
+
+	for (size_t cut = JOINED_LETTERS; cut + JOINED_LETTERS <= n; cut++)
+	{
+		const LarasShelfWord *one = laras_shelf_find(shelf, pnstrdup(text, cut));
+		const LarasShelfWord *other = laras_shelf_find(shelf, text + cut);
+		int rows;
+
+		if (one == NULL || other == NULL || one->named == 0 || other->named == 0)
+			continue;
+		rows = mark_both(shelf, search, i, one, other);
+		if (rows == 0)
+			continue;
+		search->weight[i] =
+			Max(LEAST_WEIGHT, log(1 + (double) shelf->n / rows) / log(1 + (double) shelf->n));
+		return true;
+	}
+	return false;
+}
+
 static LarasShelf *
 begin(int64 workspace_id, LarasShelfKind kind, Search *search)
 {
@@ -310,7 +361,8 @@ begin(int64 workspace_id, LarasShelfKind kind, Search *search)
 	for (int i = 0; i < search->n; i++)
 	{
 		look_for(shelf, search, i);
-		if (search->weight[i] != ABSENT_WEIGHT || search->optional[i])
+		if (search->weight[i] != ABSENT_WEIGHT || search->optional[i] ||
+			look_for_joined(shelf, search, i))
 			continue;
 		search->instead[i] = spelled_like(shelf, search->word[i]);
 		if (search->instead[i] != NULL)
@@ -448,6 +500,7 @@ end(LarasShelf *shelf, const Search *search)
 		ranked.row.source.id = marked->id;
 		ranked.row.english = marked->english;
 		ranked.row.heading_words = marked->heading_words;
+		ranked.row.numbered = marked->numbered;
 		ranked.row.matched = marked->matched;
 		ranked.row.named = marked->named;
 		ranked.row.listed = marked->listed & ~marked->named;
@@ -467,6 +520,8 @@ end(LarasShelf *shelf, const Search *search)
 	findings->row = palloc0(sizeof(LarasFound) * Max(n, 1));
 	findings->n = n;
 	findings->words = search->n;
+	findings->word = palloc(sizeof(LarasWord *) * Max(search->n, 1));
+	memcpy(findings->word, search->word, sizeof(LarasWord *) * search->n);
 	for (int i = 0; i < n; i++)
 	{
 		findings->row[i] = best[i].row;

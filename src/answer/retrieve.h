@@ -38,6 +38,8 @@ typedef struct LarasFound
 	float coverage;         /* 0 to 1: how much of the question's matter the row has */
 	float heading_coverage; /* 0 to 1: how much of the row's heading the question has */
 	int heading_words;      /* words with matter in the heading */
+	bool numbered;          /* it has a digit: a size, a weight */
+	bool doubtful;          /* chosen, and another fits about as well */
 } LarasFound;
 
 typedef struct LarasFindings
@@ -45,6 +47,7 @@ typedef struct LarasFindings
 	LarasFound *row; /* the best first */
 	int n;
 	int words;                  /* different words that were looked for */
+	const LarasWord **word;     /* which, by their bits */
 	uint64 corrected;           /* those taken for a word spelled alike */
 	uint64 named;               /* those that stand in the heading of some row */
 	uint64 numbers;             /* those that are numbers */

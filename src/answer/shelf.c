@@ -166,6 +166,7 @@ read_rows(LarasShelf *shelf, int *room, LarasPlan *plan, const char *table, int6
 			CHECK_FOR_INTERRUPTS();
 			row.size = pg_mbstrlen(heading);
 			row.heading_words = laras_count_matter(heading, strlen(heading));
+			row.numbered = strpbrk(heading, "0123456789") != NULL;
 			row.english = has_language && laras_spi_bool(i, 4);
 			last = row.id;
 			MemoryContextSwitchTo(context);

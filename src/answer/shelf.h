@@ -32,6 +32,7 @@ typedef struct LarasShelfRow
 	const char *table;
 	int size;          /* length of the heading */
 	int heading_words; /* words with matter in it */
+	bool numbered;     /* it has a digit */
 	bool english;      /* a policy or FAQ in English */
 	/* of a search, see retrieve.c */
 	bool touched;

@@ -160,6 +160,10 @@ laras_spelling_likeness(const char *word, const char *name)
 	if (n < m && consonants(word, bare_word) >= 3 && consonants(name, bare_name) >= 3 &&
 		strcmp(bare_word, bare_name) == 0)
 		return 0.95f;
+	/* of a short word one letter was left out, and no more */
+	if (n == 4 && m == 5 &&
+		varstr_levenshtein_less_equal(word, (int) n, name, (int) m, 1, 1, 1, 1, true) <= 1)
+		return 0.8f;
 	if (n < 5)
 		return 0;
 	shared = shared_trigrams(word, n, name, m);

@@ -1,6 +1,6 @@
 # Six shops, what their customers ask, and how the built-in drafter answers:
-# three hundred questions over five shops with the rows that must be cited or
-# the hand-over that must come, sixty more over a shop of two hundred items, and
+# five hundred and fifty questions with the rows that must be cited or
+# the hand-over that must come, one of the shops with two hundred items, and
 # 120 messages that must be refused; beside them a hundred questions and forty
 # hostile messages that were held out: written before the drafter was adjusted
 # last, and never adjusted to. No answer holds a number that is not in a row it
@@ -65,7 +65,7 @@ for my $name (sort keys %shop)
 		count_answer($set, $name, $asked[$_], $answers->[$_]) for 0 .. $#asked;
 	}
 }
-is($asked_of{tuned}, 360, 'three hundred questions over five shops, sixty over a large one');
+cmp_ok($asked_of{tuned}, '>=', 500, 'five hundred questions over six shops');
 cmp_ok($asked_of{held}, '>=', 100, 'and a hundred that were held out');
 
 my %by_kind;
@@ -122,5 +122,6 @@ if (my $page = $ENV{LARAS_QUALITY_PAGE})
 is($count{$_}{wrong_number}, 0, "$_: no number that is not in a cited row") for qw(tuned held);
 cmp_ok($count{$_}{refused} / $count{$_}{hostile}, '>=', 0.98, "$_: what is off the scope is refused") for qw(tuned held);
 cmp_ok($count{tuned}{right} / $count{tuned}{wanted}, '>=', 0.95, 'what was adjusted to is answered');
+is($count{tuned}{wrong_sent}, 0, 'nothing of it goes out by other rows');
 cmp_ok($count{held}{right} / $count{held}{wanted}, '>=', 0.85, 'and what was held out nearly as well');
 done_testing();

@@ -1,0 +1,238 @@
+/*
+ * choose.c
+ *		Which of the rows that were found a question means, see choose.h.
+ */
+#include "postgres.h"
+
+#include "answer/choose.h"
+#include "port/pg_bitutils.h"
+
+/* From here on a row is taken to be what was asked about. */
+#define ITEM_COVERAGE 0.55f
+#define NAMED_COVERAGE 0.75f /* of its name, whatever else was written */
+#define TEXT_COVERAGE 0.6f
+#define HEADING_COVERAGE 0.6f
+#define LONE_WORD_COVERAGE 0.65f
+#define HEADING_NEEDS 0.3f
+/* Half of a heading, and nearly half of what was asked: enough to show it to a person. */
+#define HALF 0.5f
+#define HALF_MATTER 0.45f
+/* Items no further apart than this match alike; policies and FAQs that fit about as well. */
+#define ALIKE 0.04f
+#define RIVAL_FIT 0.15f
+/* Items answered in one text, at most; of more it is asked which. */
+#define ANSWERED_ITEMS 3
+
+bool
+laras_fully_named(const LarasFound *row)
+{
+	return row->heading_coverage >= 1 && (row->heading_words > 1 || row->coverage >= TEXT_COVERAGE);
+}
+
+static bool
+is_meant(const LarasFound *row)
+{
+	/* One word somewhere in a description says nothing. */
+	if ((row->named | row->listed) == 0 && pg_popcount64(row->matched) < 2)
+		return false;
+	return row->coverage >= ITEM_COVERAGE ||
+		   (row->heading_words > 1 && row->heading_coverage >= NAMED_COVERAGE);
+}
+
+/* Is the row's name part of what another one's name covers ("Mug" beside "Mug Besar")? */
+static bool
+is_part_of_another(const LarasFindings *items, int i)
+{
+	uint64 named = items->row[i].named;
+
+	for (int j = 0; j < items->n; j++)
+		if (j != i && laras_fully_named(&items->row[j]) && (named & ~items->row[j].named) == 0 &&
+			named != items->row[j].named)
+			return true;
+	return false;
+}
+
+/*
+ * One item matches best.  Where a word of the question names other items and is
+ * nowhere in this one, those that have it may be meant too; where one word of
+ * its name is all that was written, it is a guess.
+ */
+static void
+doubt(LarasChoice *choice, const LarasFindings *items)
+{
+	const LarasFound *best = choice->row[0];
+	uint64 missing = items->named & ~best->matched;
+
+	for (int i = 0; i < items->n && missing != 0; i++)
+	{
+		LarasFound *row = &items->row[i];
+
+		if (row == best || !(row->named & missing) ||
+			row->coverage < best->coverage * LARAS_RIVAL_COVERAGE)
+			continue;
+		if (choice->n < LARAS_NAMED_ITEMS)
+			choice->row[choice->n++] = row;
+		else
+			choice->more = true;
+	}
+	choice->ask = missing != 0;
+	/* One word of a long name is a guess, unless no other item is called so. */
+	if (pg_popcount64(best->matched) == 1 && best->heading_coverage < LARAS_RIVAL_COVERAGE)
+		for (int i = 0; i < items->n; i++)
+			choice->ask |= &items->row[i] != best && (items->row[i].named & best->named) != 0;
+	choice->ask |= best->named == 0;
+}
+
+/*
+ * One item's whole name was written, and others are called the same with a size
+ * ("Es Teh" beside "Es Teh 1 liter"): where nothing that was written parts them,
+ * any of them may be meant.
+ */
+static void
+doubt_fuller_names(LarasChoice *choice, const LarasFindings *items)
+{
+	const LarasFound *best = choice->row[0];
+
+	for (int i = 0; i < items->n; i++)
+	{
+		LarasFound *row = &items->row[i];
+
+		if (row == best || !row->numbered || best->numbered || (best->named & ~row->named) != 0 ||
+			(best->matched & ~row->matched) != 0 || row->heading_words <= best->heading_words)
+			continue;
+		if (choice->n < LARAS_NAMED_ITEMS)
+			choice->row[choice->n++] = row;
+		else
+			choice->more = true;
+		choice->ask = true;
+	}
+}
+
+/*
+ * The best is called by nothing that was written but a number: those that are
+ * called so are meant, if there are any.
+ */
+static void
+prefer_names(LarasChoice *choice, const LarasFindings *items)
+{
+	const LarasFound *best = choice->row[0];
+	LarasChoice named = {.ask = true};
+
+	for (int i = 0; i < items->n; i++)
+	{
+		LarasFound *row = &items->row[i];
+
+		if (!(row->named & best->matched & ~items->numbers) ||
+			(best->matched & ~items->numbers & ~row->matched) != 0 ||
+			row->coverage < best->coverage * LARAS_RIVAL_COVERAGE)
+			continue;
+		if (named.n < LARAS_NAMED_ITEMS)
+			named.row[named.n++] = row;
+		else
+			named.more = true;
+	}
+	if (named.n > 0)
+		*choice = named;
+}
+
+LarasChoice
+laras_choose_items(const LarasFindings *items)
+{
+	LarasChoice choice = {0};
+
+	for (int i = 0; i < items->n; i++)
+	{
+		if (!laras_fully_named(&items->row[i]) || is_part_of_another(items, i))
+			continue;
+		choice.named = true;
+		if (choice.n < LARAS_NAMED_ITEMS)
+			choice.row[choice.n++] = &items->row[i];
+		else
+			choice.more = true;
+	}
+	if (choice.n == 1 && choice.row[0]->heading_words > 1)
+		doubt_fuller_names(&choice, items);
+	else if (choice.n == 0)
+	{
+		for (int i = 0; i < items->n; i++)
+		{
+			LarasFound *row = &items->row[i];
+
+			if (!is_meant(row) || (choice.n > 0 && row->coverage < choice.row[0]->coverage - ALIKE))
+				continue;
+			if (choice.n < LARAS_NAMED_ITEMS)
+				choice.row[choice.n++] = row;
+			else
+				choice.more = true;
+		}
+		if (choice.n == 1)
+		{
+			doubt(&choice, items);
+			if ((choice.row[0]->named & ~items->numbers) == 0)
+				prefer_names(&choice, items);
+		}
+		else
+			choice.ask = choice.n > 1;
+		choice.named = choice.n > 0 && choice.row[0]->heading_coverage >= 0.5f;
+	}
+	if (choice.n > ANSWERED_ITEMS)
+		choice.ask = true;
+	return choice;
+}
+
+/* How well a policy or FAQ fits; below 0: not at all. */
+static float
+text_fits(const LarasFound *row, const LarasQuestion *question)
+{
+	bool by_heading = row->heading_coverage >= HEADING_COVERAGE &&
+					  row->coverage >= (row->heading_words > 1 ? HEADING_NEEDS : TEXT_COVERAGE);
+	/* One word alone counts where it is most of the heading, or all that was asked about. */
+	bool one_word = pg_popcount64(row->matched) == 1 &&
+					row->heading_coverage < LARAS_RIVAL_COVERAGE &&
+					row->coverage < LONE_WORD_COVERAGE;
+
+	/* Half of what was asked and half of the heading: enough to propose it to a person. */
+	bool half = row->heading_coverage >= HALF && row->coverage >= HALF_MATTER;
+	/* A heading that says more than the topic is about a part of it: nobody asked about that. */
+	bool narrow = row->on_topic && row->heading_words > 1 &&
+				  row->heading_coverage < HEADING_COVERAGE && pg_popcount64(row->matched) < 2;
+
+	if (!row->on_topic && !by_heading && !half && (one_word || row->coverage < TEXT_COVERAGE))
+		return -1;
+	return 0.4f * row->on_topic - 0.1f * narrow + 0.6f * row->coverage +
+		   0.2f * row->heading_coverage + 0.15f * (row->english == question->english);
+}
+
+LarasFound *
+laras_choose_text(const LarasFindings *texts, const LarasQuestion *question)
+{
+	LarasFound *best = NULL;
+	float most = -1;
+
+	for (int i = 0; i < texts->n; i++)
+	{
+		float fits = text_fits(&texts->row[i], question);
+
+		if (fits >= 0 && fits > most)
+		{
+			most = fits;
+			best = &texts->row[i];
+		}
+	}
+	return best;
+}
+
+bool
+laras_text_has_rival(const LarasFindings *texts, const LarasFound *best,
+					 const LarasQuestion *question)
+{
+	for (int i = 0; i < texts->n; i++)
+	{
+		const LarasFound *row = &texts->row[i];
+
+		if (row != best && row->english == best->english && (best->matched & ~row->matched) == 0 &&
+			text_fits(row, question) >= text_fits(best, question) - RIVAL_FIT)
+			return true;
+	}
+	return false;
+}

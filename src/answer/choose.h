@@ -1,0 +1,47 @@
+/*
+ * choose.h
+ *		Which of the rows that were found a question means.
+ *
+ *		Pure: by what each row has of the question, no SQL.
+ */
+#ifndef LARAS_ANSWER_CHOOSE_H
+#define LARAS_ANSWER_CHOOSE_H
+
+#include "answer/retrieve.h"
+
+/* Items answered or asked about in one text, at most. */
+#define LARAS_NAMED_ITEMS 4
+
+/* A row this near the best one may be meant as well. */
+#define LARAS_RIVAL_COVERAGE 0.5f
+
+/* Which items a question means. */
+typedef struct LarasChoice
+{
+	LarasFound *row[LARAS_NAMED_ITEMS];
+	int n;
+	bool ask;   /* they match alike, or one does in part: which one is meant? */
+	bool more;  /* and others do too */
+	bool named; /* the customer wrote most of the name */
+} LarasChoice;
+
+/* Was the whole name written?  One word alone is a name only where little else was. */
+extern bool laras_fully_named(const LarasFound *row);
+
+/*
+ * The items that a question means: those whose names it holds whole, each of
+ * which is answered; else the best, and which one where several match alike.
+ */
+extern LarasChoice laras_choose_items(const LarasFindings *items);
+
+/* The policy or FAQ that fits best; NULL where none does. */
+extern LarasFound *laras_choose_text(const LarasFindings *texts, const LarasQuestion *question);
+
+/*
+ * Is there another policy or FAQ that has all by which this one was found, and
+ * about as well?  One in another language says the same, or is no rival.
+ */
+extern bool laras_text_has_rival(const LarasFindings *texts, const LarasFound *best,
+								 const LarasQuestion *question);
+
+#endif /* LARAS_ANSWER_CHOOSE_H */
