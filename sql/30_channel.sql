@@ -141,7 +141,7 @@ COMMENT ON COLUMN laras.provider_app.slot IS 'Key slot of the app (slab 0, from 
 COMMENT ON COLUMN laras.provider_app.app_secret IS 'Secret that signs webhooks and callbacks, sealed under (platform, app).';
 COMMENT ON COLUMN laras.provider_app.previous_secret IS 'The secret before the last change, still accepted.';
 COMMENT ON COLUMN laras.provider_app.verify_token_hash IS 'SHA-256 of the token of the verification handshake.';
-COMMENT ON COLUMN laras.provider_app.options IS 'graph_url, api_version, scopes, config_id, smtp.';
+COMMENT ON COLUMN laras.provider_app.options IS 'graph_url, api_version, scopes, config_id, smtp, mapping, media_hosts.';
 COMMENT ON COLUMN laras.provider_app.created_at IS 'When it was registered.';
 COMMENT ON COLUMN laras.provider_app.changed_at IS 'When its secret last changed.';
 ALTER TABLE laras.provider_app ENABLE ROW LEVEL SECURITY;
@@ -156,7 +156,7 @@ SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.provider_host AS
   SELECT d.host, NULL::text AS app_id, false AS registered
     FROM (VALUES ('graph.facebook.com'), ('graph.instagram.com'), ('api.instagram.com'), ('graph.threads.net'), ('api.telegram.org'),
-      ('lookaside.fbsbx.com'), ('.fbcdn.net')) AS d (host)
+      ('lookaside.fbsbx.com'), ('.fbcdn.net'), ('.cdninstagram.com')) AS d (host)
   UNION ALL
   SELECT DISTINCT pg_catalog.lower(pg_catalog.substring(a.options ->> 'graph_url', '^https?://(\[[^]]+\]|[^/:?#@]+)')),
       a.app_id, true
@@ -165,10 +165,14 @@ CREATE VIEW laras.provider_host AS
   SELECT DISTINCT pg_catalog.lower(pg_catalog.substring(s.url, '^smtps?://(\[[^]]+\]|[^/:?#@]+)')), a.app_id, true
     FROM laras.provider_app a, pg_catalog.jsonb_array_elements_text(CASE pg_catalog.jsonb_typeof(a.options -> 'smtp')
       WHEN 'array' THEN a.options -> 'smtp' ELSE '[]' END) AS s (url)
-    WHERE s.url ~ '^smtps?://(\[[^]]+\]|[^/:?#@]+)';
+    WHERE s.url ~ '^smtps?://(\[[^]]+\]|[^/:?#@]+)'
+  UNION ALL
+  SELECT DISTINCT m.host, a.app_id, true
+    FROM laras.provider_app a, pg_catalog.jsonb_array_elements_text(CASE pg_catalog.jsonb_typeof(a.options -> 'media_hosts')
+      WHEN 'array' THEN a.options -> 'media_hosts' ELSE '[]' END) AS m (host);
 COMMENT ON VIEW laras.provider_host IS 'Hosts that may be spoken to: the official interfaces, and those the operator registered with an app. The courier begins no request to any other and follows no redirect.';
 COMMENT ON COLUMN laras.provider_host.host IS 'Host name, or a loopback address in laras.test_mode; with a full stop before it, all hosts below that name.';
-COMMENT ON COLUMN laras.provider_host.app_id IS 'App whose options name it, as graph_url or one of smtp; null for an official interface.';
+COMMENT ON COLUMN laras.provider_host.app_id IS 'App whose options name it, as graph_url or one of smtp or of media_hosts; null for an official interface.';
 COMMENT ON COLUMN laras.provider_host.registered IS 'Was it registered with an app.';
 GRANT SELECT ON laras.provider_host TO laras_worker, laras_dba;
 RESET ROLE;

@@ -91,6 +91,7 @@ typedef struct LarasRecordPart
 	const char *kind;
 	LarasText content;
 	bool enclosed; /* its bytes came along in the body: the next of LarasEnclosedDriver's */
+	bool untold;   /* nothing is said of where its bytes are */
 } LarasRecordPart;
 
 /* what a message is in the conversation; LARAS_LIVE is what a person says */

@@ -12,16 +12,21 @@
  *				 "event": "/type", "messages": ["comment.created"],
  *				 "edits": ["comment.updated"], "removals": ["comment.deleted"],
  *				 "outbound": {"at": "/author/role", "is": ["agent", "bot"]},
- *				 "parts": {"image": "/picture", "link": "/url"}}}
+ *				 "parts": {"image": "/picture", "link": "/url"},
+ *				 "media": {"list": "/files", "url": "/href", "type": "/mime", "name": "/title"}},
+ *	 "media_hosts": ["files.crm.example", ".cdn.example"]}
  *
  * items names the list of events (absent: the body is one, or is the list); the
  * other pointers start at an event. id and from are needed. Without event
  * every item is a message. An id of from is unique within its system, which the
  * account's own id keeps apart from others; identity email or phone says that it
  * is an address or a number, which is one everywhere. phone and email name such
- * beside it.
+ * beside it. media names files that are fetched, from media_hosts alone; its list
+ * starts at the event (absent: the event is the one file), its other pointers at
+ * a file: size, in bytes, and sha256 may be among them.
  */
 #include "channel/connect.h"
+#include "channel/media.h"
 #include "channel/record.h"
 #include "vault/numbers.h"
 
@@ -35,8 +40,9 @@
 #define LONGEST_IDENTITY 256
 #define LONGEST_NUMBER 64
 
-/* parts of one item */
+/* parts of one item, and files */
 #define MOST_PARTS 16
+#define MOST_FILES 32
 
 static int
 split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int *nameless,
@@ -247,11 +253,83 @@ read_parts(LarasReader *r, LarasRecord *record, const json_t *mapping, const jso
 
 		if (value != NULL && !json_is_null(value))
 		{
+			int before = record->part_count;
+
 			laras_record_part(r, record, kinds[i], value);
+			if (record->part_count > before)
+				record->parts[before].untold = true;
 			if (record->text.s == NULL && strcmp(record->message_kind, "unsupported") == 0 && i < 9)
 				record->message_kind = kinds[i];
 		}
 	}
+}
+
+/* As what a file of that type is shown. */
+static const char *
+kind_of_file(LarasText type)
+{
+	static const char *const kinds[] = {"image", "video", "audio"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	{
+		size_t n = strlen(kinds[i]);
+
+		if (type.s != NULL && type.n > n && memcmp(type.s, kinds[i], n) == 0 && type.s[n] == '/')
+			return kinds[i];
+	}
+	return "document";
+}
+
+/* A file: where it is in members that laras_generic_media reads, beside its own. */
+static void
+read_file(LarasReader *r, LarasRecord *record, const json_t *media, const json_t *file)
+{
+	LarasText url = laras_json_text(mapped(media, "url", file));
+	LarasText type = laras_json_text(mapped(media, "type", file));
+	LarasText name = laras_json_text(mapped(media, "name", file));
+	LarasText sha256 = laras_json_text(mapped(media, "sha256", file));
+	json_t *part;
+
+	if (!laras_text_given(url))
+		return;
+	part = json_pack("{s:s%, s:O}", "url", url.s, url.n, "element", file);
+	if (part != NULL && type.s != NULL)
+		json_object_set_new(part, "mime_type", json_stringn(type.s, type.n));
+	if (part != NULL && name.s != NULL)
+		json_object_set_new(part, "filename", json_stringn(name.s, name.n));
+	if (part != NULL && sha256.s != NULL)
+		json_object_set_new(part, "sha256", json_stringn(sha256.s, sha256.n));
+	if (part != NULL)
+		json_object_set(part, "file_size", (json_t *) mapped(media, "size", file));
+	if (part == NULL)
+		r->short_of_memory = true;
+	else
+		laras_record_new_part(r, record, kind_of_file(type), part);
+}
+
+static void
+read_files(LarasReader *r, LarasRecord *record, const json_t *mapping, const json_t *item)
+{
+	const json_t *media = laras_json_get(mapping, "media");
+	const json_t *list =
+		laras_json_text_at(media, "list").s != NULL ? mapped(media, "list", item) : item;
+	int before = record->part_count;
+	json_t *file;
+	size_t i;
+
+	if (media == NULL)
+		return;
+	if (json_is_array(list))
+	{
+		json_array_foreach((json_t *) list, i, file)
+			if (i < MOST_FILES)
+				read_file(r, record, media, file);
+	}
+	else if (json_is_object(list) || json_is_string(list))
+		read_file(r, record, media, list);
+	if (record->part_count > before && record->text.s == NULL &&
+		strcmp(record->message_kind, "unsupported") == 0)
+		record->message_kind = record->parts[before].kind;
 }
 
 static void
@@ -300,6 +378,7 @@ read_item(LarasReader *r, const json_t *mapping, LarasText account, const json_t
 		if (!laras_text_given(record->about))
 			record->about.s = NULL;
 		read_parts(r, record, mapping, item);
+		read_files(r, record, mapping, item);
 		record->keep_element = strcmp(record->message_kind, "unsupported") == 0;
 		return;
 	}
@@ -314,7 +393,10 @@ read_item(LarasReader *r, const json_t *mapping, LarasText account, const json_t
 		record->text.s = NULL;
 	}
 	else
+	{
 		read_parts(r, record, mapping, item);
+		read_files(r, record, mapping, item);
+	}
 	record->event_key = laras_reader_print(r, "%s|%.*s|%.*s|%lld", record->message_kind,
 										   (int) account.n, account.s ? account.s : "", (int) id.n,
 										   id.s, (long long) record->provider_time);
@@ -369,4 +451,5 @@ const LarasChannelDriver laras_generic_driver = {
 	.parse = parse,
 	.version = 1,
 	.connect = &connect_driver,
+	.media = &laras_generic_media,
 };

@@ -63,6 +63,80 @@ same_name(LarasText host, const char *name, size_t n)
 	return true;
 }
 
+/* Is the host that name, or below it where that begins with a full stop? */
+static bool
+is_below(LarasText host, const char *name, size_t n)
+{
+	LarasText end = host;
+
+	if (n > 0 && name[0] == '.' && host.n > n)
+		end = (LarasText){host.s + host.n - n, n};
+	return same_name(end, name, n);
+}
+
+bool
+laras_media_is_listed(const json_t *hosts, LarasText url)
+{
+	LarasText scheme;
+	LarasText host;
+	json_t *one;
+	size_t i;
+
+	if (url.s == NULL || !take_apart(url, &scheme, &host))
+		return false;
+	json_array_foreach((json_t *) hosts, i, one)
+	{
+		LarasText name = laras_json_text(one);
+
+		if (name.s != NULL && is_below(host, name.s, name.n))
+			return true;
+	}
+	return false;
+}
+
+bool
+laras_media_host_fits(LarasText host)
+{
+	size_t dots = 0;
+	size_t label = 0;
+	bool letters = false; /* in the last label: an address has none */
+
+	if (host.s == NULL || host.n == 0 || host.n > 253)
+		return false;
+	for (size_t i = 0; i < host.n; i++)
+	{
+		char c = host.s[i];
+
+		if (c == '.')
+		{
+			/* the first may stand alone before all */
+			if (label == 0 && i > 0)
+				return false;
+			dots += i > 0;
+			label = 0;
+			letters = false;
+			continue;
+		}
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
+			return false;
+		letters = letters || (c >= 'a' && c <= 'z');
+		label++;
+	}
+	return label > 0 && dots > 0 && letters;
+}
+
+bool
+laras_media_same_host(LarasText url, LarasText other)
+{
+	LarasText scheme;
+	LarasText host;
+	LarasText other_host;
+
+	return url.s != NULL && other.s != NULL && take_apart(url, &scheme, &host) &&
+		   take_apart(other, &scheme, &other_host) && host.n == other_host.n &&
+		   memcmp(host.s, other_host.s, host.n) == 0;
+}
+
 bool
 laras_media_is_own(const LarasMediaDriver *media, const char *base_url, LarasText url)
 {
@@ -79,16 +153,8 @@ laras_media_is_own(const LarasMediaDriver *media, const char *base_url, LarasTex
 	if (!laras_text_is(scheme, "https"))
 		return false;
 	for (int i = 0; media->hosts[i] != NULL; i++)
-	{
-		const char *own = media->hosts[i];
-		size_t n = strlen(own);
-		LarasText end = host;
-
-		if (own[0] == '.' && host.n > n)
-			end = (LarasText){host.s + host.n - n, n};
-		if (same_name(end, own, n))
+		if (is_below(host, media->hosts[i], strlen(media->hosts[i])))
 			return true;
-	}
 	return false;
 }
 

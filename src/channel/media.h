@@ -31,6 +31,12 @@ typedef struct LarasMediaDriver
 	 * for all below it; ends with NULL. SQL's laras.provider_host has them too.
 	 */
 	const char *const *hosts;
+	/*
+	 * Those hosts, and no others, are the ones of the app's options, a list of
+	 * names in the member media_hosts; then a redirect stays on the host that it
+	 * comes from, and no address is spoken to that is not public.
+	 */
+	bool hosts_of_app;
 	/* the longest that the provider gives */
 	int64_t most;
 
@@ -82,6 +88,8 @@ extern const LarasEnclosedDriver laras_email_enclosed;
 extern const LarasMediaDriver laras_whatsapp_media;
 extern const LarasMediaDriver laras_meta_media;
 extern const LarasMediaDriver laras_telegram_media;
+extern const LarasMediaDriver laras_threads_media;
+extern const LarasMediaDriver laras_generic_media;
 
 /* Does a part of that kind have bytes to be had? media may be NULL. */
 extern bool laras_media_has_bytes(const LarasMediaDriver *media, const char *kind);
@@ -91,6 +99,15 @@ extern bool laras_media_has_bytes(const LarasMediaDriver *media, const char *kin
  * https, or as the interface itself is spoken to.
  */
 extern bool laras_media_is_own(const LarasMediaDriver *media, const char *base_url, LarasText url);
+
+/* Does the URL's host stand on that list of names, or below one that begins with a full stop? */
+extern bool laras_media_is_listed(const json_t *hosts, LarasText url);
+
+/* Is that a name as such a list has it? Lower case, of two parts at least, and no address. */
+extern bool laras_media_host_fits(LarasText host);
+
+/* Do both lead to one host? */
+extern bool laras_media_same_host(LarasText url, LarasText other);
 
 /* For drivers: a SHA-256 as 64 hexadecimal digits or in base64; false where it is neither. */
 extern bool laras_media_read_sha256(LarasText t, LarasMediaSource *source);

@@ -7,6 +7,7 @@
  * and a list in the wild. There are no direct messages. Of the person only the
  * user name is given.
  */
+#include "channel/media.h"
 #include "channel/meta_connect.h"
 #include "channel/record.h"
 #include "channel/threads.h"
@@ -99,6 +100,23 @@ owner_of(LarasReader *r, LarasText account, const json_t *root, const json_t *va
 	return laras_text_same(id, account) ? LARAS_POST_OWN : LARAS_POST_FOREIGN;
 }
 
+/* What is to be seen or heard: a picture by itself, or what no bytes are fetched of. */
+static void
+read_media(LarasReader *r, LarasRecord *record, const json_t *value)
+{
+	static const char *const types[][2] = {{"IMAGE", "image"},
+										   {"VIDEO", "video"},
+										   {"AUDIO", "audio"}};
+	LarasText type = laras_json_text_at(value, "media_type");
+	const char *kind = "media";
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (laras_text_is(type, types[i][0]))
+			kind = types[i][1];
+	if (!laras_text_is(type, "TEXT_POST") || laras_json_get(value, "gif_url") != NULL)
+		laras_record_part(r, record, kind, value);
+}
+
 static void
 read_post(LarasReader *r, LarasText account, LarasText field, const json_t *value)
 {
@@ -136,10 +154,8 @@ read_post(LarasReader *r, LarasText account, LarasText field, const json_t *valu
 		laras_record_identity(record, LARAS_INDEX_USERNAME, user);
 	record->event_key =
 		laras_reader_print(r, "%.*s|%.*s", (int) field.n, field.s, (int) id.n, id.s);
-	/* a picture, a poll, and where it is to be seen */
-	if (!deleted && (!laras_text_is(laras_json_text_at(value, "media_type"), "TEXT_POST") ||
-					 laras_json_get(value, "gif_url") != NULL))
-		laras_record_part(r, record, "media", value);
+	if (!deleted)
+		read_media(r, record, value);
 }
 
 static int
@@ -183,4 +199,5 @@ const LarasChannelDriver laras_threads_driver = {
 			   [LARAS_SURFACE_MENTION] = {"threads_manage_mentions", "threads_manage_mentions"}},
 	.send = &laras_threads_send,
 	.connect = &laras_threads_connect,
+	.media = &laras_threads_media,
 };

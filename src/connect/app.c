@@ -17,7 +17,7 @@
 #include "base/logguard.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
-#include "channel/channel.h"
+#include "channel/media.h"
 #include "connect/connect.h"
 #include "courier/egress.h"
 #include "evidence/evidence.h"
@@ -112,6 +112,26 @@ check_servers(const json_t *servers)
 					 "Each reads like smtps://mail.example:465 or smtp://mail.example:587.")));
 }
 
+/* media_hosts: a list of names that files may be fetched from. */
+static void
+check_media_hosts(const json_t *hosts)
+{
+	bool sound = hosts == NULL || (json_array_size(hosts) > 0 && json_array_size(hosts) <= 64);
+
+	for (size_t i = 0; i < json_array_size(hosts); i++)
+	{
+		LarasText host = laras_json_text(json_array_get(hosts, i));
+
+		sound = sound && (laras_media_host_fits(host) ||
+						  (laras_test_mode && host.s != NULL && laras_text_is(host, "127.0.0.1")));
+	}
+	if (!sound)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("media_hosts must be a list of 1 to 64 names of hosts"),
+						errdetail("Each is in lower case and no address, like files.crm.example; "
+								  "with a full stop before it, it stands for all hosts below.")));
+}
+
 /* graph_url must be one we may speak to; api_version a version. */
 static void
 check_options(const char *text)
@@ -132,6 +152,7 @@ check_options(const char *text)
 			 errdetail(
 				 "Plain http is accepted in laras.test_mode alone, for a loopback address such as that of laras-sandbox.")));
 	check_servers(laras_json_get(options, "smtp"));
+	check_media_hosts(laras_json_get(options, "media_hosts"));
 	if (version.s != NULL && (version.n < 2 || version.n > 16 || version.s[0] != 'v' ||
 							  strspn(version.s + 1, "0123456789.") != version.n - 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

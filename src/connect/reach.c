@@ -78,6 +78,7 @@ laras_reach(const LarasTask *task, LarasReachToken *token, LarasReach *out)
 		return false;
 	accounts = laras_json_own(laras_json_parse(opened, n, NULL));
 	out->app_id = app.app_id;
+	out->options = app.options;
 	out->number =
 		laras_json_text_at(accounts, laras_account_member(out->driver, LARAS_ACCOUNT_NUMBER));
 	out->about.base_url = app.graph_url;

@@ -23,6 +23,7 @@ typedef struct LarasReach
 	uint32 slot;
 	LarasText number;          /* the account that webhooks carry */
 	LarasAccountRequest about; /* the account whose events are subscribed to */
+	const json_t *options;     /* of the app */
 } LarasReach;
 
 /*

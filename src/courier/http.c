@@ -384,6 +384,15 @@ laras_http_free(LarasHttpCall *call)
 	free(call);
 }
 
+/* Where a name of somebody else's choosing leads inside, there is no socket. */
+static curl_socket_t
+on_public_socket(void *unused, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	if (!laras_egress_is_public(&to->addr))
+		return CURL_SOCKET_BAD;
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 /* What holds for every request. */
 static void
 configure_all(CURL *easy)
@@ -454,12 +463,21 @@ laras_http_with_parts(size_t n, uint64_t most)
 	next_most = most;
 }
 
+static bool next_public = false;
+
+void
+laras_http_with_public(void)
+{
+	next_public = true;
+}
+
 /* What was said of the next call was said of this one. */
 static void
 forget_next(void)
 {
 	next_header[0] = '\0';
 	next_part = 0;
+	next_public = false;
 }
 
 /* The answer is to come in parts. */
@@ -511,6 +529,12 @@ configure(LarasHttpCall *call, const char *url, const char *content_type)
 	configure_call(call);
 	if (next_part > 0)
 		configure_parts(call);
+	if (next_public && !laras_egress_plain(url, strlen(url)))
+	{
+		/* and the handle serves no other request */
+		state->pooled = false;
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_public_socket);
+	}
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, state->headers);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, strncmp(url, "http:", 5) == 0 ? "http" : "https");
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;

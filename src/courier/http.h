@@ -107,6 +107,12 @@ extern bool laras_http_with_header(const char *header);
 extern void laras_http_with_parts(size_t n, uint64_t most);
 extern void laras_http_go_on(LarasHttpCall *call, size_t taken);
 
+/*
+ * The next call of laras_http_start, and no other, connects to a public address
+ * or to none (egress.h): a name that leads elsewhere ends it as NOT_SENT.
+ */
+extern void laras_http_with_public(void);
+
 /* Give up a call that was given back as a part. It is freed. */
 extern void laras_http_drop(LarasHttpCall *call);
 

@@ -452,6 +452,8 @@ go_on(struct LarasTaskFlight *flight, const LarasTaskAnswer *answer)
 			(request.token == NULL || token != NULL) &&
 			(header[0] == '\0' || laras_http_with_header(header)))
 		{
+			if (request.only_public)
+				laras_http_with_public();
 			if (flight->part > 0)
 				laras_http_with_parts(flight->part, request.most);
 			call = mail ? laras_http_start_mail(url, url_n, &envelope, body, request.body_n, token,

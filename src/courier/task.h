@@ -50,6 +50,7 @@ typedef struct LarasTaskRequest
 	size_t token_n;
 	size_t token_at; /* where in the URL it goes; 0: into the Authorization header */
 	const struct LarasEnvelope *envelope; /* the URL is a mail server's; NULL: HTTP */
+	bool only_public;                     /* no address but a public one is spoken to */
 	size_t part; /* the answer may be long: it comes in parts of this size; 0: whole */
 	uint64 most; /* bytes of it in all */
 } LarasTaskRequest;

@@ -86,7 +86,7 @@ laras_store_parts(const LarasStoredMessage *messages, int n)
 			const LarasRecordPart *part = &m->record->parts[k];
 			int64 id = laras_new_id();
 
-			if (driver != NULL && laras_media_has_bytes(driver->media, part->kind))
+			if (driver != NULL && !part->untold && laras_media_has_bytes(driver->media, part->kind))
 				wanted[wanted_count++] = (LarasMediaWanted){m->workspace_id, m->id, id, part->kind,
 															is_historical(m->record)};
 			c[0].values[count] = Int64GetDatum(m->workspace_id);

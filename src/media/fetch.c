@@ -10,7 +10,9 @@
  * count as stored; a try that ends otherwise leaves no piece behind.
  *
  * A request goes to the interface's own host or to those of the driver; a
- * redirect is followed there and nowhere else, and takes no token along.
+ * redirect is followed there and nowhere else, and takes no token along. Hosts
+ * that an operator lists for a system of their own are asked at public addresses
+ * alone, and redirect to themselves.
  */
 #include "postgres.h"
 
@@ -21,6 +23,7 @@
 #include "channel/media.h"
 #include "connect/health.h"
 #include "connect/reach.h"
+#include "courier/egress.h"
 #include "evidence/evidence.h"
 #include "media/media.h"
 #include "tenancy/tenancy.h"
@@ -169,6 +172,30 @@ note_source(Memory *m, const LarasMediaSource *source)
 	}
 }
 
+/* May bytes be fetched from there? */
+static bool
+is_own(const Fetched *f, LarasText url)
+{
+	const LarasMediaDriver *media = f->reach.driver->media;
+
+	if (media->hosts_of_app)
+		return laras_media_is_listed(laras_json_get(f->reach.options, "media_hosts"), url) &&
+			   laras_egress_sound(url.s, url.n) && !laras_egress_is_mail(url.s, url.n);
+	return laras_media_is_own(media, f->reach.about.base_url, url);
+}
+
+/* May an answer send on to there? */
+static bool
+may_redirect(const Fetched *f, LarasText to)
+{
+	LarasAllocator allocator = allocator_here();
+	LarasMediaSource source = {.size = -1};
+
+	return !f->reach.driver->media->hosts_of_app ||
+		   (f->part != NULL && f->reach.driver->media->read(f->part, &allocator, &source) &&
+			laras_media_same_host(source.url, to));
+}
+
 /* Ask for bytes. NULL: the request is filled; else why it is not. */
 static const char *
 download(LarasTask *task, const Fetched *f, LarasText url, bool with_token,
@@ -178,7 +205,7 @@ download(LarasTask *task, const Fetched *f, LarasText url, bool with_token,
 	const LarasMediaDriver *media = f->reach.driver->media;
 	LarasProviderRequest made = {.method = "GET", .url = url};
 
-	if (!laras_media_is_own(media, f->reach.about.base_url, url))
+	if (!is_own(f, url))
 		return "foreign_host";
 	if (with_token && media->token_at != NULL)
 		made.token_at = media->token_at(&f->reach.about);
@@ -194,6 +221,7 @@ download(LarasTask *task, const Fetched *f, LarasText url, bool with_token,
 		request->token = NULL;
 		request->token_n = 0;
 	}
+	request->only_public = media->hosts_of_app;
 	request->part = LARAS_MEDIA_CHUNK;
 	request->most = (uint64) m->most;
 	return NULL;
@@ -400,6 +428,8 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	if (answer->end == LARAS_HTTP_ANSWERED && answer->redirect != NULL &&
 		task->step == STEP_DOWNLOAD && m->redirects < MAX_REDIRECTS)
 	{
+		if (!may_redirect(&f, laras_text(answer->redirect)))
+			return fail(task, result, "refused", "foreign_host");
 		m->redirects++;
 		return begin_download(task, &f, laras_text(answer->redirect), false, request, result);
 	}

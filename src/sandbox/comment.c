@@ -20,6 +20,7 @@
 #include "sandbox/content.h"
 #include "sandbox/control.h"
 #include "sandbox/fault.h"
+#include "sandbox/media.h"
 #include "sandbox/play.h"
 #include "sandbox/refusal.h"
 
@@ -48,6 +49,7 @@ typedef struct Comment
 	char *from; /* a person's id, or the account's */
 	char *name;
 	char *text;
+	char *media; /* of Threads: id of what is to be seen; NULL: nothing */
 	int64_t made;
 	bool hidden;
 	bool deleted;
@@ -87,6 +89,7 @@ drop_comment(void *p)
 	free(c->from);
 	free(c->name);
 	free(c->text);
+	free(c->media);
 	free(c);
 }
 
@@ -131,6 +134,18 @@ new_comment(Post *post, const Comment *parent, const char *from, const char *nam
 	return c;
 }
 
+/* What Threads calls what is to be seen in a reply. */
+static const char *
+media_type(const Comment *c)
+{
+	const SbMedia *m = c->media ? sb_media(c->media) : NULL;
+
+	return m == NULL                            ? "TEXT_POST"
+		   : strncmp(m->mime, "video/", 6) == 0 ? "VIDEO"
+		   : strncmp(m->mime, "audio/", 6) == 0 ? "AUDIO"
+												: "IMAGE";
+}
+
 /* Tells the app of a comment, in the account's own words; verb is the Page's. */
 static bool
 tell(const Comment *c, const char *verb, SbWait *wait)
@@ -165,7 +180,7 @@ tell(const Comment *c, const char *verb, SbWait *wait)
 		return sb_account_change(a, "replies",
 								 json_pack("{s:s,s:s,s:s,s:s,s:{s:s},s:{s:s,s:s,s:s},s:s}", "id",
 										   c->id, "username", c->name, "text", c->text,
-										   "media_type", "TEXT_POST", "replied_to", "id",
+										   "media_type", media_type(c), "replied_to", "id",
 										   below ? c->top : c->post->id, "root_post", "id",
 										   c->post->id, "owner_id", c->post->foreign ? "1" : a->id,
 										   "username", a->username, "timestamp", when),
@@ -193,6 +208,19 @@ get_post(SbCall *call, const Post *p)
 		sb_answer_json(call, 200,
 					   json_pack("{s:s,s:{s:s}}", "id", p->id, a->page ? "from" : "owner", "id",
 								 a->id));
+}
+
+/* GET /{reply} of Threads: where what is to be seen lies for a while */
+static void
+get_reply(SbCall *call, const Comment *c)
+{
+	SbMedia *m = c->media ? sb_media(c->media) : NULL;
+	json_t *answer = json_pack("{s:s,s:s}", "id", c->id, "media_type", media_type(c));
+
+	call->note.route = "reply";
+	if (m != NULL)
+		json_object_set_new(answer, "media_url", sb_media_open_link(call, m));
+	sb_answer_json(call, 200, answer);
 }
 
 static const char *
@@ -396,6 +424,9 @@ sb_comment_call(SbCall *call)
 		get_container(call, container);
 	else if (post != NULL && call->nparts == 1 && strcmp(call->method, "GET") == 0)
 		get_post(call, post);
+	else if (comment != NULL && account->threads && !comment->deleted && call->nparts == 1 &&
+			 strcmp(call->method, "GET") == 0)
+		get_reply(call, comment);
 	else if (comment != NULL && !account->threads && strcmp(call->method, "POST") == 0 &&
 			 strcmp(second, account->page ? "comments" : "replies") == 0)
 		answer_comment(call, g, comment);
@@ -449,8 +480,8 @@ sb_put_post(SbCall *call)
 void
 sb_play_comment(SbCall *call)
 {
-	static const char *const names[] = {"post", "from", "name", "text", "parent",
-										"id",   "verb", "wait", NULL};
+	static const char *const names[] = {"post", "from", "name",  "text", "parent",
+										"id",   "verb", "media", "wait", NULL};
 	const char *verb = sb_text_of(call, "verb") ? sb_text_of(call, "verb") : "add";
 	const char *text = sb_text_of(call, "text");
 	const char *from = sb_text_of(call, "from");
@@ -477,6 +508,8 @@ sb_play_comment(SbCall *call)
 			return;
 		}
 		c = new_comment(p, above, from, name ? name : "somebody", text);
+		if (sb_text_of(call, "media") != NULL)
+			sb_replace(&c->media, sb_text_of(call, "media"));
 	}
 	else if (text != NULL)
 		sb_replace(&c->text, text);

@@ -604,7 +604,9 @@ sub asset
 {
 	my ($self) = @_;
 	$self->{account} = { number => "9000$self->{n}" };    # nobody says a name
-	$self->{stage}->sql("SELECT laras.register_provider_app('{generic}', '$self->{account}{number}', '$generic_secret', 'not used here', '{\"mapping\": {\"id\": \"/id\", \"from\": \"/who\", \"name\": \"/name\", \"text\": \"/said\"}}')");
+	$self->{stage}->sql("SELECT laras.register_provider_app('{generic}', '$self->{account}{number}', '$generic_secret', 'not used here', '" . $json->encode({
+		mapping => { id => '/id', from => '/who', name => '/name', text => '/said', media => { list => '/files', url => '/href', type => '/mime', name => '/title', size => '/bytes' } },
+		media_hosts => [ '127.0.0.1', 'files.localhost' ] }) . "')");
 	return;
 }
 
@@ -631,8 +633,8 @@ sub matches_send { return { path => 'nothing is sent there' }; }
 
 sub says
 {
-	my ($self, $name, $text) = @_;
-	my $body = $json->utf8->encode({ id => 'g' . ++$self->{said}, who => $self->person($name), name => $name, said => $text });
+	my ($self, $name, $text, @files) = @_;
+	my $body = $json->utf8->encode({ id => 'g' . ++$self->{said}, who => $self->person($name), name => $name, said => $text, files => \@files });
 	return Laras::http_call('POST', "$self->{stage}{url}/api/webhooks/generic/$self->{account}{number}",
 		headers => { 'X-Laras-Signature' => 'sha256=' . Digest::SHA::hmac_sha256_hex($body, $generic_secret) }, content => $body)->{status};
 }

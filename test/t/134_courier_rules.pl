@@ -125,7 +125,7 @@ is($stage->bound('SELECT sent = (SELECT count(*) FROM laras.outbox WHERE state =
 {
 	my $host = '127.0.0.1';
 	is($stage->sql('SELECT string_agg(host, $$ $$ ORDER BY registered, host) FROM laras.provider_host'),
-		".fbcdn.net api.instagram.com api.telegram.org graph.facebook.com graph.instagram.com graph.threads.net lookaside.fbsbx.com $host", 'the hosts that may be spoken to');
+		".cdninstagram.com .fbcdn.net api.instagram.com api.telegram.org graph.facebook.com graph.instagram.com graph.threads.net lookaside.fbsbx.com $host", 'the hosts that may be spoken to');
 	for my $url ('http://graph.facebook.com', 'ftp://graph.facebook.com', 'https://user@graph.facebook.com', 'file:///etc/passwd', 'graph.facebook.com')
 	{
 		my (undef, undef, $error) = $stage->node->psql('postgres',

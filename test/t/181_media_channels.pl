@@ -1,6 +1,7 @@
 # Pictures, films, voices and documents on every channel that has them: what people
 # send is fetched as the channel gives it; what the business gives is judged, sealed
-# and sent as the channel takes it, once, and within its limits.
+# and sent as the channel takes it, once, and within its limits. Threads and systems
+# of one's own bring media and are sent none.
 #
 # proves R052 R082
 
@@ -9,6 +10,8 @@ use warnings;
 
 use Channels;
 use Digest::SHA ();
+use IO::Select;
+use IO::Socket::INET;
 use JSON::PP ();
 use Laras;
 use MIME::Base64 ();
@@ -35,6 +38,14 @@ my %picture = (
 		my $part = "--b\nContent-Type: text/plain\n\nini gambarnya\n--b\nContent-Type: image/png; name=kopi.png\nContent-Disposition: inline\nContent-Transfer-Encoding: base64\n\n";
 		return $shop->piped($shop->mail(Sari => $part . MIME::Base64::encode_base64($file) . '--b--', 'MIME-Version' => '1.0', 'Content-Type' => 'multipart/mixed; boundary=b'));
 	},
+	threads => sub {
+		my ($shop, $media) = @_;
+		return $sandbox->control(POST => 'account/comment', { post => $shop->{post}, from => $shop->person('Sari'), name => $shop->person('Sari'), text => 'lihat ini', media => $media->{id}, wait => JSON::PP::true });
+	},
+	generic => sub {
+		my ($shop, $media) = @_;
+		return $shop->says(Sari => 'ini gambarnya', { href => $media->{url}, mime => 'image/png', title => 'kopi.png', bytes => $media->{size} });
+	},
 	telegram => sub {
 		my ($shop, $media) = @_;
 		my $small = $sandbox->control(POST => 'media', { bot => $shop->{account}{number}, size => 10 });
@@ -45,7 +56,7 @@ my %picture = (
 # what it is called when it is sent, whether a text goes with it, and a type that is not taken
 my %sends = (whatsapp => [ 'image', 1, 'image/gif' ], instagram => [ 'image', 0, 'text/plain' ], messenger => [ 'image', 0, 'text/plain' ], telegram => [ 'photo', 1 ], email => [ undef, 1 ]);
 
-for my $channel (sort keys %sends)
+for my $channel (sort keys %picture)
 {
 	my $shop = $shop{$channel} = Channels->open($stage, $channel);
 	is(($shop->connect)[0], 200, "$channel: connected");
@@ -59,7 +70,7 @@ for my $channel (sort keys %sends)
 	{
 		my $owner = $channel eq 'telegram' ? 'bot' : 'number';
 		my $media = $channel eq 'email' ? undef : $sandbox->control(POST => 'media', { mime_type => 'image/png', data => MIME::Base64::encode_base64($file, ''),
-			$channel =~ /instagram|messenger/ ? (open => JSON::PP::true) : ($owner => $shop->{account}{number}) });
+			$channel =~ /instagram|messenger|generic/ ? (open => JSON::PP::true) : $channel eq 'threads' ? () : ($owner => $shop->{account}{number}) });
 		$picture{$channel}->($shop, $media);
 		ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.attachments WHERE state = 'stored'", 30), "$channel: a picture of hers is fetched") or diag states($shop);
 		is($shop->bound("SELECT encode(sha256(laras.read_media(id)), 'hex') FROM laras.attachments WHERE direction = 'in'"), $sha, "$channel: as she sent it");
@@ -68,6 +79,7 @@ for my $channel (sort keys %sends)
 	}
 
 	# ------------------------------------------------------------- what she is sent
+	next unless $sends{$channel};
 	my ($type, $captioned, $not) = @{ $sends{$channel} };
 	my ($status, $answer) = $shop->call(POST => "/api/conversations/$shop->{conversation}/media?filename=kopi%20baru.png", $file, 'Content-Type' => 'image/png');
 	is($status, 201, "$channel: a picture is given over HTTP") or diag explain $answer;
@@ -104,6 +116,28 @@ for my $channel (sort keys %sends)
 	like(refusal($shop, "SELECT laras.reply($shop->{conversation}, '', '{\"media_id\": \"$id\"}')"), qr/55000: the media went with a message already/, "$channel: it is not sent twice");
 	like(refusal($shop, "SELECT laras.upload_media($shop->{conversation}, 'x', '$not')"), qr/22023: the channel does not take media of that type/, "$channel: $not is not taken") if $not;
 	like(refusal($shop, "SELECT laras.upload_media($shop->{conversation}, repeat('x', 10485761)::bytea, 'image/jpeg')"), qr/54000: the channel takes at most/, "$channel: nor what is too long") if $channel ne 'email';
+}
+
+# ------------------------------------------------------------- hosts of one's own
+my $own = $shop{generic};
+is($own->bound("SELECT kind || ' ' || filename FROM laras.attachments"), 'image kopi.png', 'generic: under the name that it has there');
+my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no socket: $!";
+my $inside = 'https://files.localhost:' . $listener->sockport . '/x';
+my $elsewhere = $sandbox->control(POST => 'media', { mime_type => 'image/png', data => 'eA==', open => JSON::PP::true, redirect => $inside });
+for my $case ([ 'a host that is not listed', 'https://files.example/x', 'refused', 'foreign_host' ],
+	[ 'a listed host without TLS', 'http://files.localhost/x', 'refused', 'foreign_host' ],
+	[ 'a user before the host', 'https://files.localhost@files.example/x', 'refused', 'foreign_host' ],
+	[ 'a redirect to another listed host', $elsewhere->{url}, 'refused', 'foreign_host' ],
+	[ 'a listed name that leads inside', $inside, 'wanted', 'no_answer' ])
+{
+	my ($what, $url, $state, $reason) = @$case;
+	$own->says(Sari => $what, { href => $url, mime => 'image/png' });
+	ok($own->wait_bound("SELECT count(*) = 1 FROM laras.attachments a JOIN laras.messages m ON m.id = a.message_id WHERE m.body = '$what' AND a.state = '$state' AND a.reason = '$reason'", 30), "generic: $what is not asked") or diag states($own);
+}
+is(IO::Select->new($listener)->can_read(0), undef, 'generic: nothing came inside');
+for my $bad ('[]', '["10.0.0.1"]', '["localhost"]', '["Files.example"]', '["files.example/x"]', '["2130706433"]', '"files.example"')
+{
+	like(($stage->node->psql('postgres', "\\set VERBOSITY verbose\nSELECT laras.register_provider_app('{generic}', '77', 'the secret of a system', 'not used here', '{\"mapping\": {}, \"media_hosts\": $bad}')"))[2], qr/22023: media_hosts must be/, "generic: $bad is no list of hosts");
 }
 
 # ------------------------------------------------------- what may not be sent, and where
