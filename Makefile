@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace region member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram messenger messenger_connect threads threads_send threads_media telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_report email_text email_send email_connect generic generic_media whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence
+CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram instagram_mention messenger messenger_connect threads threads_send threads_media telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_report email_text email_send email_connect generic generic_media whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
@@ -24,7 +24,7 @@ WORKER = hooks shared crash database extension failure loop keeper wanted launch
 # src/intake/
 INTAKE = signature receive admit consume quarantine ring
 # src/connect/
-CONNECT = handling template template_task app connection attempt pair secret login refresh reach health post revoke disconnect
+CONNECT = handling template template_task app connection attempt pair secret login refresh reach health post mention revoke disconnect
 # src/courier/
 COURIER = usage outbox steer egress fence carry limit lane claim templated enclosed prepare thread record reconcile check resend http talk mail task task_kinds presence handoff
 # src/inbox/
@@ -93,7 +93,7 @@ HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
-laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o media.o multipart.o bot.o chat.o graph.o oauth.o assets.o \
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o mention.o media.o multipart.o bot.o chat.o graph.o oauth.o assets.o \
 	messages.o content.o smtp.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 

@@ -279,6 +279,7 @@ CREATE TABLE laras.message (
   hidden_at timestamptz,
   parsed_by smallint,
   sentiment laras.sealed,
+  text_state text CHECK (text_state IN ('asked', 'gone', 'not_allowed', 'failed')),
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, event_index),
   FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id),
@@ -289,6 +290,7 @@ CREATE INDEX message_contact ON laras.message (workspace_id, contact_id);
 CREATE UNIQUE INDEX message_provider ON laras.message (workspace_id, provider_message_index) WHERE provider_message_index IS NOT NULL;
 CREATE INDEX message_about ON laras.message (workspace_id, about_index) WHERE about_index IS NOT NULL;
 CREATE INDEX message_unsupported ON laras.message (channel, parsed_by, workspace_id, id) WHERE kind = 'unsupported';
+CREATE INDEX message_text_asked ON laras.message (workspace_id, id) WHERE text_state = 'asked';
 COMMENT ON TABLE laras.message IS 'One message in either direction.';
 COMMENT ON COLUMN laras.message.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.message.id IS 'Random, time-ordered id (laras.new_id()).';
@@ -317,6 +319,7 @@ COMMENT ON COLUMN laras.message.unsent_at IS 'When it was unsent; its content we
 COMMENT ON COLUMN laras.message.hidden_at IS 'When a comment was hidden from the public; null once it is shown again.';
 COMMENT ON COLUMN laras.message.parsed_by IS 'Version of the driver that found it unsupported; a later one reads it again.';
 COMMENT ON COLUMN laras.message.sentiment IS 'How an inbound text sounds: a decimal number from -1 (negative) to 1 (positive).';
+COMMENT ON COLUMN laras.message.text_state IS 'Of a mention that came without its text: asked (the provider is asked for it), gone (there is nothing any more), not_allowed (the provider shows it to nobody with these permissions), failed (asked as often as it is asked); null once it is there, and where it came along.';
 ALTER TABLE laras.message ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.message FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.message TO laras_owner
@@ -514,7 +517,7 @@ CREATE INDEX notice_conversation ON laras.notice (workspace_id, conversation_id)
 COMMENT ON TABLE laras.notice IS 'What the owner should see: a failed send, a refused send, an account problem.';
 COMMENT ON COLUMN laras.notice.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.notice.id IS 'Random, time-ordered id (laras.new_id()).';
-COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, sent_twice (it was uncertain, was sent again, and both were taken), needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event, mention_event, unsubscribed (connection_id: the provider no longer sends its events), resubscribed (it had stopped, and sends again), access_lost (the access was taken away there; the connection is cut), media_failed (bytes of the message could not be had), media_over_quota (there is no room left for them).';
+COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, sent_twice (it was uncertain, was sent again, and both were taken), needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event, mention_event, unsubscribed (connection_id: the provider no longer sends its events), resubscribed (it had stopped, and sends again), access_lost (the access was taken away there; the connection is cut), mention_unread (the text of a mention could not be had; comments.text_state says why), media_failed (bytes of the message could not be had), media_over_quota (there is no room left for them).';
 COMMENT ON COLUMN laras.notice.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notice.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notice.message_id IS 'Message.';
@@ -622,6 +625,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('message', 'hidden_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'parsed_by', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'sentiment', 'message', 29, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'text_state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -876,6 +880,7 @@ CREATE VIEW laras.comments AS
     m.edited_at,
     m.unsent_at,
     m.hidden_at,
+    m.text_state,
     (SELECT r.message_id FROM laras.private_reply r WHERE r.workspace_id = m.workspace_id
       AND r.comment_id = m.id) AS private_reply_id
   FROM laras.message m JOIN laras.conversation v ON v.workspace_id = m.workspace_id AND v.id = m.conversation_id
@@ -898,6 +903,7 @@ COMMENT ON COLUMN laras.comments.status IS 'As in laras.messages.';
 COMMENT ON COLUMN laras.comments.edited_at IS 'When it was edited last.';
 COMMENT ON COLUMN laras.comments.unsent_at IS 'When it was deleted; its content went then.';
 COMMENT ON COLUMN laras.comments.hidden_at IS 'When it was hidden from the public; null once it is shown again.';
+COMMENT ON COLUMN laras.comments.text_state IS 'Of a mention that came without its text: asked, gone, not_allowed or failed, as laras.message.text_state says; null where the text is there.';
 COMMENT ON COLUMN laras.comments.private_reply_id IS 'The message that answers it in private.';
 GRANT SELECT ON laras.comments TO laras_app, laras_service;
 

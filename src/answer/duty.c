@@ -73,7 +73,7 @@ LARAS_PLAN(
 	"EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
 	"AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id), "
 	/* a caption says something, but not what the picture shows */
-	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list,comment}'::pg_catalog.text[]), v.surface, c.presence OPERATOR(pg_catalog.<>) 'off' "
+	"m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list,comment,mention}'::pg_catalog.text[]), v.surface, c.presence OPERATOR(pg_catalog.<>) 'off' "
 	"FROM who CROSS JOIN LATERAL (SELECT y.message_id FROM laras.draft_wanted y "
 	"WHERE y.workspace_id OPERATOR(pg_catalog.=) who.workspace_id "
 	"AND y.contact_id OPERATOR(pg_catalog.=) who.contact_id LIMIT $3) w "

@@ -40,6 +40,14 @@ typedef enum LarasTokenState
 	LARAS_TOKEN_WITHDRAWN /* the owner took the access away */
 } LarasTokenState;
 
+/* what was said of the account, elsewhere; texts point into the answer */
+typedef struct LarasMention
+{
+	LarasText text; /* absent: nothing is left of it */
+	LarasText name; /* of who said it; absent: the provider does not tell */
+	bool asks;      /* it is said to the account, and not only of it */
+} LarasMention;
+
 typedef struct LarasConnectDriver
 {
 	/* ends with a NULL member; the first is the id that webhooks carry */
@@ -103,6 +111,18 @@ typedef struct LarasConnectDriver
 	bool (*build_read_post)(const LarasAccountRequest *about, LarasText post,
 							const LarasAllocator *allocator, LarasProviderRequest *request);
 	LarasPostOwner (*read_post)(const json_t *answer, LarasText account);
+
+	/*
+	 * What was said in a mention whose event has ids alone: asked with the
+	 * account's token by the part `thread` of the message, and what the answer says
+	 * (false: it is no such answer). refused_mention: why there is none, or NULL
+	 * where asking again may help. NULL: nobody can be asked.
+	 */
+	bool (*build_read_mention)(const LarasAccountRequest *about, LarasText account,
+							   const json_t *thread, const LarasAllocator *allocator,
+							   LarasProviderRequest *request);
+	bool (*read_mention)(const json_t *answer, LarasMention *mention);
+	const char *(*refused_mention)(int http_status, int code);
 } LarasConnectDriver;
 
 /* The driver of /api/SEGMENT/...; NULL when there is none. */

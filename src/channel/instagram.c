@@ -45,7 +45,7 @@ static void
 read_mention(LarasReader *r, const LarasMetaChannel *channel, const json_t *entry,
 			 const json_t *value)
 {
-	LarasMetaComment comment = {.kind = "mention"};
+	LarasMetaComment comment = {.kind = "mention", .thread = value};
 
 	comment.post = laras_reader_id(r, laras_json_get(value, "media_id"));
 	comment.id = laras_reader_id(r, laras_json_get(value, "comment_id"));

@@ -149,6 +149,7 @@ laras_meta_comment(LarasReader *r, const LarasMetaChannel *channel, const json_t
 		laras_reader_print(r, "comment|%.*s|%.*s|%lld", (int) comment->id.n, comment->id.s,
 						   (int) verb.n, verb.s, (long long) comment->time);
 	laras_record_part(r, record, "media", comment->media);
+	laras_record_part(r, record, "thread", comment->thread);
 }
 
 /* ---------------------------------------------------------------- account */

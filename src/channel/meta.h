@@ -34,7 +34,8 @@ extern int laras_meta_parse_element(const LarasMetaChannel *channel, const json_
 /* a comment as one of the two says it; texts may be absent but for the id */
 typedef struct LarasMetaComment
 {
-	const char *kind; /* "comment", "live_comment", "mention" */
+	const char *kind;     /* "comment", "live_comment", "mention" */
+	const json_t *thread; /* what an answer is to name; NULL: nothing */
 	LarasText id;
 	LarasText parent;
 	LarasText post;

@@ -10,6 +10,7 @@
  * A token that is given begins at `me`. Sources: "Instagram API with Instagram
  * Login: Business Login"; Threads "Get access tokens", "Long-lived tokens".
  */
+#include "channel/instagram_mention.h"
 #include "channel/meta_connect.h"
 #include "channel/record.h"
 
@@ -432,6 +433,9 @@ const struct LarasConnectDriver laras_instagram_connect = {
 	.read_token = laras_meta_read_token,
 	.build_read_post = build_read_media,
 	.read_post = read_media,
+	.build_read_mention = laras_instagram_build_read_mention,
+	.read_mention = laras_instagram_read_mention,
+	.refused_mention = laras_instagram_refused_mention,
 };
 
 /* ------------------------------------------------------------------ Threads */

@@ -8,6 +8,7 @@
  * limits". Decisions stand on error.code and error_subcode, never on text; HTTP
  * status is no guide (a throttle may come as 400, 403 or 429).
  */
+#include "channel/instagram_mention.h"
 #include "channel/meta_send.h"
 #include "channel/login.h"
 #include "channel/presence.h"
@@ -157,22 +158,30 @@ laras_meta_build_message(const LarasSendText *send, json_t *body, const LarasAll
 }
 
 bool
-laras_meta_build_comment(const LarasSendText *send, const char *edge,
-						 const LarasAllocator *allocator, LarasProviderRequest *request)
+laras_meta_build_edge(const LarasSendText *send, LarasText object, const char *edge, json_t *body,
+					  const LarasAllocator *allocator, LarasProviderRequest *request)
 {
-	json_t *body = json_pack("{s:s%}", "message", send->text.s, send->text.n);
-	LarasText comment = laras_text_encoded(allocator, send->target);
+	LarasText id = laras_text_encoded(allocator, object);
 	char *dumped = body == NULL ? NULL : laras_json_dump(body, &request->body.n);
 
 	json_decref(body);
 	request->method = "POST";
-	if (comment.s != NULL)
+	if (id.s != NULL)
 		request->url = laras_text_print(allocator, "%s/%s/%.*s/%s", send->base_url,
-										send->api_version, (int) comment.n, comment.s, edge);
+										send->api_version, (int) id.n, id.s, edge);
 	if (dumped != NULL)
 		request->body = copied((LarasText){dumped, request->body.n}, allocator);
 	free(dumped);
 	return request->url.s != NULL && request->body.s != NULL;
+}
+
+bool
+laras_meta_build_comment(const LarasSendText *send, const char *edge,
+						 const LarasAllocator *allocator, LarasProviderRequest *request)
+{
+	return laras_meta_build_edge(send, send->target, edge,
+								 json_pack("{s:s%}", "message", send->text.s, send->text.n),
+								 allocator, request);
 }
 
 /* of a message; of a comment there is no other */
@@ -204,6 +213,8 @@ static bool
 build_instagram(const LarasSendText *send, const LarasAllocator *allocator,
 				LarasProviderRequest *request)
 {
+	if (laras_instagram_answers_mention(send))
+		return laras_instagram_build_answer(send, allocator, request);
 	if (send->kind == LARAS_SEND_COMMENT)
 		return laras_meta_build_comment(send, "replies", allocator, request);
 	return (send->kind == LARAS_SEND_PRIVATE_REPLY || send->to.kind == LARAS_INDEX_IGSID) &&
@@ -213,6 +224,7 @@ build_instagram(const LarasSendText *send, const LarasAllocator *allocator,
 const struct LarasSendDriver laras_instagram_send = {
 	.also = LARAS_ALSO_COMMENTS | LARAS_ALSO_PRIVATE_REPLIES,
 	.build_text = build_instagram,
+	.wants_thread = true,
 	.read_answer = laras_meta_read_message,
 	.text_limit = INSTAGRAM_LIMIT,
 	.text_unit = LARAS_TEXT_BYTES,

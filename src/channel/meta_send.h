@@ -22,6 +22,14 @@ laras_meta_read_answer(int http_status, const char *body, size_t n, const LarasA
 extern LarasAnswer laras_meta_meaning(int code, int subcode);
 
 /*
+ * A request to an edge of an object; body is released. False when memory is
+ * short.
+ */
+extern bool
+laras_meta_build_edge(const LarasSendText *send, LarasText object, const char *edge, json_t *body,
+					  const LarasAllocator *allocator, LarasProviderRequest *request);
+
+/*
  * A comment below another: the edge that the product calls it by. False when
  * memory is short.
  */

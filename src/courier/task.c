@@ -35,9 +35,6 @@
 /* of them fleeting, beside the others */
 #define MAX_FLEETING 8
 
-/* a repeatable task is tried this often */
-#define MAX_ATTEMPTS 5
-
 LARAS_PLAN(
 	add_task,
 	"INSERT INTO laras.courier_task (workspace_id, id, kind, connection_id, attempt_id, request, ticket_hash) "
@@ -113,7 +110,6 @@ struct LarasTaskFlight
 	LarasFlightKind flight_kind; /* first, as in LarasFlight */
 	LarasTask task;
 	json_t *request;
-	int attempts;
 	bool begun;
 	int64 call_id;
 	size_t part; /* of the request under way; 0: its answer comes whole */
@@ -265,7 +261,7 @@ write_again(const struct LarasTaskFlight *flight, int delay_ms)
 {
 	TimestampTz due;
 
-	if (flight->attempts >= MAX_ATTEMPTS)
+	if (flight->task.attempts >= LARAS_TASK_ATTEMPTS)
 	{
 		write_end(&flight->task, "failed", 502, "gave_up");
 		return;
@@ -566,7 +562,7 @@ laras_task_dispatch(int room)
 		flight->task.kind = laras_task_kind(kind);
 		flight->task.connection_id = laras_spi_int8(i, 4);
 		flight->task.attempt_id = laras_spi_int8(i, 5);
-		flight->attempts = laras_spi_int4(i, 7);
+		flight->task.attempts = laras_spi_int4(i, 7);
 		if (sealed != NULL)
 		{
 			char *text;
@@ -649,7 +645,8 @@ laras_task_sweep(void)
 				tasks[i].workspace_id = laras_spi_int8(i, 1);
 				tasks[i].id = laras_spi_int8(i, 2);
 				tasks[i].kind = kind;
-				again[i] = kind != NULL && kind->repeatable && laras_spi_int4(i, 4) < MAX_ATTEMPTS;
+				again[i] =
+					kind != NULL && kind->repeatable && laras_spi_int4(i, 4) < LARAS_TASK_ATTEMPTS;
 			}
 			for (uint64 i = 0; i < found; i++)
 			{

@@ -17,6 +17,9 @@
 #include "courier/http.h"
 #include "datatype/timestamp.h"
 
+/* as often a task is begun; after that AGAIN is the end */
+#define LARAS_TASK_ATTEMPTS 5
+
 /* what a kind keeps from step to step; malloc'd, wiped before it is freed */
 typedef struct LarasTaskMemory
 {
@@ -32,6 +35,7 @@ typedef struct LarasTask
 	int64 attempt_id;    /* connection attempt, 0: none */
 	const struct LarasTaskKind *kind;
 	const json_t *request; /* what laras_task_add was given */
+	int attempts;          /* that were begun, this one among them */
 	int step;              /* of the kind; 0 at the start */
 	void *memory;          /* kind->memory_size bytes, zeroed at the start */
 } LarasTask;

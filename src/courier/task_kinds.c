@@ -7,6 +7,7 @@
 #include "answer/llm.h"
 #include "connect/health.h"
 #include "connect/login.h"
+#include "connect/mention.h"
 #include "connect/post.h"
 #include "connect/refresh.h"
 #include "connect/template.h"
@@ -19,6 +20,7 @@ static const LarasTaskKind *const kinds[] = {&laras_login_task,
 											 &laras_refresh_task,
 											 &laras_llm_task,
 											 &laras_post_task,
+											 &laras_mention_task,
 											 &laras_check_task,
 											 &laras_template_submit_task,
 											 &laras_template_sync_task,

@@ -14,6 +14,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/mention.h"
 #include "courier/echo.h"
 #include "evidence/evidence.h"
 #include "inbox/account.h"
@@ -547,6 +548,11 @@ store_around(Inbound *messages, int n)
 		return;
 	laras_store_parts(stored, count);
 	laras_apply_changes(stored, count);
+	for (int i = 0; i < n; i++)
+		if (messages[i].stored && messages[i].comment != NULL &&
+			laras_mention_is_readable(messages[i].event->driver, messages[i].record))
+			laras_mention_ask(messages[i].event->workspace_id, messages[i].event->connection_id,
+							  messages[i].id);
 }
 
 /* What new messages say their writers want. */

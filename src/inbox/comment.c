@@ -152,6 +152,14 @@ place(LarasComment *list, const Linked *linked, int i)
 	bool change = c->record.effect != LARAS_EFFECT_NONE;
 
 	c->base = -1;
+	/* said by nobody, and here already: it is the same again, and nobody else */
+	if (!change && l->given[LINK_ITSELF])
+	{
+		c->contact = l->contact[LINK_ITSELF];
+		c->base = c->contact.id != 0 ? -1 : earlier(list, linked, i, LINK_ITSELF);
+		if (c->contact.id != 0 || c->base >= 0)
+			return;
+	}
 	for (int k = change ? LINK_ITSELF : LINK_PARENT; k < LINKS; k++)
 	{
 		int before = l->given[k] ? earlier(list, linked, i, k) : -1;
@@ -192,7 +200,9 @@ laras_comments_place(LarasComment *list, int n)
 
 		take_record(c);
 		index_of(c, LARAS_INDEX_PROVIDER_MESSAGE, given->provider_id, linked[i].index[LINK_ITSELF]);
-		linked[i].given[LINK_ITSELF] = given->effect != LARAS_EFFECT_NONE;
+		linked[i].given[LINK_ITSELF] =
+			given->effect != LARAS_EFFECT_NONE ||
+			(c->record.identity_count == 0 && (c->record.flags & LARAS_OUTBOUND) == 0);
 		linked[i].given[LINK_PARENT] = given->about.s != NULL;
 		if (given->about.s != NULL)
 			index_of(c, LARAS_INDEX_PROVIDER_MESSAGE, given->about, linked[i].index[LINK_PARENT]);

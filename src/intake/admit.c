@@ -11,6 +11,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/mention.h"
 #include "connect/post.h"
 #include "inbox/rows.h"
 #include "intake/admit.h"
@@ -146,7 +147,8 @@ laras_comments_admit(LarasCommented *list, int n)
 				record->kind = LARAS_RECORD_OTHER;
 				record->reason = why;
 			}
-			else if (strcmp(record->message_kind, "mention") == 0 && record->identity_count == 0)
+			else if (strcmp(record->message_kind, "mention") == 0 && record->identity_count == 0 &&
+					 !laras_mention_is_readable(in->event->driver, record))
 				tell_mention(record);
 			aside |= waits;
 		}

@@ -21,7 +21,7 @@ typedef struct LarasCommented
  * Records of comments that may not be kept become OTHER, and are counted by
  * reason. Where nobody knows yet whose post one stands below, the event is set
  * aside and the provider is asked; it comes again with the answer. A mention
- * that names nobody becomes news of the account. As laras_worker, the
+ * that names nobody, and whose words nobody can be asked for, becomes news of the account. As laras_worker, the
  * connections locked.
  */
 extern void laras_comments_admit(LarasCommented *list, int n);

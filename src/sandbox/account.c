@@ -84,6 +84,7 @@ void
 sb_accounts_reset(void)
 {
 	sb_comments_reset();
+	sb_mentions_reset();
 	sb_table_clear(&grants, drop_grant);
 	sb_table_clear(&accounts, drop_account);
 	at_the_browser = NULL;
@@ -766,6 +767,8 @@ sb_account_call(SbCall *call)
 		return true;
 	if (a != NULL && g->account != a)
 		sb_refuse_object(call, first);
+	else if (call->nparts == 1 && get && sb_read_mention(call, g))
+		return true;
 	else if (call->nparts == 1 && get)
 		get_me(call, g);
 	else if (strcmp(second, "permissions") == 0 && get && g->pages != NULL)
@@ -778,6 +781,8 @@ sb_account_call(SbCall *call)
 		sb_make_container(call, g);
 	else if (strcmp(second, "threads_publish") == 0 && !get && g->account->threads)
 		sb_publish_container(call, g);
+	else if (strcmp(second, "mentions") == 0 && !get && !g->account->page && !g->account->threads)
+		sb_answer_mention(call, g);
 	else if (strcmp(second, "messages") == 0 && !get && !g->account->threads)
 		send_message(call, g);
 	else

@@ -13,7 +13,7 @@ extern bool sb_account_call(SbCall *call);
 
 /*
  * Control calls: POST account, account/code, account/token, account/message,
- * account/event, account/post, account/comment.
+ * account/event, account/post, account/comment, account/mention.
  */
 extern void sb_put_account(SbCall *call);
 extern void sb_put_account_code(SbCall *call);
@@ -22,6 +22,7 @@ extern void sb_play_account_message(SbCall *call);
 extern void sb_play_account_event(SbCall *call);
 extern void sb_put_post(SbCall *call);
 extern void sb_play_comment(SbCall *call);
+extern void sb_play_mention(SbCall *call);
 
 extern void sb_accounts_reset(void);
 

@@ -78,4 +78,11 @@ extern void sb_publish_container(SbCall *call, SbGrant *g);
 
 extern void sb_comments_reset(void);
 
+/* mention.c: GET /{account}?fields=mentioned_...; false: the call asks for something else */
+extern bool sb_read_mention(SbCall *call, SbGrant *g);
+/* mention.c: POST /{account}/mentions */
+extern void sb_answer_mention(SbCall *call, SbGrant *g);
+
+extern void sb_mentions_reset(void);
+
 #endif

@@ -429,6 +429,7 @@ static const struct
 	{"POST", "account", "event", sb_play_account_event},
 	{"POST", "account", "post", sb_put_post},
 	{"POST", "account", "comment", sb_play_comment},
+	{"POST", "account", "mention", sb_play_mention},
 	{"POST", "bot", NULL, sb_put_bot},
 	{"POST", "bot", "chat", sb_put_chat},
 	{"POST", "bot", "message", sb_play_bot_message},

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "connect/health.h"
+#include "connect/mention.h"
 #include "connect/refresh.h"
 #include "courier/courier.h"
 #include "courier/fence.h"
@@ -76,6 +77,7 @@ const LarasKeeperDuty laras_keeper_duties[] = {
 	{"media", 2 * 1000, true, laras_media_duty},
 	{"tokens", 10 * 60 * 1000, false, laras_refresh_duty},
 	{"health", 10 * 60 * 1000, false, laras_health_duty},
+	{"mentions", 10 * 60 * 1000, false, laras_mention_duty},
 	{"lost access", 60 * 1000, true, laras_lost_duty},
 	{"raw events", 10 * 60 * 1000, false, laras_intake_purge},
 #ifdef LARAS_FAULTS

@@ -116,9 +116,56 @@ is(ends($shop, $shop->bound('SELECT laras.private_reply(' . comment('masih ada?'
 is(ends($shop, $shop->bound('SELECT laras.reply(' . thread('masih ada?') . ", 'masih')")), 'sent  1', 'but a public one');
 
 # ------------------------------------------------------------------- mentions
-is(Laras::post_webhook($stage->url, 'instagram', $shop->{account}{secret}, JSON::PP->new->encode({ object => 'instagram', entry => [ { id => $shop->{account}{number}, time => time,
-				changes => [ { field => 'mentions', value => { media_id => '17', comment_id => '18' } } ] } ] }))->{status}, 200, 'a mention that names nobody');
-ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.notices WHERE kind = 'mention_event' AND details::jsonb #>> '{value,comment_id}' = '18'"), 'is told to the owner');
+# the event has ids alone: it is in the inbox at once, and its text is asked for
+my %reading = (match => { method => 'GET', path => $shop->{account}{number} }, times => 1);
+$sandbox->fault(%reading, action => 'http_error', http_status => 503);
+my $told = mentioned($shop, name => 'rina', text => '@toko harga tumblernya berapa?');
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE kind = 'mention' AND provider_comment_id = '$told->{id}' AND text_state = 'asked' AND body IS NULL"), 'a mention is in the inbox at once, without its text');
+is($shop->bound("SELECT unread FROM laras.inbox WHERE conversation_id = (SELECT conversation_id FROM laras.comments WHERE provider_comment_id = '$told->{id}')"), 1, 'as something new');
+# the same event once more, as of another second: nobody is made of it
+is(event(time + 1, $told), 200, 'it is told twice');
+drained();
+is($shop->bound("SELECT count(*) || ' ' || (SELECT count(*) FROM laras.contacts c WHERE NOT EXISTS (SELECT 1 FROM laras.contact_identities i WHERE i.contact_id = c.id)) FROM laras.comments WHERE kind = 'mention'"), '1 1', 'and there once, with one person');
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE body = '\@toko harga tumblernya berapa?' AND text_state IS NULL", 60), 'its text follows, though the first try failed') or diag $stage->sql("SELECT state, attempts, result FROM laras.courier_task WHERE kind = 'read_mention'");
+is(asked(), 2, 'with as many questions');
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.drafts d JOIN laras.comments c ON c.id = d.inbound_message_id WHERE c.provider_comment_id = '$told->{id}'"), 'a draft answers it, as it does a comment');
+$message = $shop->bound('SELECT laras.reply(' . thread('@toko harga tumblernya berapa?') . ", 'Rp90.000 kak')");
+is(ends($shop, $message), 'sent  1', 'it is answered');
+is(join(' ', map { $_->{to} } grep { ($_->{type} // '') eq 'mention_answer' } $sandbox->ledger), $told->{id}, 'where Instagram takes answers to mentions');
+my $caption = mentioned($shop, name => 'rina.foto', text => 'pagi di @toko', caption => JSON::PP::true);
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE body = 'pagi di \@toko' AND provider_comment_id = '$caption->{media_id}'"), 'so is the text of a caption');
+is($shop->bound("SELECT name FROM laras.contacts WHERE id = (SELECT contact_id FROM laras.comments WHERE body = 'pagi di \@toko')"), 'rina.foto', 'with who wrote it');
+is($stage->sql("SELECT count(*) FROM laras.draft_wanted w JOIN laras.message m ON m.id = w.message_id WHERE m.kind = 'mention'") . $shop->bound("SELECT count(*) FROM laras.drafts d JOIN laras.comments c ON c.id = d.inbound_message_id WHERE c.body = 'pagi di \@toko'"), '00', 'which speaks of the shop and not to it: nobody drafts for it');
+is(event(time + 2, $caption), 200, 'told again');
+drained();
+is(asked(), 3, 'what has its text is not asked for again');
+# what cannot be had ends, and says so
+my $lost = mentioned($shop, text => '@toko halo', silent => JSON::PP::true);
+$sandbox->control(POST => 'account/mention', { id => $lost->{id}, gone => JSON::PP::true, wait => JSON::PP::true });
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE provider_comment_id = '$lost->{id}' AND text_state = 'gone' AND body IS NULL"), 'one that was taken back is gone');
+$sandbox->fault(%reading, action => 'refuse', code => 10);
+my $secret = mentioned($shop, text => '@toko psst');
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE provider_comment_id = '$secret->{id}' AND text_state = 'not_allowed'"), 'of one that may not be seen the provider says so');
+is($shop->bound("SELECT string_agg(code::text, ' ' ORDER BY code) FROM laras.notices WHERE kind = 'mention_unread'"), '10 100', 'the owner is told of both');
+is($shop->bound("SELECT string_agg(action || ' ' || n, ', ' ORDER BY action) FROM (SELECT action, count(*) AS n FROM laras.evidence_log WHERE action ~ '^mention' GROUP BY action) e"), 'mention.read 2, mention.unread 2', 'and it is evidence');
+is($stage->sql("SELECT count(*) FROM laras.courier_task WHERE kind = 'read_mention' AND state IN ('queued', 'claimed')"), 0, 'nothing is left to ask');
+# tasks that end without a word
+$stage->sql("SELECT laras.pause_workers('courier')");
+my $left = mentioned($shop, text => '@toko masih di sana?');
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE provider_comment_id = '$left->{id}' AND text_state = 'asked'"), 'one that nobody asks for any more');
+$stage->sql("DELETE FROM laras.courier_task WHERE kind = 'read_mention' AND state = 'queued'");
+$stage->sql("SELECT laras.advance_clock('25 hours'); SELECT laras.resume_workers('courier')");
+$sandbox->advance(25 * 3600);
+drained();
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE provider_comment_id = '$left->{id}' AND text_state = 'failed'"), 'ends after a day');
+# who said it is a person whose words can be erased
+my $rina = $shop->bound("SELECT contact_id FROM laras.comments WHERE provider_comment_id = '$told->{id}'");
+$stage->sql("CREATE TABLE copied AS SELECT id, body FROM laras.message WHERE contact_id = $rina AND direction = 'in'");
+is($shop->bound('SELECT count(laras.reveal(body, id, 17::smallint)) FROM copied'), 1, 'its text opens with the key of its writer');
+$shop->bound("SELECT laras.request_erasure('contact', '{\"contact_id\": \"$rina\"}')");
+ok($stage->node->poll_query_until('postgres', "SELECT count(*) = 0 FROM laras.message WHERE contact_id = $rina"), 'who can be erased');
+is($shop->bound('SELECT count(laras.reveal(body, id, 17::smallint)) FROM copied'), 0, 'and then a copy of it opens no more');
+$stage->sql('DROP TABLE copied');
 
 # ------------------------------------------------------------------------ Page
 my $page = Channels->open($stage, 'messenger');
@@ -177,6 +224,17 @@ sub says
 	my $told = $sandbox->control(POST => 'account/comment', { post => $below, from => $who->person($name), name => $name, text => $text, wait => JSON::PP::true, %more });
 	die "not told: $text\n" unless $told->{told};
 	return $told->{id};
+}
+
+# Somebody mentions the account; event: Instagram tells that again; asked: how often texts were asked for.
+sub mentioned { my ($who, %what) = @_; return $sandbox->control(POST => 'account/mention', { account => $who->{account}{number}, %what, $what{silent} ? () : (wait => JSON::PP::true) }); }
+sub asked { return $stage->sql("SELECT count(*) FROM laras.outbound_call WHERE purpose = 'read_mention'"); }
+
+sub event
+{
+	my ($time, $what) = @_;
+	my $value = { media_id => $what->{media_id}, $what->{id} eq $what->{media_id} ? () : (comment_id => $what->{id}) };
+	return Laras::post_webhook($stage->url, 'instagram', $shop->{account}{secret}, JSON::PP->new->encode({ object => 'instagram', entry => [ { id => $shop->{account}{number}, time => $time, changes => [ { field => 'mentions', value => $value } ] } ] }))->{status};
 }
 
 sub becomes { my ($id, $verb, $text) = @_; $sandbox->control(POST => 'account/comment', { id => $id, verb => $verb, defined $text ? (text => $text) : (), wait => JSON::PP::true }); return; }
