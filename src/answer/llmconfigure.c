@@ -47,38 +47,17 @@ refuse(const char *message, const char *hint)
 					hint != NULL ? errhint("%s", hint) : 0));
 }
 
-/* Every option is known, and of its type: what is misspelled would be off in silence. */
 static void
-check_options(const char *text)
+check_options(Datum given)
 {
-	static const struct
-	{
-		const char *name;
-		char type; /* b, i, s, o */
-	} known[] = {{"enabled", 'b'},  {"on_failure", 's'},      {"daily_calls", 'i'},
-				 {"retries", 'i'},  {"keep_days", 'i'},       {"cache_minutes", 'i'},
-				 {"no_train", 'b'}, {"no_train_header", 's'}, {"request_options", 'o'}};
-	json_t *options = laras_json_own(laras_json_parse(text, strlen(text), NULL));
-	const char *name;
-	json_t *value;
+	static const LarasOption known[] = {{"enabled", 'b'},        {"on_failure", 's'},
+										{"daily_calls", 'i'},    {"retries", 'i'},
+										{"keep_days", 'i'},      {"cache_minutes", 'i'},
+										{"no_train", 'b'},       {"no_train_header", 's'},
+										{"request_options", 'o'}};
+	const json_t *options = laras_options_read(given, known, lengthof(known));
+	const json_t *value;
 
-	if (!json_is_object(options))
-		refuse("options must be a JSON object", NULL);
-	json_object_foreach(options, name, value)
-	{
-		bool fits = false;
-
-		for (int i = 0; i < lengthof(known) && !fits; i++)
-			fits = strcmp(known[i].name, name) == 0 &&
-				   (known[i].type == 'b'   ? json_is_boolean(value)
-					: known[i].type == 'i' ? json_is_integer(value)
-					: known[i].type == 's' ? json_is_string(value)
-										   : json_is_object(value));
-		if (!fits)
-			refuse("an option is not known, or not of its type",
-				   "The options are enabled, on_failure, daily_calls, retries, keep_days, "
-				   "cache_minutes, no_train, no_train_header and request_options.");
-	}
 	value = laras_json_get(options, "request_options");
 	if (laras_json_get(value, "messages") != NULL || laras_json_get(value, "model") != NULL ||
 		laras_json_get(value, "stream") != NULL)
@@ -112,7 +91,7 @@ laras_configure_llm(PG_FUNCTION_ARGS)
 			   "that of laras-sandbox.");
 	if (VARSIZE_ANY_EXHDR(key) > 1000)
 		refuse("api_key must have at most 1000 characters", NULL);
-	check_options(DatumGetCString(DirectFunctionCall1(jsonb_out, options)));
+	check_options(options);
 	w = laras_workspace_slot(workspace_id);
 	if (VARSIZE_ANY_EXHDR(key) > 0)
 		sealed = laras_seal_token(w, w, LARAS_FIELD_llm_endpoint_api_key, workspace_id,

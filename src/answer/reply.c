@@ -141,9 +141,11 @@ write_message(Addressee *to, const text *body)
 static const json_t *
 read_options(Datum options)
 {
-	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
+	static const LarasOption known[] = {{"comment_id", 'n'},
+										{"media_id", 'n'},
+										{"uncertain_policy", 's'}};
 
-	return laras_json_own(laras_json_parse(text, strlen(text), NULL));
+	return laras_options_read(options, known, lengthof(known));
 }
 
 /* The comment that options name, for an answer in public; 0: the last one. Inside SPI. */

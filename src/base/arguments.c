@@ -6,9 +6,12 @@
 
 #include "access/htup_details.h"
 #include "base/arguments.h"
+#include "base/json_owner.h"
 #include "catalog/pg_proc.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/syscache.h"
 
 static const char *
@@ -58,4 +61,55 @@ laras_refuse_nulls(FunctionCallInfo fcinfo)
 	for (int i = 0; i < PG_NARGS(); i++)
 		laras_refuse_null(fcinfo, i);
 	return true;
+}
+
+static bool
+is_of_type(const json_t *value, char type)
+{
+	switch (type)
+	{
+		case 'b':
+			return json_is_boolean(value);
+		case 'i':
+			return json_is_integer(value);
+		case 's':
+			return json_is_string(value);
+		case 'a':
+			return json_is_array(value);
+		case 'n':
+			return json_is_integer(value) || json_is_string(value);
+		default:
+			return json_is_object(value);
+	}
+}
+
+json_t *
+laras_options_read(Datum options, const LarasOption *known, int n)
+{
+	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
+	json_t *document = laras_json_own(laras_json_parse(text, strlen(text), NULL));
+	StringInfoData names;
+	const char *name;
+	json_t *value;
+
+	if (!json_is_object(document))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("options must be a JSON object")));
+	initStringInfo(&names);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", known[i].name);
+	json_object_foreach(document, name, value)
+	{
+		bool fits = false;
+
+		for (int i = 0; i < n && !fits; i++)
+			fits = strcmp(known[i].name, name) == 0 && is_of_type(value, known[i].type);
+		if (!fits)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("an option is not known, or not of its type"),
+							n == 0 ? errhint("The function takes no options yet.")
+								   : errhint("The options are %s.", names.data)));
+	}
+	pfree(names.data);
+	return document;
 }

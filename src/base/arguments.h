@@ -8,6 +8,7 @@
 #ifndef LARAS_BASE_ARGUMENTS_H
 #define LARAS_BASE_ARGUMENTS_H
 
+#include "base/json.h"
 #include "fmgr.h"
 
 /*
@@ -20,5 +21,20 @@ extern bool laras_refuse_nulls(FunctionCallInfo fcinfo);
 
 /* the same of one argument, counted from 0, where others may be null */
 extern void laras_refuse_null(FunctionCallInfo fcinfo, int number);
+
+/* An option that a function takes, and what its value is in JSON. */
+typedef struct LarasOption
+{
+	const char *name;
+	char
+		type; /* b: boolean, i: integer, s: string, a: array, o: object, n: id, a number or a string */
+} LarasOption;
+
+/*
+ * The options that a function was given (a jsonb): an object, each member known
+ * and of its type, or 22023: what is misspelled would be off in silence. The
+ * hint names those there are. Belongs to CurrentMemoryContext.
+ */
+extern json_t *laras_options_read(Datum options, const LarasOption *known, int n);
 
 #endif /* LARAS_BASE_ARGUMENTS_H */

@@ -48,13 +48,13 @@ LARAS_PLAN(
 LARAS_PLAN(
 	add_app,
 	"INSERT INTO laras.provider_app (id, app_id, channels, slot, app_secret, verify_token_hash, options) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7)",
+	"VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, '{}'))",
 	INT8OID, TEXTOID, TEXTARRAYOID, INT8OID, LARAS_SEALED, BYTEAOID, JSONBOID);
 
 LARAS_PLAN(
 	change_app,
 	"UPDATE laras.provider_app SET channels = $2, app_secret = $3, previous_secret = $4, "
-	"verify_token_hash = $5, options = $6, changed_at = laras.now() WHERE id OPERATOR(pg_catalog.=) $1",
+	"verify_token_hash = $5, options = coalesce($6, options), changed_at = laras.now() WHERE id OPERATOR(pg_catalog.=) $1",
 	INT8OID, TEXTARRAYOID, LARAS_SEALED, LARAS_SEALED, BYTEAOID, JSONBOID);
 
 LARAS_PLAN(lock_apps, "LOCK TABLE laras.provider_app IN SHARE ROW EXCLUSIVE MODE", INT4OID);
@@ -134,15 +134,15 @@ check_media_hosts(const json_t *hosts)
 
 /* graph_url must be one we may speak to; api_version a version. */
 static void
-check_options(const char *text)
+check_options(Datum given)
 {
-	json_t *options = laras_json_own(laras_json_parse(text, strlen(text), NULL));
+	static const LarasOption known[] = {{"graph_url", 's'}, {"api_version", 's'},
+										{"config_id", 's'}, {"scopes", 'a'},
+										{"smtp", 'a'},      {"mapping", 'o'}};
+	const json_t *options = laras_options_read(given, known, lengthof(known));
 	LarasText url = laras_json_text_at(options, "graph_url");
 	LarasText version = laras_json_text_at(options, "api_version");
 
-	if (!json_is_object(options))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("options must be a JSON object")));
 	if (url.s != NULL && (!laras_egress_sound(url.s, url.n) || laras_egress_is_mail(url.s, url.n) ||
 						  url.s[url.n - 1] == '/'))
 		ereport(
@@ -172,6 +172,15 @@ hash_of(const void *p, size_t n)
 	return hash;
 }
 
+/* All but the options must be given. Are they? */
+static bool
+has_options(FunctionCallInfo fcinfo)
+{
+	for (int i = 0; i < 4; i++)
+		laras_refuse_null(fcinfo, i);
+	return !PG_ARGISNULL(4);
+}
+
 /*
  * laras.register_provider_app(channels text[], app_id text, app_secret text,
  *		verify_token text, options jsonb) returns bigint
@@ -179,24 +188,26 @@ hash_of(const void *p, size_t n)
 Datum
 laras_register_provider_app(PG_FUNCTION_ARGS)
 {
-	LARAS_NO_NULLS(fcinfo);
+	bool given = has_options(fcinfo);
 	ArrayType *channels = PG_GETARG_ARRAYTYPE_P(0);
 	text *app_id = PG_GETARG_TEXT_PP(1);
 	text *secret = PG_GETARG_TEXT_PP(2);
 	text *token = PG_GETARG_TEXT_PP(3);
-	Datum options = PG_GETARG_DATUM(4);
+	Datum options = given ? PG_GETARG_DATUM(4) : (Datum) 0;
 	int64 id;
 	uint32 slot;
 	bytea *sealed;
 	bytea *previous = NULL;
 	bytea *token_hash;
+	char nulls[] = "      ";
 	bool known;
 
 	laras_require_preload();
 	laras_hide_statement("register_provider_app");
 	laras_vault_require_open();
 	check_channels(channels);
-	check_options(DatumGetCString(DirectFunctionCall1(jsonb_out, options)));
+	if (given)
+		check_options(options);
 	if (VARSIZE_ANY_EXHDR(app_id) == 0 || VARSIZE_ANY_EXHDR(app_id) > 64)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("app_id must have 1 to 64 characters")));
@@ -237,18 +248,20 @@ laras_register_provider_app(PG_FUNCTION_ARGS)
 	}
 	sealed = laras_seal(LARAS_SLOT_PLATFORM, slot, LARAS_FIELD_provider_app_app_secret, 0, id,
 						VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret));
+	nulls[3] = previous == NULL ? 'n' : ' ';
+	nulls[5] = given ? ' ' : 'n';
 	if (known)
 		laras_spi_run_one(&change_app,
 						  (Datum[]){Int64GetDatum(id), PointerGetDatum(channels),
 									PointerGetDatum(sealed), PointerGetDatum(previous),
 									PointerGetDatum(token_hash), options},
-						  previous == NULL ? "   n  " : NULL);
+						  nulls);
 	else
 		laras_spi_run_one(&add_app,
 						  (Datum[]){Int64GetDatum(id), PointerGetDatum(app_id),
 									PointerGetDatum(channels), Int64GetDatum((int64) slot),
 									PointerGetDatum(sealed), PointerGetDatum(token_hash), options},
-						  NULL);
+						  given ? NULL : "      n");
 	laras_spi_close();
 	{
 		LarasEvidence act = {

@@ -239,6 +239,7 @@ laras_begin_connect(PG_FUNCTION_ARGS)
 	laras_require_preload();
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_CONNECT);
+	(void) laras_options_read(PG_GETARG_DATUM(1), NULL, 0);
 	laras_vault_require_open();
 	driver = laras_channel_driver(channel);
 	if (driver == NULL)

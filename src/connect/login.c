@@ -318,6 +318,21 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 	return login->failure == NULL;
 }
 
+/*
+ * Of a provider that could not be asked, or had a fault, nothing is known: that
+ * the token or the account are not what they should be would send the owner
+ * looking in the wrong place. A mail server's 535 is a word about the password.
+ */
+static bool
+is_unasked(const LarasTaskAnswer *answer, const LarasLogin *login)
+{
+	if (answer == NULL || strcmp(login->failure, "server_unreachable") == 0)
+		return false;
+	return answer->end != LARAS_HTTP_ANSWERED ||
+		   (answer->http_status >= 500 && login->failure_status == 422 &&
+			strcmp(login->failure, "credentials_refused") != 0);
+}
+
 /* One step of the driver: with an answer, or without one at the start. */
 static LarasTaskNext
 step(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request,
@@ -356,6 +371,8 @@ step(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request,
 		laras_json_own(login.accounts);
 	if (next == LARAS_LOGIN_DONE && !create(task, driver, app.id, &login))
 		next = LARAS_LOGIN_FAIL;
+	if (next == LARAS_LOGIN_FAIL && login.failure != NULL && is_unasked(answer, &login))
+		laras_login_fail(&login, 502, "provider_unreachable");
 	switch (next)
 	{
 		case LARAS_LOGIN_ASK:

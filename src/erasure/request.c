@@ -202,6 +202,7 @@ laras_request_erasure(PG_FUNCTION_ARGS)
 	laras_require_preload();
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_ERASE);
+	(void) laras_options_read(PG_GETARG_DATUM(2), NULL, 0);
 	subject = laras_json_own(laras_json_parse(text, strlen(text), NULL));
 	a.id = laras_new_id();
 	a.workspace_id = laras_bound_workspace();

@@ -49,6 +49,7 @@ static const struct
 	{"unknown_server", "the operator has not listed that mail server"},
 	{"credentials_refused", "the mail server does not take that user and password"},
 	{"server_unreachable", "the mail server could not be reached, or offers no TLS"},
+	{"provider_unreachable", "the provider could not be reached, or has a fault; try again later"},
 	{"number_not_of_account", "that WhatsApp account does not hold the number"},
 	{"account_in_use",
 	 "the account is connected already; disconnect it where it is connected, then connect it here"},

@@ -286,6 +286,23 @@ my ($page) = $answer->{url} =~ m{(/data-deletion/status/\w+)$};
 is("$status $answer->{state}", '200 no_data_held', 'that says what is held there: nothing');
 is($stage->bound("SELECT state FROM laras.connections WHERE id = $third"), 'connected', "the number's connection stands");
 
+# ------------------------------------------------------------ an app's options
+my $app = "laras.register_provider_app('{whatsapp}', '" . $stage->shop->{app} . "', '" . $stage->shop->{secret} . "', 'verify-me-please'";
+my $options = sub { return $stage->sql("SELECT options FROM laras.provider_app WHERE app_id = '" . $stage->shop->{app} . "'") };
+my $told = $options->();
+(undef, undef, my $why) = $stage->node->psql('postgres', "\\set VERBOSITY verbose\nSELECT $app, '{\"graph-url\": \"https://graph.example\"}')");
+like($why, qr/22023.*HINT:  The options are .*graph_url/s, 'an option that is mistyped is refused');
+$stage->sql("SELECT $app)");
+is($options->(), $told, 'a secret is changed without the options being said again');
+my $nowhere = free_port();
+$stage->sql("SELECT $app, '{\"graph_url\": \"http://127.0.0.1:$nowhere\"}')");
+($status, $answer) = $stage->signup($stage->launch);
+is("$status $answer->{error}{code}", '502 provider_unreachable', 'a provider that cannot be asked says nothing of the account');
+$stage->sql("SELECT $app, '$told')");
+$stage->sandbox->fault(action => 'http_error', http_status => 503, match => { path => 'debug_token' });
+($status, $answer) = $stage->signup($stage->launch);
+is("$status $answer->{error}{code}", '502 provider_unreachable', 'nor does one that has a fault');
+
 # ---------------------------------------------------------------------- pairing
 my $paired_number = $stage->sandbox->control(POST => 'number', { waba_id => $stage->shop->{waba}, display_phone_number => '+628117770001' })->{id};
 my $own_token = $stage->sandbox->control(POST => 'token', { app_id => $stage->shop->{app}, waba_id => $stage->shop->{waba} })->{token};
