@@ -92,6 +92,34 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.outbox TO laras_worker;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.outbox', '');
 
+-- A connection through which nothing is sent for a while. The courier keeps it in memory; a crash ends that, so what lasts is here.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.send_pause (
+  workspace_id bigint NOT NULL,
+  connection_id bigint NOT NULL,
+  breaker_open boolean NOT NULL,
+  rests integer NOT NULL CHECK (rests >= 0),
+  rests_until timestamptz NOT NULL,
+  PRIMARY KEY (workspace_id, connection_id),
+  FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE laras.send_pause IS 'A connection through which nothing is sent for a while: its provider does not answer, or asked for less. A courier that begins goes on with it.';
+COMMENT ON COLUMN laras.send_pause.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.send_pause.connection_id IS 'Connection.';
+COMMENT ON COLUMN laras.send_pause.breaker_open IS 'It did not answer several times in a row: one message goes as a probe when the pause is over, and its end decides.';
+COMMENT ON COLUMN laras.send_pause.rests IS 'How many pauses there were in a row; each may last twice as long as the one before.';
+COMMENT ON COLUMN laras.send_pause.rests_until IS 'When it is over, by the server''s own clock.';
+ALTER TABLE laras.send_pause ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.send_pause FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.send_pause TO laras_owner
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.send_pause TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.send_pause TO laras_worker;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.send_pause', '');
+
 -- One try to hand a message to a provider, with its one end.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.send_attempt (
@@ -233,6 +261,11 @@ SELECT pg_catalog.pg_extension_config_dump('laras.courier_task', '');
 
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('send_pause', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('send_pause', 'connection_id', 'system', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('send_pause', 'breaker_open', 'system', NULL, NULL, 'a flag', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('send_pause', 'rests', 'system', NULL, NULL, 'a number without a person in it', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('send_pause', 'rests_until', 'system', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('provider_error', 'provider', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'code', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'retryable', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),

@@ -86,6 +86,11 @@ LARAS_PLAN(forget_templates,
 		   "AND connection_id OPERATOR(pg_catalog.=) $2 AND provider_index IS NOT NULL",
 		   INT8OID, INT8OID);
 
+LARAS_PLAN(delete_pause,
+		   "DELETE FROM laras.send_pause WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND connection_id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
 LARAS_PLAN(delete_posts,
 		   "DELETE FROM laras.post WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND connection_id OPERATOR(pg_catalog.=) $2",
@@ -219,6 +224,7 @@ laras_disconnect(int64 workspace_id, int64 connection_id, LarasDisconnectTrigger
 	laras_media_cancel(workspace_id, connection_id);
 	laras_spi_run(&delete_attempts, key, NULL);
 	laras_spi_run(&delete_unmatched, key, NULL);
+	laras_spi_run(&delete_pause, key, NULL);
 	laras_spi_run(&delete_posts, key, NULL);
 	laras_spi_run(&forget_templates, key, NULL);
 	receipt->cancelled =

@@ -20,6 +20,7 @@
 #include "courier/resend.h"
 #include "courier/lane.h"
 #include "courier/limit.h"
+#include "courier/pause.h"
 #include "courier/task.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
@@ -152,6 +153,7 @@ inherit_limits(void)
 	laras_worker_bind_all();
 	laras_spi_open();
 	laras_limit_inherit();
+	laras_pauses_read();
 	laras_spi_close();
 	laras_worker_commit();
 }

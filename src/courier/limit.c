@@ -17,6 +17,9 @@
  * anything, the lane rests, with full jitter and doubling; then one message
  * goes as a probe, and its end decides.
  *
+ * Both are written down where they last (pause.c), so that a successor goes on
+ * with the open breaker and its one probe.
+ *
  * A clock that nobody sets, never the product's: these are timeouts, and a
  * clock that is put back a day must not silence a number for one.
  */
@@ -46,6 +49,9 @@
 #define FIRST_REST SECOND
 #define LONGEST_REST (60 * SECOND)
 #define LONGEST_THROTTLE (15 * 60 * SECOND)
+
+/* a shorter pause is over before a successor has begun */
+#define WORTH_KEEPING (2 * SECOND)
 
 /* how far back an earlier run's messages may still be counted: 45 at one each 6 s, and the longest request */
 #define MEMORY_MS (10 * 60 * 1000)
@@ -77,7 +83,11 @@ struct LarasLane
 	int64 rests_until;
 	int rests;
 	int failures;
-	bool open; /* from FAILURES on until an answer comes */
+	bool open;    /* from FAILURES on until an answer comes */
+	bool kept;    /* there is a row that says so */
+	bool written; /* or will be with the commit */
+	bool changed;
+	LarasLane *next_changed;
 	int64 used_at;
 };
 
@@ -90,6 +100,7 @@ typedef struct Pair
 
 static HTAB *lanes = NULL;
 static HTAB *pairs = NULL;
+static LarasLane *changed_lanes = NULL;
 static long lanes_swept = 0;
 static long pairs_swept = 0;
 
@@ -147,7 +158,8 @@ sweep_lanes(int64 now)
 		return;
 	hash_seq_init(&scan, lanes);
 	while ((lane = hash_seq_search(&scan)) != NULL)
-		if (lane->under_way == 0 && lane->used_at < now - 60 * SECOND && lane->rests_until < now)
+		if (lane->under_way == 0 && lane->used_at < now - 60 * SECOND && lane->rests_until < now &&
+			!lane->changed && (!lane->kept || lane->used_at < now - 24 * 3600 * SECOND))
 		{
 			if (lane->back != NULL)
 				pfree(lane->back);
@@ -378,6 +390,29 @@ rest(LarasLane *lane, int64 now, int64 first, int64 longest)
 	lane->rests++;
 }
 
+/* Is it to be left alone for so long that a successor should know? */
+static bool
+is_worth_keeping(const LarasLane *lane, int64 now)
+{
+	return lane->open || lane->rests_until > now + WORTH_KEEPING;
+}
+
+/* Its row, or that there is none, is not what it was; before is the lane as it was written. */
+static void
+note_change(LarasLane *lane, const LarasLane *before, int64 now)
+{
+	bool keep = is_worth_keeping(lane, now);
+
+	if (lane->changed ||
+		!(keep ? !lane->kept || lane->open != before->open || lane->rests != before->rests ||
+					 lane->rests_until != before->rests_until
+			   : lane->kept))
+		return;
+	lane->changed = true;
+	lane->next_changed = changed_lanes;
+	changed_lanes = lane;
+}
+
 bool
 laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 {
@@ -387,9 +422,11 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 	bool answered = flight->call != NULL && flight->call->end == LARAS_HTTP_ANSWERED &&
 					flight->call->http_status < 500;
 	bool opens = false;
+	LarasLane before;
 
 	if (lane == NULL)
 		return false;
+	before = *lane;
 	lane->under_way = Max(lane->under_way - 1, 0);
 	if (left)
 	{
@@ -441,6 +478,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 		opens = !lane->open;
 		lane->open = true;
 	}
+	note_change(lane, &before, now);
 	sweep_lanes(now);
 	if (pairs != NULL)
 		sweep_pairs(now);
@@ -448,6 +486,56 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 }
 
 /* ----------------------------------------------------------- an earlier run's */
+
+int
+laras_limit_changed(LarasPause *list, int room)
+{
+	int64 now = laras_monotonic_us();
+	int n = 0;
+
+	for (LarasLane *lane = changed_lanes; lane != NULL; lane = lane->next_changed, n++)
+		if (n < room)
+		{
+			lane->written = is_worth_keeping(lane, now);
+			list[n] = (LarasPause){
+				.workspace_id = lane->key.workspace_id,
+				.connection_id = lane->key.id,
+				.rests_on = lane->written,
+				.open = lane->open,
+				.rests = lane->rests,
+				.left = Max(lane->rests_until - now, 0),
+			};
+		}
+	return n;
+}
+
+void
+laras_limit_written(void)
+{
+	LarasLane *next;
+
+	for (LarasLane *lane = changed_lanes; lane != NULL; lane = next)
+	{
+		next = lane->next_changed;
+		lane->changed = false;
+		lane->next_changed = NULL;
+		lane->kept = lane->written;
+	}
+	changed_lanes = NULL;
+}
+
+void
+laras_limit_resume(const LarasPause *pause)
+{
+	LarasLane *lane = find_lane(pause->workspace_id, pause->connection_id, HASH_ENTER);
+
+	lane->open = pause->open;
+	lane->failures = pause->open ? FAILURES : 0;
+	lane->rests = pause->rests;
+	lane->rests_until = laras_monotonic_us() + pause->left;
+	lane->kept = true;
+	lane->used_at = laras_monotonic_us();
+}
 
 void
 laras_limit_inherit(void)

@@ -4,7 +4,8 @@
  *		person at it, pauses after refusals, and the breaker of an account.
  *
  * All of it is memory of the one process that sends for this database. What a
- * restart must not forget is read back from the attempts in the database.
+ * restart must not forget is read back from the attempts in the database, and
+ * from the pauses kept there (pause.h).
  */
 #ifndef LARAS_LIMIT_H
 #define LARAS_LIMIT_H
@@ -59,5 +60,26 @@ extern bool laras_limit_ended(const LarasFlight *flight, const LarasOutcome *out
  * still count. In a transaction as laras_worker bound to all, SPI open.
  */
 extern void laras_limit_inherit(void);
+
+/* what is to be known of a connection that is left alone */
+typedef struct LarasPause
+{
+	int64_t workspace_id;
+	int64_t connection_id;
+	bool rests_on; /* false: there is nothing to be known any more */
+	bool open;     /* the breaker: one message goes as a probe when the time is over */
+	int rests;     /* in a row */
+	int64_t left;  /* microseconds from now */
+} LarasPause;
+
+/*
+ * How many connections there are of which that has changed since it was written
+ * last; up to room of them in list, which may be NULL.
+ */
+extern int laras_limit_changed(LarasPause *list, int room);
+/* They are written as they are now. */
+extern void laras_limit_written(void);
+/* Once at the start: what an earlier run had written of one. */
+extern void laras_limit_resume(const LarasPause *pause);
 
 #endif /* LARAS_LIMIT_H */

@@ -21,6 +21,7 @@
 #include "courier/courier.h"
 #include "courier/enclosed.h"
 #include "courier/limit.h"
+#include "courier/pause.h"
 #include "courier/resend.h"
 #include "courier/templated.h"
 #include "evidence/evidence.h"
@@ -538,6 +539,7 @@ laras_courier_record(LarasFlight **flights, int n)
 	LARAS_FAULT("courier_before_record");
 	laras_worker_begin("recording sends");
 	laras_worker_bind_all();
+	laras_pauses_write();
 	laras_courier_settle(outcomes, n);
 	for (int i = 0; i < n; i++)
 		if (flights[i]->opened_breaker)
@@ -545,6 +547,7 @@ laras_courier_record(LarasFlight **flights, int n)
 						 0, 0);
 	LARAS_FAULT("courier_before_record_commit");
 	laras_worker_commit();
+	laras_pauses_written();
 	LARAS_FAULT("courier_after_record_commit");
 	for (int i = 0; i < n; i++)
 	{

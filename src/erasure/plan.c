@@ -329,6 +329,19 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "1000))",
 	  1,
 	  {INT8OID}}},
+	{"send_pause",
+	 "delete",
+	 {"count_send_pause",
+	  "SELECT pg_catalog.count(*) FROM laras.send_pause t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_send_pause",
+	  "DELETE FROM laras.send_pause WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.send_pause t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 "
+	  "LIMIT 1000))",
+	  1,
+	  {INT8OID}}},
 	{"unmatched_status",
 	 "delete",
 	 {"count_unmatched_status",

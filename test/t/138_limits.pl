@@ -2,7 +2,7 @@
 # than a number may send, never more to one person, across an end of the courier
 # too, by the sandbox's own count. A flood through one number keeps no other
 # waiting, a reply passes what is sent in bulk, and an account that does not
-# answer is left alone but for a probe.
+# answer is left alone but for a probe, also by a courier that begins after a crash.
 #
 # proves R082
 
@@ -16,7 +16,7 @@ use Test::More;
 
 my $size = long_run(1, 20);
 # limits are counted and not enforced, and nothing is granted on top of them
-my $stage = Stage->new('limits', sandbox => { enforce_limits => JSON::PP::false, tolerance_ms => 0, sent_after_ms => 5, delivered_after_ms => -1 });
+my $stage = Stage->new('limits', settings => { restart_after_crash => 'on' }, sandbox => { enforce_limits => JSON::PP::false, tolerance_ms => 0, sent_after_ms => 5, delivered_after_ms => -1 });
 my $sandbox = $stage->sandbox;
 my $workspace = $stage->workspace;
 my $connection = $stage->connect;
@@ -103,8 +103,27 @@ resume();
 ok($stage->wait_bound("SELECT count(*) > 0 FROM laras.notices WHERE kind = 'sending_paused' AND connection_id = $connection", 30), 'an account that does not answer is left alone, and the owner is told');
 is($stage->sql("SELECT count(*) FROM laras.outbox WHERE state NOT IN ('sent', 'queued', 'sending')"), 0, 'nothing is given up');
 cmp_ok($stage->sql("SELECT count(*) FROM laras.send_attempt WHERE outcome = 'not_sent'"), '<', $people, 'most was not even tried');
+
+# a crash ends the memory of it, and not the row
+is($stage->sql("SELECT breaker_open AND rests > 0 FROM laras.send_pause WHERE connection_id = $connection"), 't', 'which is written down');
+ok(wait_for(sub { pause(); return 1 if $stage->sql("SELECT count(*) = 0 FROM laras.outbox WHERE state = 'sending'") eq 't'; resume(); return 0 }, 60), 'nothing is on its way');
+$stage->sql("UPDATE laras.send_pause SET rests_until = clock_timestamp() + '1 hour'");
+my $tried = $stage->sql('SELECT count(*) FROM laras.send_attempt');
+my $pid = worker_pid($stage->node, 'courier');
+kill 'KILL', $pid;
+ok(wait_for_sql($stage->node, "SELECT turns > 0 FROM laras.list_workers() WHERE worker = 'courier' AND pid <> $pid", 60), 'the courier is killed, and another begins');
+$stage->sql("SELECT laras.drain('500 ms')");
+is($stage->sql('SELECT count(*) FROM laras.send_attempt'), $tried, 'which leaves the account alone');
+is($stage->sql("SELECT breaker_open FROM laras.send_pause WHERE connection_id = $connection"), 't', 'as long as it was to be');
+pause();
+$stage->sql("UPDATE laras.send_pause SET rests_until = clock_timestamp(), rests = 3");
+$stage->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'laras courier'");
+resume();
+ok(wait_for_sql($stage->node, "SELECT count(*) > $tried FROM laras.send_attempt", 30), 'when that is over, a message goes as a probe');
+cmp_ok($stage->sql('SELECT count(*) FROM laras.send_attempt') - $tried, '<', 5, 'and no other beside it');
 options("'{graph_url}', '\"" . $sandbox->url . "\"'");
 ok(all_sent(), 'all leaves once somebody answers a probe');
+ok(wait_for_sql($stage->node, 'SELECT count(*) = 0 FROM laras.send_pause', 30), 'and nothing is left alone any more');
 is($sandbox->totals->{violations}{number_limit} + $sandbox->totals->{violations}{pair_limit}, 0, 'within the limits');
 is($sandbox->totals->{messages}{repeated}, 0, 'each once');
 $stage->stop;
