@@ -8,7 +8,7 @@ CREATE FUNCTION laras.register_provider_app(channels text[], app_id text, app_se
   AS 'MODULE_PATHNAME', 'laras_register_provider_app';
 ALTER FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) IS
-  'Registers the credentials of an app at a provider, or changes them: the secret before stays valid until the next change. options: graph_url, api_version, config_id, scopes, smtp (a list of mail servers), mapping (of generic webhooks); null leaves those of an app that is known as they are. Returns the id of the app. 22023 for values that will not do, 42704 for an unknown channel, LRK01 while the vault is shut. Definer: writes a platform table that callers hold no right on.';
+  'Registers the credentials of an app at a provider, or changes them: the secret before stays valid until the next change. options: graph_url, api_version, config_id, scopes, smtp (a list of mail servers), mapping (of generic webhooks), media_hosts (names of hosts that their files may be fetched from); null leaves those of an app that is known as they are. Returns the id of the app. 22023 for values that will not do, 42704 for an unknown channel, LRK01 while the vault is shut. Definer: writes a platform table that callers hold no right on.';
 GRANT EXECUTE ON FUNCTION laras.register_provider_app(text[], text, text, text, jsonb) TO laras_dba;
 
 CREATE FUNCTION laras.begin_connect(channel text, options jsonb DEFAULT '{}') RETURNS jsonb

@@ -136,9 +136,10 @@ check_media_hosts(const json_t *hosts)
 static void
 check_options(Datum given)
 {
-	static const LarasOption known[] = {{"graph_url", 's'}, {"api_version", 's'},
-										{"config_id", 's'}, {"scopes", 'a'},
-										{"smtp", 'a'},      {"mapping", 'o'}};
+	static const LarasOption known[] = {{"graph_url", 's'},  {"api_version", 's'},
+										{"config_id", 's'},  {"scopes", 'a'},
+										{"smtp", 'a'},       {"mapping", 'o'},
+										{"media_hosts", 'a'}};
 	const json_t *options = laras_options_read(given, known, lengthof(known));
 	LarasText url = laras_json_text_at(options, "graph_url");
 	LarasText version = laras_json_text_at(options, "api_version");
