@@ -332,7 +332,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('courier_task', 'kind', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('courier_task', 'connection_id', 'account_reference', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('courier_task', 'attempt_id', 'account_reference', NULL, NULL, 'random id of a row of this workspace', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('courier_task', 'request', 'account_reference', 22, 'workspace', NULL, 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('courier_task', 'request', 'account_reference', 22, 'hour', NULL, 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('courier_task', 'state', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('courier_task', 'http_status', 'account_reference', NULL, NULL, 'a number without a person in it', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('courier_task', 'result', 'account_reference', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),

@@ -124,6 +124,18 @@ static int fleeting_count = 0; /* of these */
 /* when the first of those that are tried again is due; 0: none */
 static TimestampTz again_at = 0;
 
+/*
+ * Under what a request is sealed beside the workspace's key: that of an attempt has
+ * codes, tokens and ids of an account that nobody may have connected yet. It is
+ * over within the hour, so what is left of its rows in WAL and backups dies with the
+ * hour's key, and not only with the workspace's.
+ */
+static uint32
+slot_for(uint32 w, int64 attempt_id)
+{
+	return attempt_id == 0 ? w : laras_time_slot(LARAS_TIME_SLOT_HOUR, laras_now());
+}
+
 int64
 laras_task_add(int64 workspace_id, const char *kind, int64 connection_id, int64 attempt_id,
 			   json_t *request, uint8 ticket[32])
@@ -139,8 +151,8 @@ laras_task_add(int64 workspace_id, const char *kind, int64 connection_id, int64 
 		size_t n;
 		char *text = laras_json_text_of(request, &n);
 
-		sealed =
-			laras_seal_token(w, w, LARAS_FIELD_courier_task_request, workspace_id, id, text, n);
+		sealed = laras_seal_token(w, slot_for(w, attempt_id), LARAS_FIELD_courier_task_request,
+								  workspace_id, id, text, n);
 		laras_wipe(text, n);
 	}
 	if (ticket != NULL)

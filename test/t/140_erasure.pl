@@ -12,6 +12,7 @@ use File::Find ();
 use JSON::PP ();
 use Laras;
 use PostgreSQL::Test::Utils;
+use Sealed;
 use Stage;
 use Test::More;
 
@@ -42,7 +43,6 @@ is($stage->bound("SELECT laras.reject_draft($draft{budi}, 'budi minta diskon bes
 my $event = $stage->sql("SELECT workspace_id || ' ' || id FROM laras.webhook_event ORDER BY received_at LIMIT 1");
 
 # what will be looked for: place of each value, and the words in clear
-my $places = $node->basedir . '/places';
 my $shared = $node->basedir . '/sealed_places.sql';
 my @wanted = split /\n/, $stage->sql(<<'SQL');
 SELECT workspace_id || ' ' || id FROM laras.message
@@ -54,12 +54,7 @@ UNION SELECT workspace_id || ' ' || id FROM laras.webhook_event
 UNION SELECT workspace_id || ' ' || connection_id FROM laras.channel_token
 UNION SELECT workspace_id || ' ' || id FROM laras.connection
 SQL
-{
-	open my $out, '>', $places or die $!;
-	print $out "$_\n" for @wanted;
-	close $out;
-	chmod 0644, $places;
-}
+my $places = Sealed::write_places($node, @wanted);
 $stage->sql('CHECKPOINT');
 $node->backup('before');
 
@@ -201,22 +196,7 @@ sub rows { return map { ($_ => 1) } @wanted; }
 sub scan
 {
 	my ($what, @directories) = @_;
-	my @files;
-	File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if -f && !/\.pid$/ } }, @directories);
-	$stage->sql('CHECKPOINT');
-	my $mirror = Laras->mirror($node, 'a') . '/0';
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ $node->config_data('--bindir') . '/laras-keytool', 'scan', '--keyring', $mirror,
-		'--key', Laras->master_key_file($node), '--places', $places, @files ], '>', \$out, '2>', \$err);
-	my $text = '';
-	my $lines = '';
-	for my $line (split /\n/, $out)
-	{
-		my @f = split / /, $line;
-		my $plain = defined $f[-1] && $f[-1] =~ /^[0-9a-f]+$/ ? pack('H*', $f[-1]) : '';
-		$text .= "$plain\n";
-		$lines .= join(' ', @f[ 0 .. $#f - 1 ]) . " $plain\n" if $line =~ /^\w/;
-	}
-	note "$what: " . scalar(() = $lines =~ /^opens/mg) . ' values open' if defined $what;
-	return { text => $text, lines => $lines };
+	my $found = Sealed::scan($node, $places, @directories);
+	note "$what: " . scalar(() = $found->{lines} =~ /^opens/mg) . ' values open' if defined $what;
+	return $found;
 }
