@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace region member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram instagram_mention messenger messenger_connect threads threads_send threads_media telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_report email_text email_send email_connect generic generic_media whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence
+CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram instagram_mention messenger messenger_connect threads threads_send threads_media telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_report email_text email_send email_connect generic generic_mapping generic_media whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/

@@ -143,7 +143,7 @@ COMMENT ON COLUMN laras.provider_app.previous_secret IS 'The secret before the l
 COMMENT ON COLUMN laras.provider_app.verify_token_hash IS 'SHA-256 of the token of the verification handshake.';
 COMMENT ON COLUMN laras.provider_app.options IS 'graph_url, api_version, scopes, config_id, smtp, mapping, media_hosts.';
 COMMENT ON COLUMN laras.provider_app.created_at IS 'When it was registered.';
-COMMENT ON COLUMN laras.provider_app.changed_at IS 'When its secret last changed.';
+COMMENT ON COLUMN laras.provider_app.changed_at IS 'When it was last registered: of several apps of a channel the latest serves new connections.';
 ALTER TABLE laras.provider_app ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.provider_app FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner ON laras.provider_app TO laras_owner, laras_intake, laras_worker USING (true) WITH CHECK (true);

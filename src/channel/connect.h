@@ -59,6 +59,12 @@ typedef struct LarasConnectDriver
 	const char *example; /* the accounts as somebody writes them, for a hint */
 
 	/*
+	 * Why the options of an app do not suit the channel, a sentence; NULL: they do.
+	 * The member NULL: every option that fits its type does.
+	 */
+	const char *(*check_options)(const json_t *options);
+
+	/*
 	 * Connects an account step by step: by a code, or by a token to be proven.
 	 * NULL: only a migration can connect such accounts.
 	 */

@@ -26,6 +26,7 @@
  * a file: size, in bytes, and sha256 may be among them.
  */
 #include "channel/connect.h"
+#include "channel/generic.h"
 #include "channel/media.h"
 #include "channel/record.h"
 #include "vault/numbers.h"
@@ -33,15 +34,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* longer pointers are refused, and deeper ones find nothing */
-#define LONGEST_POINTER 512
-
 /* ids, addresses, numbers of a person */
 #define LONGEST_IDENTITY 256
 #define LONGEST_NUMBER 64
 
-/* parts of one item, and files */
-#define MOST_PARTS 16
+/* files of one item */
 #define MOST_FILES 32
 
 static int
@@ -72,7 +69,7 @@ split(json_t *body, const LarasAllocator *allocator, LarasBodyPart **pieces, int
 static const json_t *
 step(const json_t *at, const char *token, size_t n)
 {
-	char name[LONGEST_POINTER + 1];
+	char name[LARAS_LONGEST_POINTER + 1];
 	size_t length = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -108,7 +105,7 @@ follow(const json_t *from, LarasText pointer)
 	const char *p = pointer.s;
 	const char *end;
 
-	if (p == NULL || pointer.n > LONGEST_POINTER)
+	if (p == NULL || pointer.n > LARAS_LONGEST_POINTER)
 		return NULL;
 	end = p + pointer.n;
 	while (p < end && from != NULL)
@@ -241,25 +238,21 @@ read_person(LarasReader *r, LarasRecord *record, const json_t *mapping, LarasTex
 static void
 read_parts(LarasReader *r, LarasRecord *record, const json_t *mapping, const json_t *item)
 {
-	static const char *const kinds[MOST_PARTS] = {"image",    "video",    "audio",   "voice",
-												  "document", "location", "contact", "order",
-												  "link",     "choice",   "context", "referral",
-												  "extra"};
 	const json_t *parts = laras_json_get(mapping, "parts");
 
-	for (size_t i = 0; i < MOST_PARTS && kinds[i] != NULL; i++)
+	for (int i = 0; i < LARAS_GENERIC_PARTS; i++)
 	{
-		const json_t *value = mapped(parts, kinds[i], item);
+		const json_t *value = mapped(parts, laras_generic_parts[i], item);
 
 		if (value != NULL && !json_is_null(value))
 		{
 			int before = record->part_count;
 
-			laras_record_part(r, record, kinds[i], value);
+			laras_record_part(r, record, laras_generic_parts[i], value);
 			if (record->part_count > before)
 				record->parts[before].untold = true;
 			if (record->text.s == NULL && strcmp(record->message_kind, "unsupported") == 0 && i < 9)
-				record->message_kind = kinds[i];
+				record->message_kind = laras_generic_parts[i];
 		}
 	}
 }
@@ -439,6 +432,7 @@ static const LarasConnectDriver connect_driver = {
 	.accounts = {{"source_id", LARAS_ACCOUNT_NUMBER}},
 	.subscribed = LARAS_ACCOUNT_NUMBER,
 	.example = "{\"source_id\": \"...\"}, the app_id under which its secret is registered",
+	.check_options = laras_generic_check,
 };
 
 const LarasChannelDriver laras_generic_driver = {

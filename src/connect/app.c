@@ -53,7 +53,7 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	change_app,
-	"UPDATE laras.provider_app SET channels = $2, app_secret = $3, previous_secret = $4, "
+	"UPDATE laras.provider_app SET channels = $2, app_secret = $3, previous_secret = coalesce($4, previous_secret), "
 	"verify_token_hash = $5, options = coalesce($6, options), changed_at = laras.now() WHERE id OPERATOR(pg_catalog.=) $1",
 	INT8OID, TEXTARRAYOID, LARAS_SEALED, LARAS_SEALED, BYTEAOID, JSONBOID);
 
@@ -63,16 +63,37 @@ LARAS_PLAN(
 	read_app,
 	"SELECT a.id, a.app_id, a.app_secret, a.options FROM laras.provider_app a "
 	"WHERE $1 OPERATOR(pg_catalog.=) ANY (a.channels) AND ($2 OPERATOR(pg_catalog.=) 0 OR a.id OPERATOR(pg_catalog.=) $2) "
-	"ORDER BY a.created_at DESC, a.id DESC LIMIT 1",
+	"ORDER BY a.changed_at DESC, a.id DESC LIMIT 1",
 	TEXTOID, INT8OID);
 
-/* Every channel named must have a driver. */
+/* Does the app suit the channel: its options, and its id where that is the account's? */
 static void
-check_channels(ArrayType *channels)
+check_driver(const LarasChannelDriver *driver, text *app_id, const json_t *options)
+{
+	LarasText id = {VARDATA_ANY(app_id), VARSIZE_ANY_EXHDR(app_id)};
+	const char *why = options == NULL || driver->connect->check_options == NULL
+						  ? NULL
+						  : driver->connect->check_options(options);
+
+	if (why != NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the options do not suit channel %s", driver->channel),
+						errdetail("%s", why)));
+	if (driver->app_of_account && !laras_account_name_fits(&driver->connect->accounts[0], id))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the app_id does not suit channel %s", driver->channel),
+				 errdetail("It is the account's id as well, and must be a string of digits.")));
+}
+
+/* Every channel named must have a driver that the app suits; options may be NULL. */
+static void
+check_channels(ArrayType *channels, text *app_id, const json_t *options)
 {
 	Datum *values;
 	bool *nulls;
 	int n;
+	const LarasChannelDriver *driver;
 
 	if (ARR_NDIM(channels) != 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -83,11 +104,13 @@ check_channels(ArrayType *channels)
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("a channel must not be null")));
-		if (laras_channel_driver(TextDatumGetCString(values[i])) == NULL)
+		driver = laras_channel_driver(TextDatumGetCString(values[i]));
+		if (driver == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
 					 errhint(
 						 "See laras.provider for the channels this installation can connect.")));
+		check_driver(driver, app_id, options);
 	}
 }
 
@@ -132,14 +155,34 @@ check_media_hosts(const json_t *hosts)
 								  "with a full stop before it, it stands for all hosts below.")));
 }
 
-/* graph_url must be one we may speak to; api_version a version. */
+/* scopes: a list of what an app asks for in place of the channel's usual ones. */
 static void
+check_scopes(const json_t *scopes)
+{
+	bool sound = scopes == NULL || json_array_size(scopes) > 0;
+
+	for (size_t i = 0; i < json_array_size(scopes); i++)
+	{
+		LarasText scope = laras_json_text(json_array_get(scopes, i));
+
+		sound = sound && scope.s != NULL && scope.n > 0 && scope.n < 128 &&
+				strspn(scope.s, "abcdefghijklmnopqrstuvwxyz0123456789_") == scope.n;
+	}
+	if (!sound)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("scopes must be a list of names of permissions"),
+						errdetail("It takes the place of what the app asks for by itself, so name "
+								  "all: [\"pages_messaging\", ...].")));
+}
+
+/* graph_url must be one we may speak to; api_version a version. */
+static const json_t *
 check_options(Datum given)
 {
-	static const LarasOption known[] = {{"graph_url", 's'},  {"api_version", 's'},
-										{"config_id", 's'},  {"scopes", 'a'},
-										{"smtp", 'a'},       {"mapping", 'o'},
-										{"media_hosts", 'a'}};
+	static const LarasOption known[] = {{"graph_url", 's'},   {"api_version", 's'},
+										{"config_id", 's'},   {"scopes", 'a'},
+										{"media_hosts", 'a'}, {"smtp", 'a'},
+										{"mapping", 'o'}};
 	const json_t *options = laras_options_read(given, known, lengthof(known));
 	LarasText url = laras_json_text_at(options, "graph_url");
 	LarasText version = laras_json_text_at(options, "api_version");
@@ -154,10 +197,12 @@ check_options(Datum given)
 				 "Plain http is accepted in laras.test_mode alone, for a loopback address such as that of laras-sandbox.")));
 	check_servers(laras_json_get(options, "smtp"));
 	check_media_hosts(laras_json_get(options, "media_hosts"));
+	check_scopes(laras_json_get(options, "scopes"));
 	if (version.s != NULL && (version.n < 2 || version.n > 16 || version.s[0] != 'v' ||
 							  strspn(version.s + 1, "0123456789.") != version.n - 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("api_version must read like v23.0")));
+	return options;
 }
 
 static bytea *
@@ -206,9 +251,7 @@ laras_register_provider_app(PG_FUNCTION_ARGS)
 	laras_require_preload();
 	laras_hide_statement("register_provider_app");
 	laras_vault_require_open();
-	check_channels(channels);
-	if (given)
-		check_options(options);
+	check_channels(channels, app_id, given ? check_options(options) : NULL);
 	if (VARSIZE_ANY_EXHDR(app_id) == 0 || VARSIZE_ANY_EXHDR(app_id) > 64)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("app_id must have 1 to 64 characters")));
@@ -233,13 +276,18 @@ laras_register_provider_app(PG_FUNCTION_ARGS)
 		if (laras_open(laras_spi_bytes(0, 3), 0, id, LARAS_FIELD_provider_app_app_secret, &opened,
 					   &n) == LARAS_OPENED)
 		{
-			previous = laras_seal(LARAS_SLOT_PLATFORM, slot,
-								  LARAS_FIELD_provider_app_previous_secret, 0, id, opened, n);
+			/* a call that repeats the secret does not end the time of the one before */
+			if (n != VARSIZE_ANY_EXHDR(secret) || !laras_same_bytes(opened, VARDATA_ANY(secret), n))
+				previous = laras_seal(LARAS_SLOT_PLATFORM, slot,
+									  LARAS_FIELD_provider_app_previous_secret, 0, id, opened, n);
 			laras_wipe(opened, n);
 		}
 	}
 	else
 	{
+		/* a channel may need some */
+		if (!given)
+			check_channels(channels, app_id, laras_json_own(laras_json_object()));
 		id = laras_new_id();
 		laras_spi_read(&next_slot, (Datum[]){Int64GetDatum(FIRST_APP_SLOT)}, NULL);
 		slot = (uint32) laras_spi_int8(0, 1);

@@ -309,11 +309,16 @@ laras_attempt_by_token(const LarasChannelDriver *driver, const LarasProviderApp 
 	int64 workspace_id = laras_bound_workspace();
 	json_t *launch = laras_json_own(laras_attempt_begin(driver));
 	int64 connection_id = laras_new_id();
+	int64 waiting = laras_connection_waiting(
+		workspace_id, driver->channel,
+		laras_json_text_at(named, laras_account_member(driver, LARAS_ACCOUNT_NUMBER)));
+	int64 told = waiting != 0 ? waiting : connection_id; /* that one is renewed */
 	int64 id = 0;
 	int64 latest = 0;
-	json_t *request = laras_json_own(
-		json_pack("{s:s, s:I, s:I, s:s%}", "channel", driver->channel, "app", (json_int_t) app->id,
-				  "connection_id", (json_int_t) connection_id, "token", token.s, token.n));
+	json_t *request =
+		laras_json_own(json_pack("{s:s, s:I, s:I, s:I, s:s%}", "channel", driver->channel, "app",
+								 (json_int_t) app->id, "connection_id", (json_int_t) connection_id,
+								 "told", (json_int_t) told, "token", token.s, token.n));
 
 	if (request == NULL || json_object_update(request, (json_t *) named) != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -329,7 +334,7 @@ laras_attempt_by_token(const LarasChannelDriver *driver, const LarasProviderApp 
 		laras_task_add(workspace_id, laras_login_task.name, 0, id, request, ticket);
 	}
 	laras_spi_close();
-	return connection_id;
+	return told;
 }
 
 LarasAttemptState

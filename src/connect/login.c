@@ -158,6 +158,7 @@ finish_failed(LarasTask *task, LarasTaskResult *result)
 		.nfields = lengthof(fields),
 		.fields = fields,
 	};
+	int64 told;
 
 	laras_spi_open();
 	laras_spi_run(&fail_attempt,
@@ -166,9 +167,10 @@ finish_failed(LarasTask *task, LarasTaskResult *result)
 				  NULL);
 	laras_spi_close();
 	laras_evidence_append(&act);
-	/* nobody waits for a pairing's answer: it is found here, under the connection that it would have made */
-	laras_notice(task->workspace_id, "connect_failed", laras_task_id(task, "connection_id"), 0, 0,
-				 0);
+	/* nobody waits for a pairing's answer: it is found here, under the connection that was named to whoever asked */
+	told = laras_task_id(task, "told");
+	laras_notice(task->workspace_id, "connect_failed",
+				 told != 0 ? told : laras_task_id(task, "connection_id"), 0, 0, 0);
 	result->http_status = m->failure_status;
 	result->result = pstrdup(m->failure);
 	return LARAS_TASK_FAILED;

@@ -131,9 +131,6 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 		LarasText words = {VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token)};
 
 		id = laras_attempt_by_token(driver, &app, named, words, NULL);
-		/* that one is renewed */
-		if (waiting != 0)
-			id = waiting;
 	}
 	PG_RETURN_INT64(id);
 }

@@ -18,6 +18,7 @@
 #include "base/contain.h"
 #include "base/id.h"
 #include "base/json_owner.h"
+#include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "fmgr.h"
@@ -45,6 +46,10 @@
 #define CALLS_AFTER_REPEAT 100
 
 PG_FUNCTION_INFO_V1(laras_receive_webhooks);
+
+/* channels that bodies without a sound signature are counted by, and how often at most */
+#define MAX_UNSIGNED 16
+#define UNSIGNED_EVERY_MS 1000
 
 LARAS_PLAN(find_secrets,
 		   "SELECT a.id, a.app_secret, a.previous_secret FROM laras.provider_app a "
@@ -225,6 +230,42 @@ verify(Webhook *webhook, const Secrets *secrets, const char *signature, size_t n
 		}
 	}
 	return found;
+}
+
+/*
+ * Bodies that no secret of the channel signs. A wrong secret shows in nothing
+ * else; but anybody may post such bodies, so that rows are written for them now
+ * and then only.
+ */
+static void
+count_unsigned(const Webhook *webhooks, int n)
+{
+	static LarasIgnored kept[MAX_UNSIGNED];
+	static int channels = 0;
+	static int64 written_at = 0;
+	LarasIgnored now[MAX_UNSIGNED];
+	int64 clock = laras_monotonic_ms();
+
+	for (int i = 0; i < n; i++)
+	{
+		int k = 0;
+
+		if (webhooks[i].status != 401)
+			continue;
+		while (k < channels && strcmp(kept[k].channel, webhooks[i].driver->channel) != 0)
+			k++;
+		if (k == MAX_UNSIGNED)
+			continue;
+		if (k == channels)
+			kept[channels++] = (LarasIgnored){webhooks[i].driver->channel, "bad_signature", 0};
+		kept[k].count++;
+	}
+	if (channels == 0 || (written_at != 0 && clock - written_at < UNSIGNED_EVERY_MS))
+		return;
+	memcpy(now, kept, sizeof(LarasIgnored) * channels);
+	laras_count_ignored(now, channels);
+	channels = 0;
+	written_at = clock;
 }
 
 /* Parse and split a verified body. Sets status; may set the body aside. */
@@ -589,6 +630,7 @@ laras_receive_webhooks(PG_FUNCTION_ARGS)
 		route(rows, row_count);
 		store(rows, row_count);
 	}
+	count_unsigned(webhooks, count);
 	laras_spi_close();
 
 	MemoryContextSwitchTo(caller);

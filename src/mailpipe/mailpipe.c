@@ -142,7 +142,7 @@ verdict(CURLcode code, long status)
 	if (status >= 200 && status < 300)
 		return 0;
 	if (status == 401 || status == 404)
-		return fail(EX_CONFIG, words, "url or secret is wrong");
+		return fail(EX_TEMPFAIL, words, "url or secret is wrong");
 	return fail(EX_TEMPFAIL, words, NULL);
 }
 

@@ -68,6 +68,9 @@ is($page->bound("SELECT state FROM laras.connections WHERE id = $id"), 'needs_re
 my $other = Channels->open($stage, 'messenger');
 ($status, $answer) = $other->connect(account => $page->{account});
 is("$status $answer->{error}{code}", '409 account_in_use', 'nobody else may take it');
+my $told = $page->bound("SELECT laras.pair_connection('messenger', '{\"page_id\": \"$page->{account}{number}\"}', 'EAAno-token-of-anybody')");
+is($told, $id, 'who pairs it again is told its id');
+ok($page->wait_bound("SELECT count(*) = 1 FROM laras.notices WHERE kind = 'connect_failed' AND connection_id = $told", 30), 'and finds a refusal under that');
 ($status) = $page->connect;
 is($status, 200, 'its owner logs in again');
 is($page->bound("SELECT count(*) || ' ' || max(state) FROM laras.connections"), '1 connected', 'the same connection works again');

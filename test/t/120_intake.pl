@@ -69,6 +69,7 @@ SKIP:
 		$bad++ if $key eq $secret && ($status == 401) == ($expect eq 'valid');
 	}
 	is($bad, 0, 'the signature vectors agree');
+	ok(wait_for(sub { receive('{}', signature => 'sha256=' . '0' x 64); return sql("SELECT coalesce(max(count), 0) FROM laras.ignored_events WHERE reason = 'bad_signature' AND channel = 'whatsapp'") > 1 }, 10), 'and those that do not hold are counted, now and then');
 }
 
 # --------------------------------------------------------------------- routing

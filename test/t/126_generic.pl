@@ -23,8 +23,17 @@ my %secret = (900 => 'the secret of the crm of these tests', 901 => 'the secret 
 my %options = (
 	900 => slurp_file('test/payloads/generic/mapping.options'),
 	901 => $json->encode({ mapping => { id => '/ticket/comment/id', from => '/ticket/requester/email', identity => 'email', text => '/ticket/comment/text', time => '/sent' } }),
-	902 => '{}');
+	902 => '{"mapping": {"id": "/id", "from": "/x"}}');
 sql("SELECT laras.register_provider_app('{generic}', '$_', '$secret{$_}', 'not used here', '$options{$_}')") for sort keys %secret;
+# one of an installation that did not look at mappings
+sql("UPDATE laras.provider_app SET options = '{}' WHERE app_id = '902'");
+for my $bad ({}, { mapping => {} }, { mapping => { id => '/id' } }, map({ { mapping => { id => '/id', from => '/who', %$_ } } } { txet => '/said' }, { text => 'said' }, { text => 5 }, { messages => 'new' }, { messages => [5] }, { event => '/type' },
+	{ identity => 'name' }, { outbound => '/role' }, { outbound => { at => '/role', is => [] } }, { parts => { picture => '/p' } }, { parts => [] }, { media => { list => '/files' } }))
+{
+	my (undef, undef, $error) = $node->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT laras.register_provider_app('{generic}', '903', 'the secret of a mistyped mapping', 'not used here', '" . $json->encode($bad) . "')");
+	like($error, qr/ 22023/, 'refused: ' . $json->encode($bad));
+}
+like(($node->psql('postgres', "SELECT laras.register_provider_app('{generic}', 'crm', 'the secret of a mistyped id', 'not used here', '{\"mapping\": {\"id\": \"/id\", \"from\": \"/who\"}}')"))[2], qr/must be a string of digits/, 'and so is an id that no path can have');
 my $workspace = sql("SELECT laras.create_workspace('Toko', 'owner\@shop.example', 'correct horse battery')");
 my %connection = map { $_ => bound("SELECT laras.pair_connection('generic', '{\"source_id\": \"$_\"}', 'none needed', false)") } sort keys %secret;
 
