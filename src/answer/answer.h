@@ -90,6 +90,14 @@ extern void laras_judge_draft(int64 workspace_id, int64 contact_id, const char *
 							  const LarasSource *sources, int n_sources, LarasJudgement *judgement);
 
 /*
+ * For a batch of the keeper, which writes none of it: from here to the end of
+ * the transaction the phrases of a workspace, and whether it has review rules at
+ * all, are read once.  laras_judging_batch: is this such a transaction?
+ */
+extern void laras_judge_batch(void);
+extern bool laras_judging_batch(void);
+
+/*
  * The rule that decides on a draft: "review" or "allow", NULL where none fits. By
  * priority, and of two alike the one that asks a person.  As laras_worker.
  */

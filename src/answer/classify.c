@@ -19,19 +19,21 @@
 #include "answer/shelf.h"
 #include "answer/spelling.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/id.h"
+#include "base/lower.h"
 #include "base/spi.h"
-#include "catalog/pg_collation_d.h"
 #include "catalog/pg_type_d.h"
 #include "channel/send.h"
 #include "inbox/rows.h"
 #include "mb/pg_wchar.h"
+#include "storage/proc.h"
 #include "tenancy/tenancy.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #define CLASSIFIER "laras-1 people"
 
@@ -39,14 +41,10 @@ static bool classifier = true;
 
 LARAS_PLAN(
 	read_phrases,
-	"SELECT f.phrase FROM laras.forbidden_phrase f WHERE f.workspace_id OPERATOR(pg_catalog.=) $1",
+	"SELECT f.phrase, NULL, true FROM laras.forbidden_phrase f WHERE f.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"UNION ALL SELECT f.phrase, f.topic, false FROM laras.required_phrase f "
+	"WHERE f.workspace_id OPERATOR(pg_catalog.=) $1",
 	INT8OID);
-
-LARAS_PLAN(
-	read_required,
-	"SELECT f.phrase FROM laras.required_phrase f WHERE f.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND (f.topic IS NULL OR f.topic OPERATOR(pg_catalog.=) $2)",
-	INT8OID, TEXTOID);
 
 LARAS_PLAN(
 	add_verdict,
@@ -128,7 +126,7 @@ is_invisible(pg_wchar c)
 static char *
 folded(const char *text, size_t n)
 {
-	char *low = str_tolower(text, n, DEFAULT_COLLATION_OID);
+	char *low = laras_lower(text, n);
 	bool utf8 = GetDatabaseEncoding() == PG_UTF8;
 	char *to = low;
 	int length;
@@ -156,21 +154,85 @@ folded(const char *text, size_t n)
 	return low;
 }
 
-/* Does the text hold a phrase that the business forbids? Inside SPI. */
-static bool
-holds_forbidden(int64 workspace_id, const char *text, size_t n)
+/* What the business forbids, and what it demands, folded. */
+typedef struct Phrase
 {
-	char *low = folded(text, n);
-	uint64 phrases = laras_spi_read(&read_phrases, (Datum[]){Int64GetDatum(workspace_id)}, NULL);
+	const char *text;
+	const char *topic; /* of which it is demanded; NULL: of every one */
+	bool forbidden;
+} Phrase;
 
-	for (uint64 i = 0; i < phrases; i++)
+typedef struct Phrases
+{
+	Phrase *list;
+	int n;
+} Phrases;
+
+/* of the batch's transaction, those of the workspace that was asked about last */
+static LocalTransactionId batch_lxid = InvalidLocalTransactionId;
+static int64 batch_workspace = 0;
+static Phrases batch_phrases;
+
+void
+laras_judge_batch(void)
+{
+	batch_lxid = LARAS_MY_LXID;
+	batch_workspace = 0;
+}
+
+bool
+laras_judging_batch(void)
+{
+	return batch_lxid != InvalidLocalTransactionId && batch_lxid == LARAS_MY_LXID;
+}
+
+/* Inside SPI, whose calls leave their own memory context behind. */
+static Phrases
+read_all_phrases(int64 workspace_id, MemoryContext keep)
+{
+	Phrases phrases;
+	uint64 n = laras_spi_read(&read_phrases, (Datum[]){Int64GetDatum(workspace_id)}, NULL);
+	MemoryContext outside = MemoryContextSwitchTo(keep);
+
+	phrases.list = palloc(sizeof(Phrase) * (n + 1));
+	phrases.n = 0;
+	for (uint64 i = 0; i < n; i++)
 	{
-		char *phrase = laras_spi_cstring(i, 1);
+		char *written = laras_spi_cstring(i, 1);
+		char *topic = laras_spi_isnull(i, 2) ? NULL : laras_spi_cstring(i, 2);
+		char *text = folded(written, strlen(written));
 
-		phrase = folded(phrase, strlen(phrase));
-		if (phrase[0] != '\0' && strstr(low, phrase) != NULL)
-			return true;
+		if (text[0] == '\0')
+			continue;
+		phrases.list[phrases.n++] =
+			(Phrase){pstrdup(text), topic != NULL ? pstrdup(topic) : NULL, laras_spi_bool(i, 3)};
 	}
+	MemoryContextSwitchTo(outside);
+	return phrases;
+}
+
+/* The phrases of a workspace; in a batch they are read once. Inside SPI. */
+static Phrases
+phrases_of(int64 workspace_id)
+{
+	if (!laras_judging_batch())
+		return read_all_phrases(workspace_id, CurrentMemoryContext);
+	if (batch_workspace != workspace_id)
+	{
+		batch_workspace = 0;
+		batch_phrases = read_all_phrases(workspace_id, TopTransactionContext);
+		batch_workspace = workspace_id;
+	}
+	return batch_phrases;
+}
+
+/* Does the text, folded, hold a phrase that the business forbids? */
+static bool
+holds_forbidden(const Phrases *phrases, const char *low)
+{
+	for (int i = 0; i < phrases->n; i++)
+		if (phrases->list[i].forbidden && strstr(low, phrases->list[i].text) != NULL)
+			return true;
 	return false;
 }
 
@@ -182,9 +244,9 @@ laras_outcome_name(LarasOutcomeOfText outcome)
 										   : "block";
 }
 
-/* Why no text like this may leave the workspace by that channel; NULL: it may. Inside SPI. */
+/* Why no text like this may leave the workspace by that channel; NULL: it may. */
 static const char *
-blocking_reason(int64 workspace_id, const char *channel, const char *text, size_t n)
+blocking_reason(const Phrases *phrases, const char *channel, const char *text, size_t n)
 {
 	const LarasChannelDriver *driver = laras_channel_driver(channel);
 
@@ -193,7 +255,7 @@ blocking_reason(int64 workspace_id, const char *channel, const char *text, size_
 	if (driver->send->text_limit > 0 &&
 		laras_text_measure(driver->send->text_unit, text, n) > (size_t) driver->send->text_limit)
 		return "too_long";
-	if (holds_forbidden(workspace_id, text, n))
+	if (phrases->n > 0 && holds_forbidden(phrases, folded(text, n)))
 		return "forbidden_phrase";
 	return NULL;
 }
@@ -236,24 +298,21 @@ read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *fac
 	return all;
 }
 
-/* Does the text lack a phrase that the business demands for the topic? Inside SPI. */
+/* Does the text lack a phrase that the business demands for the topic? */
 static bool
-lacks_required(int64 workspace_id, const char *topic, const char *text, size_t n)
+lacks_required(const Phrases *phrases, const char *topic, const char *text, size_t n)
 {
-	uint64 phrases =
-		laras_spi_read(&read_required,
-					   (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(topic)}, NULL);
-	char *low;
+	char *low = NULL;
 
-	if (phrases == 0)
-		return false;
-	low = folded(text, n);
-	for (uint64 i = 0; i < phrases; i++)
+	for (int i = 0; i < phrases->n; i++)
 	{
-		char *phrase = laras_spi_cstring(i, 1);
+		const Phrase *phrase = &phrases->list[i];
 
-		phrase = folded(phrase, strlen(phrase));
-		if (phrase[0] != '\0' && strstr(low, phrase) == NULL)
+		if (phrase->forbidden || (phrase->topic != NULL && strcmp(phrase->topic, topic) != 0))
+			continue;
+		if (low == NULL)
+			low = folded(text, n);
+		if (strstr(low, phrase->text) == NULL)
 			return true;
 	}
 	return false;
@@ -284,6 +343,7 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, con
 {
 	LarasFact *facts = palloc0(sizeof(LarasFact) * (n_sources + 1));
 	const char *reason;
+	Phrases phrases;
 	int n_facts;
 
 	judgement->outcome = LARAS_VERDICT_PASS;
@@ -294,7 +354,8 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, con
 		return;
 	}
 	laras_spi_open();
-	reason = blocking_reason(workspace_id, channel, text, n);
+	phrases = phrases_of(workspace_id);
+	reason = blocking_reason(&phrases, channel, text, n);
 	if (reason != NULL)
 		give_reason(judgement, LARAS_VERDICT_BLOCK, reason);
 	if (!read_facts(workspace_id, sources, n_sources, facts, &n_facts))
@@ -302,7 +363,7 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, con
 	if (n_sources > 0 && !laras_in_scope(text, n, facts, n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
 	judge_content(workspace_id, contact_id, text, n, facts, n_facts, judgement);
-	if (n_sources > 0 && lacks_required(workspace_id, topic, text, n))
+	if (n_sources > 0 && lacks_required(&phrases, topic, text, n))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "missing_phrase");
 	if (language != NULL && laras_other_language(text, n, strcmp(language, "en") == 0))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "wrong_language");
@@ -353,6 +414,7 @@ laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, i
 				 LarasTextVerdict *verdict)
 {
 	LarasJudgement judgement = {LARAS_VERDICT_PASS};
+	Phrases phrases;
 	Datum reason;
 	bytea *digest = palloc(VARHDRSZ + LARAS_TEXT_DIGEST);
 
@@ -362,7 +424,8 @@ laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, i
 	laras_text_digest(laras_workspace_slot(workspace_id), contact_slot, message_id, text, n,
 					  verdict->digest);
 	laras_spi_open();
-	verdict->reason = blocking_reason(workspace_id, channel, text, n);
+	phrases = phrases_of(workspace_id);
+	verdict->reason = blocking_reason(&phrases, channel, text, n);
 	if (verdict->reason != NULL)
 		verdict->outcome = LARAS_VERDICT_BLOCK;
 	else if (own_words && laras_people_rule(workspace_id, channel))

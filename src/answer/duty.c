@@ -479,6 +479,7 @@ laras_answer_duty(void)
 	unfinished = true;
 	limit = alone > 0 ? 1 : BATCH;
 	laras_spi_plan_by_keys(false);
+	laras_judge_batch();
 	laras_columns_init(head, WANTED_COLUMNS, BATCH);
 	laras_columns_init(wanted, WANTED_COLUMNS, MESSAGES);
 	laras_worker_bind_all();

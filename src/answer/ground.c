@@ -16,11 +16,10 @@
 #include <math.h>
 
 #include "answer/ground.h"
-#include "catalog/pg_collation_d.h"
+#include "base/lower.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/formatting.h"
 
 /* digits of a number that is compared by value; longer ones by their spelling */
 #define NUMBER_BYTES 48
@@ -316,7 +315,7 @@ foreign_digit(const char *s, int length)
 static void
 read_claims(Claims *claims, const char *text, size_t length)
 {
-	char *low = str_tolower(text, length, DEFAULT_COLLATION_OID);
+	char *low = laras_lower(text, length);
 	int n = strlen(low);
 	char digits[NUMBER_BYTES];
 

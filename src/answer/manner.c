@@ -8,8 +8,7 @@
 
 #include "answer/manner.h"
 #include "answer/question.h"
-#include "catalog/pg_collation_d.h"
-#include "utils/formatting.h"
+#include "base/lower.h"
 
 /* so many letters of a text, most of them capitals, are shouted; so many signs, too */
 #define SHOUTED 20
@@ -50,7 +49,7 @@ static const char *const reason_of[] = {
 static char *
 plain(const char *text, size_t n)
 {
-	char *low = str_tolower(text, n, DEFAULT_COLLATION_OID);
+	char *low = laras_lower(text, n);
 	char *out = palloc(strlen(low) + 3);
 	char *to = out;
 

@@ -12,10 +12,9 @@
 #include "answer/lexicon.h"
 #include "answer/question.h"
 #include "answer/spelling.h"
-#include "catalog/pg_collation_d.h"
+#include "base/lower.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/formatting.h"
 
 /*
  * Does a character beyond ASCII belong to a word?  General punctuation, arrows,
@@ -110,7 +109,7 @@ split(const char *text, size_t n, char **words, int *clauses, int max)
 
 	n = pg_mbcliplen(text, (int) Min(n, (size_t) LARAS_QUESTION_BYTES + MAX_MULTIBYTE_CHAR_LEN),
 					 LARAS_QUESTION_BYTES);
-	low = str_tolower(text, n, DEFAULT_COLLATION_OID);
+	low = laras_lower(text, n);
 	s = low;
 	end = low + strlen(low);
 	while (count < max)

@@ -388,44 +388,71 @@ mark_topic(LarasShelf *shelf, Search *search, LarasIntent topic)
 	}
 }
 
-/* What one word gives to a row; 0 where the row has it not. */
+/* What one word gives to a row that has these; 0 where the row has it not. */
 static double
-part_of_word(const LarasFound *row, const Search *search, int i)
+part_of_word(uint64 matched, uint64 named, uint64 listed, const Search *search, int i)
 {
 	uint64 bit = UINT64CONST(1) << i;
 
-	if (row->named & bit)
+	if (named & bit)
 		return search->weight[i];
 	/* A number says which of several names is meant; beside the name it says little. */
-	if (row->listed & bit)
+	if (listed & bit)
 		return search->weight[i] * (is_number(search->word[i]) ? NUMBER_LISTED : LISTED_WEIGHT);
-	return row->matched & bit ? search->weight[i] * TOLD_WEIGHT : 0;
+	return matched & bit ? search->weight[i] * TOLD_WEIGHT : 0;
+}
+
+/* The words that told an intent. */
+static uint64
+optional_words(const Search *search)
+{
+	uint64 optional = 0;
+
+	for (int i = 0; i < search->n; i++)
+		if (search->optional[i])
+			optional |= UINT64CONST(1) << i;
+	return optional;
 }
 
 /*
- * How much a row weighs, and what of the question it has.  A word that told an
- * intent ("rasa", "transfer") lifts a row of which it is a name or attribute,
- * beside another word; no row is worse without it.
+ * How much a row weighs.  A word that told an intent ("rasa", "transfer") lifts
+ * a row of which it is a name or attribute, beside another word; no row is worse
+ * without it.
  */
+static double
+score_of(const LarasShelfRow *row, const Search *search, uint64 optional)
+{
+	double score = row->on_topic;
+	uint64 listed = row->listed & ~row->named;
+	uint64 words = row->matched & ~optional;
+
+	if (words == 0)
+		return score;
+	words |= (row->named | listed) & optional;
+	for (; words != 0; words &= words - 1)
+	{
+		int i = pg_rightmost_one_pos64(words);
+
+		score += part_of_word(row->matched, row->named, listed, search, i) *
+				 (search->optional[i] ? OPTIONAL_FACTOR : 1);
+	}
+	return score;
+}
+
+/* What of the question a row has, and of its heading the question. */
 static void
-measure(LarasFound *row, const Search *search, double *score)
+measure(LarasFound *row, const Search *search, uint64 optional)
 {
 	double has = 0;
 	double all = 0;
-	uint64 optional = 0;
 
-	*score = row->on_topic;
 	for (int i = 0; i < search->n; i++)
 	{
 		double part;
 
 		if (search->optional[i])
-		{
-			optional |= UINT64CONST(1) << i;
 			continue;
-		}
-		part = part_of_word(row, search, i);
-		*score += part;
+		part = part_of_word(row->matched, row->named, row->listed, search, i);
 		has += search->instead[i] != NULL ? part * CORRECTED_FACTOR : part;
 		/* how many there are of something is hardly what a rule is found by */
 		all += part == 0 && search->texts && is_number(search->word[i])
@@ -440,10 +467,7 @@ measure(LarasFound *row, const Search *search, double *score)
 	}
 	for (int i = 0; i < search->n && row->matched != 0; i++)
 		if (search->optional[i] && ((row->named | row->listed) & (UINT64CONST(1) << i)))
-		{
-			has += part_of_word(row, search, i) * OPTIONAL_FACTOR;
-			*score += part_of_word(row, search, i) * OPTIONAL_FACTOR;
-		}
+			has += part_of_word(row->matched, row->named, row->listed, search, i) * OPTIONAL_FACTOR;
 	row->coverage = all > 0 ? (float) (has / all) : 0;
 	row->heading_coverage = 0;
 	if (row->heading_words > 0)
@@ -451,21 +475,49 @@ measure(LarasFound *row, const Search *search, double *score)
 			Min(1.0f, (float) pg_popcount64(row->named) / (float) row->heading_words);
 }
 
+/* A row among the best: where it stands, and how the best are told. */
 typedef struct Ranked
 {
-	LarasFound row;
-	double score;
+	int number;
 	int size;
+	int64 id;
+	double score;
 } Ranked;
 
-static int
-higher_first(const Ranked *one, const Ranked *two)
+static bool
+is_higher(const Ranked *one, const Ranked *two)
 {
 	if (one->score != two->score)
-		return one->score > two->score ? -1 : 1;
+		return one->score > two->score;
 	if (one->size != two->size)
-		return one->size < two->size ? -1 : 1;
-	return one->row.source.id < two->row.source.id ? -1 : 1;
+		return one->size < two->size;
+	return one->id < two->id;
+}
+
+/* The best of the rows that were marked, the highest first; returns how many. */
+static int
+rank(const LarasShelf *shelf, const Search *search, uint64 optional,
+	 Ranked best[LARAS_SEARCH_ROWS + 1])
+{
+	int n = 0;
+
+	for (int i = 0; i < search->touched_count; i++)
+	{
+		const LarasShelfRow *row = &shelf->row[search->touched[i]];
+		Ranked ranked = {search->touched[i], row->size, row->id, score_of(row, search, optional)};
+		int place = n;
+
+		while (place > 0 && is_higher(&ranked, &best[place - 1]))
+		{
+			best[place] = best[place - 1];
+			place--;
+		}
+		if (place == LARAS_SEARCH_ROWS)
+			continue;
+		best[place] = ranked;
+		n = Min(n + 1, LARAS_SEARCH_ROWS);
+	}
+	return n;
 }
 
 /* By coverage, then by how much of the heading was said, then as they came. */
@@ -487,36 +539,10 @@ static LarasFindings *
 end(LarasShelf *shelf, const Search *search)
 {
 	LarasFindings *findings = palloc0(sizeof(LarasFindings));
-	Ranked *best = palloc(sizeof(Ranked) * (LARAS_SEARCH_ROWS + 1));
-	int n = 0;
+	Ranked best[LARAS_SEARCH_ROWS + 1];
+	uint64 optional = optional_words(search);
+	int n = rank(shelf, search, optional, best);
 
-	for (int i = 0; i < search->touched_count; i++)
-	{
-		LarasShelfRow *marked = &shelf->row[search->touched[i]];
-		Ranked ranked = {.size = marked->size};
-		int place = n;
-
-		ranked.row.source.table = marked->table;
-		ranked.row.source.id = marked->id;
-		ranked.row.english = marked->english;
-		ranked.row.heading_words = marked->heading_words;
-		ranked.row.numbered = marked->numbered;
-		ranked.row.matched = marked->matched;
-		ranked.row.named = marked->named;
-		ranked.row.listed = marked->listed & ~marked->named;
-		ranked.row.on_topic = marked->on_topic;
-		ranked.row.stock = -1;
-		clear_marks(marked);
-		measure(&ranked.row, search, &ranked.score);
-		while (place > 0 && higher_first(&ranked, &best[place - 1]) < 0)
-		{
-			best[place] = best[place - 1];
-			place--;
-		}
-		best[place] = ranked;
-		n = Min(n + 1, LARAS_SEARCH_ROWS);
-	}
-	shelf->searching = false;
 	findings->row = palloc0(sizeof(LarasFound) * Max(n, 1));
 	findings->n = n;
 	findings->words = search->n;
@@ -524,9 +550,25 @@ end(LarasShelf *shelf, const Search *search)
 	memcpy(findings->word, search->word, sizeof(LarasWord *) * search->n);
 	for (int i = 0; i < n; i++)
 	{
-		findings->row[i] = best[i].row;
-		findings->named |= best[i].row.named;
+		const LarasShelfRow *marked = &shelf->row[best[i].number];
+		LarasFound *row = &findings->row[i];
+
+		row->source.table = marked->table;
+		row->source.id = marked->id;
+		row->english = marked->english;
+		row->heading_words = marked->heading_words;
+		row->numbered = marked->numbered;
+		row->matched = marked->matched;
+		row->named = marked->named;
+		row->listed = marked->listed & ~marked->named;
+		row->on_topic = marked->on_topic;
+		row->stock = -1;
+		measure(row, search, optional);
+		findings->named |= row->named;
 	}
+	for (int i = 0; i < search->touched_count; i++)
+		clear_marks(&shelf->row[search->touched[i]]);
+	shelf->searching = false;
 	for (int i = 0; i < search->n; i++)
 	{
 		uint64 bit = UINT64CONST(1) << i;

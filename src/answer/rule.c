@@ -9,9 +9,11 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "base/compat.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "inbox/rows.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 
 /* at this moment, by the rule's own zone; a time that ends earlier than it begins goes over midnight */
@@ -44,6 +46,32 @@ LARAS_PLAN(find_people_rule,
 		   " LIMIT 1",
 		   INT8OID, TEXTOID);
 
+LARAS_PLAN(find_any_rule,
+		   "SELECT 1 FROM laras.review_rule r WHERE r.workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND r.texts OPERATOR(pg_catalog.=) 'drafts' LIMIT 1",
+		   INT8OID);
+
+/* of the batch's transaction, the workspace that was asked about last */
+static LocalTransactionId asked_in = InvalidLocalTransactionId;
+static int64 asked_about = 0;
+static bool has_rules = false;
+
+/* Most workspaces have no rule: in a batch that is asked once a workspace. */
+static bool
+may_have_rules(int64 workspace_id)
+{
+	if (!laras_judging_batch())
+		return true;
+	if (asked_in == LARAS_MY_LXID && asked_about == workspace_id)
+		return has_rules;
+	laras_spi_open();
+	has_rules = laras_spi_read(&find_any_rule, (Datum[]){Int64GetDatum(workspace_id)}, NULL) > 0;
+	laras_spi_close();
+	asked_in = LARAS_MY_LXID;
+	asked_about = workspace_id;
+	return has_rules;
+}
+
 const char *
 laras_review_rule(int64 workspace_id, const char *channel, const char *topic, float confidence,
 				  const LarasSource *sources, int n_sources)
@@ -52,6 +80,8 @@ laras_review_rule(int64 workspace_id, const char *channel, const char *topic, fl
 	LarasColumn items;
 	int n = 0;
 
+	if (!may_have_rules(workspace_id))
+		return NULL;
 	laras_columns_init(&items, 1, Max(n_sources, 1));
 	for (int i = 0; i < n_sources; i++)
 		if (strcmp(sources[i].table, "catalog_item") == 0)

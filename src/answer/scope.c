@@ -10,9 +10,8 @@
 
 #include "answer/ground.h"
 #include "answer/question.h"
-#include "catalog/pg_collation_d.h"
+#include "base/lower.h"
 #include "mb/pg_wchar.h"
-#include "utils/formatting.h"
 
 /* of a shorter text nobody can say; letters by which words with endings are one */
 #define WORDS 5
@@ -41,7 +40,7 @@ laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts)
 	int known = 0;
 
 	for (int i = 0; i < n_facts; i++)
-		low[i] = str_tolower(facts[i].text, strlen(facts[i].text), DEFAULT_COLLATION_OID);
+		low[i] = laras_lower(facts[i].text, strlen(facts[i].text));
 	for (int i = 0; i < read->n; i++)
 	{
 		const char *word = read->word[i].text;

@@ -9,13 +9,12 @@
 
 #include <ctype.h>
 
+#include "base/lower.h"
 #include "base/spi.h"
-#include "catalog/pg_collation_d.h"
 #include "common/unicode_norm.h"
 #include "inbox/names.h"
 #include "inbox/rows.h"
 #include "mb/pg_wchar.h"
-#include "utils/formatting.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
@@ -168,8 +167,7 @@ read_word(const Reading *r, int *at, StringInfo word)
 		plain &= c < 0x80;
 		read.digits |= c < 0x80 && isdigit((int) c);
 	}
-	read.text = plain ? pnstrdup(word->data, word->len)
-					  : str_tolower(word->data, word->len, DEFAULT_COLLATION_OID);
+	read.text = plain ? pnstrdup(word->data, word->len) : laras_lower(word->data, word->len);
 	return read;
 }
 
