@@ -93,7 +93,7 @@ HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
-laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o comment.o mention.o media.o multipart.o bot.o chat.o graph.o oauth.o assets.o \
+laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o grant.o direct.o comment.o mention.o media.o multipart.o bot.o chat.o graph.o oauth.o assets.o \
 	messages.o content.o smtp.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
 laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
 

@@ -1,13 +1,21 @@
 /*
  * account_internal.h
- *		What account.c and comment.c share: the accounts, who writes to them, what
- *		was granted.
+ *		What the files about accounts share: the accounts (account.c), who writes
+ *		to them (direct.c), what was granted (grant.c), what is said below posts
+ *		(comment.c, mention.c).
  */
 #ifndef LARAS_SANDBOX_ACCOUNT_INTERNAL_H
 #define LARAS_SANDBOX_ACCOUNT_INTERNAL_H
 
 #include "sandbox/account.h"
 #include "sandbox/deliver.h"
+
+#define SB_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+#define SB_IG_BASIC "instagram_business_basic"
+#define SB_IG_MESSAGES "instagram_business_manage_messages"
+#define SB_IG_COMMENTS "instagram_business_manage_comments"
+#define SB_PAGE_MESSAGES "pages_messaging"
 
 /* a person, as the account knows them */
 typedef struct SbPerson
@@ -51,6 +59,12 @@ typedef struct SbGrant
 /* By id, or NULL. */
 extern SbAccount *sb_account(const char *id);
 
+/* One that belongs to the app: whose owner is at the browser, or any; NULL: it is no app of this product. */
+extern SbAccount *sb_account_of_app(const SbApp *app);
+
+/* By its text, code or token; NULL. */
+extern SbGrant *sb_grant(const char *text);
+
 /* The live token of the call; NULL after a refusal. */
 extern SbGrant *sb_account_token(SbCall *call);
 
@@ -65,6 +79,18 @@ extern SbPerson *sb_person(SbAccount *a, const char *id, bool make);
  * where it goes nowhere. Takes value over.
  */
 extern bool sb_account_change(SbAccount *a, const char *field, json_t *value, SbWait *wait);
+
+/* grant.c: a call of a log-in or about a token; of_app: of its app, or NULL. false: it is none. */
+extern bool sb_log_in_call(SbCall *call, SbApp *app, SbAccount *of_app);
+
+/* grant.c: GET /me/permissions, GET /me/accounts */
+extern void sb_get_permissions(SbCall *call, SbGrant *g);
+extern void sb_get_pages(SbCall *call, SbGrant *g);
+
+extern void sb_grants_reset(void);
+
+/* direct.c: POST /{account}/messages */
+extern void sb_send_direct(SbCall *call, SbGrant *g);
 
 /* comment.c: a call about a post or a comment; false: it is about none. */
 extern bool sb_comment_call(SbCall *call);

@@ -24,7 +24,6 @@
 #include "sandbox/play.h"
 #include "sandbox/refusal.h"
 
-#define COMMENTS "instagram_business_manage_comments"
 #define PAGE_COMMENTS "pages_manage_engagement"
 #define THREADS_REPLIES "threads_manage_replies"
 #define PRIVATE_WINDOW (7 * 24 * 3600 * SB_SECOND)
@@ -226,7 +225,7 @@ get_reply(SbCall *call, const Comment *c)
 static const char *
 permission_of(const SbAccount *a)
 {
-	return a->page ? PAGE_COMMENTS : a->threads ? THREADS_REPLIES : COMMENTS;
+	return a->page ? PAGE_COMMENTS : a->threads ? THREADS_REPLIES : SB_IG_COMMENTS;
 }
 
 static uint64_t
@@ -284,7 +283,7 @@ sb_private_reply(SbCall *call, SbGrant *g, const char *id, const char *text)
 	snprintf(call->note.type, sizeof(call->note.type), "private_reply");
 	if (c != NULL)
 		snprintf(call->note.to, sizeof(call->note.to), "%s", c->from);
-	if (!a->page && !sb_granted(g, COMMENTS))
+	if (!a->page && !sb_granted(g, SB_IG_COMMENTS))
 		sb_refuse(call, 10, 0, NULL, NULL);
 	else if (c == NULL || c->deleted || c->post->account != a || c->post->foreign)
 		sb_refuse(call, 100, 33, "(#100) The comment does not exist.", NULL);

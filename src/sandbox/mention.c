@@ -19,7 +19,6 @@
 #include "sandbox/play.h"
 #include "sandbox/refusal.h"
 
-#define COMMENTS "instagram_business_manage_comments"
 #define LONGEST_ANSWER 2200
 #define LONGEST_FIELDS 512
 
@@ -155,7 +154,7 @@ sb_read_mention(SbCall *call, SbGrant *g)
 	snprintf(call->note.to, sizeof(call->note.to), "%s", id);
 	end[strlen(end + 2) + 1] = '\0';
 	m = mention_of(g->account, id, caption);
-	if (!sb_granted(g, COMMENTS))
+	if (!sb_granted(g, SB_IG_COMMENTS))
 		sb_refuse(call, 10, 0, NULL, NULL);
 	else if (m == NULL)
 		sb_refuse_object(call, id);
@@ -179,7 +178,7 @@ sb_answer_mention(SbCall *call, SbGrant *g)
 	call->note.route = "mentions";
 	call->note.number = g->account->id;
 	snprintf(call->note.type, sizeof(call->note.type), "mention_answer");
-	if (!sb_granted(g, COMMENTS))
+	if (!sb_granted(g, SB_IG_COMMENTS))
 		sb_refuse(call, 10, 0, NULL, NULL);
 	else if (media == NULL || text == NULL || text[0] == '\0')
 		sb_refuse(call, 100, 0, "(#100) The parameters media_id and message are required.", NULL);
