@@ -9,7 +9,9 @@
  * prepare.c	decides at hand-off whether a message may leave, and builds it.
  * record.c		writes down what became of it.
  * reconcile.c	what a status webhook tells about a send whose answer was lost.
- * http.c		libcurl multi on one epoll descriptor.
+ * http.c		libcurl multi on one epoll descriptor: call.c how a call is made, body.c
+ *				what it carries.
+ * limit.c		how much may leave now; pause.c what of it outlives the courier.
  * talk.c		mails on it, once libcurl has logged in; mail.c what is said.
  * thread.c		what a message answers, for channels whose messages name it.
  * task.c		other requests to providers, in steps.

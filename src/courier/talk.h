@@ -1,14 +1,16 @@
 /*
  * talk.h
- *		What http.c and talk.c share: the inside of a call, and mails whose log-in
- *		is over.
+ *		What http.c, call.c, body.c and talk.c share: the inside of a call, and
+ *		mails whose log-in is over.
  *
- * For the two alone.
+ * For these alone.
  */
 #ifndef LARAS_COURIER_TALK_H
 #define LARAS_COURIER_TALK_H
 
 #include "courier/mail.h"
+
+#include <signal.h>
 
 struct LarasHttpState
 {
@@ -30,6 +32,17 @@ struct LarasHttpState
 	bool paused;             /* nothing is read until the part is taken */
 	LarasHttpCall *in_parts; /* the next of those calls */
 };
+
+/* libcurl may start a thread, which is to hear no signal. */
+extern void laras_http_block_signals(sigset_t *saved);
+extern void laras_http_restore_signals(const sigset_t *saved);
+
+/*
+ * A call that is made waits for a connection or has one; false: neither, when
+ * memory is short. Signals are blocked. Then, once nothing more can fail, it counts.
+ */
+extern bool laras_http_begin(LarasHttpCall *call);
+extern void laras_http_begun(void);
 
 /* What the guard says of an owner. */
 extern bool laras_http_may_go(void *owner);
