@@ -94,8 +94,8 @@ laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o web
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)
 laras-sandbox_OBJS = $(HTTP_OBJS) $(addprefix src/sandbox/,main.o server.o client.o control.o play.o objects.o account.o grant.o direct.o comment.o mention.o media.o multipart.o bot.o chat.o graph.o oauth.o assets.o \
-	messages.o content.o smtp.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
-laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS))
+	messages.o content.o smtp.o dialog.o mailbox.o tls.o refusal.o limits.o traffic.o deliver.o fault.o ledger.o world.o timer.o table.o buffer.o)
+laras-sandbox_LIBS = $(shell pkg-config --libs $(PKGS) libssl)
 
 # The vault's files that know nothing of the server, and the program over them.
 KEYRING = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror

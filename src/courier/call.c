@@ -39,6 +39,8 @@ static int pool_count = 0;
 
 static long total_ms = 30000;
 
+char *laras_http_authorities = NULL;
+
 /* ------------------------------------------------------ libcurl's callbacks */
 
 #ifdef LARAS_FAULTS
@@ -167,6 +169,8 @@ configure_all(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (laras_http_authorities != NULL && laras_http_authorities[0] != '\0')
+		curl_easy_setopt(easy, CURLOPT_CAINFO, laras_http_authorities);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }

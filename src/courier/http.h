@@ -47,6 +47,12 @@ typedef struct LarasHttpCall
 	struct LarasHttpState *state;
 } LarasHttpCall;
 
+/*
+ * A file of certificates whose holders may vouch for servers, in place of the
+ * system's; NULL or empty: the system's. Not changed while there are calls.
+ */
+extern char *laras_http_authorities;
+
 /* Once a process; false when libcurl cannot start. */
 extern bool laras_http_open(void);
 extern void laras_http_close(void);

@@ -446,6 +446,7 @@ static const struct
 	{"GET", "totals", NULL, totals_call},
 	{"GET", "status", NULL, status_call},
 	{"GET", "refusals", NULL, refusals},
+	{"GET", "dialogs", NULL, sb_list_dialogs},
 	{"GET", "settings", NULL, settings},
 	{"POST", "settings", NULL, settings},
 	{"GET", "clock", NULL, clock_call},

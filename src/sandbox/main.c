@@ -2,7 +2,8 @@
  * main.c
  *		laras-sandbox: a stand-in for Meta's Graph API for WhatsApp.
  *
- *	laras-sandbox [serve] [--listen HOST:PORT] [--smtp HOST:PORT]
+ *	laras-sandbox [serve] [--listen HOST:PORT] [--smtp HOST:PORT] [--smtps HOST:PORT]
+ *		[--certificate FILE --key FILE]
  *	laras-sandbox customer --number ID|PHONE --from PHONE [--name NAME] TEXT
  *	laras-sandbox ledger [--totals] [FILTER=VALUE ...]
  *	laras-sandbox call METHOD PATH [JSON]
@@ -15,6 +16,7 @@
 
 #include "sandbox/client.h"
 #include "sandbox/server.h"
+#include "sandbox/tls.h"
 
 #ifndef LARAS_VERSION
 #define LARAS_VERSION "unknown"
@@ -24,7 +26,8 @@ static int
 usage(FILE *out)
 {
 	fputs(
-		"usage: laras-sandbox [serve] [--listen HOST:PORT] [--smtp HOST:PORT]\n"
+		"usage: laras-sandbox [serve] [--listen HOST:PORT] [--smtp HOST:PORT] [--smtps HOST:PORT]\n"
+		"                     [--certificate FILE --key FILE]\n"
 		"       laras-sandbox customer [--at URL] --number ID|PHONE --from PHONE [--name NAME] TEXT\n"
 		"       laras-sandbox ledger [--at URL] [--totals] [FILTER=VALUE ...]\n"
 		"       laras-sandbox call [--at URL] METHOD PATH [JSON]\n"
@@ -38,6 +41,9 @@ main(int argc, char **argv)
 {
 	const char *listen = "127.0.0.1:8099";
 	const char *smtp = NULL; /* no mail */
+	const char *smtps = NULL;
+	const char *certificate = NULL;
+	const char *key = NULL;
 	int i = 1;
 
 	if (argc > 1 && (strcmp(argv[1], "customer") == 0 || strcmp(argv[1], "ledger") == 0 ||
@@ -59,6 +65,12 @@ main(int argc, char **argv)
 			smtp = argv[++i];
 		else if (strncmp(argv[i], "--smtp=", 7) == 0)
 			smtp = argv[i] + 7;
+		else if (strcmp(argv[i], "--smtps") == 0 && i + 1 < argc)
+			smtps = argv[++i];
+		else if (strcmp(argv[i], "--certificate") == 0 && i + 1 < argc)
+			certificate = argv[++i];
+		else if (strcmp(argv[i], "--key") == 0 && i + 1 < argc)
+			key = argv[++i];
 		else if (strcmp(argv[i], "--help") == 0)
 			return usage(stdout);
 		else if (strcmp(argv[i], "--version") == 0)
@@ -69,5 +81,9 @@ main(int argc, char **argv)
 		else
 			return usage(stderr);
 	}
-	return sb_serve(listen, smtp);
+	if ((certificate == NULL) != (key == NULL) || (smtps != NULL && certificate == NULL))
+		return usage(stderr);
+	if (certificate != NULL && !sb_tls_load(certificate, key))
+		return 1;
+	return sb_serve(listen, smtp, smtps);
 }

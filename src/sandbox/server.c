@@ -465,7 +465,7 @@ sb_reset_all(void)
 }
 
 int
-sb_serve(const char *listen, const char *smtp)
+sb_serve(const char *listen, const char *smtp, const char *smtps)
 {
 	static const char *const methods[] = {"GET", "POST", "DELETE", NULL};
 	LarasHttpConfig config;
@@ -482,7 +482,8 @@ sb_serve(const char *listen, const char *smtp)
 	sb_settings_reset();
 	server = laras_http_create(&config);
 	if (server == NULL || !sb_deliver_init(server) || !laras_http_listen(server, listen) ||
-		(smtp != NULL && !sb_smtp_listen(server, smtp)))
+		(smtp != NULL && !sb_smtp_listen(server, smtp, false)) ||
+		(smtps != NULL && !sb_smtp_listen(server, smtps, true)))
 		return 1;
 	tick.fire = run_timers;
 	sb_timer_changed = rearm;

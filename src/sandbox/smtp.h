@@ -8,11 +8,15 @@
 #include "relay/http_server.h"
 #include "sandbox/sandbox.h"
 
-/* Listens on "127.0.0.1:PORT", in the server's loop. */
-extern bool sb_smtp_listen(LarasHttpServer *server, const char *address);
+/*
+ * Listens on "127.0.0.1:PORT", in the server's loop; secure: for TLS from the first
+ * byte, else STARTTLS is offered where a certificate was given (tls.h).
+ */
+extern bool sb_smtp_listen(LarasHttpServer *server, const char *address, bool secure);
 
-/* Control call: POST mailbox. */
+/* Control calls: POST mailbox, GET dialogs. */
 extern void sb_put_mailbox(SbCall *call);
+extern void sb_list_dialogs(SbCall *call);
 
 extern void sb_smtp_reset(void);
 

@@ -5,8 +5,8 @@
  *
  *		mail_tls URL BYTES [CERTIFICATE]
  *
- * The certificate is trusted in place of the system's. Compiled with
- * -Dcurl_easy_init=trusting_easy_init, so that the courier's files take that.
+ * The certificate is believed in place of the system's. The user is "toko", his
+ * password "sandi rahasia".
  */
 #include "channel/send.h"
 #include "courier/egress.h"
@@ -18,22 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* the header has declared it under the other name */
-#undef curl_easy_init
-extern CURL *curl_easy_init(void);
-
-static const char *trusted;
-
-CURL *
-trusting_easy_init(void)
-{
-	CURL *easy = curl_easy_init();
-
-	if (easy != NULL && trusted != NULL)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, trusted);
-	return easy;
-}
 
 /* what the server has and this program does not: no list of hosts, nobody who destroys keys */
 bool
@@ -79,7 +63,7 @@ main(int argc, char **argv)
 
 	if (mail == NULL || argc < 3)
 		return 2;
-	trusted = argc > 3 ? argv[3] : NULL;
+	laras_http_authorities = argc > 3 ? argv[3] : NULL;
 	n = (size_t) snprintf(mail, wanted + 64, "Subject: x\r\n\r\n");
 	for (; n < wanted; n += sizeof(line) - 1)
 		memcpy(mail + n, line, sizeof(line) - 1);

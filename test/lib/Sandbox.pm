@@ -37,6 +37,7 @@ my $json = JSON::PP->new->canonical->allow_nonref;
 =head2 Sandbox->start(%settings)
 
 Starts one on a free port, with these settings changed (docs/reference/sandbox).
+C<< tls => [ $certificate, $key ] >>: its mail server shows that.
 
 =cut
 
@@ -45,8 +46,11 @@ sub start
 	my ($class, %settings) = @_;
 	my $port = free_port();
 	my $smtp = free_port();
-	my $program = start_program('sandbox', [ 'laras-sandbox', '--listen', "127.0.0.1:$port", '--smtp', "127.0.0.1:$smtp" ], port => $port);
-	my $self = bless { port => $port, smtp => "smtp://127.0.0.1:$smtp", url => "http://127.0.0.1:$port", program => $program }, $class;
+	my $tls = delete $settings{tls};
+	my $smtps = $tls ? free_port() : undef;
+	my $program = start_program('sandbox', [ 'laras-sandbox', '--listen', "127.0.0.1:$port", '--smtp', "127.0.0.1:$smtp",
+			$tls ? ('--smtps', "127.0.0.1:$smtps", '--certificate', $tls->[0], '--key', $tls->[1]) : () ], port => $port);
+	my $self = bless { port => $port, smtp => "smtp://127.0.0.1:$smtp", $tls ? (smtps => "smtps://127.0.0.1:$smtps") : (), url => "http://127.0.0.1:$port", program => $program }, $class;
 	$self->control(POST => 'settings', \%settings) if %settings;
 	return $self;
 }
@@ -62,6 +66,10 @@ sub at { my ($class, $url) = @_; return bless { url => $url }, $class; }
 sub url { return $_[0]{url}; }
 sub port { return $_[0]{port}; }
 sub smtp { return $_[0]{smtp}; }    # the mail server's URL
+sub smtps { return $_[0]{smtps}; }  # where it is TLS from the first byte
+
+# What was said in the mail server's last dialog: in clear, and within TLS.
+sub dialog { my ($last) = sort { $b->{number} <=> $a->{number} } @{ $_[0]->control(GET => 'dialogs')->{dialogs} }; return @{ $last // {} }{qw(clear secure)}; }
 sub program { return $_[0]{program}; }
 
 =head2 $sandbox->control($method, $path, $body)

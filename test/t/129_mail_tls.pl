@@ -1,142 +1,97 @@
 # Mails over TLS, from the first byte or by STARTTLS: to a server whose certificate is trusted, in
-# pieces as they go; to one whose is not, nothing is said, the password least of all.
+# pieces as they go; to one whose is not, and to one that offers none, nothing is said, the password
+# least of all. First by the courier's files alone, which never speak in clear; then an
+# address is connected and answers, at a server that takes nothing in clear.
 #
 # proves R082
 
 use strict;
 use warnings;
 
-use IO::Select;
-use IO::Socket::INET;
+use Channels;
 use IPC::Run ();
 use Laras;
-use MIME::Base64 qw(encode_base64);
-use POSIX ();
 use PostgreSQL::Test::Utils;
+use Sandbox;
+use Stage;
 use Test::More;
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my ($program, $key, $certificate) = ("$dir/mail_tls", "$dir/key.pem", "$dir/certificate.pem");
 my $log = '';
-ok(IPC::Run::run([ $ENV{CC} // 'cc', qw(-std=gnu99 -D_GNU_SOURCE -O1 -g -Isrc -Dcurl_easy_init=trusting_easy_init), 'test/c/mail_tls.c',
+ok(IPC::Run::run([ $ENV{CC} // 'cc', qw(-std=gnu99 -D_GNU_SOURCE -O1 -g -Isrc), 'test/c/mail_tls.c',
 			(map { "src/courier/$_.c" } qw(http call body talk mail usage)), split(' ', `pkg-config --cflags --libs libcurl libcrypto jansson`), '-o', $program ], '>', \$log, '2>&1'),
 	"the courier's files build without the server") or BAIL_OUT($log);
-ok(IPC::Run::run([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext), 'subjectAltName=DNS:localhost', '-keyout', $key, '-out', $certificate ], '>', \$log, '2>&1'),
+ok(IPC::Run::run([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext), 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', $key, '-out', $certificate ], '>', \$log, '2>&1'),
 	'a certificate') or BAIL_OUT($log);
+my ($sandbox, $clear) = (Sandbox->start(tls => [ $certificate, $key ]), Sandbox->start);
+mailbox($_) for $sandbox, $clear;
+my %at = ('TLS from the first byte' => $sandbox->smtps, STARTTLS => $sandbox->smtp);
 
 # ---------------------------------------------------------------- a dialog
-my ($printed, $heard) = dialog(300_000, $certificate);
-is($printed, "answered 250\n", 'a mail is taken over TLS');
-like($heard, qr/^EHLO .*^MAIL FROM:<toko\@shop\.example>\r\n.*^RCPT TO:<sari\@pelanggan\.example>\r\n.*^DATA\r\n/ms, 'after the usual words');
-my ($mail) = $heard =~ /^DATA\r\n(.*?)^\.\r\n/ms;
-cmp_ok(length $mail, '>', 300_000, 'all of it');
-is(scalar(() = $mail =~ /^\.(?!\.)/mg), 0, 'with the dots at the beginnings of its lines doubled');
-($printed, $heard) = dialog(1000, $certificate, taken => '451 4.3.0 later');
-is($printed, "answered 451\n", 'the reply to the mail is the answer');
-($printed, $heard) = dialog(1000, $certificate, sender => '553 not yours');
-is($printed, "answered 553\n", 'as is one that comes before it');
-unlike($heard, qr/^DATA/m, 'after which nothing more is said');
-($printed, $heard) = dialog(1000, $certificate, password => '535 5.7.8 no');
-is($printed, "answered 535\n", 'a password that is not taken');
+for my $way (sort keys %at)
+{
+	my $url = $at{$way};
+	my $before = $way eq 'STARTTLS' ? 'EHLO STARTTLS' : '';
+	is(sends($url, 300_000, $certificate), 'answered 250', "$way: a mail is taken");
+	like(join(' | ', $sandbox->dialog), qr/^\Q$before\E \| EHLO AUTH \(secret\) MAIL RCPT DATA( QUIT)?$/, "$way: after the usual words, all of them within");
+	my ($mail) = reverse grep { $_->{accepted} } $sandbox->ledger(number => 'toko@shop.example');
+	is("$mail->{to} " . ($mail->{body} =~ s/.*?\r\n\r\n//sr), 'sari@pelanggan.example ' . ".a line that begins with a dot\r\n" x int((300_000 - 14 + 31) / 32), "$way: all of it, with its dots");
+	for my $case ([ mail => 451, 'the reply to the mail is the answer' ], [ login => 535, 'a password that is not taken' ])
+	{
+		$sandbox->fault(match => { route => $case->[0] }, action => 'refuse', code => $case->[1], times => 1);
+		is(sends($url, 1000, $certificate), "answered $case->[1]", "$way: $case->[2]");
+	}
+	unlike(($sandbox->dialog)[1], qr/MAIL/, "$way: after which nothing more is said");
+	mailbox($sandbox, address => 'lain@shop.example');
+	is(sends($url, 1000, $certificate), 'answered 553', "$way: a reply that comes before the mail is one as well");
+	unlike(($sandbox->dialog)[1], qr/DATA/, "$way: after which it is not sent");
+	mailbox($sandbox);
 
-# ------------------------------------------------------- one that nobody knows
-($printed, $heard) = dialog(1000);
-is($printed, "not sent 0\n", 'a server whose certificate is nobody\'s is told nothing');
-is($heard, '', 'not even hello');
+	# one that nobody knows
+	is(sends($url, 1000), 'not sent 0', "$way: a server whose certificate is nobody's is given nothing");
+	is(join(' | ', $sandbox->dialog), "$before | ", "$way: and told nothing but that");
+}
+# the name is not the server's
+is(sends($sandbox->smtps =~ s/127\.0\.0\.1/127.0.0.2/r, 1000, $certificate), 'not sent 0', 'nor one that is somebody else');
+is(sends($clear->smtp, 1000, $certificate), 'not sent 0', 'a server that offers no TLS is given nothing');
+is(($clear->dialog)[0], 'EHLO', 'no password and no mail');
+is(scalar($clear->ledger), 0, 'and has nothing');
 
-# ------------------------------------------------------------------ STARTTLS
-my $plain;
-($printed, $heard, $plain) = dialog(5000, $certificate, starttls => 1);
-is($printed, "answered 250\n", 'a mail is taken by STARTTLS');
-like($plain, qr/\AEHLO [^\r\n]+\r\nSTARTTLS\r\n\z/, 'before which nothing is said but hello');
-like($heard, qr/\AEHLO .*^AUTH .*^MAIL FROM:.*^DATA/ms, 'and all else within');
-($printed, $heard, $plain) = dialog(1000, $certificate, starttls => 0);
-is($printed, "not sent 0\n", 'a server that does not offer it is given nothing');
-unlike($plain . $heard, qr/AUTH|MAIL|sandi|c2FuZGk/, 'no password and no mail');
-($printed, $heard, $plain) = dialog(1000, undef, starttls => 1);
-is("$printed$heard", "not sent 0\n", 'nor one whose certificate is nobody\'s');
-unlike($plain, qr/AUTH|MAIL/, 'not in clear either');
+# --------------------------------------------------- what others might say to it
+my ($answer) = Laras::raw_exchange($sandbox->smtp =~ /(\d+)$/, "EHLO x\r\nAUTH PLAIN AHRva28Ac2FuZGkgcmFoYXNpYQ==\r\nSTARTTLS\r\nMAIL FROM:<toko\@shop.example>\r\n", seconds => 1);
+like($answer, qr/^250-STARTTLS\r\n.*^538 .*^220 2\.0\.0 [^\r]*\r\n\z/ms, 'the server takes no password in clear, and nothing that was slipped in before TLS');
+
+# ------------------------------------------------------------- an address connects
+my $stage = Stage->new('mail_tls', settings => { 'laras.certificate_authorities' => $certificate }, sandbox => { tls => [ $certificate, $key ] });
+for my $url ($stage->sandbox->smtp, $stage->sandbox->smtps)
+{
+	my ($scheme) = $url =~ /^(\w+)/;
+	$stage->sql("SELECT laras.register_provider_app('{email}', 'mail', 'the secret of all addresses of this house', 'not used for mail', '{\"smtp\": [\"$url\"]}')");
+	$stage->{installed}{email} = 1;
+	my $shop = Channels->open($stage, 'email');
+	is(($shop->connect(account => { %{ $shop->{account} }, token => 'sandi yang salah' }))[0], 422, "$scheme: a wrong password is refused");
+	is(($shop->connect)[0], 200, "$scheme: an address is connected");
+	like(join(' | ', $stage->sandbox->dialog), $scheme eq 'smtp' ? qr/^EHLO STARTTLS \| EHLO AUTH/ : qr/^ \| EHLO AUTH/, "$scheme: nothing but that TLS is wanted was said in clear");
+	$shop->says(Sari => 'halo kak');
+	ok($shop->wait_bound('SELECT count(*) = 1 FROM laras.conversations', 30), "$scheme: Sari writes");
+	my $message = $shop->reply(Sari => 'halo Sari');
+	ok($shop->wait_bound("SELECT state = 'sent' FROM laras.outbox WHERE message_id = $message", 40), "$scheme: and is answered") or diag $shop->bound("SELECT state, reason, error_code FROM laras.outbox WHERE message_id = $message");
+	is(scalar($shop->sends('Sari')), 1, "$scheme: once");
+	like(join(' | ', $stage->sandbox->dialog), $scheme eq 'smtp' ? qr/^EHLO STARTTLS \| EHLO AUTH .*MAIL RCPT DATA/ : qr/^ \| EHLO AUTH .*MAIL RCPT DATA/, "$scheme: all within TLS");
+}
+$stage->stop;
+$_->program->stop for $sandbox, $clear;
 done_testing();
 
-# What stands before the server of a dialog that begins in clear: it says hello, offers
-# STARTTLS or not, writes down what it hears, and passes on what comes after.
-sub front
-{
-	my ($offers, $behind, $file) = @_;
-	my $listen = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "front: $!\n";
-	my $pid = fork // die "fork: $!";
-	return ($listen->sockport, $pid) if $pid;
-	open my $out, '>', $file or POSIX::_exit(1);
-	$out->autoflush(1);
-	my $peer = $listen->accept or POSIX::_exit(1);
-	print $peer "220 test\r\n";
-	my $line = '';
-	while (sysread $peer, $line, 1, length $line)
-	{
-		next unless $line =~ /\r\n\z/;
-		print $out $line;
-		if ($line =~ /^STARTTLS/ && $offers)
-		{
-			print $peer "220 go\r\n";
-			last;
-		}
-		print $peer $line !~ /^EHLO/ ? "502 no\r\n" : $offers ? "250-test\r\n250 STARTTLS\r\n" : "250-test\r\n250 AUTH PLAIN\r\n";
-		$line = '';
-	}
-	my $server = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$behind") or POSIX::_exit(0);
-	my $either = IO::Select->new($peer, $server);
-	while (my @ready = $either->can_read(60))
-	{
-		for my $from (@ready)
-		{
-			sysread $from, my $bytes, 65536 or POSIX::_exit(0);
-			my $to = $from == $peer ? $server : $peer;
-			while (length $bytes) { my $n = syswrite($to, $bytes) or POSIX::_exit(0); substr $bytes, 0, $n, ''; }
-		}
-	}
-	POSIX::_exit(0);
-}
+sub mailbox { my ($where, %change) = @_; return $where->control(POST => 'mailbox', { address => 'toko@shop.example', user => 'toko', password => 'sandi rahasia', %change }); }
 
-# A server of one connection behind openssl, and the program: what that printed, what the server heard.
-sub dialog
+# How far the program comes with a mail of so many bytes.
+sub sends
 {
-	my ($bytes, $trusted, %reply) = @_;
-	my $port = free_port();
-	# what says hello in clear does so itself
-	my ($in, $out, $printed, $complaint) = (defined $reply{starttls} ? '' : "220 test\r\n", '', '', '');
-	my $server = IPC::Run::start([ qw(openssl s_server -quiet -naccept 1 -accept), $port, '-cert', $certificate, '-key', $key ], \$in, \$out, '2>', \my $noise);
-	# it cannot be asked whether it listens: a connection would be its one
-	my $listens = sprintf ':%04X ', $port;
-	wait_for(sub { $server->pump_nb; return (slurp_file('/proc/net/tcp') . slurp_file('/proc/net/tcp6')) =~ /$listens[0-9A-F:]+ 0A/ }, 20) or die "no server\n";
-	my ($url, $pid) = ("smtps://localhost:$port");
-	if (defined $reply{starttls})
-	{
-		(my $front, $pid) = front($reply{starttls}, $port, "$dir/plain");
-		$url = "smtp://localhost:$front";
-	}
-	my $client = IPC::Run::start([ $program, $url, $bytes, $trusted // () ], '>', \$printed, '2>', \$complaint);
-	my $read = 0;
-	my $in_mail = 0;
-	my $over = wait_for(sub {
-		$_->pump_nb for grep { $_->pumpable } $server, $client;
-		while ($out =~ /\G(.*?)\r\n/gcs)
-		{
-			my $line = $1;
-			if ($in_mail) { next unless $line eq '.'; $in_mail = 0; $in .= ($reply{taken} // '250 2.0.0 taken') . "\r\n"; }
-			elsif ($line =~ /^EHLO/) { $in .= "250-test\r\n250 AUTH PLAIN\r\n"; }
-			elsif ($line =~ /^AUTH/) { $in .= "334 \r\n"; }
-			elsif ($line =~ /^MAIL/) { $in .= ($reply{sender} // '250 ok') . "\r\n"; }
-			elsif ($line =~ /^RCPT/) { $in .= "250 ok\r\n"; }
-			elsif ($line eq 'DATA') { $in .= "354 go\r\n"; $in_mail = 1; }
-			elsif ($line !~ /^QUIT/) { $in .= ($reply{password} // '235 ok') . "\r\n"; }
-		}
-		return !$client->pumpable;
-	}, 60);
-	$client->finish if $over;
-	$over or diag("not over: $complaint"), $client->kill_kill;
-	$server->kill_kill;
-	return ($printed, $out) unless defined $pid;
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	return ($printed, $out, slurp_file("$dir/plain"));
+	my ($url, $bytes, $trusted) = @_;
+	my ($printed, $complaint) = ('', '');
+	IPC::Run::run([ $program, $url, $bytes, $trusted // () ], '>', \$printed, '2>', \$complaint, IPC::Run::timeout(60));
+	chomp $printed;
+	return $printed;
 }
