@@ -7,7 +7,7 @@ CREATE FUNCTION laras.approve_draft(draft_id bigint, edited_body text DEFAULT NU
   AS 'MODULE_PATHNAME', 'laras_approve_draft';
 ALTER FUNCTION laras.approve_draft(bigint, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.approve_draft(bigint, text) IS
-  'Approves a draft, as it stands or with the text given, judges that text and queues it for the courier; returns the id of the message. A draft that was approved before gives the same message again and is sent once. Needs scope inbox. P0002 for no such draft, LRA01 when a cited row changed, LRA02 when a newer message, a reply or a rejection closed the draft, LRA03 while the classifier is off, 22023 for a text that is empty or not let through, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
+  'Approves a draft, as it stands or with the text given, judges that text and queues it for the courier; returns the id of the message. A draft that was approved before gives the same message again and is sent once; in other words than those it is refused. Needs scope inbox. P0002 for no such draft, LRA01 when a cited row changed, LRA02 when a newer message, a reply, a rejection or an approval in other words closed the draft, LRA03 while the classifier is off, 22023 for a text that is empty or not let through, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.approve_draft(bigint, text) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.reject_draft(draft_id bigint, reason text DEFAULT NULL) RETURNS boolean

@@ -360,7 +360,7 @@ CREATE FUNCTION laras.private_reply(comment_id bigint, body text) RETURNS bigint
   AS 'MODULE_PATHNAME', 'laras_private_reply';
 ALTER FUNCTION laras.private_reply(bigint, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.private_reply(bigint, text) IS
-  'Answers a comment by a direct message to whoever wrote it: judged, stored and queued like a reply, logged in laras.private_replies; returns the id of the message. Once a comment, unless the earlier one was certainly not sent; the window (seven days from the comment) and the granted scopes are decided at hand-off. Needs scope inbox. P0002 for no such comment, 23505 where it was answered in private already, 22023 for a text that is empty or blocked, 55000 when the comment was deleted or the channel disconnected, LRK01. Definer: callers hold no right on the tables.';
+  'Answers a comment by a direct message to whoever wrote it: judged, stored and queued like a reply, logged in laras.private_replies; returns the id of the message. Once a comment, unless the earlier one was certainly not sent; the window (seven days from the comment) and the granted scopes are decided at hand-off. Needs scope inbox. P0002 for no such comment, 23505 where it was answered in private already, 0A000 where the channel has no such messages, 22023 for a text that is empty or blocked, 55000 when the comment was deleted or the channel disconnected, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.private_reply(bigint, text) TO laras_app, laras_service;
 
 SET LOCAL ROLE laras_owner;

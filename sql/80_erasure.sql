@@ -87,7 +87,7 @@ CREATE FUNCTION laras.request_erasure(scope text, subject jsonb, options jsonb D
   AS 'MODULE_PATHNAME', 'laras_request_erasure';
 ALTER FUNCTION laras.request_erasure(text, jsonb, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.request_erasure(text, jsonb, jsonb) IS
-  'Erases within the bound workspace: scope contact ({"contact_id": "..."} or {"identity": {"channel", "kind", "value"}}), connection ({"connection_id": "..."}) or workspace ({}; owners alone). The commit destroys the keys, so content is unreadable when it returns; rows follow in batches. Returns the confirmation code, this once. Works while the vault is shut, by id. Needs scope erase. 22023, 42501, P0002. Definer: callers hold no right on the tables.';
+  'Erases within the bound workspace: scope contact ({"contact_id": "..."} or {"identity": {"channel", "kind", "value"}}), connection ({"connection_id": "..."}) or workspace ({}; owners alone). The commit destroys the keys, so content is unreadable when it returns; rows follow in batches. Returns the confirmation code, this once. Works while the vault is shut, by id. Needs scope erase. 22023 for a subject that does not fit its scope or a phone that is no number, 42501, P0002. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.request_erasure(text, jsonb, jsonb) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.explain_erasure(scope text, subject jsonb,

@@ -117,7 +117,7 @@ CREATE FUNCTION laras.erase_listed(list text, format text DEFAULT 'csv', channel
   AS 'MODULE_PATHNAME', 'laras_erase_listed';
 ALTER FUNCTION laras.erase_listed(text, text, text, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.erase_listed(text, text, text, text) IS
-  'Takes a list of ids of persons, whom the keeper erases like request_erasure does, line by line: csv with a column value and perhaps channel and kind, or json, an array of such objects or of texts. channel and kind hold where a line names none; without channel, on every channel. Returns the id of the list (laras.deletion_lists). Needs scope erase. 22023 for another format or a word that is none, 22P04, 22P02, 54000 for more than 50000 lines, LRK01. Definer: callers hold no right on the tables.';
+  'Takes a list of ids of persons, whom the keeper erases like request_erasure does, line by line: csv with a column value and perhaps channel and kind, or json, an array of such objects or of texts. channel and kind hold where a line names none; without channel, on every channel. Returns the id of the list (laras.deletion_lists). Needs scope erase. 22023 for another format, a word that is none or a list without value, 22P04, 22P02, 54000 for more than 50000 lines, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.erase_listed(text, text, text, text) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.import_deletion_list(channel text, user_ids text[]) RETURNS bigint

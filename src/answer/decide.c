@@ -4,7 +4,7 @@
  *
  * The draft's row is locked before it is read, so that of two who decide at
  * once the second finds the decision of the first. Approving twice gives the same
- * message; every other second decision is refused by name.
+ * message, unless in other words; every other second decision is refused by name.
  */
 #include "postgres.h"
 
@@ -24,6 +24,7 @@
 #include "inbox/rows.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
+#include "vault/crypto.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
@@ -280,6 +281,22 @@ queue_template(Draft *d, bool edited)
 }
 
 /*
+ * Was it approved in just these words? Once the person is erased nobody can tell.
+ * Of a template nobody gives words.
+ */
+static bool
+is_what_was_approved(const Draft *d, const text *words)
+{
+	uint8 digest[LARAS_TEXT_DIGEST];
+
+	if (d->template_id != 0 || laras_slot_is_destroyed(d->slot))
+		return false;
+	laras_text_digest(laras_workspace_slot(d->workspace_id), d->slot, d->row.message_id,
+					  VARDATA_ANY(words), VARSIZE_ANY_EXHDR(words), digest);
+	return laras_same_bytes(digest, d->row.text_digest, sizeof(digest));
+}
+
+/*
  * laras.approve_draft(draft_id bigint, edited_body text) returns bigint
  *
  * Returns the id of the message.
@@ -301,6 +318,11 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 	take_draft(PG_GETARG_INT64(0), &d);
 	if (was_approved(&d))
 	{
+		if (edited && !is_what_was_approved(&d, PG_GETARG_TEXT_PP(1)))
+			ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
+							errmsg("the draft was approved in other words"),
+							errdetail("What was approved first is sent, and these words are not."),
+							errhint("Send them by laras.reply.")));
 		laras_spi_close();
 		PG_RETURN_INT64(d.row.message_id);
 	}

@@ -380,19 +380,25 @@ known_by(const Kind *kind, const json_t *row)
 	return DirectFunctionCall1Coll(lower, DEFAULT_COLLATION_OID, CStringGetTextDatum(key.data));
 }
 
-/* Of two records about one row the second is refused. */
+/* Of records about one row all are refused: nobody can say which is meant. */
 static void
 refuse_repeats(const Kind *kind, Line *lines, int n)
 {
+	typedef struct Seen
+	{
+		uint64 hash;
+		int first;
+	} Seen;
 	HASHCTL control = {.keysize = sizeof(uint64),
-					   .entrysize = sizeof(uint64),
+					   .entrysize = sizeof(Seen),
 					   .hcxt = CurrentMemoryContext};
-	HTAB *seen =
+	HTAB *table =
 		hash_create("laras records", n + 1, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	for (int i = 0; i < n; i++)
 	{
 		uint64 hash;
+		Seen *seen;
 		bool found;
 
 		if (lines[i].act != NULL)
@@ -400,12 +406,14 @@ refuse_repeats(const Kind *kind, Line *lines, int n)
 		hash =
 			DatumGetUInt64(DirectFunctionCall2Coll(hashtextextended, DEFAULT_COLLATION_OID,
 												   known_by(kind, lines[i].row), Int64GetDatum(0)));
-		(void) hash_search(seen, &hash, HASH_ENTER, &found);
-		if (found)
+		seen = hash_search(table, &hash, HASH_ENTER, &found);
+		if (!found)
 		{
-			lines[i].act = "refused";
-			lines[i].problem = "the file names it twice";
+			seen->first = i;
+			continue;
 		}
+		lines[i].act = lines[seen->first].act = "refused";
+		lines[i].problem = lines[seen->first].problem = "the file names it twice";
 	}
 }
 

@@ -30,7 +30,9 @@ PG_FUNCTION_INFO_V1(laras_private_reply);
 
 LARAS_PLAN(
 	find_comment,
-	"SELECT m.conversation_id, m.connection_id, m.contact_id, m.channel, m.unsent_at IS NOT NULL FROM laras.message m "
+	"SELECT m.conversation_id, m.connection_id, m.contact_id, m.channel, m.unsent_at IS NOT NULL, "
+	"EXISTS (SELECT 1 FROM laras.window_rules w WHERE w.channel OPERATOR(pg_catalog.=) m.channel "
+	"AND w.purpose OPERATOR(pg_catalog.=) ANY ('{private_reply,live_private_reply}'::pg_catalog.text[])) FROM laras.message m "
 	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 "
 	"AND m.direction OPERATOR(pg_catalog.=) 'in' "
 	"AND m.kind OPERATOR(pg_catalog.=) ANY ('{comment,live_comment,mention}'::pg_catalog.text[])",
@@ -269,6 +271,10 @@ laras_private_reply(PG_FUNCTION_ARGS)
 	connection_id = laras_spi_int8(0, 2);
 	contact_id = laras_spi_int8(0, 3);
 	channel = laras_spi_cstring(0, 4);
+	if (!laras_spi_bool(0, 6))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("comments of this channel are not answered in private"),
+						errhint("Answer in public, by laras.reply.")));
 	if (laras_spi_bool(0, 5))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the comment was deleted")));

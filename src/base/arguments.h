@@ -8,6 +8,7 @@
 #ifndef LARAS_BASE_ARGUMENTS_H
 #define LARAS_BASE_ARGUMENTS_H
 
+#include "base/errors.h"
 #include "base/json.h"
 #include "fmgr.h"
 

@@ -24,6 +24,24 @@ static const struct
 #undef LARAS_ERROR_ROW
 };
 
+bool
+laras_error_is_own(const ErrorData *error)
+{
+	return error->domain != NULL && strcmp(error->domain, TEXTDOMAIN) == 0;
+}
+
+/* classes 21, 22, 23 and P0 of the server or of somebody's function */
+bool
+laras_error_may_quote_data(const ErrorData *error)
+{
+	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return !laras_error_is_own(error) && (category == MAKE_SQLSTATE('2', '1', '0', '0', '0') ||
+										  category == MAKE_SQLSTATE('2', '2', '0', '0', '0') ||
+										  category == MAKE_SQLSTATE('2', '3', '0', '0', '0') ||
+										  category == MAKE_SQLSTATE('P', '0', '0', '0', '0'));
+}
+
 /* laras.error_codes(out sqlstate text, out name text, out meaning text) */
 Datum
 laras_error_codes(PG_FUNCTION_ARGS)

@@ -6,6 +6,10 @@
  * 42501, a failed log-in is 28P01.  A code of class LR exists only where a
  * caller has to tell the case apart and PostgreSQL has no code for it.
  *
+ * Errors of this library carry its text domain, the server's own carry another:
+ * laras_error_is_own() tells them apart.  spi.h and arguments.h bring this
+ * header; a file that raises without it counts as the server.
+ *
  * Use as  ereport(ERROR, (errcode(LARAS_ERRCODE_VAULT_CLOSED), ...)).
  * To add one, append a line under your room's letter: name, the three
  * characters after LR, the sentence shown in docs/reference and by
@@ -15,6 +19,9 @@
 #define LARAS_BASE_ERRORS_H
 
 #include "utils/elog.h"
+
+#undef TEXTDOMAIN
+#define TEXTDOMAIN "laras"
 
 #define LARAS_ERRORS(X)                                                                     \
 	/* B: base */                                                                           \
@@ -60,5 +67,13 @@ enum LarasErrcode
 	LARAS_ERRORS(LARAS_ERROR_ENUM)
 #undef LARAS_ERROR_ENUM
 };
+
+/*
+ * May what an error says be shown to who asked?  Ours may: no message, detail or
+ * hint of this library quotes a secret, a personal value or input.  Of the
+ * server's, those about data may quote them.
+ */
+extern bool laras_error_is_own(const ErrorData *error);
+extern bool laras_error_may_quote_data(const ErrorData *error);
 
 #endif /* LARAS_BASE_ERRORS_H */

@@ -268,7 +268,13 @@ look_up(const char *channel, LarasText nonce, int64 *id, int64 *app)
 	*id = laras_spi_int8(0, 1);
 	*app = laras_spi_int8(0, 4);
 	state = laras_spi_cstring(0, 2);
-	if (strcmp(state, "open") != 0)
+	if (strcmp(state, "done") == 0)
+		return LARAS_ATTEMPT_CONNECTED;
+	if (strcmp(state, "cancelled") == 0)
+		return LARAS_ATTEMPT_CANCELLED;
+	if (strcmp(state, "superseded") == 0)
+		return LARAS_ATTEMPT_SUPERSEDED;
+	if (strcmp(state, "open") != 0 && strcmp(state, "expired") != 0)
 		return LARAS_ATTEMPT_USED;
 	return laras_spi_bool(0, 3) ? LARAS_ATTEMPT_EXPIRED : LARAS_ATTEMPT_OPEN;
 }
@@ -346,7 +352,7 @@ laras_attempt_cancel(const LarasChannelDriver *driver, LarasText nonce)
 
 	laras_spi_open();
 	state = look_up(driver->channel, nonce, &id, &app);
-	if (state == LARAS_ATTEMPT_OPEN)
+	if (state == LARAS_ATTEMPT_OPEN || state == LARAS_ATTEMPT_EXPIRED)
 		laras_spi_run_one(&set_attempt,
 						  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id),
 									CStringGetTextDatum("cancelled")},

@@ -124,9 +124,12 @@ extern void laras_connection_give_up(int64 workspace_id, int64 connection_id);
 typedef enum LarasAttemptState
 {
 	LARAS_ATTEMPT_OPEN,
-	LARAS_ATTEMPT_UNKNOWN, /* 404 */
-	LARAS_ATTEMPT_USED,    /* 409: finished, superseded, cancelled */
-	LARAS_ATTEMPT_EXPIRED  /* 410 */
+	LARAS_ATTEMPT_UNKNOWN,    /* 404 */
+	LARAS_ATTEMPT_USED,       /* 409: being finished, or it failed */
+	LARAS_ATTEMPT_CONNECTED,  /* 409 */
+	LARAS_ATTEMPT_CANCELLED,  /* 409 */
+	LARAS_ATTEMPT_SUPERSEDED, /* 409: by a newer launch */
+	LARAS_ATTEMPT_EXPIRED     /* 410 */
 } LarasAttemptState;
 
 /*
@@ -140,7 +143,10 @@ extern LarasAttemptState
 laras_attempt_finish(const LarasChannelDriver *driver, LarasText nonce, LarasText code,
 					 const json_t *accounts, uint8 ticket[32]);
 
-/* Cancel an open attempt; no row is written, none is removed. */
+/*
+ * Cancel an attempt that is open or expired; no row is written, none is removed.
+ * Returns what it was.
+ */
 extern LarasAttemptState laras_attempt_cancel(const LarasChannelDriver *driver, LarasText nonce);
 
 /*

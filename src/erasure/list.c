@@ -202,6 +202,28 @@ read_line(Line *line, const LarasKnowledgeRecord *record, const char *channel, c
 	}
 }
 
+/*
+ * A list whose lines name no value at all is none: its header may have been left
+ * out, or names the column otherwise.
+ */
+static void
+require_values(const LarasKnowledgeRecord *records, int n)
+{
+	bool any = false;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (laras_json_get(records[i].values, "value") != NULL)
+			return;
+		any |= records[i].values != NULL;
+	}
+	if (any)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the list has no column \"value\""),
+						errhint("The first line of csv names the columns: value, and perhaps "
+								"channel and kind. In json these are members of each object.")));
+}
+
 /* A JSON array may hold the ids themselves: they become objects. */
 static char *
 as_objects(const char *text, size_t n, size_t *length)
@@ -264,6 +286,7 @@ laras_erase_listed(PG_FUNCTION_ARGS)
 
 		records = laras_knowledge_json(objects, length, MOST_LINES, &n);
 	}
+	require_values(records, n);
 	lines = palloc0(sizeof(Line) * (n + 1));
 	for (int i = 0; i < n; i++)
 	{

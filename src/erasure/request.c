@@ -26,12 +26,14 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "inbox/lookup.h"
+#include "inbox/phone.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "vault/crypto.h"
+#include "vault/numbers.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
 
@@ -110,6 +112,12 @@ contact_of(const json_t *subject)
 								"telegram_id, email and external.")));
 	n = laras_identity_keys(laras_bound_workspace(), kind, value, keys);
 	n = laras_contacts_by_keys(laras_bound_workspace(), channel.s, keys, n, &found);
+	/* what is no number may still be what a system called one: it is looked for first */
+	if (n == 0 && (kind == LARAS_INDEX_PHONE || kind == LARAS_INDEX_WA_ID) &&
+		!laras_phone_is_number(laras_bound_workspace(), value))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("that is no phone number"),
+						errhint("Write it with a plus sign and its country code, or as people of "
+								"the workspace's region do.")));
 	for (int i = 1; i < n; i++)
 		if (found[i].contact_id != found[0].contact_id)
 			ereport(ERROR,

@@ -20,8 +20,6 @@
 
 PG_FUNCTION_INFO_V1(laras_http_continue);
 
-#define TICKET_BYTES 40
-
 LARAS_PLAN(
 	find_task,
 	"SELECT t.state, t.http_status, t.result FROM laras.courier_task t "
@@ -84,11 +82,12 @@ laras_http_continue(PG_FUNCTION_ARGS)
 	laras_require_preload();
 	memset(&h, 0, sizeof(h));
 	h.memory = CurrentMemoryContext;
-	if (VARSIZE_ANY_EXHDR(ticket) != TICKET_BYTES)
+	if (VARSIZE_ANY_EXHDR(ticket) != LARAS_TICKET_BYTES)
 	{
 		laras_http_error(&h, 404, "not_found", "no such ticket");
 		return laras_http_answer(fcinfo, &h);
 	}
+	h.page = VARDATA_ANY(ticket)[LARAS_TICKET_BYTES - 1] != 0;
 	for (int i = 0; i < 8; i++)
 		workspace = workspace << 8 | (uint8) VARDATA_ANY(ticket)[i];
 	piece.p = VARDATA_ANY(ticket) + 8;
@@ -111,21 +110,16 @@ laras_http_continue(PG_FUNCTION_ARGS)
 		if (strcmp(state, "queued") == 0 || strcmp(state, "claimed") == 0)
 		{
 			h.status = 102;
-			h.answer_n = TICKET_BYTES;
-			h.answer = MemoryContextAlloc(h.memory, TICKET_BYTES);
-			memcpy(h.answer, VARDATA_ANY(ticket), TICKET_BYTES);
+			h.answer_n = LARAS_TICKET_BYTES;
+			h.answer = MemoryContextAlloc(h.memory, LARAS_TICKET_BYTES);
+			memcpy(h.answer, VARDATA_ANY(ticket), LARAS_TICKET_BYTES);
 		}
 		else
 		{
 			int status = laras_spi_int4(0, 2);
 			char *result = laras_spi_cstring(0, 3);
 
-			if (strcmp(state, "done") == 0)
-				laras_http_json(&h, status,
-								json_pack("{s:s, s:s}", "state", result, "message",
-										  text_of(result)));
-			else
-				laras_http_error(&h, status, result, text_of(result));
+			laras_http_outcome(&h, status, result, text_of(result));
 		}
 	}
 	laras_spi_close();

@@ -40,6 +40,7 @@ typedef struct LarasHttp
 	LarasText capture[LARAS_HTTP_MAX_CAPTURES]; /* of the route's pattern */
 	int header_count;                           /* names and values in turn */
 	const LarasText *headers;
+	bool page;        /* it is a person's browser that asks: by HTML, not by JSON */
 	const inet *peer; /* who is at the other end of the relay's connection; NULL: not known */
 
 	/* the answer, in memory of its own: it may be given within SPI and outlives it */
@@ -59,6 +60,7 @@ typedef struct LarasRoute
 	const char *pattern; /* segments; {} captures one */
 	LarasHttpAuth auth;
 	LarasHttpHandler handler;
+	bool visited; /* a person's browser is sent here: answered by a page where it wants one */
 } LarasRoute;
 
 /* The value of a request header (name in lower case); absent if there is none. */
@@ -90,6 +92,8 @@ extern void laras_http_text(LarasHttp *h, int status, const char *content_type, 
 extern void
 laras_http_bytes(LarasHttp *h, int status, const char *content_type, const void *bytes, size_t n);
 extern void laras_http_error(LarasHttp *h, int status, const char *code, const char *message);
+/* How an attempt ended, in a word and a sentence of the house: an error from 400 on, a page where h->page. */
+extern void laras_http_outcome(LarasHttp *h, int status, const char *word, const char *message);
 extern void laras_http_add_header(LarasHttp *h, const char *name, const char *value);
 
 /* An id of a path or a body: a positive number of at most 63 bits. */
@@ -122,6 +126,16 @@ laras_http_list(LarasHttp *h, LarasPlan *plan, uint32 scope, bool newest_first, 
 
 /* Answer that data are erased: the code, and where what became of it is seen. */
 extern void laras_http_confirmation(LarasHttp *h, const char *code);
+
+/*
+ * What http_continue is given for a request that waits for the courier: the
+ * workspace, the task's ticket, and whether a page is wanted. Nobody else reads it.
+ */
+#define LARAS_TICKET_BYTES (8 + 32 + 1)
+
+/* A page that says one thing; the texts are escaped. */
+extern void laras_http_notice(LarasHttp *h, int status, const char *heading, const char *text,
+							  const char *more);
 
 /* Does the caller prefer a page to JSON? */
 extern bool laras_http_wants_html(const LarasHttp *h);

@@ -64,10 +64,56 @@ laras_http_handshake(LarasHttp *h)
 	laras_http_text(h, 200, "text/plain; charset=utf-8", challenge.s);
 }
 
-static const char page_head[] =
-	"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-	"content=\"width=device-width\"><title>Data deletion</title><style>body{font:16px/1.5 system-ui;max-width:40rem;"
-	"margin:2rem auto;padding:0 1rem}dt{font-weight:600}</style></head><body><h1>Data deletion</h1>";
+static void
+begin_page(StringInfo page, const char *title)
+{
+	initStringInfo(page);
+	appendStringInfo(
+		page,
+		"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+		"content=\"width=device-width\"><title>%s</title><style>body{font:16px/1.5 system-ui;max-width:40rem;"
+		"margin:2rem auto;padding:0 1rem}dt{font-weight:600}</style></head><body><h1>%s</h1>",
+		title, title);
+}
+
+static void
+end_page(LarasHttp *h, int status, StringInfo page)
+{
+	appendStringInfoString(page, "</body></html>");
+	laras_http_text(h, status, "text/html; charset=utf-8", page->data);
+}
+
+static void
+put_paragraph(StringInfo page, const char *text)
+{
+	appendStringInfoString(page, "<p>");
+	for (const char *p = text; *p != '\0'; p++)
+		switch (*p)
+		{
+			case '&':
+				appendStringInfoString(page, "&amp;");
+				break;
+			case '<':
+				appendStringInfoString(page, "&lt;");
+				break;
+			default:
+				appendStringInfoChar(page, p == text ? pg_toupper((unsigned char) *p) : *p);
+		}
+	appendStringInfoString(page, "</p>");
+}
+
+void
+laras_http_notice(LarasHttp *h, int status, const char *heading, const char *text, const char *more)
+{
+	StringInfoData page;
+
+	begin_page(&page, heading);
+	put_paragraph(&page, text);
+	if (more != NULL)
+		put_paragraph(&page, more);
+	put_paragraph(&page, "You may close this window.");
+	end_page(h, status, &page);
+}
 
 void
 laras_http_deletion_page(LarasHttp *h)
@@ -85,8 +131,7 @@ laras_http_deletion_page(LarasHttp *h)
 								  "laras-1"));
 		return;
 	}
-	initStringInfo(&page);
-	appendStringInfoString(&page, page_head);
+	begin_page(&page, "Data deletion");
 	appendStringInfoString(
 		&page,
 		"<ul><li>Workspace owners disconnect a channel under Settings, Integrations: its token and account "
@@ -96,8 +141,8 @@ laras_http_deletion_page(LarasHttp *h)
 		"<li>If you wrote to a business, ask that business: it decides about your messages and can erase "
 		"them here.</li></ul>"
 		"<p>With a confirmation code, see its status at /data-deletion/status/<em>code</em>.</p>"
-		"<p>Policy laras-1.</p></body></html>");
-	laras_http_text(h, 200, "text/html; charset=utf-8", page.data);
+		"<p>Policy laras-1.</p>");
+	end_page(h, 200, &page);
 }
 
 static void
@@ -139,8 +184,7 @@ laras_http_deletion_status(LarasHttp *h)
 		return;
 	}
 	/* every value is a word, a time or a number of our own: nothing to escape */
-	initStringInfo(&page);
-	appendStringInfoString(&page, page_head);
+	begin_page(&page, "Data deletion");
 	appendStringInfo(&page, "<p>%s</p><dl>", json_string_value(laras_json_get(status, "summary")));
 	row(&page, "State", laras_json_get(status, "state"));
 	row(&page, "Received", laras_json_get(status, "received_at"));
@@ -154,8 +198,8 @@ laras_http_deletion_status(LarasHttp *h)
 		appendStringInfo(&page, "<li>%s (basis: %s)</li>",
 						 json_string_value(laras_json_get(kept, "what")),
 						 json_string_value(laras_json_get(kept, "basis")));
-	appendStringInfoString(&page, "</ul></body></html>");
-	laras_http_text(h, 200, "text/html; charset=utf-8", page.data);
+	appendStringInfoString(&page, "</ul>");
+	end_page(h, 200, &page);
 }
 
 void

@@ -3,9 +3,9 @@
  *		laras.http_request: find the route, see who asks, run the handler.
  *
  * A handler runs in a subtransaction. What it raises is rolled back and
- * answered by a status and a word; the text of an error goes out only where
- * laras wrote it for callers (classes 22, 42, P0, 23 of its own functions), and
- * never its DETAIL, which may name rows.
+ * answered by a status and a word; message, detail and hint of an error go out
+ * where laras wrote them for callers. Of the server's own errors no detail or
+ * hint does, and no message that may quote data.
  */
 #include "postgres.h"
 
@@ -141,11 +141,35 @@ laras_http_json(LarasHttp *h, int status, json_t *document)
 					laras_json_text_of(laras_json_own(document), NULL));
 }
 
+/* detail, hint: NULL where there is none */
+static void
+answer_error(LarasHttp *h, int status, const char *code, const char *message, const char *detail,
+			 const char *hint)
+{
+	if (h->page)
+		laras_http_notice(h, status, "Not connected", message, hint);
+	else
+		laras_http_json(h, status,
+						json_pack("{s:{s:s, s:s, s:s*, s:s*}}", "error", "code", code, "message",
+								  message, "detail", detail, "hint", hint));
+}
+
 void
 laras_http_error(LarasHttp *h, int status, const char *code, const char *message)
 {
-	laras_http_json(h, status,
-					json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", message));
+	answer_error(h, status, code, message, NULL, NULL);
+}
+
+void
+laras_http_outcome(LarasHttp *h, int status, const char *word, const char *message)
+{
+	if (status >= 400)
+		laras_http_error(h, status, word, message);
+	else if (h->page)
+		laras_http_notice(h, status, strcmp(word, "connected") == 0 ? "Connected" : "Not connected",
+						  message, NULL);
+	else
+		laras_http_json(h, status, json_pack("{s:s, s:s}", "state", word, "message", message));
 }
 
 bool
@@ -258,6 +282,7 @@ dispatch(LarasHttp *h)
 							errmsg("the database was restored and is not resumed")));
 		if (!laras_text_is(h->method, r->method) && !(head && strcmp(r->method, "GET") == 0))
 			continue;
+		h->page = r->visited && laras_http_wants_html(h);
 		if (r->auth == LARAS_HTTP_MEMBER && !authenticate(h))
 			return;
 		r->handler(h);
@@ -292,6 +317,8 @@ status_of(int sqlstate, bool *speak)
 		case ERRCODE_INVALID_PASSWORD:
 		case ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION:
 			return 401;
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+			return 422;
 		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
 			return 413;
 	}
@@ -314,16 +341,36 @@ dispatch_contained(void *h)
 	dispatch(h);
 }
 
+/* What is said of an error whose own message is not. */
+static const char *
+words_for(int status)
+{
+	switch (status)
+	{
+		case 409:
+			return "it contradicts what is there";
+		case 422:
+			return "a value will not do";
+		case 404:
+			return "there is nothing of that kind";
+		case 503:
+			return "not available now, try again";
+	}
+	return "internal error";
+}
+
 static void
 run(LarasHttp *h)
 {
 	ErrorData *error = laras_contain(dispatch_contained, h, laras_no_wish_to_stop);
 	bool speak;
+	bool own;
 	int status;
 
 	if (error == NULL)
 		return;
 	status = status_of(error->sqlerrcode, &speak);
+	own = speak && laras_error_is_own(error);
 	h->answer_header_count = 0;
 	if (status >= 500)
 	{
@@ -333,10 +380,9 @@ run(LarasHttp *h)
 		if (status == 503)
 			laras_http_add_header(h, "retry-after", "5");
 	}
-	laras_http_error(h, status, unpack_sql_state(error->sqlerrcode),
-					 speak           ? error->message
-					 : status == 503 ? "not available now, try again"
-									 : "internal error");
+	answer_error(h, status, unpack_sql_state(error->sqlerrcode),
+				 speak && !laras_error_may_quote_data(error) ? error->message : words_for(status),
+				 own ? error->detail : NULL, own ? error->hint : NULL);
 }
 
 /* ------------------------------------------------------------------- entry */

@@ -18,7 +18,8 @@
 LARAS_PLAN(
 	read_tiles,
 	"SELECT p.channel, p.display_name, c.id, c.state, c.display_name, c.profile, c.scopes, c.token_expires_at, "
-	"c.auto_send, c.authorizer_known, c.disconnected_at, coalesce(c.health, '') "
+	"c.auto_send, c.authorizer_known, c.disconnected_at, coalesce(c.health, ''), "
+	"EXISTS (SELECT 1 FROM laras.provider_app a WHERE p.channel OPERATOR(pg_catalog.=) ANY (a.channels)) "
 	"FROM laras.provider p LEFT JOIN LATERAL (SELECT x.* FROM laras.connection x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.channel OPERATOR(pg_catalog.=) p.channel "
 	"ORDER BY (x.state OPERATOR(pg_catalog.=) 'disconnected'), x.connected_at DESC, x.id LIMIT 20) c ON true "
@@ -90,9 +91,11 @@ laras_http_integrations(LarasHttp *h)
 		{
 			const LarasChannelDriver *driver = laras_channel_driver(channel);
 
-			tile = json_pack("{s:s, s:s, s:s, s:b, s:[]}", "channel", channel, "name",
-							 laras_spi_cstring(i, 2), "state", "not_connected", "can_connect",
-							 driver != NULL && driver->connect->login != NULL, "connections");
+			tile =
+				json_pack("{s:s, s:s, s:s, s:b, s:[]}", "channel", channel, "name",
+						  laras_spi_cstring(i, 2), "state", "not_connected", "can_connect",
+						  driver != NULL && driver->connect->login != NULL && laras_spi_bool(i, 13),
+						  "connections");
 			json_array_append_new(tiles, tile);
 			last = channel;
 		}
@@ -202,10 +205,31 @@ attempt_error(LarasHttp *h, LarasAttemptState state)
 							 "the attempt has expired; launch it again from Integrations");
 			laras_http_add_header(h, "location", "/app/settings/integrations");
 			break;
+		case LARAS_ATTEMPT_CONNECTED:
+			laras_http_error(h, 409, "already_connected",
+							 "the attempt connected an account; to end that, disconnect it");
+			break;
+		case LARAS_ATTEMPT_CANCELLED:
+			laras_http_error(h, 409, "used_attempt",
+							 "the attempt was cancelled; launch it again from Integrations");
+			break;
+		case LARAS_ATTEMPT_SUPERSEDED:
+			laras_http_error(h, 409, "used_attempt", "a newer launch has replaced the attempt");
+			break;
 		default:
 			laras_http_error(h, 409, "used_attempt",
-							 "the attempt was finished, cancelled or replaced by a newer one");
+							 "the attempt is being finished, or failed; Integrations shows which");
 	}
+}
+
+/* Is the body what these routes read? False: answered. */
+static bool
+is_object(LarasHttp *h, const json_t *body)
+{
+	if (json_is_object(body))
+		return true;
+	laras_http_error(h, 400, "bad_request", "the body is no JSON object");
+	return false;
 }
 
 /*
@@ -228,16 +252,33 @@ named_accounts(const LarasChannelDriver *driver, const json_t *session)
 	return accounts;
 }
 
+/*
+ * Given up, for good. Also of an attempt that had expired or was cancelled before:
+ * none of these finished.
+ */
+static void
+cancel(LarasHttp *h, LarasText state)
+{
+	LarasAttemptState found = laras_attempt_cancel(driver_of(h), state);
+
+	if (found == LARAS_ATTEMPT_OPEN || found == LARAS_ATTEMPT_EXPIRED ||
+		found == LARAS_ATTEMPT_CANCELLED)
+		laras_http_outcome(h, 200, "cancelled", CANCELLED);
+	else
+		attempt_error(h, found);
+}
+
 /* The courier goes on; the relay asks again with this ticket. */
 static void
 wait_for_courier(LarasHttp *h, const uint8 ticket[32])
 {
 	h->status = 102;
-	h->answer = MemoryContextAlloc(h->memory, 8 + 32);
+	h->answer = MemoryContextAlloc(h->memory, LARAS_TICKET_BYTES);
 	for (int i = 0; i < 8; i++)
 		h->answer[i] = (char) ((uint64) laras_bound_workspace() >> (56 - 8 * i));
 	memcpy(h->answer + 8, ticket, 32);
-	h->answer_n = 8 + 32;
+	h->answer[8 + 32] = h->page ? 1 : 0;
+	h->answer_n = LARAS_TICKET_BYTES;
 }
 
 void
@@ -253,6 +294,8 @@ laras_http_finish_connect(LarasHttp *h)
 	LarasAttemptState found;
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
+	if (!is_object(h, body))
+		return;
 	accounts = named_accounts(driver, session ? session : body);
 	if (code.s == NULL || code.n == 0 || code.n > 1024 || accounts == NULL)
 	{
@@ -281,6 +324,8 @@ laras_http_connect_by_token(LarasHttp *h)
 	uint8 ticket[32];
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
+	if (!is_object(h, body))
+		return;
 	if (token.s == NULL || token.n == 0 || token.n > LARAS_LONGEST_TOKEN)
 	{
 		laras_http_error(h, 422, "incomplete", "the token of the account is needed");
@@ -320,9 +365,7 @@ laras_http_connect_callback(LarasHttp *h)
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	if (code.s == NULL && laras_http_parameter(h->query, "error").s != NULL)
 	{
-		(void) laras_attempt_cancel(driver, state);
-		laras_http_json(h, 200,
-						json_pack("{s:s, s:s}", "state", "cancelled", "message", CANCELLED));
+		cancel(h, state);
 		return;
 	}
 	/* Instagram appends it to every code */
@@ -347,8 +390,7 @@ laras_http_cancel_connect(LarasHttp *h)
 	LarasText state = laras_json_text_at(laras_http_json_body(h), "state");
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	(void) laras_attempt_cancel(driver_of(h), state);
-	laras_http_json(h, 200, json_pack("{s:s, s:s}", "state", "cancelled", "message", CANCELLED));
+	cancel(h, state);
 }
 
 void

@@ -76,6 +76,14 @@ laras_phone_identity(int64 workspace_id, LarasText written)
 	return text;
 }
 
+bool
+laras_phone_is_number(int64 workspace_id, LarasText written)
+{
+	LarasPhone phone;
+
+	return read_number(written, region_of(workspace_id), &phone) != LARAS_PHONE_NONE;
+}
+
 int
 laras_phone_wa_ids(LarasText e164, LarasText ids[LARAS_MOST_WA_IDS])
 {

@@ -18,6 +18,9 @@
  */
 extern LarasText laras_phone_identity(int64 workspace_id, LarasText written);
 
+/* Can it be read as a number, by the habits of that region? Opens SPI. */
+extern bool laras_phone_is_number(int64 workspace_id, LarasText written);
+
 /*
  * The ids under which WhatsApp may know a number in E.164; returns how many.
  * They are its digits, and in Mexico and Argentina also those with the mobile

@@ -8,6 +8,7 @@
 #include "storage/lwlock.h"
 #include "utils/timestamp.h"
 
+#include "base/errors.h"
 #include "base/monotonic.h"
 #include "worker/shared.h"
 #include "worker/worker.h"
@@ -15,20 +16,11 @@
 #define FAILURE_BASE_MS 100
 #define FAILURE_CAP_MS (60 * 1000)
 
-/*
- * What may be kept of an error.  The house's own messages quote no input; of
- * the server's, those about data (classes 21, 22, 23 and P0) may, so of these
- * only the code is kept.
- */
+/* What may be kept of an error; of one that may quote data, the code alone. */
 static const char *
 presentable_message(const ErrorData *error)
 {
-	int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	if (error->message == NULL || category == MAKE_SQLSTATE('2', '1', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('2', '2', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('2', '3', '0', '0', '0') ||
-		category == MAKE_SQLSTATE('P', '0', '0', '0', '0'))
+	if (error->message == NULL || laras_error_may_quote_data(error))
 		return "(message withheld: it may quote data)";
 	return error->message;
 }

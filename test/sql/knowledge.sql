@@ -26,8 +26,9 @@ SELECT line, act, id IS NOT NULL AS has_id, problem FROM laras.import_knowledge(
   'Garam,5000,-1,,\r\n'
   'Beras,12000,5,,enak,lebih\r\n'
   '\r\n'
-  'teh poci,7000,1,,\r\n'
-  'Kecap,9000,3');
+  'zaitun,7000,1,,\r\n'
+  'Kecap,9000,3\r\n'
+  'Zaitun,6000');
 SELECT name, description, price, currency, stock, attributes, state FROM laras.catalog_item ORDER BY name COLLATE "C";
 COMMIT;
 

@@ -47,7 +47,7 @@ is($stage->sign_in, 200, 'the owner signs in');
 ($status, $answer) = $stage->call(GET => '/app/settings/integrations');
 is($status, 200, 'integrations are listed');
 is(tile('whatsapp')->{state}, 'not_connected', 'WhatsApp is not connected');
-is(join(',', map { "$_->{channel} " . ($_->{can_connect} ? 'yes' : 'no') } @{ $answer->{integrations} }), 'email yes,generic no,instagram yes,messenger yes,telegram yes,threads yes,whatsapp yes', 'a tile for each provider says whether it can be');
+is(join(',', map { "$_->{channel} " . ($_->{can_connect} ? 'yes' : 'no') } @{ $answer->{integrations} }), 'email no,generic no,instagram no,messenger no,telegram no,threads no,whatsapp yes', 'a tile for each provider says whether it can be: the operator has registered an app for it');
 ($status) = $stage->call(POST => '/api/wa/connect', {}, 'X-Laras-CSRF' => '');
 is($status, 403, 'a request that changes something needs the CSRF header');
 
@@ -68,6 +68,11 @@ my %rows_open = rows();
 ($status, $answer) = $stage->call(POST => '/api/wa/embedded-signup-cancel', { state => $first->{state} });
 is("$status $answer->{message}", '200 Signup was cancelled before it finished', 'cancelling says so');
 is_deeply({ rows() }, \%rows_open, 'and writes no row');
+($status, $answer) = $stage->call(POST => '/api/wa/embedded-signup-cancel', { state => $first->{state} });
+is("$status $answer->{state}", '200 cancelled', 'again it is the same');
+($status, $answer) = $stage->call(POST => '/api/wa/embedded-signup-cancel', { state => $_ })
+  and is("$status $answer->{error}{code}", '404 unknown_attempt', 'what nobody was given is not cancelled')
+  for 'zzz', 'f' x 64;
 ($status) = $stage->signup($first);
 is($status, 409, 'a cancelled attempt is used up');
 
@@ -75,6 +80,10 @@ my $stale = $stage->launch;
 my $launch = $stage->launch;
 ($status) = $stage->signup($stale);
 is($status, 409, 'a newer launch supersedes an older one');
+($status, $answer) = $stage->call(POST => '/api/wa/embedded-signup-cancel', { state => $stale->{state} });
+is("$status $answer->{error}{message}", '409 a newer launch has replaced the attempt', 'which cannot be cancelled then');
+($status, $answer) = $stage->call(POST => '/api/wa/embedded-signup-callback', 'code=x');
+is("$status $answer->{error}{code}", '400 bad_request', 'what is no JSON is none of the pieces');
 for my $missing (qw(code waba_id phone_number_id))
 {
 	($status) = $stage->signup($launch, $missing => undef);
@@ -105,6 +114,8 @@ my $good = $stage->launch;
 ($status, $answer) = $stage->signup($good);
 is($status, 200, 'the signup connects') or diag explain $answer;
 is($answer->{state}, 'connected', 'and says so');
+($status, $answer) = $stage->call(POST => '/api/wa/embedded-signup-cancel', { state => $good->{state} });
+is("$status $answer->{error}{code}", '409 already_connected', 'what is connected is not cancelled');
 my $calls = () = graph_calls();
 ($status) = $stage->signup($good);
 is($status, 409, 'the callback cannot be replayed');

@@ -55,8 +55,16 @@ $response = http_call('GET', $launch->{authorize_url}, max_redirect => 0);
 is($response->{status}, 302, 'the owner consents');
 my ($back) = $response->{headers}{location} =~ m{^\Q@{[ $stage->url ]}\E(/api/ig/callback\?[^#]+)#_$};
 ok(defined $back, 'and is sent back') or diag $response->{headers}{location};
-($status, $answer) = $shop->call(GET => $back);
-is("$status $answer->{state}", '200 connected', 'the account is connected') or diag explain $answer;
+($status, $answer, $response) = $shop->call(GET => $back, undef, Accept => 'text/html,application/xhtml+xml');
+is("$status $response->{headers}{'content-type'}", '200 text/html; charset=utf-8', 'the account is connected, and the browser gets a page') or diag explain $answer;
+like($answer, qr{<h1>Connected</h1><p>The account is connected</p>}, 'that says so');
+($status, $answer) = $shop->call(GET => $back, undef, Accept => 'text/html');
+like("$status $answer", qr{^409 .*<h1>Not connected</h1><p>The attempt connected an account}s, 'also when it is opened again');
+{
+	local $shop->{cookie};
+	($status, $answer) = $shop->call(GET => $back, undef, Accept => 'text/html');
+	like("$status $answer", qr{^401 .*<p>Sign in first</p>}s, 'and to who is not signed in');
+}
 my $connection = $shop->bound("SELECT id FROM laras.connections WHERE state = 'connected'");
 is($shop->bound("SELECT scopes FROM laras.connections WHERE id = $connection"), '{instagram_business_basic,instagram_business_manage_messages,instagram_business_manage_comments}', 'with what was granted');
 is($shop->bound("SELECT authorizer_known AND profile::jsonb ->> 'account_type' = 'MEDIA_CREATOR' FROM laras.connections WHERE id = $connection"), 't', 'and who granted it');

@@ -56,9 +56,11 @@ $stage->sql("SELECT laras.drain('30 s')");
 is($shop->bound("SELECT count(*) || ' ' || count(DISTINCT body) FROM laras.comments WHERE direction = 'out'"), '4 4', 'and is one comment');
 
 # what Threads cannot
-like($shop->bound('SELECT laras.private_reply(id, $$halo$$) FROM laras.comments WHERE body = $$masih ada stok?$$'), qr/^\d+$/, 'a private answer is queued');
-is(ends($shop->bound('SELECT message_id FROM laras.private_replies')), 'refused', 'and refused: there are no direct messages');
-is($shop->bound("SELECT reason FROM laras.send_troubles WHERE message_id = (SELECT message_id FROM laras.private_replies)"), 'unsupported_kind', 'for that reason');
+(undef, undef, my $error) = $stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($shop->{workspace}); SELECT laras.private_reply(id, 'halo') FROM laras.comments WHERE body = 'masih ada stok?'");
+like($error, qr/0A000: comments of this channel are not answered in private/, 'there are no direct messages: a private answer is refused at once');
+is($shop->bound('SELECT count(*) FROM laras.private_replies'), 0, 'and not written down');
+my ($status, $answer) = $shop->call(POST => '/api/comments/' . $shop->bound("SELECT id FROM laras.comments WHERE body = 'masih ada stok?'") . '/private-reply', { body => 'halo' });
+is("$status $answer->{error}{code} $answer->{error}{hint}", '422 0A000 Answer in public, by laras.reply.', 'over HTTP too');
 
 # others' posts, mentions, deletions
 is($shop->late(Tono => 'terlambat'), 200, 'a reply to a post of its own');

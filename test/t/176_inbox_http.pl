@@ -79,6 +79,8 @@ is($status, 422, 'an empty text is not approved');
 ($status, $answer) = $stage->call(POST => "/api/conversations/$newest/reply", { body => 'Halo kak, ada yang bisa dibantu?' });
 is($status, 200, 'a person answers');
 ok($stage->wait_bound("SELECT status IN ('sent', 'delivered') FROM laras.messages WHERE id = $answer->{message_id}"), 'and is heard');
+($status, $answer) = $stage->call(POST => "/api/conversations/$newest/reply", { body => 'x' x 4097 });
+like("$status $answer->{error}{code} $answer->{error}{detail}", qr/^422 22023 The classifier gave the reason "too_long"/, 'what is too long is refused, and the answer says why');
 is(($stage->call(POST => "/api/conversations/$newest/reply", { text => 'x' }))[0], 422, 'an answer without a body is none');
 is(($stage->call(POST => '/api/comments/77/private-reply', { body => 'x' }))[0], 404, 'nor can a comment be answered that is not there');
 for my $body ({ enabled => 'yes' }, {}, undef)
@@ -99,6 +101,12 @@ is("$answer->{erasures}[0]{scope} $answer->{erasures}[0]{state} " . @{ $answer->
 is(($stage->call(GET => "/api/conversations/$newest/messages"))[0], 404, 'its conversation is gone');
 is(($stage->call(POST => '/api/erasures', { scope => 'contact' }))[0], 422, 'a request without a subject is none');
 is(($stage->call(POST => '/api/erasures', { scope => 'contact', subject => { contact_id => '77' } }))[0], 404, 'nor one of nobody');
+
+# what the server itself says of rows is not passed on
+$stage->sql('CREATE UNIQUE INDEX one_of_each ON laras.erasure_request (scope)');
+($status, $answer) = $stage->call(POST => '/api/erasures', { scope => 'contact', subject => { contact_id => $stage->bound('SELECT min(contact_id) FROM laras.conversations') } });
+is("$status " . JSON::PP->new->canonical->encode($answer), '409 {"error":{"code":"23505","message":"it contradicts what is there"}}', 'an error of the server that may quote data is a code and no more');
+$stage->sql('DROP INDEX laras.one_of_each');
 
 # ---- who may not
 my $kept = $stage->bound("SELECT min(id) FROM laras.approval_queue");

@@ -101,6 +101,10 @@ is($stage->bound("SELECT count(*) FROM laras.contacts WHERE opt_out_at IS NOT NU
 	'and holds for the number that the CRM writes with dashes');
 is($stage->bound("SELECT count(*) FROM (SELECT laras.merge_contacts($wa, $crm, 'one number')) m"), 1, 'two who are one are merged');
 is($stage->bound("SELECT count(DISTINCT contact_id) FROM laras.contacts_by_phone('0812 3456 7890')"), 1, 'and found as one');
+{
+	my (undef, undef, $error) = $stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as(" . $stage->workspace . "); SELECT laras.request_erasure('contact', '{\"identity\": {\"channel\": \"whatsapp\", \"kind\": \"phone\", \"value\": \"abc\"}}')");
+	like($error, qr/22023: that is no phone number/, 'what is no number is told from a number that nobody has');
+}
 is($stage->bound("SELECT sum(key_count) > 0 FROM laras.explain_erasure('contact', '{\"identity\": {\"channel\": \"whatsapp\", \"kind\": \"phone\", \"value\": \"0812-3456-7890\"}}')"), 't', 'an erasure by number is explained');
 like($stage->bound("SELECT laras.request_erasure('contact', '{\"identity\": {\"channel\": \"whatsapp\", \"kind\": \"wa_id\", \"value\": \"+62 812-3456-7890\"}}')"), qr/^[0-9a-f]{32}$/, 'and done');
 is($stage->bound("SELECT count(*) FROM laras.contacts_by_phone('+62 812 3456 7890')"), 0, 'nobody has the number any more');

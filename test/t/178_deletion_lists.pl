@@ -99,6 +99,12 @@ for my $bad ([ {} ], [ { list => 'x', format => 'xml' } ], [ { list => '[{"value
 	like(($stage->call(POST => '/api/deletion-lists', @$bad))[0], qr/^422$/, 'no list: ' . $json->encode($bad->[0]));
 }
 is(($stage->call(GET => "/api/deletion-lists/$_/report"))[0], 404, "no list $_") for 77, 'x';
+for my $list ("phone\n0812\n", { list => [ { phone => '0812' } ] })
+{
+	($status, $answer) = $stage->call(POST => '/api/deletion-lists?kind=phone', $list, ref $list ? () : ('Content-Type' => 'text/csv'));
+	is("$status $answer->{error}{message}", '422 the list has no column "value"', 'a list without values is none');
+	like($answer->{error}{hint}, qr/names the columns: value/, 'with a hint');
+}
 my $agent = $stage->bound("SELECT laras.create_api_key('inbox', '{inbox}')");
 {
 	local $stage->{cookie};
