@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "base/monotonic.h"
+#include "courier/address.h"
 #include "courier/body.h"
 #include "courier/egress.h"
 #include "courier/talk.h"
@@ -148,7 +149,7 @@ laras_http_free(LarasHttpCall *call)
 static curl_socket_t
 on_public_socket(void *unused, curlsocktype purpose, struct curl_sockaddr *to)
 {
-	if (!laras_egress_is_public(&to->addr))
+	if (!laras_address_is_public(&to->addr))
 		return CURL_SOCKET_BAD;
 	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }

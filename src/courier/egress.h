@@ -26,15 +26,6 @@ extern bool laras_egress_plain(const char *url, size_t n);
 /* And does its host stand on the list, as it was last read? */
 extern bool laras_egress_allowed(const char *url, size_t n);
 
-struct sockaddr;
-
-/*
- * Is that the address of a host that anybody may reach? No loopback, private,
- * link-local, shared, reserved or multicast one, whether written as IPv4 or
- * within IPv6.
- */
-extern bool laras_egress_is_public(const struct sockaddr *address);
-
 /* Read the list. In a transaction of the courier. */
 extern void laras_egress_refresh(void);
 

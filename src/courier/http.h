@@ -115,7 +115,7 @@ extern void laras_http_go_on(LarasHttpCall *call, size_t taken);
 
 /*
  * The next call of laras_http_start, and no other, connects to a public address
- * or to none (egress.h): a name that leads elsewhere ends it as NOT_SENT.
+ * or to none (address.h): a name that leads elsewhere ends it as NOT_SENT.
  */
 extern void laras_http_with_public(void);
 

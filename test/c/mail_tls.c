@@ -32,13 +32,6 @@ laras_egress_plain(const char *url, size_t n)
 	return url == NULL && n > 0;
 }
 
-bool
-laras_egress_is_public(const struct sockaddr *address)
-{
-	(void) address;
-	return true;
-}
-
 void
 laras_fence_hold(void)
 {

@@ -20,7 +20,7 @@ my $dir = PostgreSQL::Test::Utils::tempdir();
 my ($program, $key, $certificate) = ("$dir/mail_tls", "$dir/key.pem", "$dir/certificate.pem");
 my $log = '';
 ok(IPC::Run::run([ $ENV{CC} // 'cc', qw(-std=gnu99 -D_GNU_SOURCE -O1 -g -Isrc), 'test/c/mail_tls.c',
-			(map { "src/courier/$_.c" } qw(http call body talk mail usage)), split(' ', `pkg-config --cflags --libs libcurl libcrypto jansson`), '-o', $program ], '>', \$log, '2>&1'),
+			(map { "src/courier/$_.c" } qw(http call body address talk mail usage)), split(' ', `pkg-config --cflags --libs libcurl libcrypto jansson`), '-o', $program ], '>', \$log, '2>&1'),
 	"the courier's files build without the server") or BAIL_OUT($log);
 ok(IPC::Run::run([ qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext), 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', $key, '-out', $certificate ], '>', \$log, '2>&1'),
 	'a certificate') or BAIL_OUT($log);
