@@ -285,7 +285,9 @@ CREATE TABLE laras.message (
   FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id),
   FOREIGN KEY (workspace_id, contact_id) REFERENCES laras.contact (workspace_id, id)
 );
-CREATE INDEX message_conversation ON laras.message (workspace_id, conversation_id, provider_timestamp, id);
+-- By the provider's time, or else ours. CASE and not coalesce: of that, the server would not look up what row security has not let through yet.
+CREATE INDEX message_conversation ON laras.message (workspace_id, conversation_id,
+  (CASE WHEN provider_timestamp IS NULL THEN created_at ELSE provider_timestamp END), id);
 CREATE INDEX message_contact ON laras.message (workspace_id, contact_id);
 CREATE UNIQUE INDEX message_provider ON laras.message (workspace_id, provider_message_index) WHERE provider_message_index IS NOT NULL;
 CREATE INDEX message_about ON laras.message (workspace_id, about_index) WHERE about_index IS NOT NULL;

@@ -36,7 +36,7 @@ CREATE INDEX media_contact ON laras.media (workspace_id, contact_id);
 CREATE INDEX media_connection ON laras.media (workspace_id, connection_id) WHERE state IN ('wanted', 'fetching');
 CREATE INDEX media_wanted ON laras.media (workspace_id, next_at) WHERE state = 'wanted';
 CREATE INDEX media_fetching ON laras.media (workspace_id, task_id) WHERE state = 'fetching';
-CREATE INDEX media_size ON laras.media (workspace_id, size) WHERE state IN ('fetching', 'stored');
+CREATE INDEX media_size ON laras.media (workspace_id, id) INCLUDE (size) WHERE state IN ('fetching', 'stored');
 COMMENT ON TABLE laras.media IS 'A picture, film, voice or document: of a message, or given to be sent. Its bytes are in laras.media_chunk.';
 COMMENT ON COLUMN laras.media.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.media.id IS 'Random, time-ordered id (laras.new_id()).';

@@ -56,7 +56,7 @@ LARAS_PLAN(
 	"CROSS JOIN LATERAL (SELECT x.id, x.provider_message_id FROM laras.message x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.conversation_id OPERATOR(pg_catalog.=) $3 "
 	"AND x.direction OPERATOR(pg_catalog.=) 'in' AND x.provider_message_id IS NOT NULL "
-	"ORDER BY x.provider_timestamp DESC, x.id DESC LIMIT 1) m "
+	"ORDER BY CASE WHEN x.provider_timestamp IS NULL THEN x.created_at ELSE x.provider_timestamp END DESC, x.id DESC LIMIT 1) m "
 	"CROSS JOIN LATERAL (SELECT y.id, y.kind, y.value FROM laras.contact_identity y "
 	"WHERE y.workspace_id OPERATOR(pg_catalog.=) $1 AND y.contact_id OPERATOR(pg_catalog.=) p.id "
 	"AND y.channel OPERATOR(pg_catalog.=) v.channel ORDER BY y.kind, y.id LIMIT 1) i "

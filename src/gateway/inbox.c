@@ -36,7 +36,14 @@ LARAS_PLAN(read_windows,
 		   "WHERE w.conversation_id OPERATOR(pg_catalog.=) $1 ORDER BY w.purpose",
 		   INT8OID);
 
-/* the page is found before anything of it is revealed */
+/* when a message was written, as the index message_conversation has it */
+#define WRITTEN_AT \
+	"CASE WHEN x.provider_timestamp IS NULL THEN x.created_at ELSE x.provider_timestamp END"
+
+/*
+ * The page is found before anything of it is revealed; each message by its key:
+ * a limit keeps the planner from joining on the workspace alone.
+ */
 LARAS_PLAN(
 	read_messages,
 	"SELECT m.id, p.at, m.direction, m.kind, m.body, m.status, m.error_code, m.author_kind, "
@@ -44,10 +51,11 @@ LARAS_PLAN(
 	"m.unsent_at, coalesce((SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('kind', t.kind, "
 	"'content', t.content::jsonb) ORDER BY t.position) FROM laras.message_parts t "
 	"WHERE t.message_id OPERATOR(pg_catalog.=) m.id), '[]') AS parts "
-	"FROM (SELECT x.id, coalesce(x.provider_timestamp, x.created_at) AS at FROM laras.messages x "
+	"FROM (SELECT x.id, " WRITTEN_AT " AS at FROM laras.messages x "
 	"WHERE x.conversation_id OPERATOR(pg_catalog.=) $1 "
-	"AND ROW(coalesce(x.provider_timestamp, x.created_at), x.id) OPERATOR(pg_catalog.<) ROW($2, $3) "
-	"ORDER BY 2 DESC, 1 DESC LIMIT $4) p JOIN laras.messages m ON m.id OPERATOR(pg_catalog.=) p.id "
+	"AND ROW(" WRITTEN_AT ", x.id) OPERATOR(pg_catalog.<) ROW($2, $3) "
+	"ORDER BY 2 DESC, 1 DESC LIMIT $4) p "
+	"CROSS JOIN LATERAL (SELECT y.* FROM laras.messages y WHERE y.id OPERATOR(pg_catalog.=) p.id LIMIT 1) m "
 	"ORDER BY p.at DESC, p.id DESC",
 	INT8OID, TIMESTAMPTZOID, INT8OID, INT4OID);
 

@@ -54,6 +54,16 @@ is($shop->bound("SELECT wanted || ' ' || fetching || ' ' || stored || ' ' || los
 is($shop->bound("SELECT count(*) FROM laras.evidence_log WHERE action = 'media.fetched'"), 5, 'with evidence of each');
 is(scalar(grep { !defined $_->{token} || !length $_->{token} } $sandbox->ledger(route => 'media')), 0, 'every link was asked for with a token');
 
+# what is asked for each media and each page of messages is read from an index alone, in its order
+my $conversation = $shop->bound('SELECT conversation_id FROM laras.messages WHERE id = ' . field($exact, 'message_id'));
+my $plans = plans("SELECT laras.act_as($shop->{workspace}); SELECT laras.upload_media($conversation, 'x', 'image/png')");
+like($plans, qr/Index Only Scan using media_size on media/, 'the room that is left is summed up from an index') or diag $plans;
+$plans = plans("SELECT status FROM laras.http_request('GET', '/api/conversations/$conversation/messages', 'limit=2', ARRAY['cookie', '$shop->{cookie}'], NULL)");
+like($plans, qr/Index Scan Backward using message_conversation on message/, 'a page of messages is read in the order of an index') or diag $plans;
+my ($page) = $plans =~ /(Limit[^\n]*\n(?:(?!Query Text)[^\n]*\n)*?[^\n]*Index Scan Backward using message_conversation)/;
+like($plans, qr/using message_conversation on message.*\n\s*Index Cond: .*ROW\(CASE/, 'from where the page before ended') or diag $plans;
+unlike($page // 'Sort', qr/Sort/, 'and nothing is sorted for it') or diag $plans;
+
 # over HTTP
 my ($status, $list) = $shop->call(GET => '/api/messages/' . field($exact, 'message_id') . '/media');
 is("$status $list->{media}[0]{id} $list->{media}[0]{state} $list->{media}[0]{filename} $list->{media}[0]{size}", "200 $exact->{row} stored daftar.pdf " . 2 * $big, 'a message tells of its media');
@@ -263,6 +273,16 @@ sub until_given_up
 	$stage->sql("SELECT laras.advance_clock('1 day')");
 	ok($shop->wait_bound("SELECT state = 'failed' FROM laras.attachments WHERE id = $media->{row}", 30), 'after some tries it is given up') or diag states();
 	return is(field($media, "reason || ' ' || attempts"), "$reason 7", 'with its reason');
+}
+
+# The plans of all statements within a statement, where no table is read whole.
+sub plans
+{
+	my ($query) = @_;
+	my ($out, $err) = ('', '');
+	$stage->node->psql('postgres', "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;
+		SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_mergejoin = off; SET enable_hashjoin = off; SET jit = off; BEGIN; $query; ROLLBACK", stdout => \$out, stderr => \$err);
+	return $err;
 }
 
 sub refusal { my ($query) = @_; return ($stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($shop->{workspace}); $query; COMMIT"))[2]; }
