@@ -66,6 +66,13 @@ LARAS_PLAN(
 	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
 	INT4ARRAYOID, TEXTARRAYOID);
 
+/* in the order in which they are locked; a cut under way is waited for */
+LARAS_PLAN(lock_parking,
+		   "SELECT u.n, c.state FROM unnest($1, $2, $3) AS u (n, w, i) JOIN laras.connection c "
+		   "ON c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i "
+		   "ORDER BY u.w, u.i FOR SHARE OF c",
+		   INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+
 LARAS_PLAN(stale_drafts,
 		   "UPDATE laras.draft d SET state = 'stale' FROM unnest($1, $2) AS u (w, i) "
 		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i",
@@ -520,6 +527,49 @@ stop_connections(const LarasOutcome *outcomes, int n)
 	laras_worker_commit();
 }
 
+/*
+ * What would be parked through a connection that was cut since its answer came
+ * ends like what waited there: nobody would look for it. Connections are locked
+ * before rows of the outbox, as a disconnect does.
+ */
+static void
+cancel_what_was_cut(LarasOutcome *outcomes, int n)
+{
+	LarasColumn c[3];
+	int count = 0;
+	uint64 found;
+
+	laras_columns_init(c, 3, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(outcomes[i].outbox_state, "parked") != 0)
+			continue;
+		c[0].values[count] = Int32GetDatum(i);
+		c[1].values[count] = Int64GetDatum(outcomes[i].flight->workspace_id);
+		c[2].values[count++] = Int64GetDatum(outcomes[i].flight->connection_id);
+	}
+	if (count == 0)
+		return;
+	laras_spi_open();
+	found = laras_spi_run(&lock_parking,
+						  (Datum[]){laras_column_array(&c[0], count, INT4OID),
+									laras_column_array(&c[1], count, INT8OID),
+									laras_column_array(&c[2], count, INT8OID)},
+						  NULL);
+	for (uint64 i = 0; i < found; i++)
+	{
+		LarasOutcome *o = &outcomes[laras_spi_int4(i, 1)];
+		char *state = laras_spi_cstring(i, 2);
+
+		if (strcmp(state, "disconnected") != 0)
+			continue;
+		o->outbox_state = "cancelled";
+		o->reason = "disconnected";
+		o->message_status = "cancelled";
+	}
+	laras_spi_close();
+}
+
 void
 laras_courier_record(LarasFlight **flights, int n)
 {
@@ -540,6 +590,7 @@ laras_courier_record(LarasFlight **flights, int n)
 	laras_worker_begin("recording sends");
 	laras_worker_bind_all();
 	laras_pauses_write();
+	cancel_what_was_cut(outcomes, n);
 	laras_courier_settle(outcomes, n);
 	for (int i = 0; i < n; i++)
 		if (flights[i]->opened_breaker)

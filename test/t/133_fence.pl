@@ -76,6 +76,17 @@ SKIP:
 	ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.outbox WHERE connection_id = $connection AND state IN ('sent', 'cancelled')"),
 		'it ends');
 	is(scalar(sends($stage, $last)), 0, 'a request that was allowed before the cut began before its commit returned');
+
+	# Refused for its token, which is not written down yet: it is not parked for ever.
+	$connection = populate($stage, 3, 1);
+	hold('courier_before_record:sleep:2000');
+	$stage->sandbox->fault(match => { route => 'messages', number => $stage->shop->{number} }, action => 'refuse', code => 190, subcode => 460);
+	reply($connection, 'tidak sampai');
+	ok($stage->wait_bound("SELECT state = 'needs_reauth' FROM laras.connections WHERE id = $connection"), 'a refusal stops a connection');
+	is($stage->sql("SELECT state FROM laras.outbox WHERE connection_id = $connection"), 'sending', 'before its message is settled');
+	$stage->bound("SELECT laras.disconnect($connection)");
+	ok($stage->wait_bound("SELECT state = 'cancelled' AND reason = 'disconnected' FROM laras.outbox WHERE connection_id = $connection"), 'cut meanwhile, the message is cancelled');
+	is($stage->bound("SELECT m.status FROM laras.messages m JOIN laras.outbox o ON o.message_id = m.id WHERE o.connection_id = $connection"), 'cancelled', 'and the owner sees that');
 	$stage->stop;
 }
 done_testing();
