@@ -7,7 +7,7 @@
  * carry.c		the worker: claim and commit, HTTP, record and commit.
  * claim.c		takes what is due, marks what leaves, begins the requests.
  * prepare.c	decides at hand-off whether a message may leave, and builds it.
- * record.c		writes down what became of it.
+ * record.c		writes down what became of it; stop.c whose connection ended with it.
  * reconcile.c	what a status webhook tells about a send whose answer was lost.
  * http.c		libcurl multi on one epoll descriptor: call.c how a call is made, body.c
  *				what it carries.

@@ -14,8 +14,6 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
-#include "connect/connect.h"
-#include "connect/health.h"
 #include "courier/carry.h"
 #include "courier/check.h"
 #include "courier/courier.h"
@@ -23,6 +21,7 @@
 #include "courier/limit.h"
 #include "courier/pause.h"
 #include "courier/resend.h"
+#include "courier/stop.h"
 #include "courier/templated.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
@@ -65,13 +64,6 @@ LARAS_PLAN(
 	"AND a.outcome OPERATOR(pg_catalog.=) 'sending'",
 	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
 	INT4ARRAYOID, TEXTARRAYOID);
-
-/* in the order in which they are locked; a cut under way is waited for */
-LARAS_PLAN(lock_parking,
-		   "SELECT u.n, c.state FROM unnest($1, $2, $3) AS u (n, w, i) JOIN laras.connection c "
-		   "ON c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i "
-		   "ORDER BY u.w, u.i FOR SHARE OF c",
-		   INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(stale_drafts,
 		   "UPDATE laras.draft d SET state = 'stale' FROM unnest($1, $2) AS u (w, i) "
@@ -485,91 +477,6 @@ outcome_of(LarasFlight *f)
 	return o;
 }
 
-/* What the error says of the token, or else that the account does not send. */
-static void
-stop_connection(const LarasOutcome *o)
-{
-	const LarasFlight *f = o->flight;
-
-	if (!laras_token_refused(f->workspace_id, f->connection_id, f->driver, o->error_code,
-							 o->error_subcode))
-		laras_connection_stop(f->workspace_id, f->connection_id, o->error_code);
-}
-
-static bool
-stops(const LarasOutcome *o)
-{
-	return o->withdrawn || strcmp(o->outbox_state, "parked") == 0;
-}
-
-/*
- * Stop the connections of which these outcomes say that they are dead. By
- * itself and before the rows are written: whoever holds a connection may be
- * waiting for a row of the outbox, not the other way round.
- */
-static void
-stop_connections(const LarasOutcome *outcomes, int n)
-{
-	laras_worker_begin("stopping connections");
-	laras_worker_bind_all();
-	for (int i = 0; i < n; i++)
-	{
-		bool again = false;
-
-		if (!stops(&outcomes[i]))
-			continue;
-		for (int k = 0; k < i && !again; k++)
-			again = stops(&outcomes[k]) &&
-					outcomes[k].flight->connection_id == outcomes[i].flight->connection_id;
-		if (!again)
-			stop_connection(&outcomes[i]);
-	}
-	laras_worker_commit();
-}
-
-/*
- * What would be parked through a connection that was cut since its answer came
- * ends like what waited there: nobody would look for it. Connections are locked
- * before rows of the outbox, as a disconnect does.
- */
-static void
-cancel_what_was_cut(LarasOutcome *outcomes, int n)
-{
-	LarasColumn c[3];
-	int count = 0;
-	uint64 found;
-
-	laras_columns_init(c, 3, n);
-	for (int i = 0; i < n; i++)
-	{
-		if (strcmp(outcomes[i].outbox_state, "parked") != 0)
-			continue;
-		c[0].values[count] = Int32GetDatum(i);
-		c[1].values[count] = Int64GetDatum(outcomes[i].flight->workspace_id);
-		c[2].values[count++] = Int64GetDatum(outcomes[i].flight->connection_id);
-	}
-	if (count == 0)
-		return;
-	laras_spi_open();
-	found = laras_spi_run(&lock_parking,
-						  (Datum[]){laras_column_array(&c[0], count, INT4OID),
-									laras_column_array(&c[1], count, INT8OID),
-									laras_column_array(&c[2], count, INT8OID)},
-						  NULL);
-	for (uint64 i = 0; i < found; i++)
-	{
-		LarasOutcome *o = &outcomes[laras_spi_int4(i, 1)];
-		char *state = laras_spi_cstring(i, 2);
-
-		if (strcmp(state, "disconnected") != 0)
-			continue;
-		o->outbox_state = "cancelled";
-		o->reason = "disconnected";
-		o->message_status = "cancelled";
-	}
-	laras_spi_close();
-}
-
 void
 laras_courier_record(LarasFlight **flights, int n)
 {
@@ -582,15 +489,15 @@ laras_courier_record(LarasFlight **flights, int n)
 		if (!flights[i]->counted)
 			flights[i]->opened_breaker = laras_limit_ended(flights[i], &outcomes[i]);
 		flights[i]->counted = true;
-		stopping = stopping || stops(&outcomes[i]);
+		stopping = stopping || laras_outcome_stops(&outcomes[i]);
 	}
 	if (stopping)
-		stop_connections(outcomes, n);
+		laras_stop_connections(outcomes, n);
 	LARAS_FAULT("courier_before_record");
 	laras_worker_begin("recording sends");
 	laras_worker_bind_all();
 	laras_pauses_write();
-	cancel_what_was_cut(outcomes, n);
+	laras_cancel_cut(outcomes, n);
 	laras_courier_settle(outcomes, n);
 	for (int i = 0; i < n; i++)
 		if (flights[i]->opened_breaker)
