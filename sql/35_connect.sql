@@ -75,4 +75,22 @@ COMMENT ON COLUMN laras.connections.presence IS 'What is shown to persons beside
 COMMENT ON COLUMN laras.connections.uncertain_policy IS 'What becomes of messages of which nobody knows whether they were sent (set_uncertain_policy): hold or resend_once.';
 COMMENT ON COLUMN laras.connections.remote_revoke IS 'Was the provider told: pending, done, failed, skipped, not_told.';
 GRANT SELECT ON laras.connections TO laras_app, laras_service;
+
+CREATE VIEW laras.provider_apps AS
+  SELECT a.id, a.app_id, a.channels,
+    ARRAY(SELECT x.c FROM pg_catalog.unnest(a.channels) AS x (c)
+      WHERE a.id = (SELECT b.id FROM laras.provider_app b WHERE x.c = ANY (b.channels) ORDER BY b.changed_at DESC, b.id DESC LIMIT 1)
+      ORDER BY 1) AS serves,
+    a.options, a.created_at, a.changed_at, a.previous_secret IS NOT NULL AS takes_previous_secret
+  FROM laras.provider_app a;
+COMMENT ON VIEW laras.provider_apps IS 'Apps that the operator registered, without any secret, and which of them serves new connections.';
+COMMENT ON COLUMN laras.provider_apps.id IS 'Id, as register_provider_app returned it.';
+COMMENT ON COLUMN laras.provider_apps.app_id IS 'Id of the app at the provider.';
+COMMENT ON COLUMN laras.provider_apps.channels IS 'Channels it is registered for: webhooks of these are checked with its secret.';
+COMMENT ON COLUMN laras.provider_apps.serves IS 'Of these, the channels whose new connections go through it; others it shares with an app that was registered later.';
+COMMENT ON COLUMN laras.provider_apps.options IS 'Its options, none of which is a secret.';
+COMMENT ON COLUMN laras.provider_apps.created_at IS 'When it was registered.';
+COMMENT ON COLUMN laras.provider_apps.changed_at IS 'When it was registered again last.';
+COMMENT ON COLUMN laras.provider_apps.takes_previous_secret IS 'Is the secret before this one taken as well.';
+GRANT SELECT ON laras.provider_apps TO laras_dba;
 RESET ROLE;

@@ -34,6 +34,17 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.follow_up_rule TO laras_app, laras
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.follow_up_rule', '');
 
+CREATE FUNCTION laras.check_follow_up_rules() RETURNS trigger
+  LANGUAGE c SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_check_follow_up_rules';
+ALTER FUNCTION laras.check_follow_up_rules() OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.check_follow_up_rules() IS 'Statement trigger of laras.follow_up_rule: a rule whose template is not there (23503), is of another channel or does not take its values (22023) is refused. Lets a restore through, which binds no workspace. Definer: reads templates and connections.';
+CREATE TRIGGER inserted AFTER INSERT ON laras.follow_up_rule
+  REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION laras.check_follow_up_rules();
+CREATE TRIGGER updated AFTER UPDATE ON laras.follow_up_rule
+  REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION laras.check_follow_up_rules();
+
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
   ('follow_up_rule', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),

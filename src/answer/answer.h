@@ -63,6 +63,12 @@ extern void laras_judge_text(int64 workspace_id, const char *channel, uint32 con
 							 int64 message_id, int64 contact_id, const char *text, size_t n,
 							 bool own_words, LarasTextVerdict *verdict);
 
+/*
+ * Raises 22023 with the reason unless it passed; 0A000 where the channel carries
+ * no answers at all.
+ */
+extern void laras_require_let_through(const char *channel, const LarasTextVerdict *verdict);
+
 /* Raises LRA03 while the classifier is off: nothing new is sent then, judged before or not. */
 extern void laras_classifier_require(void);
 

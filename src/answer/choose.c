@@ -180,6 +180,54 @@ laras_choose_items(const LarasFindings *items)
 	return choice;
 }
 
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+static bool
+says_the_same(const LarasFound *a, const LarasFound *b)
+{
+	return a->stock == b->stock && is_same_text(a->price, b->price) &&
+		   is_same_text(a->currency, b->currency) && is_same_text(a->body, b->body) &&
+		   is_same_text(a->attributes, b->attributes);
+}
+
+static void
+leave_out(LarasChoice *choice, int i)
+{
+	memmove(&choice->row[i], &choice->row[i + 1], sizeof(LarasFound *) * (choice->n - i - 1));
+	choice->n--;
+	choice->ask &= choice->n > 1;
+}
+
+bool
+laras_part_namesakes(LarasChoice *choice)
+{
+	for (int i = 0; i < choice->n; i++)
+		for (int j = i + 1; j < choice->n; j++)
+		{
+			const LarasFound *a = choice->row[i];
+			const LarasFound *b = choice->row[j];
+
+			if (pg_strcasecmp(a->heading, b->heading) != 0)
+				continue;
+			if (a->matched != b->matched && (b->matched & ~a->matched) == 0)
+				leave_out(choice, j--);
+			else if (a->matched != b->matched && (a->matched & ~b->matched) == 0)
+			{
+				leave_out(choice, i--);
+				break;
+			}
+			else if (says_the_same(a, b))
+				leave_out(choice, j--);
+			else
+				return false;
+		}
+	return true;
+}
+
 /* How well a policy or FAQ fits; below 0: not at all. */
 static float
 text_fits(const LarasFound *row, const LarasQuestion *question)

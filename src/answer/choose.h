@@ -34,6 +34,13 @@ extern bool laras_fully_named(const LarasFound *row);
  */
 extern LarasChoice laras_choose_items(const LarasFindings *items);
 
+/*
+ * Of items of one name, as read: those that say the same are one, and what was
+ * written may part them. False where it does not, and they say different things:
+ * nobody but a person knows which is right.
+ */
+extern bool laras_part_namesakes(LarasChoice *choice);
+
 /* The policy or FAQ that fits best; NULL where none does. */
 extern LarasFound *laras_choose_text(const LarasFindings *texts, const LarasQuestion *question);
 

@@ -244,6 +244,28 @@ laras_outcome_name(LarasOutcomeOfText outcome)
 										   : "block";
 }
 
+void
+laras_require_let_through(const char *channel, const LarasTextVerdict *verdict)
+{
+	static const char *const units[] = {[LARAS_TEXT_CHARACTERS] = "characters",
+										[LARAS_TEXT_UTF16] = "units of UTF-16",
+										[LARAS_TEXT_BYTES] = "bytes"};
+	const LarasChannelDriver *driver = laras_channel_driver(channel);
+
+	if (verdict->outcome == LARAS_VERDICT_PASS)
+		return;
+	if (driver == NULL || driver->send == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("nothing can be answered over this channel")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),
+			 errdetail("The classifier gave the reason \"%s\".", verdict->reason),
+			 strcmp(verdict->reason, "too_long") == 0
+				 ? errhint("This channel takes at most %d %s.", driver->send->text_limit,
+						   units[driver->send->text_unit])
+				 : 0));
+}
+
 /* Why no text like this may leave the workspace by that channel; NULL: it may. */
 static const char *
 blocking_reason(const Phrases *phrases, const char *channel, const char *text, size_t n)

@@ -46,6 +46,7 @@ typedef struct Composition
 	LarasIntent intent;
 	float confidence;
 	bool hand_over;
+	bool namesakes;         /* rows of one name say different things */
 	bool asks;              /* which of several is meant */
 	const LarasWord **word; /* that were looked for; both searches have them in one order */
 	int words;
@@ -340,6 +341,13 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		choice.n = 0;
 	if (text != NULL && !laras_read_text(workspace_id, text))
 		text = NULL;
+	/* to quote both would leave the customer to choose the price */
+	if ((asks_item || text == NULL) && !laras_part_namesakes(&choice))
+	{
+		hand_over(c, of_item, NO_GROUND);
+		c->namesakes = true;
+		return;
+	}
 
 	/* "what time is yoga" is about the class, where the opening hours say nothing of one. */
 	if (asks_topic && topic == LARAS_INTENT_HOURS && choice.n == 1 && !choice.ask &&
@@ -665,6 +673,7 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 	composed->language = read->english ? "en" : "id";
 	composed->confidence = Max(0, Min(c.confidence, 0.97f));
 	composed->hand_over = c.hand_over;
+	composed->namesakes = c.namesakes;
 	composed->text = c.text.len > 0 ? pstrdup(c.text.data) : NULL;
 	composed->n_sources = c.n_sources;
 	composed->sources = NULL;

@@ -352,10 +352,7 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 
 		laras_judge_text(d.workspace_id, d.channel, d.slot, d.row.message_id, d.row.contact_id,
 						 words, n, true, &verdict);
-		if (verdict.outcome != LARAS_VERDICT_PASS)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("the reply was not let through"),
-							errdetail("The classifier gave the reason \"%s\".", verdict.reason)));
+		laras_require_let_through(d.channel, &verdict);
 		d.row.verdict_id = verdict.id;
 		memcpy(d.row.text_digest, verdict.digest, sizeof(d.row.text_digest));
 	}

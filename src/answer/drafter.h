@@ -44,6 +44,7 @@ typedef struct LarasComposed
 	const char *language; /* id or en: of the question, and so of the text */
 	float confidence;     /* 0 to 1 */
 	bool hand_over;       /* no ground, or a person is wanted: never sent by itself */
+	bool namesakes;       /* handed over, since items of one name say different things */
 	char *text;           /* proposed text; courteous where handed over; NULL: nothing to say */
 	const LarasSource *sources;
 	int n_sources;

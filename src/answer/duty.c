@@ -362,7 +362,7 @@ decide(LarasDrafting *d)
 		return;
 	}
 	if (d->composed.hand_over)
-		give_reason(d, "hand_over");
+		give_reason(d, d->composed.namesakes ? "namesakes" : "hand_over");
 	if (d->llm_reason != NULL)
 		give_reason(d, d->llm_reason);
 	for (int i = 0; i < d->judgement.n_reasons; i++)

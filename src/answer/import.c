@@ -253,7 +253,7 @@ check(ColumnKind kind, LarasText t)
 		case COLUMN_CURRENCY:
 			return empty || (t.n == 3 && strspn(t.s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3)
 					   ? NULL
-					   : "the currency is no ISO 4217 code";
+					   : "the currency is no ISO 4217 code: three capital letters, as IDR";
 		case COLUMN_STATE:
 			return empty || laras_text_is(t, "active") || laras_text_is(t, "hidden")
 					   ? NULL
@@ -458,6 +458,33 @@ refuse_incomplete(const Kind *kind, Line *lines, int n)
 			}
 }
 
+/* A file whose records say nowhere what they are about has another header than it should. */
+static void
+require_names(const Kind *kind, const LarasKnowledgeRecord *records, int n)
+{
+	bool any = false;
+	StringInfoData names;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (laras_json_get(records[i].values, kind->columns[0].name) != NULL)
+			return;
+		any |= records[i].values != NULL;
+	}
+	if (!any)
+		return;
+	initStringInfo(&names);
+	for (const Column *c = kind->columns; c->name != NULL; c++)
+		appendStringInfo(&names, "%s%s", c == kind->columns ? "" : ", ", c->name);
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 errmsg("the file has no column \"%s\"", kind->columns[0].name),
+		 errhint(
+			 "The first line of csv names the columns, in json they are members of each object: %s.",
+			 names.data)));
+}
+
 static void
 store(const Kind *kind, Line *lines, int n)
 {
@@ -517,6 +544,7 @@ laras_import_knowledge(PG_FUNCTION_ARGS)
 	else
 		records =
 			laras_knowledge_json(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), MOST_RECORDS, &n);
+	require_names(kind, records, n);
 	lines = palloc0(sizeof(Line) * (n + 1));
 	for (int i = 0; i < n; i++)
 	{

@@ -96,10 +96,7 @@ judge(const Addressee *to, const char *text, size_t n, LarasTextVerdict *verdict
 {
 	laras_judge_text(laras_bound_workspace(), to->to.channel, to->to.slot, to->row.message_id,
 					 to->row.contact_id, text, n, true, verdict);
-	if (verdict->outcome != LARAS_VERDICT_PASS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),
-				 errdetail("The classifier gave the reason \"%s\".", verdict->reason)));
+	laras_require_let_through(to->to.channel, verdict);
 }
 
 /*

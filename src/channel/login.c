@@ -14,6 +14,13 @@ laras_login_fail(LarasLogin *login, int status, const char *failure)
 	return LARAS_LOGIN_FAIL;
 }
 
+bool
+laras_login_in_use(const LarasLogin *login)
+{
+	return login->failure != NULL &&
+		   strncmp(login->failure, LARAS_LOGIN_IN_USE, strlen(LARAS_LOGIN_IN_USE)) == 0;
+}
+
 LarasLoginNext
 laras_login_ask(LarasLogin *login, int step, const char *purpose, const char *method, LarasText url,
 				LarasLoginWith with)

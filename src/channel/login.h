@@ -90,6 +90,13 @@ typedef struct LarasLogin
 extern LarasLoginNext laras_login_fail(LarasLogin *login, int status, const char *failure);
 
 /*
+ * The account is connected already, elsewhere or (with more behind the word) in the
+ * same workspace: what stands there is not to be taken back.
+ */
+#define LARAS_LOGIN_IN_USE "account_in_use"
+extern bool laras_login_in_use(const LarasLogin *login);
+
+/*
  * For drivers: a request; the URL was printed before. Memory that was short
  * makes it a failure.
  */

@@ -290,7 +290,7 @@ undo(LarasLogin *login)
 {
 	LarasAccountRequest about = laras_login_about(login);
 
-	return login->memory->subscribed && strcmp(login->failure, "account_in_use") != 0 &&
+	return login->memory->subscribed && !laras_login_in_use(login) &&
 		   build_unsubscribe(&about, login->allocator, &login->request);
 }
 

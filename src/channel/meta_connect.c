@@ -386,7 +386,7 @@ undo_instagram(LarasLogin *login)
 {
 	LarasAccountRequest about = laras_login_about(login);
 
-	return login->memory->subscribed && strcmp(login->failure, "account_in_use") != 0 &&
+	return login->memory->subscribed && !laras_login_in_use(login) &&
 		   unsubscribe_instagram(&about, login->allocator, &login->request);
 }
 

@@ -153,7 +153,7 @@ build_delete(const LarasAllocator *allocator, const char *base_url, LarasProvide
 static bool
 undo(LarasLogin *login)
 {
-	return login->memory->subscribed && strcmp(login->failure, "account_in_use") != 0 &&
+	return login->memory->subscribed && !laras_login_in_use(login) &&
 		   build_delete(login->allocator, login->base_url, &login->request);
 }
 

@@ -263,7 +263,7 @@ login_step(LarasLogin *login)
 static bool
 undo(LarasLogin *login)
 {
-	if (!login->memory->exchanged || strcmp(login->failure, "account_in_use") == 0)
+	if (!login->memory->exchanged || laras_login_in_use(login))
 		return false;
 	login->request.method = "DELETE";
 	login->request.url = laras_text_print(login->allocator, "%s/%s/me/permissions", login->base_url,

@@ -74,8 +74,8 @@ typedef struct LarasNewConnection
  */
 extern int64 laras_connection_create(int64 workspace_id, const LarasNewConnection *connection);
 
-/* Is this account connected anywhere? In the same roles. */
-extern bool laras_account_in_use(const char *channel, LarasText account);
+/* The workspace in which this account is connected; 0: in none. In the same roles. */
+extern int64 laras_account_holder(const char *channel, LarasText account);
 
 /*
  * The connection of this workspace that waits for exactly this log-in: of that

@@ -133,24 +133,24 @@ LARAS_PLAN(
 	"AND state OPERATOR(pg_catalog.=) 'parked'",
 	INT8OID, INT8OID);
 
-bool
-laras_account_in_use(const char *channel, LarasText account)
+int64
+laras_account_holder(const char *channel, LarasText account)
 {
-	bool found;
+	int64 holder = 0;
 
 	laras_spi_open();
-	found = laras_spi_read(&find_route,
-						   (Datum[]){PointerGetDatum(laras_route_bytea(LARAS_INDEX_ACCOUNT, channel,
-																	   account.s, account.n))},
-						   NULL) > 0;
-	if (found)
+	if (laras_spi_read(&find_route,
+					   (Datum[]){PointerGetDatum(
+						   laras_route_bytea(LARAS_INDEX_ACCOUNT, channel, account.s, account.n))},
+					   NULL) > 0)
 	{
 		char *role = laras_spi_cstring(0, 2);
 
-		found = strcmp(role, "number") == 0;
+		if (strcmp(role, "number") == 0)
+			holder = laras_spi_int8(0, 1);
 	}
 	laras_spi_close();
-	return found;
+	return holder;
 }
 
 /* One text for whoever holds the account, so that nobody learns of another workspace. */

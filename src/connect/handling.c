@@ -162,7 +162,9 @@ laras_configure_channel(PG_FUNCTION_ARGS)
 	act.workspace_id = act.subject_id = laras_bound_workspace();
 	laras_spi_open();
 	if (laras_spi_run(&find_readiness, (Datum[]){CStringGetTextDatum(channel)}, NULL) == 0)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
+				 errhint("See laras.provider for the channels this installation can connect.")));
 	missing = laras_spi_cstring(0, 1);
 	/* ending it needs nobody's terms */
 	if (missing[0] != '\0' && ArrayGetNItems(ARR_NDIM(purposes), ARR_DIMS(purposes)) > 0)

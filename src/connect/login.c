@@ -81,6 +81,17 @@ open_login(LarasTask *task, const LarasAllocator *allocator, LarasProviderApp *a
 	return driver;
 }
 
+/* Why the account cannot be connected, in a word that tells its own workspace alone; NULL: it can. */
+static const char *
+in_use(const LarasTask *task, const LarasChannelDriver *driver, LarasText account)
+{
+	int64 holder = laras_account_holder(driver->channel, account);
+
+	if (holder == 0)
+		return NULL;
+	return holder == task->workspace_id ? LARAS_LOGIN_IN_USE "_here" : LARAS_LOGIN_IN_USE;
+}
+
 /* The account is known: where its events go, and what they carry. False after login->failure was set. */
 static bool
 place_account(const LarasTask *task, const LarasChannelDriver *driver, const LarasProviderApp *app,
@@ -88,11 +99,12 @@ place_account(const LarasTask *task, const LarasChannelDriver *driver, const Lar
 {
 	const char *base = GetConfigOption("laras.public_url", true, false);
 	LarasText account = laras_text(login->memory->account);
+	const char *taken = in_use(task, driver, account);
 	int64_t connection_id = 0;
 
-	if (laras_account_in_use(driver->channel, account) &&
+	if (taken != NULL &&
 		laras_connection_waiting(task->workspace_id, driver->channel, account) == 0)
-		laras_login_fail(login, 409, "account_in_use");
+		laras_login_fail(login, 409, taken);
 	else if (driver->account_in_path && (base == NULL || base[0] == '\0'))
 		laras_login_fail(login, 500, "no_public_url");
 	else if (driver->path_is_connection &&
@@ -272,6 +284,7 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 {
 	LarasLoginMemory *m = login->memory;
 	const char *above = laras_account_member(driver, LARAS_ACCOUNT_BUSINESS);
+	const char *taken;
 	int64 waiting;
 	bool standing;
 	LarasNewConnection c = {
@@ -313,8 +326,8 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 		laras_login_fail(login, 409, "superseded");
 	else if (waiting != 0)
 		laras_connection_renew(task->workspace_id, waiting, &c);
-	else if (laras_account_in_use(driver->channel, c.account))
-		laras_login_fail(login, 409, "account_in_use");
+	else if ((taken = in_use(task, driver, c.account)) != NULL)
+		laras_login_fail(login, 409, taken);
 	else
 		laras_connection_create(task->workspace_id, &c);
 	return login->failure == NULL;

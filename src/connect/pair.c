@@ -106,7 +106,7 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 						errmsg("no provider app serves this channel"),
 						errhint("The operator registers one with laras.register_provider_app().")));
 	waiting = laras_connection_waiting(workspace_id, channel, ids[LARAS_ACCOUNT_NUMBER]);
-	if (laras_account_in_use(channel, ids[LARAS_ACCOUNT_NUMBER]) && (waiting == 0 || !verify))
+	if (laras_account_holder(channel, ids[LARAS_ACCOUNT_NUMBER]) != 0 && (waiting == 0 || !verify))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION), errmsg("the account is connected already"),
 				 errhint("Disconnect it where it is connected, then connect it here.")));

@@ -35,7 +35,8 @@ LARAS_PLAN(find_connection,
 
 LARAS_PLAN(add_template,
 		   "INSERT INTO laras.message_template (workspace_id, id, connection_id, name, language, "
-		   "category, components, author) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		   "category, components, author) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+		   "ON CONFLICT (workspace_id, connection_id, name, language) DO NOTHING",
 		   INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID);
 
 LARAS_PLAN(lock_template,
@@ -134,12 +135,17 @@ laras_create_template(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the provider would not take this template: %s", why)));
 	id = laras_new_id();
-	laras_spi_run_one(&add_template,
+	if (laras_spi_run(&add_template,
 					  (Datum[]){Int64GetDatum(laras_bound_workspace()), Int64GetDatum(id),
 								Int64GetDatum(connection_id), PG_GETARG_DATUM(1),
 								PG_GETARG_DATUM(2), PG_GETARG_DATUM(3), PG_GETARG_DATUM(4),
 								CStringGetTextDatum(laras_principal_text(laras_principal()))},
-					  NULL);
+					  NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("the account has a template of that name and language already"),
+				 errhint("It is in laras.message_templates. Providers change no approved words: "
+						 "give the new ones another name.")));
 	laras_spi_close();
 	laras_evidence_act(laras_bound_workspace(), LARAS_ACT_TEMPLATE_CREATED, LARAS_SUBJECT_TEMPLATE,
 					   id);

@@ -49,6 +49,9 @@ static const struct
 	{"server_unreachable", "the mail server could not be reached, or offers no TLS"},
 	{"provider_unreachable", "the provider could not be reached, or has a fault; try again later"},
 	{"number_not_of_account", "that WhatsApp account does not hold the number"},
+	{"account_in_use_here",
+	 "this workspace has connected the account already; to have other permissions granted, disconnect it and connect it again: "
+	 "customers' next messages open new conversations"},
 	{"account_in_use",
 	 "the account is connected already; disconnect it where it is connected, then connect it here"},
 	{"subscribe_refused",

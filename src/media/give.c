@@ -17,6 +17,7 @@
 #include "evidence/evidence.h"
 #include "fmgr.h"
 #include "inbox/addressee.h"
+#include "lib/stringinfo.h"
 #include "media/give.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -79,6 +80,19 @@ is_filename(LarasText t)
 }
 
 /* What the channel takes of that type, so long; raises where it takes none. */
+/* The types that a channel takes, for a person to read. */
+static char *
+taken_types(const LarasSendMediaDriver *media)
+{
+	StringInfoData types;
+
+	initStringInfo(&types);
+	for (const LarasMediaLimit *l = media->limits; l->mime != NULL; l++)
+		appendStringInfo(&types, "%s%s", types.len > 0 ? ", " : "",
+						 l->mime[0] == '\0' ? "any other" : l->mime);
+	return types.data;
+}
+
 static const LarasMediaLimit *
 require_taken(const char *channel, LarasText mime, int64 size)
 {
@@ -91,7 +105,8 @@ require_taken(const char *channel, LarasText mime, int64 size)
 	limit = laras_media_limit(driver->send->media, mime);
 	if (limit == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("the channel does not take media of that type")));
+						errmsg("the channel does not take media of that type"),
+						errhint("It takes %s.", taken_types(driver->send->media))));
 	if (size > limit->most)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("the channel takes at most " INT64_FORMAT " bytes of that type",
@@ -108,9 +123,14 @@ laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasTe
 	const LarasMediaLimit *limit;
 	LarasAddressee to;
 
-	if (!is_mime(mime) || (filename.s != NULL && !is_filename(filename)))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("type or name of the media is none")));
+	if (!is_mime(mime))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the type of the media is none"),
+				 errhint("Types are of the form image/jpeg.")));
+	if (filename.s != NULL && !is_filename(filename))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the name of the media is none"),
+				 errhint("Give the name alone, without the folder that it lies in.")));
 	if (bytes.n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("media must not be empty")));

@@ -39,6 +39,8 @@ read_actors(SbCall *call, SbNumber **number, char digits[16])
 		sb_unknown(call, "number");
 	else if (from == NULL || !sb_digits(from, digits))
 		sb_wrong(call, "from is no phone number");
+	else if (digits[0] == '0')
+		sb_wrong(call, "from needs its country code: ids of WhatsApp begin with it");
 	else
 		return true;
 	return false;
@@ -378,7 +380,10 @@ reset_call(SbCall *call)
 static void
 ledger_call(SbCall *call)
 {
-	sb_answer_json(call, 200, sb_ledger_list(call));
+	if (sb_ledger_unknown(call) != NULL)
+		sb_wrong(call, "the ledger has no such filter");
+	else
+		sb_answer_json(call, 200, sb_ledger_list(call));
 }
 
 static void

@@ -417,6 +417,11 @@ sb_put_account_code(SbCall *call)
 		sb_wrong(call, "redirect_uri is missing");
 		return;
 	}
+	if (json_object_get(call->json, "pages") != NULL && sb_text_of(call, "pages") == NULL)
+	{
+		sb_wrong(call, "pages must be ids with commas between them, as one text");
+		return;
+	}
 	g = new_grant(a, user, permissions, false);
 	g->redirect_uri = sb_strdup(uri);
 	sb_update_text(call, "pages", &g->pages);

@@ -394,6 +394,26 @@ entry_json(const Entry *e)
 	return o;
 }
 
+/* A filter that is not known would let everything pass. */
+const char *
+sb_ledger_unknown(const SbCall *call)
+{
+	static const char *const names[] = {"after", "path",    "code", "method", "outcome",
+										"to",    "number",  "type", "wamid",  "callback_data",
+										"limit", "accepted"};
+
+	for (int i = 0; i < call->nparams; i++)
+	{
+		bool known = false;
+
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			known |= strcmp(call->params[i].name, names[k]) == 0;
+		if (!known)
+			return call->params[i].name;
+	}
+	return NULL;
+}
+
 json_t *
 sb_ledger_list(const SbCall *call)
 {

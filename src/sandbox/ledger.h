@@ -17,6 +17,9 @@
 extern void sb_ledger_add(const SbCall *call);
 extern void sb_ledger_reset(void);
 
+/* A parameter of the call that is no filter; NULL: all are. */
+extern const char *sb_ledger_unknown(const SbCall *call);
+
 /* Entries that pass the filters in the call's parameters, oldest first. */
 extern json_t *sb_ledger_list(const SbCall *call);
 extern json_t *sb_ledger_totals(void);

@@ -56,6 +56,17 @@ INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES (:two, 2, '
 INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES (:two, 3, 'Siapa pemilik zamrud?', 'Pemiliknya 555.');
 COMMIT;
 
+-- Items of one name: what is written may part them; what says the same is one; else a person knows which is right.
+BEGIN;
+SELECT laras.act_as(:two) > 0 AS bound;
+SET LOCAL ROLE laras_app;
+INSERT INTO laras.catalog_item (workspace_id, id, name, price, stock, attributes) VALUES
+  (:two, 11, 'Kopi Tubruk', 8000, 3, '{}'), (:two, 12, 'kopi tubruk', 9000, 3, '{}'),
+  (:two, 13, 'Tas Rajut', 70000, 1, '{}'), (:two, 14, 'Tas Rajut', 70000, 1, '{}'),
+  (:two, 15, 'Kaus Polos', 50000, 1, '{"warna": "merah"}'), (:two, 16, 'Kaus Polos', 60000, 1, '{"warna": "hitam"}');
+SELECT q, r.intent, r.hand_over, r.body, r.sources FROM unnest(ARRAY['harga kopi tubruk?', 'harga tas rajut?', 'harga kaus polos hitam?', 'harga kaus polos?']) q, laras.preview_reply(q) r;
+ROLLBACK;
+
 -- Everything below changes nothing.
 BEGIN READ ONLY;
 SELECT laras.act_as(:one) > 0 AS bound;

@@ -83,6 +83,7 @@ SELECT * FROM laras.import_knowledge('catalog', 'xlsx', 'name');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', '');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'\n\n');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', 'name');
+SELECT * FROM laras.import_knowledge('catalog', 'csv', E'nama,harga\nKopi,8000');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name,Name\na,b');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name\n"open');
 SELECT * FROM laras.import_knowledge('catalog', 'json', '{"name": "a"}');

@@ -48,6 +48,16 @@ is($stage->sign_in, 200, 'the owner signs in');
 is($status, 200, 'integrations are listed');
 is(tile('whatsapp')->{state}, 'not_connected', 'WhatsApp is not connected');
 is(join(',', map { "$_->{channel} " . ($_->{can_connect} ? 'yes' : 'no') } @{ $answer->{integrations} }), 'email no,generic no,instagram no,messenger no,telegram no,threads no,whatsapp yes', 'a tile for each provider says whether it can be: the operator has registered an app for it');
+{
+	my $apps = sub { return $stage->sql("SET ROLE laras_dba; SELECT string_agg(concat_ws(' ', app_id, channels, serves, options ->> 'config_id', takes_previous_secret), '; ' ORDER BY changed_at, id) FROM laras.provider_apps") };
+	my $shop = $stage->shop;
+	is($apps->(), "$shop->{app} {whatsapp} {whatsapp} 77 f", 'the operator sees the apps, without their secrets');
+	my ($code) = $stage->node->psql('postgres', 'SET ROLE laras_service; SELECT * FROM laras.provider_apps');
+	isnt($code, 0, 'the operator alone');
+	my $two = $stage->sql("BEGIN; SELECT laras.register_provider_app('{whatsapp,messenger}', '900', 'another-secret-of-an-app', 'verify-me-please'); "
+		  . "SET LOCAL ROLE laras_dba; SELECT string_agg(concat_ws(' ', app_id, serves), '; ' ORDER BY id) FROM laras.provider_apps; ROLLBACK");
+	is((split /\n/, $two)[-1], "$shop->{app} {}; 900 {messenger,whatsapp}", 'the app registered last serves');
+}
 ($status) = $stage->call(POST => '/api/wa/connect', {}, 'X-Laras-CSRF' => '');
 is($status, 403, 'a request that changes something needs the CSRF header');
 

@@ -52,6 +52,12 @@ ok($stage->wait_bound("SELECT state = 'superseded' FROM laras.drafts WHERE id = 
 
 # ------------------------------------------------------------ outside the window
 my $template = $stage->bound(qq{SELECT laras.create_template($connection, 'masih_berminat', 'id', 'marketing', '[{"type": "BODY", "text": "Halo kak, {{1}} masih ada."}]')});
+sub refused { my ($statement) = @_; my (undef, undef, $error) = $stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($workspace); SET LOCAL ROLE laras_app; $statement"); return $error; }
+my $rule = "INSERT INTO laras.follow_up_rule (workspace_id, id, channel, idle_hours, template_id, template_values) VALUES ($workspace, 2";
+like(refused("$rule, 'whatsapp', 48, 77, '{}')"), qr/23503: no such template/, 'a rule about a template that is not there is refused');
+like(refused("$rule, 'whatsapp', 48, $template, '{\"body\": [\"kopi\", \"teh\"]}')"), qr/22023: the values do not fit the template: the number of values is not that of the places/, 'and one whose values do not fit');
+like(refused("$rule, 'telegram', 48, $template, '{\"body\": [\"kopi\"]}')"), qr/22023: the template is of an account of another channel/, 'or whose channel is not that of the template');
+like(refused("UPDATE laras.follow_up_rule SET template_id = $template"), qr/22023: the values do not fit/, 'also when it is changed');
 $stage->bound("UPDATE laras.follow_up_rule SET idle_hours = 48, template_id = $template, template_values = '{\"body\": [\"kopi\"]}'");
 is($stage->customer($phone{sari}, 'nanti ya')->{status}, 200, 'Sari puts it off');
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'nanti ya'"), 'and is heard');
