@@ -98,7 +98,7 @@ my %case = (
 	remove_mirror => [ "SELECT laras.remove_mirror('b', 'its disk was shredded')" ],
 	replay_quarantined => [ $act, "SELECT laras.replay_quarantined($aside)" ],
 	merge_contacts => [ $act, "INSERT INTO laras.contact (workspace_id, id, slot) SELECT workspace_id, 77, slot + 100000 FROM laras.contact WHERE id = $contact", "SELECT laras.merge_contacts($contact, 77, 'sama')" ],
-	private_reply => [ "UPDATE laras.message SET kind = 'comment' WHERE conversation_id = $conversation", $act, "SELECT laras.private_reply((SELECT min(id) FROM laras.messages WHERE kind = 'comment'), 'baik')" ],
+	private_reply => [ "UPDATE laras.message SET kind = 'comment', channel = 'instagram' WHERE conversation_id = $conversation", "UPDATE laras.conversation SET channel = 'instagram' WHERE id = $conversation", $act, "SELECT laras.private_reply((SELECT min(id) FROM laras.messages WHERE kind = 'comment'), 'baik')" ],
 	reply => [ $act, "SELECT laras.reply($conversation, 'halo juga')" ],
 	erase_listed => [ $act, "SELECT laras.erase_listed('value', 'csv', NULL, 'phone')" ],
 	import_deletion_list => [ "SELECT laras.import_deletion_list('whatsapp', '{4711}')" ],
