@@ -85,7 +85,7 @@ laras_courier_init(void)
 		"laras.certificate_authorities",
 		"File (PEM) of the authorities whose certificates of servers are believed.",
 		"In place of the system's, for all that laras speaks to; empty: the system's.",
-		&laras_http_authorities, "", PGC_POSTMASTER, 0, NULL, NULL, NULL);
+		&laras_http_authorities, "", laras_guc_context(PGC_POSTMASTER), 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("laras.request_timeout", "How long a request to a provider may take.",
 							"A message whose request was not answered by then is uncertain, and "
 							"settled by the provider's status.",
