@@ -544,7 +544,7 @@ sub connect
 	my ($given, $hook) = $self->call(POST => "/app/settings/integrations/$self->{connection}/webhook-secret", {});
 	die "no secret: $given\n" unless $given == 200;
 	$self->{hook} = $hook;
-	$self->{pipe} = $PostgreSQL::Test::Utils::tmp_check . "/pipe_$self->{channel}_$self->{n}";
+	$self->{pipe} = $PostgreSQL::Test::Utils::tmp_check . "/pipe_$$" . "_$self->{channel}_$self->{n}";
 	open my $file, '>', $self->{pipe} or die "$self->{pipe}: $!";
 	print $file "url $hook->{url}\nsecret $hook->{secret}\n";
 	close $file;
