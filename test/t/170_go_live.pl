@@ -70,7 +70,7 @@ is(($stage->call(POST => '/app/settings/channels/whatsapp', { purposes => ['serv
 is($stage->bound(q{SELECT count(*) FROM laras.evidence_log WHERE action = 'channel.configured'}), 1, 'as the evidence says');
 
 # ------------------------------------------------------------------- processed
-is($stage->customer('628123450001', 'Kopi Gayo 250 gr masih ada? bagus sekali!')->{status}, 200, 'the customer writes again');
+is($stage->customer('628123450001', 'Kopi Gayo 250 gr masih ada?')->{status}, 200, 'the customer writes again');
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE state = 'sent'"), 'and is answered');
 is($stage->bound('SELECT count(sentiment) FROM laras.messages'), 1, 'what came from now on is measured');
 is($stage->sql("SELECT string_agg(DISTINCT p, ' ') FROM (SELECT purpose AS p FROM laras.draft UNION ALL SELECT purpose FROM laras.verdict UNION ALL SELECT purpose FROM laras.outbox) r"), 'service', 'every record of it says what for');
