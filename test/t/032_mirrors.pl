@@ -100,7 +100,9 @@ is(state_of('b'), 'behind', 'a statement that is rolled back removes nothing');
 my $offset = -s $node->logfile;
 put_fault($node, 'mirror.removing:kill9');
 $node->reload;
-is($node->safe_psql('postgres', q{SET ROLE laras_dba; SELECT laras.remove_mirror('b', 'its disk was shredded on 2026-01-05')}), 't', 'a mirror is removed by a statement');
+# the kill may come before the answer is read
+my (undef, $removed, $lost) = $node->psql('postgres', q{SET ROLE laras_dba; SELECT laras.remove_mirror('b', 'its disk was shredded on 2026-01-05')});
+ok($removed eq 't' || $lost =~ /crash of another server process|connection to server was lost/, 'a mirror is removed by a statement') or diag "$removed $lost";
 ok(wait_for(sub { log_since($offset) =~ /was terminated by signal 9/ }, 20), 'killed before it is carried out');
 put_fault($node, '');
 $node->reload;
