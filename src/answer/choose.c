@@ -29,6 +29,16 @@ laras_fully_named(const LarasFound *row)
 	return row->heading_coverage >= 1 && (row->heading_words > 1 || row->coverage >= TEXT_COVERAGE);
 }
 
+/* One more that may be meant; those beyond what an answer can name are only told of. */
+static void
+add(LarasChoice *choice, LarasFound *row)
+{
+	if (choice->n < LARAS_NAMED_ITEMS)
+		choice->row[choice->n++] = row;
+	else
+		choice->more = true;
+}
+
 static bool
 is_meant(const LarasFound *row)
 {
@@ -70,10 +80,7 @@ doubt(LarasChoice *choice, const LarasFindings *items)
 		if (row == best || !(row->named & missing) ||
 			row->coverage < best->coverage * LARAS_RIVAL_COVERAGE)
 			continue;
-		if (choice->n < LARAS_NAMED_ITEMS)
-			choice->row[choice->n++] = row;
-		else
-			choice->more = true;
+		add(choice, row);
 	}
 	choice->ask = missing != 0;
 	/* One word of a long name is a guess, unless no other item is called so. */
@@ -100,10 +107,7 @@ doubt_fuller_names(LarasChoice *choice, const LarasFindings *items)
 		if (row == best || !row->numbered || best->numbered || (best->named & ~row->named) != 0 ||
 			(best->matched & ~row->matched) != 0 || row->heading_words <= best->heading_words)
 			continue;
-		if (choice->n < LARAS_NAMED_ITEMS)
-			choice->row[choice->n++] = row;
-		else
-			choice->more = true;
+		add(choice, row);
 		choice->ask = true;
 	}
 }
@@ -126,10 +130,7 @@ prefer_names(LarasChoice *choice, const LarasFindings *items)
 			(best->matched & ~items->numbers & ~row->matched) != 0 ||
 			row->coverage < best->coverage * LARAS_RIVAL_COVERAGE)
 			continue;
-		if (named.n < LARAS_NAMED_ITEMS)
-			named.row[named.n++] = row;
-		else
-			named.more = true;
+		add(&named, row);
 	}
 	if (named.n > 0)
 		*choice = named;
@@ -145,10 +146,7 @@ laras_choose_items(const LarasFindings *items)
 		if (!laras_fully_named(&items->row[i]) || is_part_of_another(items, i))
 			continue;
 		choice.named = true;
-		if (choice.n < LARAS_NAMED_ITEMS)
-			choice.row[choice.n++] = &items->row[i];
-		else
-			choice.more = true;
+		add(&choice, &items->row[i]);
 	}
 	if (choice.n == 1 && choice.row[0]->heading_words > 1)
 		doubt_fuller_names(&choice, items);
@@ -160,10 +158,7 @@ laras_choose_items(const LarasFindings *items)
 
 			if (!is_meant(row) || (choice.n > 0 && row->coverage < choice.row[0]->coverage - ALIKE))
 				continue;
-			if (choice.n < LARAS_NAMED_ITEMS)
-				choice.row[choice.n++] = row;
-			else
-				choice.more = true;
+			add(&choice, row);
 		}
 		if (choice.n == 1)
 		{

@@ -33,8 +33,6 @@ static const struct
 #define DAY(phrase) {DAYS, phrase},
 #define RUDE(phrase) {RUDENESS, phrase},
 #define ORDERED(phrase) {OBEDIENCE, phrase},
-#define BEFORE_NAME(word)
-#define AFTER_NAME(word)
 #include "answer/manner.def"
 };
 

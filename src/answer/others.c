@@ -59,21 +59,11 @@ LARAS_PLAN(
 	INT8OID, TEXTOID, TEXTOID);
 
 static const char *const before_name[] = {
-#define PROMISE(phrase)
-#define DAY(phrase)
-#define RUDE(phrase)
-#define ORDERED(phrase)
 #define BEFORE_NAME(word) word,
-#define AFTER_NAME(word)
 #include "answer/manner.def"
 };
 
 static const char *const after_name[] = {
-#define PROMISE(phrase)
-#define DAY(phrase)
-#define RUDE(phrase)
-#define ORDERED(phrase)
-#define BEFORE_NAME(word)
 #define AFTER_NAME(word) word,
 #include "answer/manner.def"
 };

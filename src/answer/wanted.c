@@ -17,11 +17,17 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "worker/worker.h"
 
 /* workspaces of one look: no more than a batch has messages, so that each has its turn */
 #define LOOK 50
 /* read of each at least */
 #define EACH 8
+
+LARAS_PLAN(add_wanted,
+		   "INSERT INTO laras.draft_wanted (workspace_id, message_id, contact_id) "
+		   "SELECT u.w, u.i, u.c FROM unnest($1, $2, $3) AS u (w, i, c) ON CONFLICT DO NOTHING",
+		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
 /* The workspaces behind $1 for which something waits, each found by one probe of the index. */
 LARAS_PLAN(
@@ -163,6 +169,19 @@ give_in_turns(uint64 found, int each, LarasColumn *workspace, LarasColumn *messa
 		}
 	}
 	return n;
+}
+
+void
+laras_wanted_add(const LarasColumn wanted[3], int n)
+{
+	if (n == 0)
+		return;
+	laras_spi_run(&add_wanted,
+				  (Datum[]){laras_column_array(&wanted[0], n, INT8OID),
+							laras_column_array(&wanted[1], n, INT8OID),
+							laras_column_array(&wanted[2], n, INT8OID)},
+				  NULL);
+	laras_work_queued(LARAS_WORK_KEEPER);
 }
 
 int

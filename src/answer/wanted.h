@@ -1,11 +1,17 @@
 /*
  * wanted.h
- *		Which messages that wait for a draft come next; of duty.c.
+ *		The messages that wait for a draft, and which of them come next.
  */
 #ifndef LARAS_ANSWER_WANTED_H
 #define LARAS_ANSWER_WANTED_H
 
 #include "inbox/rows.h"
+
+/*
+ * n messages want a draft: columns of their workspaces, ids and contacts. One that
+ * waits already stays where it is. Inside SPI; the keeper is woken at commit.
+ */
+extern void laras_wanted_add(const LarasColumn wanted[3], int n);
 
 /*
  * The next of them, at most limit: the oldest of each workspace, workspaces in

@@ -83,21 +83,28 @@ is_of_type(const json_t *value, char type)
 	}
 }
 
+static char *
+names_of(const LarasOption *known, int n)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", known[i].name);
+	return names.data;
+}
+
 json_t *
 laras_options_read(Datum options, const LarasOption *known, int n)
 {
 	char *text = DatumGetCString(DirectFunctionCall1(jsonb_out, options));
 	json_t *document = laras_json_own(laras_json_parse(text, strlen(text), NULL));
-	StringInfoData names;
 	const char *name;
 	json_t *value;
 
 	if (!json_is_object(document))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("options must be a JSON object")));
-	initStringInfo(&names);
-	for (int i = 0; i < n; i++)
-		appendStringInfo(&names, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", known[i].name);
 	json_object_foreach(document, name, value)
 	{
 		bool fits = false;
@@ -108,8 +115,7 @@ laras_options_read(Datum options, const LarasOption *known, int n)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("an option is not known, or not of its type"),
 							n == 0 ? errhint("The function takes no options yet.")
-								   : errhint("The options are %s.", names.data)));
+								   : errhint("The options are %s.", names_of(known, n))));
 	}
-	pfree(names.data);
 	return document;
 }

@@ -93,7 +93,6 @@ check_channels(ArrayType *channels, text *app_id, const json_t *options)
 	Datum *values;
 	bool *nulls;
 	int n;
-	const LarasChannelDriver *driver;
 
 	if (ARR_NDIM(channels) != 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -104,71 +103,63 @@ check_channels(ArrayType *channels, text *app_id, const json_t *options)
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("a channel must not be null")));
-		driver = laras_channel_driver(TextDatumGetCString(values[i]));
-		if (driver == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
-					 errhint(
-						 "See laras.provider for the channels this installation can connect.")));
-		check_driver(driver, app_id, options);
+		check_driver(laras_require_channel(TextDatumGetCString(values[i])), app_id, options);
 	}
 }
 
-/* smtp: a list of mail servers that we may speak to. */
-static void
-check_servers(const json_t *servers)
+/* Is the option not given, or a list of 1 to most texts that all fit? */
+static bool
+is_list_of(const json_t *list, size_t most, bool (*fits)(LarasText))
 {
-	bool sound = servers == NULL || json_array_size(servers) > 0;
-
-	for (size_t i = 0; i < json_array_size(servers); i++)
+	if (list != NULL && (json_array_size(list) == 0 || json_array_size(list) > most))
+		return false;
+	for (size_t i = 0; i < json_array_size(list); i++)
 	{
-		LarasText url = laras_json_text(json_array_get(servers, i));
+		LarasText one = laras_json_text(json_array_get(list, i));
 
-		sound = sound && url.s != NULL && url.n < 256 && laras_egress_is_mail(url.s, url.n) &&
-				url.s[url.n - 1] != '/';
+		if (one.s == NULL || one.n == 0 || !fits(one))
+			return false;
 	}
-	if (!sound)
+	return true;
+}
+
+static bool
+is_mail_server(LarasText url)
+{
+	return url.n < 256 && laras_egress_is_mail(url.s, url.n) && url.s[url.n - 1] != '/';
+}
+
+static bool
+is_media_host(LarasText host)
+{
+	return laras_media_host_fits(host) || (laras_test_mode && laras_text_is(host, "127.0.0.1"));
+}
+
+static bool
+is_scope(LarasText scope)
+{
+	return scope.n < 128 && strspn(scope.s, "abcdefghijklmnopqrstuvwxyz0123456789_") == scope.n;
+}
+
+/*
+ * smtp: mail servers that we may speak to; media_hosts: hosts that files may be
+ * fetched from; scopes: what an app asks for in place of the channel's usual ones.
+ */
+static void
+check_lists(const json_t *options)
+{
+	if (!is_list_of(laras_json_get(options, "smtp"), SIZE_MAX, is_mail_server))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("smtp must be a list of URLs of mail servers"),
 				 errdetail(
 					 "Each reads like smtps://mail.example:465 or smtp://mail.example:587.")));
-}
-
-/* media_hosts: a list of names that files may be fetched from. */
-static void
-check_media_hosts(const json_t *hosts)
-{
-	bool sound = hosts == NULL || (json_array_size(hosts) > 0 && json_array_size(hosts) <= 64);
-
-	for (size_t i = 0; i < json_array_size(hosts); i++)
-	{
-		LarasText host = laras_json_text(json_array_get(hosts, i));
-
-		sound = sound && (laras_media_host_fits(host) ||
-						  (laras_test_mode && host.s != NULL && laras_text_is(host, "127.0.0.1")));
-	}
-	if (!sound)
+	if (!is_list_of(laras_json_get(options, "media_hosts"), 64, is_media_host))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("media_hosts must be a list of 1 to 64 names of hosts"),
 						errdetail("Each is in lower case and no address, like files.crm.example; "
 								  "with a full stop before it, it stands for all hosts below.")));
-}
-
-/* scopes: a list of what an app asks for in place of the channel's usual ones. */
-static void
-check_scopes(const json_t *scopes)
-{
-	bool sound = scopes == NULL || json_array_size(scopes) > 0;
-
-	for (size_t i = 0; i < json_array_size(scopes); i++)
-	{
-		LarasText scope = laras_json_text(json_array_get(scopes, i));
-
-		sound = sound && scope.s != NULL && scope.n > 0 && scope.n < 128 &&
-				strspn(scope.s, "abcdefghijklmnopqrstuvwxyz0123456789_") == scope.n;
-	}
-	if (!sound)
+	if (!is_list_of(laras_json_get(options, "scopes"), SIZE_MAX, is_scope))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("scopes must be a list of names of permissions"),
 						errdetail("It takes the place of what the app asks for by itself, so name "
@@ -195,9 +186,7 @@ check_options(Datum given)
 			 errmsg("graph_url must be an https URL without a trailing slash"),
 			 errdetail(
 				 "Plain http is accepted in laras.test_mode alone, for a loopback address such as that of laras-sandbox.")));
-	check_servers(laras_json_get(options, "smtp"));
-	check_media_hosts(laras_json_get(options, "media_hosts"));
-	check_scopes(laras_json_get(options, "scopes"));
+	check_lists(options);
 	if (version.s != NULL && (version.n < 2 || version.n > 16 || version.s[0] != 'v' ||
 							  strspn(version.s + 1, "0123456789.") != version.n - 1))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -354,6 +343,18 @@ usual(const LarasChannelDriver *driver, bool version)
 	const char *word = driver == NULL ? NULL : version ? driver->api_version : driver->base_url;
 
 	return word == NULL ? "" : word;
+}
+
+const LarasChannelDriver *
+laras_require_channel(const char *channel)
+{
+	const LarasChannelDriver *driver = laras_channel_driver(channel);
+
+	if (driver == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
+				 errhint("See laras.provider for the channels this installation can connect.")));
+	return driver;
 }
 
 bool

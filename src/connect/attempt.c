@@ -241,11 +241,7 @@ laras_begin_connect(PG_FUNCTION_ARGS)
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	(void) laras_options_read(PG_GETARG_DATUM(1), NULL, 0);
 	laras_vault_require_open();
-	driver = laras_channel_driver(channel);
-	if (driver == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
-				 errhint("See laras.provider for the channels this installation can connect.")));
+	driver = laras_require_channel(channel);
 	launch = laras_json_own(laras_attempt_begin(driver));
 	text = laras_json_text_of(launch, NULL);
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));

@@ -74,6 +74,9 @@ typedef struct LarasNewConnection
  */
 extern int64 laras_connection_create(int64 workspace_id, const LarasNewConnection *connection);
 
+/* The driver of a channel that somebody named; raises 42704 where there is none. */
+extern const LarasChannelDriver *laras_require_channel(const char *channel);
+
 /* The workspace in which this account is connected; 0: in none. In the same roles. */
 extern int64 laras_account_holder(const char *channel, LarasText account);
 

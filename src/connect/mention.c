@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "answer/wanted.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -59,11 +60,6 @@ LARAS_PLAN(end_asking,
 		   "AND id OPERATOR(pg_catalog.=) $2 AND text_state OPERATOR(pg_catalog.=) 'asked' "
 		   "RETURNING conversation_id, connection_id, channel",
 		   INT8OID, INT8OID, TEXTOID);
-
-LARAS_PLAN(want_draft,
-		   "INSERT INTO laras.draft_wanted (workspace_id, message_id, contact_id) "
-		   "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-		   INT8OID, INT8OID, INT8OID);
 
 LARAS_PLAN(
 	find_left,
@@ -262,11 +258,13 @@ settle(const LarasTask *task, const Asked *a, const LarasMention *mention)
 					  sentiment == NULL ? "   n" : NULL);
 	if (processed && mention->asks)
 	{
-		laras_spi_run(&want_draft,
-					  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(a->message_id),
-								Int64GetDatum(a->contact_id)},
-					  NULL);
-		laras_work_queued(LARAS_WORK_KEEPER);
+		LarasColumn wanted[3];
+
+		laras_columns_init(wanted, 3, 1);
+		wanted[0].values[0] = Int64GetDatum(task->workspace_id);
+		wanted[1].values[0] = Int64GetDatum(a->message_id);
+		wanted[2].values[0] = Int64GetDatum(a->contact_id);
+		laras_wanted_add(wanted, 1);
 	}
 	laras_spi_close();
 	laras_follow_persons(&sender, 1);

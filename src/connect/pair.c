@@ -79,11 +79,7 @@ laras_pair_connection(PG_FUNCTION_ARGS)
 				 errmsg("only a member of laras_dba may pair without verification"),
 				 errhint(
 					 "Leave verify at its default; the token is then proven at the provider.")));
-	driver = laras_channel_driver(channel);
-	if (driver == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("no such channel"),
-				 errhint("See laras.provider for the channels this installation can connect.")));
+	driver = laras_require_channel(channel);
 	account = laras_json_own(laras_json_parse(account_text, strlen(account_text), NULL));
 	named = laras_json_own(laras_json_object());
 	for (const LarasAccountName *name = driver->connect->accounts; name->member != NULL; name++)

@@ -96,12 +96,6 @@ laras_pauses_write(void)
 }
 
 void
-laras_pauses_written(void)
-{
-	laras_limit_written();
-}
-
-void
 laras_pauses_read(void)
 {
 	uint64 found = laras_spi_run(&read_pauses, (Datum[]){Int32GetDatum(LONGEST)}, NULL);

@@ -9,12 +9,10 @@
 /*
  * Write which lanes rest and which breakers are open, where that is not written
  * so already. In a transaction as laras_worker bound to all, before rows of the
- * outbox are locked: a disconnect locks the connection first.
+ * outbox are locked: a disconnect locks the connection first. When it has
+ * committed, laras_limit_written() is called.
  */
 extern void laras_pauses_write(void);
-
-/* That transaction has committed. */
-extern void laras_pauses_written(void);
 
 /* Once at the start: go on where an earlier run ended. Likewise, SPI open. */
 extern void laras_pauses_read(void);

@@ -505,7 +505,7 @@ laras_courier_record(LarasFlight **flights, int n)
 						 0, 0);
 	LARAS_FAULT("courier_before_record_commit");
 	laras_worker_commit();
-	laras_pauses_written();
+	laras_limit_written();
 	LARAS_FAULT("courier_after_record_commit");
 	for (int i = 0; i < n; i++)
 	{

@@ -64,7 +64,7 @@ LARAS_PLAN(
 void
 laras_uncertain_policy_check(const char *policy)
 {
-	if (policy == NULL || (strcmp(policy, "hold") != 0 && strcmp(policy, "resend_once") != 0))
+	if (strcmp(policy, "hold") != 0 && strcmp(policy, "resend_once") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("uncertain_policy must be hold or resend_once")));
 }

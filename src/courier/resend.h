@@ -13,7 +13,7 @@
 #include "courier/carry.h"
 #include "worker/worker.h"
 
-/* Raises 22023 unless it is "hold" or "resend_once". NULL is refused. */
+/* Raises 22023 unless it is "hold" or "resend_once". */
 extern void laras_uncertain_policy_check(const char *policy);
 
 /* An outcome of a message that was resent: what is no proof leaves it uncertain. */

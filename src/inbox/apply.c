@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "answer/draft.h"
+#include "answer/wanted.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -80,11 +81,6 @@ LARAS_PLAN(touch_conversations,
 		   "WHERE c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i",
 		   INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID,
 		   BOOLARRAYOID);
-
-LARAS_PLAN(want_drafts,
-		   "INSERT INTO laras.draft_wanted (workspace_id, message_id, contact_id) "
-		   "SELECT u.w, u.i, u.c FROM unnest($1, $2, $3) AS u (w, i, c) ON CONFLICT DO NOTHING",
-		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
 typedef struct ConversationKey
 {
@@ -502,15 +498,7 @@ follow_up(Inbound *messages, int n)
 		return;
 	laras_spi_open();
 	store_touched(messages, n);
-	if (drafts > 0)
-	{
-		laras_spi_run(&want_drafts,
-					  (Datum[]){laras_column_array(&wanted[0], drafts, INT8OID),
-								laras_column_array(&wanted[1], drafts, INT8OID),
-								laras_column_array(&wanted[2], drafts, INT8OID)},
-					  NULL);
-		laras_work_queued(LARAS_WORK_KEEPER);
-	}
+	laras_wanted_add(wanted, drafts);
 	/* who has been answered needs no draft of ours */
 	for (int i = 0; i < n; i++)
 	{

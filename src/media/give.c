@@ -79,7 +79,6 @@ is_filename(LarasText t)
 	return true;
 }
 
-/* What the channel takes of that type, so long; raises where it takes none. */
 /* The types that a channel takes, for a person to read. */
 static char *
 taken_types(const LarasSendMediaDriver *media)
@@ -93,6 +92,7 @@ taken_types(const LarasSendMediaDriver *media)
 	return types.data;
 }
 
+/* What the channel takes of that type, so long; raises where it takes none. */
 static const LarasMediaLimit *
 require_taken(const char *channel, LarasText mime, int64 size)
 {
