@@ -383,37 +383,38 @@ RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.draft_wanted', '');
 
 -- When a draft must be seen by a person.
+CREATE FUNCTION laras.check_review_rule(topic text, minimum_confidence real, act text, texts text, minimum_value numeric, maximum_value numeric, from_time time, to_time time, time_zone text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'laras_check_review_rule';
+COMMENT ON FUNCTION laras.check_review_rule(text, real, text, text, numeric, numeric, time, time, text) IS 'Check constraint of laras.review_rule: true, or 22023 with the column that is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_review_rule(text, real, text, text, numeric, numeric, time, time, text) TO laras_owner, laras_app, laras_service, laras_worker;
+
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.review_rule (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
   channel text REFERENCES laras.provider,
-  topic text
-    CHECK (topic IN ('unclear', 'price', 'stock', 'product', 'hours', 'delivery', 'payment', 'warranty', 'returns', 'location', 'complaint', 'order_status', 'human', 'off_scope', 'thanks', 'greeting')),
-  minimum_confidence real CHECK (minimum_confidence BETWEEN 0 AND 1),
-  act text NOT NULL DEFAULT 'review'
-    CHECK (act IN ('review', 'allow')),
+  topic text,
+  minimum_confidence real,
+  act text NOT NULL DEFAULT 'review',
   priority integer NOT NULL DEFAULT 0,
-  texts text NOT NULL DEFAULT 'drafts'
-    CHECK (texts IN ('drafts', 'people')),
-  minimum_value numeric(18,2) CHECK (minimum_value >= 0),
-  maximum_value numeric(18,2) CHECK (maximum_value >= 0),
+  texts text NOT NULL DEFAULT 'drafts',
+  minimum_value numeric(18,2),
+  maximum_value numeric(18,2),
   from_time time,
   to_time time,
-  time_zone text NOT NULL DEFAULT 'Asia/Jakarta'
-    CHECK (timezone(time_zone, '2000-01-01 00:00:00+00'::timestamptz) IS NOT NULL),
+  time_zone text NOT NULL DEFAULT 'Asia/Jakarta',
   PRIMARY KEY (workspace_id, id),
-  CHECK ((from_time IS NULL) = (to_time IS NULL)),
-  CHECK (texts = 'drafts' OR (act = 'review' AND topic IS NULL AND minimum_confidence IS NULL
-    AND minimum_value IS NULL AND maximum_value IS NULL))
+  -- one for all: it says what is wrong with which column
+  CHECK (laras.check_review_rule(topic, minimum_confidence, act, texts, minimum_value, maximum_value, from_time, to_time, time_zone))
 );
 COMMENT ON TABLE laras.review_rule IS 'When a draft must be seen by a person.';
 COMMENT ON COLUMN laras.review_rule.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.review_rule.id IS 'Random, time-ordered id (laras.new_id()).';
 COMMENT ON COLUMN laras.review_rule.channel IS 'Channel; null: every one.';
 COMMENT ON COLUMN laras.review_rule.topic IS 'Intent of the question, as preview_reply() calls it; null: every one.';
-COMMENT ON COLUMN laras.review_rule.minimum_confidence IS 'Below this a person looks.';
-COMMENT ON COLUMN laras.review_rule.act IS 'What the rule says.';
+COMMENT ON COLUMN laras.review_rule.minimum_confidence IS 'From 0 to 1: review fits below it, allow from it on; null: any.';
+COMMENT ON COLUMN laras.review_rule.act IS 'review: a person looks; allow: it may go.';
 COMMENT ON COLUMN laras.review_rule.priority IS 'The highest that matches decides.';
 COMMENT ON COLUMN laras.review_rule.texts IS 'drafts; people: what people write themselves is judged like a draft, and refused where a draft would be held.';
 COMMENT ON COLUMN laras.review_rule.minimum_value IS 'Fits drafts that cite an item of this price or more; null: of any.';

@@ -1,0 +1,149 @@
+/*
+ * reviewrule.c
+ *		A review rule says what it means before it is stored.
+ *
+ * The table's one check constraint calls this for every row, before the row is
+ * written. It raises where a plain check would give nothing but its name: whoever
+ * writes the rule learns which value is wrong and what would be right.
+ */
+#include "postgres.h"
+
+#include "answer/question.h"
+#include "base/contain.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(laras_check_review_rule);
+
+/* arguments, in their order */
+enum
+{
+	TOPIC,
+	MINIMUM_CONFIDENCE,
+	ACT,
+	TEXTS,
+	MINIMUM_VALUE,
+	MAXIMUM_VALUE,
+	FROM_TIME,
+	TO_TIME,
+	TIME_ZONE
+};
+
+static void
+check_topic(const char *topic)
+{
+	StringInfoData known;
+
+	initStringInfo(&known);
+	for (int i = 0; i < LARAS_INTENTS; i++)
+	{
+		const char *name = laras_intent_name((LarasIntent) i);
+
+		if (strcmp(topic, name) == 0)
+			return;
+		appendStringInfo(&known, "%s%s", i == 0 ? "" : ", ", name);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the drafter knows no such topic"),
+			 errdetail("The topic of a review rule is null or one of %s.", known.data),
+			 errhint("laras.preview_reply() tells the intent of a question.")));
+}
+
+static void
+check_confidence(float4 confidence)
+{
+	if (confidence >= 0 && confidence <= 1)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("minimum_confidence is not between 0 and 1"),
+					errdetail("The drafter says from 0 to 1 how sure it is."),
+					errhint("Leave it null in a rule that asks nothing of that.")));
+}
+
+/* One of two words. */
+static void
+check_word(const char *column, const char *word, const char *first, const char *second)
+{
+	if (strcmp(word, first) == 0 || strcmp(word, second) == 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("%s of a review rule has no such value", column),
+					errdetail("It is %s or %s.", first, second)));
+}
+
+static void
+check_value(const char *column, Datum value)
+{
+	Datum zero = NumericGetDatum(int64_to_numeric(0));
+
+	if (DatumGetBool(DirectFunctionCall2(numeric_ge, value, zero)))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is negative", column),
+					errdetail("It is held against the prices of the items that a draft cites."),
+					errhint("Leave it null in a rule for drafts of any value.")));
+}
+
+static void
+try_zone(void *arg)
+{
+	(void) DirectFunctionCall2(timestamptz_zone, PointerGetDatum((text *) arg),
+							   TimestampTzGetDatum(0));
+}
+
+/* By its name, or as one of the abbreviations, of which the server's own reading knows more. */
+static void
+check_zone(text *zone)
+{
+	if (pg_tzset(text_to_cstring(zone)) != NULL ||
+		laras_contain(try_zone, zone, laras_no_wish_to_stop) == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the server knows no such time zone"),
+			 errhint("pg_timezone_names has their names, as Asia/Jakarta.")));
+}
+
+/*
+ * laras.check_review_rule(topic text, minimum_confidence real, act text,
+ *		texts text, minimum_value numeric, maximum_value numeric, from_time time,
+ *		to_time time, time_zone text) returns boolean
+ *
+ * True or an error; nulls where the columns have them.
+ */
+Datum
+laras_check_review_rule(PG_FUNCTION_ARGS)
+{
+	if (!PG_ARGISNULL(TOPIC))
+		check_topic(text_to_cstring(PG_GETARG_TEXT_PP(TOPIC)));
+	if (!PG_ARGISNULL(MINIMUM_CONFIDENCE))
+		check_confidence(PG_GETARG_FLOAT4(MINIMUM_CONFIDENCE));
+	if (!PG_ARGISNULL(ACT))
+		check_word("act", text_to_cstring(PG_GETARG_TEXT_PP(ACT)), "review", "allow");
+	if (!PG_ARGISNULL(TEXTS))
+		check_word("texts", text_to_cstring(PG_GETARG_TEXT_PP(TEXTS)), "drafts", "people");
+	if (!PG_ARGISNULL(MINIMUM_VALUE))
+		check_value("minimum_value", PG_GETARG_DATUM(MINIMUM_VALUE));
+	if (!PG_ARGISNULL(MAXIMUM_VALUE))
+		check_value("maximum_value", PG_GETARG_DATUM(MAXIMUM_VALUE));
+	if (PG_ARGISNULL(FROM_TIME) != PG_ARGISNULL(TO_TIME))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a review rule has one of from_time and to_time"),
+						errdetail("A rule fits from one time of day until before another."),
+						errhint("Give both, or neither for a rule that fits at any time.")));
+	if (!PG_ARGISNULL(TIME_ZONE))
+		check_zone(PG_GETARG_TEXT_PP(TIME_ZONE));
+	if (!PG_ARGISNULL(TEXTS) && strcmp(text_to_cstring(PG_GETARG_TEXT_PP(TEXTS)), "people") == 0 &&
+		(!PG_ARGISNULL(TOPIC) || !PG_ARGISNULL(MINIMUM_CONFIDENCE) ||
+		 !PG_ARGISNULL(MINIMUM_VALUE) || !PG_ARGISNULL(MAXIMUM_VALUE) ||
+		 (!PG_ARGISNULL(ACT) && strcmp(text_to_cstring(PG_GETARG_TEXT_PP(ACT)), "review") != 0)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a review rule about what people write asks for review and nothing else"),
+				 errdetail(
+					 "topic, minimum_confidence, minimum_value and maximum_value are of drafts."),
+				 errhint("Leave them null and act at review; channel and times may be given.")));
+	PG_RETURN_BOOL(true);
+}
