@@ -50,7 +50,7 @@ check_topic(const char *topic)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the drafter knows no such topic"),
 			 errdetail("The topic of a review rule is null or one of %s.", known.data),
-			 errhint("laras.preview_reply() tells the intent of a question.")));
+			 errhint("What a question is about is told by laras.preview_reply().")));
 }
 
 static void
@@ -103,7 +103,7 @@ check_zone(text *zone)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the server knows no such time zone"),
-			 errhint("pg_timezone_names has their names, as Asia/Jakarta.")));
+			 errhint("Names such as Asia/Jakarta are in pg_timezone_names.")));
 }
 
 /*
@@ -139,11 +139,12 @@ laras_check_review_rule(PG_FUNCTION_ARGS)
 		(!PG_ARGISNULL(TOPIC) || !PG_ARGISNULL(MINIMUM_CONFIDENCE) ||
 		 !PG_ARGISNULL(MINIMUM_VALUE) || !PG_ARGISNULL(MAXIMUM_VALUE) ||
 		 (!PG_ARGISNULL(ACT) && strcmp(text_to_cstring(PG_GETARG_TEXT_PP(ACT)), "review") != 0)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a review rule about what people write asks for review and nothing else"),
-				 errdetail(
-					 "topic, minimum_confidence, minimum_value and maximum_value are of drafts."),
-				 errhint("Leave them null and act at review; channel and times may be given.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a review rule about what people write asks for review and nothing else"),
+			 errdetail(
+				 "What topic, minimum_confidence, minimum_value and maximum_value say is said of drafts."),
+			 errhint("Leave them null and act at review; channel and times may be given.")));
 	PG_RETURN_BOOL(true);
 }
