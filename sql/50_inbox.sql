@@ -519,14 +519,14 @@ CREATE INDEX notice_conversation ON laras.notice (workspace_id, conversation_id)
 COMMENT ON TABLE laras.notice IS 'What the owner should see: a failed send, a refused send, an account problem.';
 COMMENT ON COLUMN laras.notice.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.notice.id IS 'Random, time-ordered id (laras.new_id()).';
-COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, sent_twice (it was uncertain, was sent again, and both were taken), needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event, mention_event, unsubscribed (connection_id: the provider no longer sends its events), resubscribed (it had stopped, and sends again), access_lost (the access was taken away there; the connection is cut), mention_unread (the text of a mention could not be had; comments.text_state says why), media_failed (bytes of the message could not be had), media_over_quota (there is no room left for them).';
+COMMENT ON COLUMN laras.notice.kind IS 'connect_failed (connection_id: what pair_connection returned; evidence_log has the reason), send_failed, send_refused, sending_paused (connection_id: it does not answer), window_closed, uncertain, sent_twice (it was uncertain, was sent again, and both were taken), needs_reauth, account_event, account_error, template_event, quality_event, name_event, limit_event, flow_event, group_event, call_event, mention_event, unsubscribed (connection_id: the provider no longer sends its events), resubscribed (it had stopped, and sends again), access_lost (the access was taken away there; the connection is cut), mention_unread (the text of a mention could not be had; comments.text_state says why), media_failed (bytes of the message could not be had), media_over_quota (there is no room left for them), follow_up_stopped (connection_id: the template of a rule for following up is not proposed any more; details and follow_up_rule.state say why).';
 COMMENT ON COLUMN laras.notice.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notice.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notice.message_id IS 'Message.';
 COMMENT ON COLUMN laras.notice.code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.notice.created_at IS 'When.';
 COMMENT ON COLUMN laras.notice.seen_at IS 'When somebody saw it.';
-COMMENT ON COLUMN laras.notice.details IS 'JSON of what the provider said about the account; no customer in it.';
+COMMENT ON COLUMN laras.notice.details IS 'JSON of what the provider said about the account, or of the rule that stopped; no customer in it.';
 COMMENT ON COLUMN laras.notice.event_index IS 'Blind index (kind 11) of the event key: a repeated event is told once.';
 ALTER TABLE laras.notice ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.notice FORCE ROW LEVEL SECURITY;
@@ -953,7 +953,7 @@ COMMENT ON COLUMN laras.notices.message_id IS 'Message.';
 COMMENT ON COLUMN laras.notices.code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.notices.created_at IS 'When.';
 COMMENT ON COLUMN laras.notices.seen_at IS 'When somebody saw it.';
-COMMENT ON COLUMN laras.notices.details IS 'JSON of what the provider said about the account: field, event, value; null once the account is disconnected.';
+COMMENT ON COLUMN laras.notices.details IS 'JSON of what the provider said about the account: field, event, value; of follow_up_stopped the rule: rule_id, state. Null once the account is disconnected.';
 GRANT SELECT ON laras.notices TO laras_app, laras_service;
 
 RESET ROLE;

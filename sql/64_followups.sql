@@ -10,6 +10,8 @@ CREATE TABLE laras.follow_up_rule (
   template_id bigint,
   template_values jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(template_values) = 'object'),
   enabled boolean NOT NULL DEFAULT true,
+  state text NOT NULL DEFAULT 'new'
+    CHECK (state IN ('new', 'ready', 'template_gone', 'template_not_approved', 'template_not_owned', 'values_do_not_fit', 'account_cut')),
   PRIMARY KEY (workspace_id, id),
   CHECK (body IS NOT NULL OR template_id IS NOT NULL)
 );
@@ -22,6 +24,7 @@ COMMENT ON COLUMN laras.follow_up_rule.body IS 'Words of the draft inside the wi
 COMMENT ON COLUMN laras.follow_up_rule.template_id IS 'Template of message_templates outside the window, of conversations through its own account; null: none.';
 COMMENT ON COLUMN laras.follow_up_rule.template_values IS 'Its values, as send_template takes them.';
 COMMENT ON COLUMN laras.follow_up_rule.enabled IS 'Is it in use.';
+COMMENT ON COLUMN laras.follow_up_rule.state IS 'How it stands, looked at once a minute while it is in use: new (not looked at yet, or its template waits for its first approval), ready, or why its template is not proposed: template_gone, template_not_approved (not any more), template_not_owned (found at the provider, or changed there: adopt_template), values_do_not_fit, account_cut. Kept by laras, which puts right what others write here.';
 ALTER TABLE laras.follow_up_rule ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.follow_up_rule FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.follow_up_rule TO laras_owner, laras_app, laras_service
@@ -39,11 +42,11 @@ CREATE FUNCTION laras.check_follow_up_rules() RETURNS trigger
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_check_follow_up_rules';
 ALTER FUNCTION laras.check_follow_up_rules() OWNER TO laras_owner;
-COMMENT ON FUNCTION laras.check_follow_up_rules() IS 'Statement trigger of laras.follow_up_rule: a rule whose template is not there (23503), is of another channel or does not take its values (22023) is refused. Lets a restore through, which binds no workspace. Definer: reads templates and connections.';
+COMMENT ON FUNCTION laras.check_follow_up_rules() IS 'Statement trigger of laras.follow_up_rule: a rule whose template is not there (23503), is of another channel or does not take its values (22023) is refused; one that is given another template is new again. Lets a restore through, which binds no workspace. Definer: reads templates and connections.';
 CREATE TRIGGER inserted AFTER INSERT ON laras.follow_up_rule
   REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION laras.check_follow_up_rules();
 CREATE TRIGGER updated AFTER UPDATE ON laras.follow_up_rule
-  REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION laras.check_follow_up_rules();
+  REFERENCING OLD TABLE AS replaced NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION laras.check_follow_up_rules();
 
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
@@ -54,4 +57,5 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('follow_up_rule', 'body', 'automation_state', NULL, NULL, 'the business''s own words', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('follow_up_rule', 'template_id', 'automation_state', NULL, NULL, 'random id of a row of this workspace', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('follow_up_rule', 'template_values', 'automation_state', NULL, NULL, 'the business''s own words', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
-  ('follow_up_rule', 'enabled', 'automation_state', NULL, NULL, 'yes or no', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);
+  ('follow_up_rule', 'enabled', 'automation_state', NULL, NULL, 'yes or no', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('follow_up_rule', 'state', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL);

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "answer/followrule.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -197,6 +198,8 @@ laras_follow_up_duty(void)
 		return LARAS_TURN_IDLE;
 	looked_at = laras_now();
 	laras_worker_bind_all();
+	if (behind_workspace == 0)
+		laras_follow_rules_look();
 	laras_spi_open();
 	laras_window_refresh();
 	found = laras_spi_run(&find_idle,

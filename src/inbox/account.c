@@ -16,7 +16,9 @@
 #include "connect/connect.h"
 #include "connect/template.h"
 #include "inbox/account.h"
+#include "inbox/inbox.h"
 #include "inbox/rows.h"
+#include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
@@ -34,6 +36,11 @@ LARAS_PLAN(
 	"AS u (w, i, k, c, e, d, x) ON CONFLICT DO NOTHING",
 	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, INT4ARRAYOID, LARAS_SEALED_ARRAY,
 	BYTEAARRAYOID);
+
+LARAS_PLAN(add_told,
+		   "INSERT INTO laras.notice (workspace_id, id, kind, connection_id, details) "
+		   "VALUES ($1, $2, $3, $4, $5)",
+		   INT8OID, INT8OID, TEXTOID, INT8OID, LARAS_SEALED);
 
 /* A template was judged: its row says so too. Inside SPI. */
 static void
@@ -113,4 +120,27 @@ laras_apply_account_events(const LarasStatusEvent *events, int n)
 	for (int i = 0; i < n; i++)
 		if (events[i].record->lost && slots[i] != 0)
 			laras_connection_lost(events[i].workspace_id, events[i].connection_id, 0);
+}
+
+void
+laras_account_notice(int64 workspace_id, const char *kind, int64 connection_id, uint32 slot,
+					 LarasText details)
+{
+	int64 id = laras_new_id();
+	bool told = slot != 0 && !laras_slot_is_destroyed(slot);
+	char nulls[6] = "     ";
+
+	nulls[3] = connection_id == 0 ? 'n' : ' ';
+	nulls[4] = told ? ' ' : 'n';
+	laras_spi_open();
+	laras_spi_run_one(&add_told,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(id),
+								CStringGetTextDatum(kind), Int64GetDatum(connection_id),
+								told ? PointerGetDatum(
+										   laras_seal(laras_workspace_slot(workspace_id), slot,
+													  LARAS_FIELD_notice_details, workspace_id, id,
+													  details.s, details.n))
+									 : (Datum) 0},
+					  nulls);
+	laras_spi_close();
 }

@@ -1,6 +1,7 @@
 # A customer was answered and said no more: after the hours of the business's own
 # rule its words are proposed, once a silence. Inside the window as a draft, outside
-# as an approved template alone, and neither leaves before somebody approves it.
+# as an approved template alone, and neither leaves before somebody approves it. What
+# becomes of the template afterwards stops the rule, and its owner is told once.
 #
 # proves R075
 
@@ -18,6 +19,10 @@ my %phone = (sari => '628123450001', budi => '628123450002', tono => '6281234500
 
 sub of { my ($who) = @_; return "(SELECT v.id FROM laras.conversations v JOIN laras.contact_identities i ON i.contact_id = v.contact_id WHERE i.value = '$phone{$who}' LIMIT 1)"; }
 sub later { my ($time) = @_; $stage->sql("SELECT laras.advance_clock('$time')"); return; }
+sub rule_state { return $stage->bound('SELECT state FROM laras.follow_up_rule'); }
+sub told { return $stage->bound("SELECT count(*) FROM laras.notices WHERE kind = 'follow_up_stopped'"); }
+# The keeper looks at the rules each minute of the product's clock.
+sub becomes { my ($state, $what) = @_; later('2 minutes'); ok($stage->wait_bound("SELECT state = '$state' FROM laras.follow_up_rule", 30), $what) or diag rule_state(); return; }
 sub drafts { my ($who) = @_; return $stage->bound("SELECT coalesce(string_agg(state || ' ' || purpose || ' ' || hold_reasons::text || ' ' || (template_id IS NOT NULL) || ' ' || body, '; ' ORDER BY created_at), '') FROM laras.drafts WHERE purpose = 'sales' AND conversation_id = " . of($who)); }
 
 # Sari, Budi and Rina are answered; Tono is not.
@@ -67,6 +72,7 @@ later('50 hours');
 my $turns = $stage->sql("SELECT turns FROM laras.worker_status WHERE worker = 'keeper'");
 ok(wait_for_sql($stage->node, "SELECT turns > $turns + 3 FROM laras.worker_status WHERE worker = 'keeper'", 60), 'the keeper looks');
 unlike(drafts('sari'), qr/;/, 'a template that is not approved is not proposed, and a text even less');
+is(rule_state() . told(), 'new0', 'which nobody is told, as it is not for approval yet');
 $stage->bound("SELECT laras.submit_template($template)");
 ok($stage->wait_bound("SELECT status = 'pending' FROM laras.message_templates WHERE id = $template"), 'the template is submitted');
 $stage->sandbox->control(POST => 'template', { waba_id => $stage->shop->{waba}, name => 'masih_berminat', language => 'id', status => 'APPROVED' });
@@ -86,5 +92,53 @@ later('50 hours');
 $turns = $stage->sql("SELECT turns FROM laras.worker_status WHERE worker = 'keeper'");
 ok(wait_for_sql($stage->node, "SELECT turns > $turns + 3 FROM laras.worker_status WHERE worker = 'keeper'", 60), 'the keeper looks again');
 is($stage->bound("SELECT count(*) FROM laras.drafts WHERE purpose = 'sales' AND conversation_id = " . of('sari')), 2, 'one silence, one follow-up');
+ok($stage->wait_bound("SELECT state = 'ready' FROM laras.follow_up_rule", 30), 'the rule stands as it was meant');
+is(told(), 0, 'and nobody was told anything');
+
+# ------------------------------------------------- what becomes of the template
+my %of_shop = (waba_id => $stage->shop->{waba}, name => 'masih_berminat', language => 'id');
+sub judged { $stage->sandbox->control(POST => 'template', { %of_shop, @_ }); return; }
+$stage->sandbox->control(POST => 'clock', { advance_s => 107 * 3600 });
+is($stage->customer($phone{sari}, 'besok ya')->{status}, 200, 'Sari puts it off again');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'besok ya'"), 'and is heard');
+$answer = $stage->bound('SELECT laras.reply(' . of('sari') . ", 'Siap, kak')");
+ok($stage->wait_bound("SELECT status IN ('sent', 'delivered', 'read') FROM laras.messages WHERE id = $answer"), 'and answered');
+later('50 hours');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE state = 'held' AND template_id = $template", 30), 'the template is proposed');
+$draft = $stage->bound("SELECT id FROM laras.drafts WHERE state = 'held' AND template_id = $template");
+judged(status => 'PAUSED');
+ok($stage->wait_bound("SELECT status = 'paused' FROM laras.message_templates WHERE id = $template"), 'and then paused by the provider');
+becomes('template_not_approved', 'its rule says so');
+is($stage->bound("SELECT string_agg(connection_id || ' ' || details::jsonb, ',') FROM laras.notices WHERE kind = 'follow_up_stopped'"), qq($connection {"state": "template_not_approved", "rule_id": "1"}), 'the owner is told which, and why');
+$message = $stage->bound("SELECT laras.approve_draft($draft)");
+ok($stage->wait_bound("SELECT status = 'failed' FROM laras.messages WHERE id = $message"), 'approved all the same, it does not leave');
+is($stage->sql("SELECT reason FROM laras.outbox WHERE message_id = $message"), 'template_not_approved', 'for that reason');
+judged(category => 'MARKETING', body => 'Halo kak {{1}}, {{2}} masih ada.');
+$stage->bound("SELECT laras.sync_templates($connection)");
+ok($stage->wait_bound("SELECT status = 'approved' AND author IS NULL FROM laras.message_templates WHERE id = $template"), 'approved again, in words that nobody of the business wrote');
+becomes('template_not_owned', 'the rule says what stops it now');
+$stage->bound("SELECT laras.adopt_template($template)");
+becomes('values_do_not_fit', 'taken on, they want two values');
+is(told(), 1, 'which is told once, until it is mended');
+$stage->bound(q{UPDATE laras.follow_up_rule SET template_values = '{"body": ["Sari", "kopi"]}'});
+becomes('ready', 'with them it is');
+judged(status => 'DISABLED');
+ok($stage->wait_bound("SELECT status = 'disabled' FROM laras.message_templates WHERE id = $template"), 'disabled by the provider');
+$stage->bound('UPDATE laras.follow_up_rule SET enabled = false');
+later('2 minutes');
+$turns = $stage->sql("SELECT turns FROM laras.worker_status WHERE worker = 'keeper'");
+ok(wait_for_sql($stage->node, "SELECT turns > $turns + 3 FROM laras.worker_status WHERE worker = 'keeper'", 60), 'the keeper looks');
+is(rule_state() . told(), 'ready1', 'a rule that is not in use is nobody\'s news');
+$stage->bound('UPDATE laras.follow_up_rule SET enabled = true');
+becomes('template_not_approved', 'in use again');
+is(told(), 2, 'it is told anew');
+judged(status => 'REINSTATED');
+ok($stage->wait_bound("SELECT sendable FROM laras.message_templates WHERE id = $template"), 'reinstated');
+becomes('ready', 'it goes on');
+$stage->bound("SELECT laras.disconnect($connection)");
+becomes('account_cut', 'without its account it cannot');
+is(told(), 3, 'and that is told too');
+is($stage->bound("SELECT count(*) FROM laras.notices WHERE kind = 'follow_up_stopped' AND details IS NULL"), 3, 'without the details, whose keys went with the account');
+is($stage->sql('SELECT count(*) FROM laras.worker_status WHERE failures > 0'), 0, 'no worker failed');
 $stage->stop;
 done_testing();
