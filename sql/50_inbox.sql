@@ -279,6 +279,8 @@ CREATE TABLE laras.message (
   hidden_at timestamptz,
   parsed_by smallint,
   sentiment laras.sealed,
+  -- it is measured where laras.processes() allows service, and nowhere else
+  sentiment_purpose text GENERATED ALWAYS AS (CASE WHEN sentiment IS NOT NULL THEN 'service' END) STORED,
   text_state text CHECK (text_state IN ('asked', 'gone', 'not_allowed', 'failed')),
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, event_index),
@@ -321,6 +323,7 @@ COMMENT ON COLUMN laras.message.unsent_at IS 'When it was unsent; its content we
 COMMENT ON COLUMN laras.message.hidden_at IS 'When a comment was hidden from the public; null once it is shown again.';
 COMMENT ON COLUMN laras.message.parsed_by IS 'Version of the driver that found it unsupported; a later one reads it again.';
 COMMENT ON COLUMN laras.message.sentiment IS 'How an inbound text sounds: a decimal number from -1 (negative) to 1 (positive).';
+COMMENT ON COLUMN laras.message.sentiment_purpose IS 'What it was measured for: service, and never anything else; null where it was not.';
 COMMENT ON COLUMN laras.message.text_state IS 'Of a mention that came without its text: asked (the provider is asked for it), gone (there is nothing any more), not_allowed (the provider shows it to nobody with these permissions), failed (asked as often as it is asked); null once it is there, and where it came along.';
 ALTER TABLE laras.message ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.message FORCE ROW LEVEL SECURITY;
@@ -627,6 +630,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('message', 'hidden_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'parsed_by', 'message', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'sentiment', 'message', 29, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('message', 'sentiment_purpose', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message', 'text_state', 'message', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('message_part', 'id', 'message', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),

@@ -197,10 +197,10 @@ CREATE TABLE laras.verdict (
     CHECK (outcome IN ('pass', 'hold', 'block')),
   reasons text[] NOT NULL DEFAULT '{}',
   classifier text NOT NULL,
-  purpose text NOT NULL DEFAULT 'service' CHECK (purpose IN ('service', 'sales')),
+  purpose text NOT NULL CHECK (purpose IN ('service', 'sales')),
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   PRIMARY KEY (workspace_id, id),
-  UNIQUE (workspace_id, id, message_id, text_digest, outcome)
+  UNIQUE (workspace_id, id, message_id, text_digest, outcome, purpose)
 );
 CREATE INDEX verdict_contact ON laras.verdict (workspace_id, contact_id);
 COMMENT ON TABLE laras.verdict IS 'Judgement of the safety classifier on one exact text. Bound to it by the text digest: the row is what an outbox row must point at.';
@@ -243,7 +243,7 @@ CREATE TABLE laras.draft (
   confidence real NOT NULL DEFAULT 0,
   hold_reasons text[] NOT NULL DEFAULT '{}',
   drafter text NOT NULL,
-  purpose text NOT NULL DEFAULT 'service' CHECK (purpose IN ('service', 'sales')),
+  purpose text NOT NULL CHECK (purpose IN ('service', 'sales')),
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   decided_at timestamptz,
   decided_by text,

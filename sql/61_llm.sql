@@ -93,6 +93,7 @@ CREATE TABLE laras.llm_call (
   given jsonb NOT NULL,
   no_train boolean NOT NULL,
   cached boolean NOT NULL DEFAULT false,
+  purpose text NOT NULL CHECK (purpose IN ('service', 'sales')),
   attempts integer NOT NULL DEFAULT 0,
   http_status integer,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
@@ -118,6 +119,7 @@ COMMENT ON COLUMN laras.llm_call.response IS 'What the model wrote.';
 COMMENT ON COLUMN laras.llm_call.given IS 'Rows that were given: table, id and version of each.';
 COMMENT ON COLUMN laras.llm_call.no_train IS 'The provider was told not to train on it.';
 COMMENT ON COLUMN laras.llm_call.cached IS 'The response was that to the same prompt, and nobody was asked.';
+COMMENT ON COLUMN laras.llm_call.purpose IS 'What the model was asked for (laras.channel_handling); nothing else is a purpose.';
 COMMENT ON COLUMN laras.llm_call.attempts IS 'Requests that were made.';
 COMMENT ON COLUMN laras.llm_call.http_status IS 'Status of the last answer.';
 COMMENT ON COLUMN laras.llm_call.created_at IS 'When it was wanted.';
@@ -147,6 +149,7 @@ CREATE VIEW laras.llm_calls AS
     c.given,
     c.no_train,
     c.cached,
+    c.purpose,
     c.attempts,
     c.http_status,
     c.created_at,
@@ -165,6 +168,7 @@ COMMENT ON COLUMN laras.llm_calls.response IS 'What the model wrote; null once e
 COMMENT ON COLUMN laras.llm_calls.given IS 'Rows that were given: table, id and version of each.';
 COMMENT ON COLUMN laras.llm_calls.no_train IS 'The provider was told not to train on it.';
 COMMENT ON COLUMN laras.llm_calls.cached IS 'The response was that to the same prompt, and nobody was asked.';
+COMMENT ON COLUMN laras.llm_calls.purpose IS 'What the model was asked for (laras.channel_handling).';
 COMMENT ON COLUMN laras.llm_calls.attempts IS 'Requests that were made.';
 COMMENT ON COLUMN laras.llm_calls.http_status IS 'Status of the last answer.';
 COMMENT ON COLUMN laras.llm_calls.created_at IS 'When it was wanted.';
@@ -237,6 +241,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('llm_call', 'given', 'ai_log', NULL, NULL, 'random ids of rows of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('llm_call', 'no_train', 'ai_log', NULL, NULL, 'a yes or no', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('llm_call', 'cached', 'ai_log', NULL, NULL, 'a yes or no', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('llm_call', 'purpose', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('llm_call', 'attempts', 'ai_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('llm_call', 'http_status', 'ai_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('llm_call', 'created_at', 'ai_log', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),

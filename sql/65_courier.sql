@@ -1,7 +1,7 @@
 -- 65_courier: the outbox and every other request to a provider.
 
 
--- Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text.
+-- Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text, for its purpose.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.outbox (
   workspace_id bigint NOT NULL,
@@ -17,7 +17,7 @@ CREATE TABLE laras.outbox (
   approved_by text NOT NULL,
   kind text NOT NULL DEFAULT 'text'
     CHECK (kind IN ('text', 'template', 'comment', 'private_reply', 'media')),
-  purpose text NOT NULL DEFAULT 'service' CHECK (purpose IN ('service', 'sales')),
+  purpose text NOT NULL CHECK (purpose IN ('service', 'sales')),
   target_id bigint,
   template_id bigint CHECK ((template_id IS NOT NULL) = (kind = 'template')),
   media_id bigint CHECK ((media_id IS NOT NULL) = (kind = 'media')),
@@ -40,8 +40,8 @@ CREATE TABLE laras.outbox (
   CHECK (NOT resent OR uncertain_policy = 'resend_once'),
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, message_id),
-  FOREIGN KEY (workspace_id, verdict_id, message_id, text_digest, verdict_outcome)
-    REFERENCES laras.verdict (workspace_id, id, message_id, text_digest, outcome),
+  FOREIGN KEY (workspace_id, verdict_id, message_id, text_digest, verdict_outcome, purpose)
+    REFERENCES laras.verdict (workspace_id, id, message_id, text_digest, outcome, purpose),
   FOREIGN KEY (workspace_id, message_id) REFERENCES laras.message (workspace_id, id),
   FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
 );
@@ -51,7 +51,7 @@ CREATE INDEX outbox_connection ON laras.outbox (workspace_id, connection_id) WHE
 CREATE INDEX outbox_resend ON laras.outbox (finished_at)
   WHERE state = 'uncertain' AND uncertain_policy = 'resend_once' AND NOT resent;
 CREATE INDEX outbox_contact ON laras.outbox (workspace_id, contact_id);
-COMMENT ON TABLE laras.outbox IS 'Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text.';
+COMMENT ON TABLE laras.outbox IS 'Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text, for its purpose.';
 COMMENT ON COLUMN laras.outbox.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.outbox.id IS 'Random, time-ordered id (laras.new_id()).';
 COMMENT ON COLUMN laras.outbox.connection_id IS 'Connection to send through.';
@@ -65,7 +65,7 @@ COMMENT ON COLUMN laras.outbox.verdict_outcome IS 'Always pass: the foreign key 
 COMMENT ON COLUMN laras.outbox.approved_by IS 'auto, or principal (kind and random id).';
 COMMENT ON COLUMN laras.outbox.media_id IS 'The media, of a message that has one; the text goes with it.';
 COMMENT ON COLUMN laras.outbox.kind IS 'What is sent: text, template; media: a picture, film, voice or document, with a text or without; comment: in public below another; private_reply: a direct message in answer to a comment.';
-COMMENT ON COLUMN laras.outbox.purpose IS 'What it is sent for (laras.channel_handling), asked once more at hand-off; nothing else is a purpose.';
+COMMENT ON COLUMN laras.outbox.purpose IS 'What it is sent for (laras.channel_handling), asked once more at hand-off; that of its verdict. Nothing else is a purpose.';
 COMMENT ON COLUMN laras.outbox.template_id IS 'The template, of a message that is one; its values are in message.element.';
 COMMENT ON COLUMN laras.outbox.target_id IS 'The comment it answers.';
 COMMENT ON COLUMN laras.outbox.state IS 'queued; sending from the commit before its request to its record; parked until its connection works again; the others are ends.';

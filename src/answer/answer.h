@@ -50,6 +50,19 @@ typedef struct LarasTextVerdict
 	uint8 digest[LARAS_TEXT_DIGEST];
 } LarasTextVerdict;
 
+/* A text that somebody of the business sends: theirs, or one that they approved. */
+typedef struct LarasOutgoing
+{
+	const char *channel;
+	uint32 contact_slot;
+	int64 message_id;
+	int64 contact_id;
+	const char *purpose; /* of connect/handling.h; what the verdict is for */
+	const char *text;
+	size_t n;
+	bool own_words; /* a person's, not those of a template */
+} LarasOutgoing;
+
 /*
  * Judge a text that a person wrote, and store the verdict. Blocks what the
  * channel cannot carry (longer than its limit) and what holds a forbidden
@@ -59,9 +72,8 @@ typedef struct LarasTextVerdict
  * laras_worker. Raises LRA03 while the classifier is off, and what the vault
  * raises.
  */
-extern void laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot,
-							 int64 message_id, int64 contact_id, const char *text, size_t n,
-							 bool own_words, LarasTextVerdict *verdict);
+extern void
+laras_judge_text(int64 workspace_id, const LarasOutgoing *out, LarasTextVerdict *verdict);
 
 /*
  * Raises 22023 with the reason unless it passed; 0A000 where the channel carries

@@ -49,8 +49,8 @@ LARAS_PLAN(
 LARAS_PLAN(
 	add_verdict,
 	"INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, "
-	"reasons, classifier) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-	INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTOID);
+	"reasons, classifier, purpose) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+	INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID);
 
 /* of a row, more than a draft may quote of it */
 #define QUOTABLE "10000"
@@ -431,9 +431,7 @@ judge_own_words(int64 workspace_id, int64 contact_id, const char *text, size_t n
 }
 
 void
-laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, int64 message_id,
-				 int64 contact_id, const char *text, size_t n, bool own_words,
-				 LarasTextVerdict *verdict)
+laras_judge_text(int64 workspace_id, const LarasOutgoing *out, LarasTextVerdict *verdict)
 {
 	LarasJudgement judgement = {LARAS_VERDICT_PASS};
 	Phrases phrases;
@@ -443,16 +441,16 @@ laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, i
 	laras_classifier_require();
 	verdict->id = laras_new_id();
 	verdict->outcome = LARAS_VERDICT_PASS;
-	laras_text_digest(laras_workspace_slot(workspace_id), contact_slot, message_id, text, n,
-					  verdict->digest);
+	laras_text_digest(laras_workspace_slot(workspace_id), out->contact_slot, out->message_id,
+					  out->text, out->n, verdict->digest);
 	laras_spi_open();
 	phrases = phrases_of(workspace_id);
-	verdict->reason = blocking_reason(&phrases, channel, text, n);
+	verdict->reason = blocking_reason(&phrases, out->channel, out->text, out->n);
 	if (verdict->reason != NULL)
 		verdict->outcome = LARAS_VERDICT_BLOCK;
-	else if (own_words && laras_people_rule(workspace_id, channel))
+	else if (out->own_words && laras_people_rule(workspace_id, out->channel))
 	{
-		judge_own_words(workspace_id, contact_id, text, n, &judgement);
+		judge_own_words(workspace_id, out->contact_id, out->text, out->n, &judgement);
 		verdict->outcome = judgement.outcome;
 		verdict->reason = judgement.n_reasons > 0 ? judgement.reasons[0] : NULL;
 	}
@@ -460,14 +458,15 @@ laras_judge_text(int64 workspace_id, const char *channel, uint32 contact_slot, i
 	SET_VARSIZE(digest, VARHDRSZ + LARAS_TEXT_DIGEST);
 	memcpy(VARDATA(digest), verdict->digest, LARAS_TEXT_DIGEST);
 	reason = verdict->reason != NULL ? CStringGetTextDatum(verdict->reason) : (Datum) 0;
-	laras_spi_run_one(
-		&add_verdict,
-		(Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(verdict->id),
-				  Int64GetDatum(message_id), Int64GetDatum(contact_id), PointerGetDatum(digest),
-				  CStringGetTextDatum(laras_outcome_name(verdict->outcome)),
-				  PointerGetDatum(construct_array(&reason, verdict->reason != NULL ? 1 : 0, TEXTOID,
-												  -1, false, TYPALIGN_INT)),
-				  CStringGetTextDatum(CLASSIFIER)},
-		NULL);
+	laras_spi_run_one(&add_verdict,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(verdict->id),
+								Int64GetDatum(out->message_id), Int64GetDatum(out->contact_id),
+								PointerGetDatum(digest),
+								CStringGetTextDatum(laras_outcome_name(verdict->outcome)),
+								PointerGetDatum(construct_array(&reason,
+																verdict->reason != NULL ? 1 : 0,
+																TEXTOID, -1, false, TYPALIGN_INT)),
+								CStringGetTextDatum(CLASSIFIER), CStringGetTextDatum(out->purpose)},
+					  NULL);
 	laras_spi_close();
 }

@@ -350,8 +350,16 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 	{
 		LarasTextVerdict verdict;
 
-		laras_judge_text(d.workspace_id, d.channel, d.slot, d.row.message_id, d.row.contact_id,
-						 words, n, true, &verdict);
+		laras_judge_text(d.workspace_id,
+						 &(LarasOutgoing){.channel = d.channel,
+										  .contact_slot = d.slot,
+										  .message_id = d.row.message_id,
+										  .contact_id = d.row.contact_id,
+										  .purpose = d.row.purpose,
+										  .text = words,
+										  .n = n,
+										  .own_words = true},
+						 &verdict);
 		laras_require_let_through(d.channel, &verdict);
 		d.row.verdict_id = verdict.id;
 		memcpy(d.row.text_digest, verdict.digest, sizeof(d.row.text_digest));

@@ -16,6 +16,7 @@
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/handling.h"
 #include "courier/presence.h"
 #include "inbox/rows.h"
 #include "tenancy/tenancy.h"
@@ -79,10 +80,10 @@ LARAS_PLAN(
 LARAS_PLAN(
 	add_call,
 	"INSERT INTO laras.llm_call (workspace_id, id, conversation_id, contact_id, inbound_message_id, state, model, "
-	"prompt, prompt_index, response, given, no_train, cached, finished_at) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::pg_catalog.jsonb, $12, $13, CASE WHEN $13 THEN laras.now() END)",
+	"prompt, prompt_index, response, given, no_train, cached, purpose, finished_at) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::pg_catalog.jsonb, $12, $13, $14, CASE WHEN $13 THEN laras.now() END)",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, LARAS_SEALED, BYTEAOID,
-	LARAS_SEALED, TEXTOID, BOOLOID, BOOLOID);
+	LARAS_SEALED, TEXTOID, BOOLOID, BOOLOID, TEXTOID);
 
 /* calls without an answer in a row, after which an endpoint rests; for how many seconds at first, and at most */
 #define SILENT_CALLS 5
@@ -231,7 +232,7 @@ ask(LarasDrafting *d, const Endpoint *e)
 	bytea *prompt_index;
 	bytea *sealed = NULL;
 	bool cached;
-	char nulls[14] = "             ";
+	char nulls[15] = "              ";
 
 	laras_drafter_begin(&role, d->workspace_id, d->conversation_id);
 	prompt = laras_llm_prompt(d->workspace_id, e->model, e->options, d->question.data,
@@ -267,7 +268,7 @@ ask(LarasDrafting *d, const Endpoint *e)
 																   d->workspace_id, id, prompt)),
 								PointerGetDatum(prompt_index), PointerGetDatum(sealed),
 								CStringGetTextDatum(rows), BoolGetDatum(e->no_train),
-								BoolGetDatum(cached)},
+								BoolGetDatum(cached), CStringGetTextDatum(LARAS_PURPOSE_SERVICE)},
 					  nulls);
 	laras_spi_close();
 	if (cached)

@@ -94,8 +94,16 @@ address(int64 conversation_id, Addressee *to)
 static void
 judge(const Addressee *to, const char *text, size_t n, LarasTextVerdict *verdict)
 {
-	laras_judge_text(laras_bound_workspace(), to->to.channel, to->to.slot, to->row.message_id,
-					 to->row.contact_id, text, n, true, verdict);
+	laras_judge_text(laras_bound_workspace(),
+					 &(LarasOutgoing){.channel = to->to.channel,
+									  .contact_slot = to->to.slot,
+									  .message_id = to->row.message_id,
+									  .contact_id = to->row.contact_id,
+									  .purpose = to->row.purpose,
+									  .text = text,
+									  .n = n,
+									  .own_words = true},
+					 verdict);
 	laras_require_let_through(to->to.channel, verdict);
 }
 

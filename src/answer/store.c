@@ -1,6 +1,7 @@
 /*
  * store.c
- *		Drafts become rows: a statement for each table, whatever the batch.
+ *		Drafts become rows: a statement for each table, whatever the batch. All of
+ *		them answer somebody, so what they are for is service.
  */
 #include "postgres.h"
 
@@ -21,24 +22,24 @@
 
 LARAS_PLAN(
 	add_verdicts,
-	"INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, reasons, classifier) "
-	"SELECT u.w, u.i, u.m, u.c, u.d, u.o, pg_catalog.string_to_array(u.r, ','), $8 "
+	"INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, reasons, classifier, purpose) "
+	"SELECT u.w, u.i, u.m, u.c, u.d, u.o, pg_catalog.string_to_array(u.r, ','), $8, $9 "
 	"FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, m, c, d, o, r)",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, TEXTARRAYOID,
-	TEXTARRAYOID, TEXTOID);
+	TEXTARRAYOID, TEXTOID, TEXTOID);
 
 LARAS_PLAN(
 	add_drafts,
 	"INSERT INTO laras.draft (workspace_id, id, conversation_id, contact_id, inbound_message_id, message_id, state, "
-	"body, text_digest, verdict_id, intent, confidence, hold_reasons, drafter, decided_at, decided_by) "
-	"SELECT u.w, u.i, u.cv, u.ct, u.im, u.m, u.s, u.b, u.d, u.v, u.it, u.cf, pg_catalog.string_to_array(u.h, ','), u.dr, "
+	"body, text_digest, verdict_id, intent, confidence, hold_reasons, drafter, purpose, decided_at, decided_by) "
+	"SELECT u.w, u.i, u.cv, u.ct, u.im, u.m, u.s, u.b, u.d, u.v, u.it, u.cf, pg_catalog.string_to_array(u.h, ','), u.dr, $15, "
 	"CASE WHEN u.s OPERATOR(pg_catalog.=) 'approved' THEN laras.now() END, "
 	"CASE WHEN u.s OPERATOR(pg_catalog.=) 'approved' THEN 'auto' END "
 	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
 	"AS u (w, i, cv, ct, im, m, s, b, d, v, it, cf, h, dr)",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 	TEXTARRAYOID, LARAS_SEALED_ARRAY, BYTEAARRAYOID, INT8ARRAYOID, TEXTARRAYOID, FLOAT8ARRAYOID,
-	TEXTARRAYOID, TEXTARRAYOID);
+	TEXTARRAYOID, TEXTARRAYOID, TEXTOID);
 
 LARAS_PLAN(
 	add_sources,
@@ -82,7 +83,8 @@ store_verdicts(LarasDrafting *list, int n)
 								laras_column_array(&c[4], count, BYTEAOID),
 								laras_column_array(&c[5], count, TEXTOID),
 								laras_column_array(&c[6], count, TEXTOID),
-								CStringGetTextDatum(LARAS_CLASSIFIER_DRAFTS)},
+								CStringGetTextDatum(LARAS_CLASSIFIER_DRAFTS),
+								CStringGetTextDatum(LARAS_PURPOSE_SERVICE)},
 					  NULL);
 }
 
@@ -128,7 +130,8 @@ store_drafts(LarasDrafting *list, int n)
 				  laras_column_array(&c[7], n, laras_sealed_type()),
 				  laras_column_array(&c[8], n, BYTEAOID), laras_column_array(&c[9], n, INT8OID),
 				  laras_column_array(&c[10], n, TEXTOID), laras_column_array(&c[11], n, FLOAT8OID),
-				  laras_column_array(&c[12], n, TEXTOID), laras_column_array(&c[13], n, TEXTOID)},
+				  laras_column_array(&c[12], n, TEXTOID), laras_column_array(&c[13], n, TEXTOID),
+				  CStringGetTextDatum(LARAS_PURPOSE_SERVICE)},
 		NULL);
 }
 

@@ -110,8 +110,15 @@ laras_template_queue(int64 workspace_id, int64 conversation_id, int64 template_i
 	row.purpose = purpose;
 	row.draft_id = as->draft_id;
 	row.approved_by = as->approved_by;
-	laras_judge_text(workspace_id, channel, slot, row.message_id, row.contact_id, text.s, text.n,
-					 false, &verdict);
+	laras_judge_text(workspace_id,
+					 &(LarasOutgoing){.channel = channel,
+									  .contact_slot = slot,
+									  .message_id = row.message_id,
+									  .contact_id = row.contact_id,
+									  .purpose = purpose,
+									  .text = text.s,
+									  .n = text.n},
+					 &verdict);
 	if (verdict.outcome != LARAS_VERDICT_PASS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the message was not let through"),

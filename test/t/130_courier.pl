@@ -40,8 +40,8 @@ my (undef, undef, $error) = $stage->node->psql('postgres', "BEGIN; SELECT laras.
 like($error, qr/not let through/, 'a forbidden phrase is blocked');
 (undef, undef, $error) = $stage->node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.reply($conversation, repeat('x', 4097)); COMMIT");
 like($error, qr/not let through/, 'and what WhatsApp does not carry');
-(undef, undef, $error) = $stage->node->psql('postgres', "INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, verdict_id, text_digest, approved_by) "
-	. "SELECT workspace_id, 1, connection_id, conversation_id, contact_id, $message + 1, verdict_id, text_digest, 'nobody' FROM laras.outbox LIMIT 1");
+(undef, undef, $error) = $stage->node->psql('postgres', "INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, verdict_id, text_digest, approved_by, purpose) "
+	. "SELECT workspace_id, 1, connection_id, conversation_id, contact_id, $message + 1, verdict_id, text_digest, 'nobody', purpose FROM laras.outbox LIMIT 1");
 like($error, qr/foreign key/, 'no row of the outbox without a verdict on exactly that message and text');
 
 # ------------------------------------------------------------------- faults

@@ -37,15 +37,16 @@ $stage->sql("SELECT laras.pause_workers('courier')");
 my $good = say_to($ani, 'Harganya Rp 25.000, kak.');
 my $insert = sub {
 	my ($verdict, $digest) = @_;
-	return "BEGIN; CREATE TEMP TABLE o AS SELECT * FROM laras.outbox WHERE message_id = $good; DELETE FROM laras.outbox WHERE message_id = $good; INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, verdict_id, text_digest, approved_by, kind) "
-	  . "SELECT workspace_id, laras.new_id(), connection_id, conversation_id, contact_id, message_id, $verdict, $digest, 'service', 'text' FROM o";
+	return "BEGIN; CREATE TEMP TABLE o AS SELECT * FROM laras.outbox WHERE message_id = $good; DELETE FROM laras.outbox WHERE message_id = $good; INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, verdict_id, text_digest, approved_by, kind, purpose) "
+	  . "SELECT workspace_id, laras.new_id(), connection_id, conversation_id, contact_id, message_id, $verdict, $digest, 'service', 'text', purpose FROM o";
 };
 like(refusal($insert->('NULL', 'text_digest')), qr/23502/, 'no row of the outbox without a verdict, for a superuser neither');
 like(refusal($insert->('laras.new_id()', 'text_digest')), qr/23503/, 'nor with one that does not exist');
 like(refusal($insert->('verdict_id', "decode(repeat('00', 32), 'hex')")), qr/23503/, 'nor for another text');
-my $held = $stage->sql("INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, reasons, classifier) "
-	. "SELECT workspace_id, laras.new_id(), message_id, contact_id, text_digest, 'hold', '{ungrounded_price}', 'test' FROM laras.outbox WHERE message_id = $good RETURNING id");
+my $held = $stage->sql("INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, reasons, classifier, purpose) "
+	. "SELECT workspace_id, laras.new_id(), message_id, contact_id, text_digest, 'hold', '{ungrounded_price}', 'test', purpose FROM laras.outbox WHERE message_id = $good RETURNING id");
 like(refusal($insert->($held, 'text_digest')), qr/23503/, 'nor by one that did not pass');
+like(refusal("UPDATE laras.outbox SET purpose = 'sales' WHERE message_id = $good"), qr/23503/, 'nor by one for another purpose');
 like(refusal("UPDATE laras.verdict SET outcome = 'hold' WHERE message_id = $good AND outcome = 'pass'"), qr/23503/, 'a verdict that is relied on stays');
 like(refusal("UPDATE laras.outbox SET text_digest = decode(repeat('00', 32), 'hex') WHERE message_id = $good"), qr/23503/, 'and the row stays bound to it');
 
@@ -57,8 +58,8 @@ is($stage->bound("SELECT body FROM laras.messages WHERE id = $changed"), 'Hargan
 my $swapped = say_to($citra, 'Harganya Rp 27.000, kak.');
 $stage->sql("UPDATE laras.message SET body = (SELECT body FROM laras.message WHERE id = $good) WHERE id = $swapped");
 my $forged = say_to($dewi, 'Harganya Rp 28.000, kak.');
-$stage->sql("WITH v AS (INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, classifier) "
-	. "SELECT workspace_id, laras.new_id(), message_id, contact_id, decode(repeat('11', 32), 'hex'), 'pass', 'test' FROM laras.outbox WHERE message_id = $forged RETURNING *) "
+$stage->sql("WITH v AS (INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, classifier, purpose) "
+	. "SELECT workspace_id, laras.new_id(), message_id, contact_id, decode(repeat('11', 32), 'hex'), 'pass', 'test', purpose FROM laras.outbox WHERE message_id = $forged RETURNING *) "
 	. "SELECT id FROM v");
 $stage->sql("UPDATE laras.outbox o SET verdict_id = v.id, text_digest = v.text_digest FROM laras.verdict v WHERE v.message_id = o.message_id AND v.classifier = 'test' AND o.message_id = $forged");
 my $lost = say_to($eka, 'Harganya Rp 29.000, kak.');

@@ -70,15 +70,29 @@ is(($stage->call(POST => '/app/settings/channels/whatsapp', { purposes => ['serv
 is($stage->bound(q{SELECT count(*) FROM laras.evidence_log WHERE action = 'channel.configured'}), 1, 'as the evidence says');
 
 # ------------------------------------------------------------------- processed
+my $endpoint = $stage->sandbox->url . '/v1/chat/completions';
+$stage->sql("SET ROLE laras_dba; SELECT laras.configure_llm($workspace, '$endpoint', 'good', 'sk-0123456789')");
 is($stage->customer('628123450001', 'Kopi Gayo 250 gr masih ada?')->{status}, 200, 'the customer writes again');
-ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE state = 'sent'"), 'and is answered');
+ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts WHERE state = 'sent' AND drafter = 'llm good'"), 'and is answered, by a language model');
 is($stage->bound('SELECT count(sentiment) FROM laras.messages'), 1, 'what came from now on is measured');
-is($stage->sql("SELECT string_agg(DISTINCT p, ' ') FROM (SELECT purpose AS p FROM laras.draft UNION ALL SELECT purpose FROM laras.verdict UNION ALL SELECT purpose FROM laras.outbox) r"), 'service', 'every record of it says what for');
-for my $table (qw(verdict draft outbox))
+
+# ------------------------------------ what a processing leaves says what it was for
+# A table of such records has a column for it, or belongs to a row of one that has.
+my @record = split /\n/, $stage->sql(q{SELECT DISTINCT table_name FROM laras.data_column WHERE category = 'ai_log' ORDER BY 1});
+is("@record", 'draft draft_source llm_call verdict', 'records of what was read and written by software');
+is($stage->sql(q{SELECT string_agg(DISTINCT table_name, ' ') FROM laras.data_column d WHERE category = 'ai_log' AND table_name <> 'draft_source'
+	AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = format('laras.%I', d.table_name)::regclass AND a.attname = 'purpose' AND a.attnotnull AND NOT a.atthasdef)}), '', 'which each say what for, without a default that would say it for them');
+is($stage->sql(q{SELECT count(*) FROM pg_constraint WHERE conrelid = 'laras.draft_source'::regclass AND confrelid = 'laras.draft'::regclass}), 1, 'or are part of one that does');
+my %purpose = (draft => 'purpose', verdict => 'purpose', outbox => 'purpose', llm_call => 'purpose', message => 'sentiment_purpose');
+for my $table (sort keys %purpose)
 {
-	my (undef, undef, $error) = $node->psql('postgres', "UPDATE laras.$table SET purpose = 'advertising'");
-	like($error, qr/violates check constraint "${table}_purpose_check"/, "and a row of $table takes no other");
+	is($stage->sql("SELECT count(*) > 0 AND bool_and($purpose{$table} = 'service') FROM laras.$table WHERE $purpose{$table} IS NOT NULL"), 't', "those of $table are for service");
+	my (undef, undef, $error) = $node->psql('postgres', "UPDATE laras.$table SET $purpose{$table} = 'advertising'");
+	like($error, $table eq 'message' ? qr/column "sentiment_purpose" can only be updated to DEFAULT/ : qr/violates check constraint "${table}_purpose_check"/, "and a row of $table takes no other");
 }
+is($stage->sql('SELECT count(*) FROM laras.message WHERE (sentiment IS NULL) <> (sentiment_purpose IS NULL)'), 0, 'no message is measured for nothing');
+like($stage->sql(q{SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'laras.outbox'::regclass AND confrelid = 'laras.verdict'::regclass}), qr/purpose\) REFERENCES/, 'what is sent rests on a verdict for the same purpose');
+$stage->sql("SET ROLE laras_dba; SELECT laras.configure_llm($workspace, '$endpoint', 'good', 'sk-0123456789', '{\"enabled\": false}')");
 my $sent = $stage->bound("SELECT laras.reply($conversation, 'Silakan, kak.')");
 ok($stage->wait_bound("SELECT status IN ('sent', 'delivered', 'read') FROM laras.messages WHERE id = $sent"), 'a person replies');
 is($stage->bound(q{SELECT count(*) FROM laras.drafts WHERE inbound_message_id IN (SELECT id FROM laras.messages WHERE body LIKE 'Halo%')}), 0, 'what came before stays as it was');

@@ -144,6 +144,7 @@ ok($stage->wait_bound("SELECT status IN ('sent', 'delivered', 'read') FROM laras
 ($request) = grep { ref $_->{body} && ($_->{body}{template}{name} // '') eq 'dari_luar' } $sandbox->ledger;
 is($request->{body}{template}{components}[0]{parameters}[0]{parameter_name}, 'nama', 'places with names are given by name');
 is($stage->sql("SELECT purpose || ' ' || uncertain_policy FROM laras.outbox WHERE message_id = $ours"), 'sales hold', 'marketing is for the purpose sales, and never sent a second time');
+is($stage->sql("SELECT string_agg(message_id::text || purpose, ' ' ORDER BY purpose) FROM laras.verdict WHERE message_id IN ($ours, $message)"), "${ours}sales ${message}service", 'and was judged for it, as a notice of an order was for service');
 $stage->bound(q{SELECT laras.configure_channel('whatsapp', '{service}')});
 refused("SELECT laras.send_template($conversation, $foreign, '{\"body\": {\"nama\": \"Sari\"}}')", '55000', 'which the owner must have configured');
 $stage->bound(q{SELECT laras.configure_channel('whatsapp', '{service,sales}')});

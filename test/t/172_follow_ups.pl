@@ -50,7 +50,7 @@ is($stage->bound("SELECT purpose FROM laras.approval_queue WHERE body = 'Masih b
 my $draft = $stage->bound("SELECT id FROM laras.drafts WHERE purpose = 'sales' AND conversation_id = " . of('sari'));
 my $message = $stage->bound("SELECT laras.approve_draft($draft)");
 ok($stage->wait_bound("SELECT status IN ('sent', 'delivered', 'read') FROM laras.messages WHERE id = $message"), 'approved, it leaves');
-is($stage->sql("SELECT purpose FROM laras.outbox WHERE message_id = $message"), 'sales', 'for its purpose');
+is($stage->sql("SELECT o.purpose || ' ' || v.purpose FROM laras.outbox o JOIN laras.verdict v ON v.id = o.verdict_id WHERE o.message_id = $message"), 'sales sales', 'for its purpose, for which it was judged');
 my $budi = $stage->bound("SELECT id FROM laras.drafts WHERE purpose = 'sales' AND conversation_id = " . of('budi'));
 is($stage->customer($phone{budi}, 'jadi kak')->{status}, 200, 'Budi writes before anybody looks');
 ok($stage->wait_bound("SELECT state = 'superseded' FROM laras.drafts WHERE id = $budi", 30), 'which ends the follow-up');
@@ -86,6 +86,7 @@ like($error, qr/22023/, "nobody rewrites the provider's approved words");
 $message = $stage->bound("SELECT laras.approve_draft($draft)");
 ok($stage->wait_bound("SELECT status IN ('sent', 'delivered', 'read') FROM laras.messages WHERE id = $message"), 'approved, it leaves');
 is($stage->bound("SELECT laras.approve_draft($draft)"), $message, 'once');
+is($stage->sql("SELECT o.purpose || ' ' || v.purpose FROM laras.outbox o JOIN laras.verdict v ON v.id = o.verdict_id WHERE o.message_id = $message"), 'sales sales', 'judged as what it is for');
 is(scalar(grep { ref $_->{body} && ($_->{body}{template}{name} // '') eq 'masih_berminat' } $stage->sandbox->ledger), 1, 'as the template');
 is($stage->bound("SELECT state FROM laras.drafts WHERE id = $draft"), 'sent', 'as the draft says');
 later('50 hours');
