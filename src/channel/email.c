@@ -280,7 +280,7 @@ read_around(LarasReader *r, LarasRecord *record, const json_t *mail)
 		int before = record->part_count;
 
 		laras_record_new_part(r, record, word, laras_json_without(file, "kind"));
-		/* what has a digest has bytes; of a mail within the mail neither is kept */
+		/* what has a digest has bytes; of the mail that a report gives back neither is kept */
 		if (record->part_count > before)
 			record->parts[before].enclosed = laras_json_get(file, "sha256") != NULL;
 		if (record->message_kind == NULL)

@@ -30,6 +30,17 @@ laras_mail_content(GMimePart *part, size_t limit, bool *cut)
 	return bytes;
 }
 
+const char *const laras_mail_within[] = {"rfc822", "rfc2822", "global", "news", NULL};
+
+bool
+laras_mail_is_within(GMimeContentType *type)
+{
+	for (int i = 0; laras_mail_within[i] != NULL; i++)
+		if (g_mime_content_type_is_type(type, "message", laras_mail_within[i]))
+			return true;
+	return false;
+}
+
 json_t *
 laras_mail_word(const char *s)
 {

@@ -26,6 +26,10 @@ extern void laras_mail_put_word(json_t *to, const char *member, const char *s);
 /* The members that tell of the header. */
 extern void laras_mail_header(json_t *document, GMimeMessage *message);
 
+/* Subtypes of message/ that are a mail, and is it one of these? GMime takes them for files. */
+extern const char *const laras_mail_within[];
+extern bool laras_mail_is_within(GMimeContentType *type);
+
 /*
  * Decoded bytes of a part, at most limit, else *cut; the caller's, of GMime's
  * allocator. NULL: it has none.

@@ -13,6 +13,10 @@
  *		digest							of what a repetition has in common with the first
  *		cut								more parts, levels or lines than are read
  *
+ * A mail within the mail is a file like others: GMime is told to leave it as it
+ * stands, so that what is kept are its own bytes, and nobody reads levels of it. Of
+ * the mail that a report gives back nothing is kept: who got it wrote it.
+ *
  * GMime reads the structure, decodes and converts. It takes memory by itself and
  * ends the process where there is none, so what it is given is bounded first: the
  * bytes by the webhook, the fields and boundaries by bounded(), which cuts a mail
@@ -33,12 +37,14 @@
 #define DEEPEST 20
 #define LONGEST_TEXT (256 * 1024)
 #define LONGEST_SOURCE (1024 * 1024) /* of a text, before it is decoded */
+#define LONGEST_WITHIN (64 * 1024)   /* of the header of a mail within the mail */
 
 typedef struct Mail
 {
 	json_t *document;
 	json_t *attachments;
 	int parts;
+	int reports; /* that what is read lies in */
 	bool cut;
 	GChecksum *digest;
 	bool whole;       /* nothing was left off its end, by bounded() or by who posts mails */
@@ -114,6 +120,25 @@ bounded(Mail *mail, const char *bytes, size_t n, size_t *length)
 	}
 	*length = out;
 	return copy;
+}
+
+/* ------------------------------------------------------------------ parsing */
+
+static GMimeMessage *
+parse(const char *bytes, size_t n)
+{
+	GMimeStream *memory = g_mime_stream_mem_new_with_buffer(bytes, n);
+	GMimeParser *parser = g_mime_parser_new_with_stream(memory);
+	GMimeParserOptions *loose = laras_mail_options();
+	GMimeMessage *message;
+
+	/* contents are copied out of the stream, which goes before they do */
+	g_mime_parser_set_persist_stream(parser, FALSE);
+	message = g_mime_parser_construct_message(parser, loose);
+	g_mime_parser_options_free(loose);
+	g_object_unref(parser);
+	g_object_unref(memory);
+	return message;
 }
 
 /* -------------------------------------------------------------------- texts */
@@ -229,12 +254,43 @@ kind_of(GMimeContentType *type)
 	return "document";
 }
 
-/* What is known of a file beside its bytes. */
+/* Who wrote a mail within the mail, and about what; the name it is to have, where it has none. */
 static void
-read_attachment(Mail *mail, GMimePart *part)
+read_within(json_t *file, const char *bytes, size_t n, bool named)
+{
+	GMimeMessage *within;
+	const char *subject;
+	size_t header = 0;
+
+	/* up to the empty line */
+	while (header < n && header < LONGEST_WITHIN &&
+		   !(bytes[header] == '\n' &&
+			 (header == 0 || bytes[header - 1] == '\n' ||
+			  (header > 1 && bytes[header - 1] == '\r' && bytes[header - 2] == '\n'))))
+		header++;
+	within = parse(bytes, header);
+	if (within == NULL)
+		return;
+	subject = g_mime_message_get_subject(within);
+	if (!named && subject != NULL && subject[0] != '\0')
+	{
+		char *name = g_strconcat(subject, ".eml", NULL);
+
+		laras_mail_put_word(file, "filename", name);
+		g_free(name);
+	}
+	laras_mail_put(file, "from", laras_mail_addresses(g_mime_message_get_from(within)));
+	laras_mail_put(file, "message_id", laras_mail_word(g_mime_message_get_message_id(within)));
+	g_object_unref(within);
+}
+
+/* What is known of a file beside its bytes; given back: by a report, of which none are kept. */
+static void
+read_attachment(Mail *mail, GMimePart *part, bool given_back)
 {
 	GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
 	const char *disposition = g_mime_object_get_disposition(GMIME_OBJECT(part));
+	const char *name = g_mime_part_get_filename(part);
 	bool cut = false;
 	GByteArray *bytes = laras_mail_content(part, SIZE_MAX, &cut);
 	char *mime = g_mime_content_type_get_mime_type(type);
@@ -245,13 +301,18 @@ read_attachment(Mail *mail, GMimePart *part)
 		char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes->data, bytes->len);
 
 		laras_mail_put_word(file, "kind", kind_of(type));
-		laras_mail_put_word(file, "filename", g_mime_part_get_filename(part));
+		laras_mail_put_word(file, "filename", name);
 		laras_mail_put_word(file, "mime_type", mime);
-		laras_mail_put(file, "size", json_integer((json_int_t) bytes->len));
-		laras_mail_put_word(file, "sha256", sum);
+		if (!given_back)
+		{
+			laras_mail_put(file, "size", json_integer((json_int_t) bytes->len));
+			laras_mail_put_word(file, "sha256", sum);
+		}
 		laras_mail_put_word(file, "content_id", g_mime_object_get_content_id(GMIME_OBJECT(part)));
 		if (disposition != NULL && g_ascii_strcasecmp(disposition, "inline") == 0)
 			laras_mail_put(file, "inline", json_true());
+		if (laras_mail_is_within(type))
+			read_within(file, (char *) bytes->data, bytes->len, name != NULL);
 		json_array_append(mail->attachments, file);
 		g_checksum_update(mail->digest, (guchar *) sum, -1);
 		g_free(sum);
@@ -260,27 +321,6 @@ read_attachment(Mail *mail, GMimePart *part)
 	g_free(mime);
 	if (bytes != NULL)
 		g_byte_array_free(bytes, TRUE);
-}
-
-/* A mail within the mail: who wrote what about, not what it says. */
-static void
-read_enclosed(Mail *mail, GMimeMessage *enclosed)
-{
-	json_t *file = laras_json_object();
-
-	if (file == NULL)
-		return;
-	laras_mail_put_word(file, "kind", "document");
-	laras_mail_put_word(file, "mime_type", "message/rfc822");
-	if (enclosed != NULL)
-	{
-		laras_mail_put_word(file, "filename", g_mime_message_get_subject(enclosed));
-		laras_mail_put(file, "from", laras_mail_addresses(g_mime_message_get_from(enclosed)));
-		laras_mail_put(file, "message_id",
-					   laras_mail_word(g_mime_message_get_message_id(enclosed)));
-		g_checksum_update(mail->digest, (guchar *) "enclosed", -1);
-	}
-	json_array_append_new(mail->attachments, file);
 }
 
 /* ---------------------------------------------------------------- structure */
@@ -359,17 +399,19 @@ walk_multipart(Mail *mail, GMimeMultipart *multipart, int depth, Words *words)
 	GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(multipart));
 	const char *prologue = g_mime_multipart_get_prologue(multipart);
 	int n = g_mime_multipart_get_count(multipart);
+	bool report = g_mime_content_type_is_type(type, "multipart", "report");
 
 	if (g_mime_content_type_is_type(type, "multipart", "alternative"))
 	{
 		walk_alternatives(mail, multipart, depth, words);
 		return;
 	}
-	if (mail->files == NULL && g_mime_content_type_is_type(type, "multipart", "report") &&
-		depth <= 1)
+	if (mail->files == NULL && report && depth <= 1)
 		laras_mail_put(mail->document, "report", laras_mail_report(multipart));
+	mail->reports += report;
 	for (int i = 0; i < n; i++)
 		walk_child(mail, multipart, i, depth, words);
+	mail->reports -= report;
 	/* the boundary never came: what stands there is the mail */
 	if (n == 0 && prologue != NULL)
 		laras_mail_clean(&words->text, prologue, strlen(prologue));
@@ -392,11 +434,6 @@ walk(Mail *mail, GMimeObject *object, int depth, Words *words)
 	html = g_mime_content_type_is_type(type, "text", "html");
 	if (GMIME_IS_MULTIPART(object))
 		walk_multipart(mail, GMIME_MULTIPART(object), depth, words);
-	else if (GMIME_IS_MESSAGE_PART(object))
-	{
-		if (mail->files == NULL)
-			read_enclosed(mail, g_mime_message_part_get_message(GMIME_MESSAGE_PART(object)));
-	}
 	else if (!GMIME_IS_PART(object))
 		mail->cut = true;
 	else if (!is_attached(object) && (html || g_mime_content_type_is_type(type, "text", "plain")))
@@ -409,32 +446,17 @@ walk(Mail *mail, GMimeObject *object, int depth, Words *words)
 			 !g_mime_content_type_is_type(type, "message", "disposition-notification") &&
 			 !g_mime_content_type_is_type(type, "text", "rfc822-headers"))
 	{
+		bool given_back = mail->reports > 0 && laras_mail_is_within(type);
+
 		if (mail->files == NULL)
-			read_attachment(mail, GMIME_PART(object));
-		else
+			read_attachment(mail, GMIME_PART(object), given_back);
+		else if (!given_back)
 			g_ptr_array_add(mail->files, object);
-		mail->file_cut = mail->open && !mail->whole;
+		mail->file_cut = mail->open && !mail->whole && !given_back;
 	}
 }
 
 /* ---------------------------------------------------------------- the whole */
-
-static GMimeMessage *
-parse(const char *bytes, size_t n)
-{
-	GMimeStream *memory = g_mime_stream_mem_new_with_buffer(bytes, n);
-	GMimeParser *parser = g_mime_parser_new_with_stream(memory);
-	GMimeParserOptions *loose = laras_mail_options();
-	GMimeMessage *message;
-
-	/* contents are copied out of the stream, which goes before they do */
-	g_mime_parser_set_persist_stream(parser, FALSE);
-	message = g_mime_parser_construct_message(parser, loose);
-	g_mime_parser_options_free(loose);
-	g_object_unref(parser);
-	g_object_unref(memory);
-	return message;
-}
 
 /* What the same mail has wherever it passed through: not Received, not Return-Path. */
 static void
@@ -465,8 +487,12 @@ laras_email_begin(void)
 {
 	static bool begun = false;
 
-	if (!begun)
-		g_mime_init();
+	if (begun)
+		return;
+	g_mime_init();
+	/* not GMimeMessagePart, which takes its bytes apart and puts others together */
+	for (int i = 0; laras_mail_within[i] != NULL; i++)
+		g_mime_object_register_type("message", laras_mail_within[i], g_mime_part_get_type());
 	begun = true;
 }
 

@@ -96,15 +96,8 @@ laras_mail_report(GMimeMultipart *multipart)
 				g_object_unref(fields);
 			}
 		}
-		else if (GMIME_IS_MESSAGE_PART(child))
-		{
-			GMimeMessage *original = g_mime_message_part_get_message(GMIME_MESSAGE_PART(child));
-
-			if (original != NULL && json_object_get(report, "message_id") == NULL)
-				laras_mail_put(report, "message_id",
-							   laras_mail_word(g_mime_message_get_message_id(original)));
-		}
-		else if (g_mime_content_type_is_type(type, "text", "rfc822-headers") &&
+		else if ((g_mime_content_type_is_type(type, "text", "rfc822-headers") ||
+				  laras_mail_is_within(type)) &&
 				 GMIME_IS_PART(child))
 		{
 			GMimeObject *fields = fields_of(GMIME_PART(child));

@@ -118,6 +118,23 @@ drain();
 $files =~ s/21/22/;
 is(bound($workspace[0], "SELECT string_agg(concat_ws(' ', a.kind, a.state, a.reason, a.filename), ', ' ORDER BY a.kind) $files"), 'image stored awal.png, video refused too_long', 'half a file is none');
 
+# a mail within the mail is a file as it stands, odd lines, parts, levels and all; encoded it is what it was before
+my $inner = mail(90, "--d\r\nContent-Type: text/plain\r\n\r\ndalam =41 \n--d\r\nContent-Type: image/png; name=x.png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--d\r\nContent-Type: message/rfc822\r\n\r\nFrom: a\@b.example\r\n\r\nlebih dalam\r\n--d--\r\nsisa",
+	From => 'Budi  <budi@lain.example>', Subject => "Keluhan\r\n  pengiriman", 'X-Odd ' => ' v ', 'Content-Type' => 'multipart/mixed; boundary="d"');
+receive($first, mail(23, "--batas\r\nContent-Type: text/plain\r\n\r\nberkas 23\r\n--batas\r\nContent-Type: message/rfc822\r\n\r\n$inner\r\n"
+	  . "--batas\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=surat.eml\r\nContent-Transfer-Encoding: base64\r\n\r\n" . encode_base64($inner, "\r\n")
+	  . "\r\n--batas\r\nContent-Type: message/rfc822\r\n\r\n\r\n--batas--", 'Content-Type' => 'multipart/mixed; boundary=batas'));
+receive($first, slurp_file('test/payloads/email/bounce-of-another.eml'));
+drain();
+$files =~ s/22/23/;
+is(bound($workspace[0], "SELECT string_agg(concat_ws(' ', a.kind, a.state, a.reason, a.mime_type, a.filename, CASE a.state WHEN 'stored' THEN encode(sha256(laras.read_media(a.id)), 'hex') END), ', ' ORDER BY a.filename) $files"),
+	"document stored message/rfc822 Keluhan  pengiriman.eml " . sha256_hex($inner) . ", document stored message/rfc822 surat.eml " . sha256_hex($inner) . ', document refused empty',
+	'a mail within the mail is kept byte for byte, and named for its subject where it has no name');
+is(bound($workspace[0], "SELECT string_agg(p.content::jsonb -> 'from' ->> 0, ',' ORDER BY p.position) FROM laras.message_parts p JOIN laras.messages m ON m.id = p.message_id WHERE m.body = 'berkas 23' AND p.content::jsonb ? 'from'"),
+	join(',', ('{"name": "Budi", "address": "budi@lain.example"}') x 2), 'who wrote it is told beside it');
+is(bound($workspace[0], "SELECT count(*) FROM laras.message_parts p JOIN laras.messages m ON m.id = p.message_id WHERE m.body = 'Could not deliver.' AND p.kind = 'document'") . bound($workspace[0], $files =~ s/^FROM(.*) WHERE.*/SELECT count(*) FROM$1 WHERE m.body = 'Could not deliver.'/r), '10',
+	'what a report gives back is told of, and not kept');
+
 # of who wrote them they are unreadable with the rest, and then gone
 my $sari = bound($workspace[0], "SELECT DISTINCT a.contact_id $files");
 sql("CREATE TABLE copied AS SELECT c.* FROM laras.media_chunk c JOIN laras.media m ON m.id = c.media_id WHERE m.contact_id = $sari");

@@ -118,6 +118,14 @@ for my $channel (sort keys %picture)
 	like(refusal($shop, "SELECT laras.upload_media($shop->{conversation}, repeat('x', 10485761)::bytea, 'image/jpeg')"), qr/54000: the channel takes at most/, "$channel: nor what is too long") if $channel ne 'email';
 }
 
+# ------------------------------------------------------------- a mail that is passed on
+my $mail = $shop{email};
+my $passed = "From: Budi <budi\@lain.example>\nSubject: Nota\n\nTotal 90.000\n";
+$mail->piped($mail->mail(Sari => "--b\nContent-Type: text/plain\n\nlihat suratnya\n--b\nContent-Type: message/rfc822\n\n$passed\n--b--", 'MIME-Version' => '1.0', 'Content-Type' => 'multipart/mixed; boundary=b'));
+ok($mail->wait_bound("SELECT count(*) = 1 FROM laras.attachments WHERE filename = 'Nota.eml' AND state = 'stored'", 30), 'email: a mail that is passed on is kept') or diag states($mail);
+my $nota = Laras::http_call('GET', $stage->url . '/api/media/' . $mail->bound("SELECT id FROM laras.attachments WHERE filename = 'Nota.eml'"), headers => { Cookie => $mail->{cookie} });
+is("$nota->{headers}{'content-type'} $nota->{content}", "application/octet-stream $passed", 'email: as it was, and as nothing that runs');
+
 # ------------------------------------------------------------- hosts of one's own
 my $own = $shop{generic};
 is($own->bound("SELECT kind || ' ' || filename FROM laras.attachments"), 'image kopi.png', 'generic: under the name that it has there');
