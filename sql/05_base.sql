@@ -30,7 +30,7 @@ GRANT EXECUTE ON FUNCTION laras.new_id() TO laras_owner, laras_worker, laras_int
 CREATE FUNCTION laras.id_time(id bigint) RETURNS timestamptz
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'laras_id_time_sql';
-COMMENT ON FUNCTION laras.id_time(bigint) IS 'The real time at which an id was made, to the millisecond.';
+COMMENT ON FUNCTION laras.id_time(bigint) IS 'The real time at which an id was made, to the millisecond; of ids made soon after a start of the server some seconds late, after many crashes in a row minutes.';
 GRANT EXECUTE ON FUNCTION laras.id_time(bigint) TO laras_owner, laras_worker, laras_service, laras_app,
   laras_dba, laras_auditor;
 

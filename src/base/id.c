@@ -9,6 +9,10 @@
  * that a server which starts after a step back of its clock begins above all
  * it gave before.
  *
+ * What is reserved and not used is lost at each start, so ids begin ahead of the
+ * clock, after many crashes in a row by minutes, and wait for it there. What must
+ * know the time reads a column of its own.
+ *
  * A plain counter would tell one tenant how many ids the others took in the
  * same millisecond.  So the twelve bits are sent through a bijection keyed by
  * a secret that is drawn at each server start and by the millisecond: four
@@ -356,12 +360,15 @@ laras_new_id(void)
 					permute(millis & MILLIS_MASK, state & COUNTER_MASK));
 }
 
-TimestampTz
-laras_id_time(int64 id)
-{
-	int64 millis = (int64) ((uint64) id >> (NODE_BITS + COUNTER_BITS));
+/* between 1970 and PostgreSQL's epoch: microseconds */
+#define EPOCHS ((TimestampTz) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
-	return millis * 1000 - (TimestampTz) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+int64
+laras_id_since(TimestampTz time)
+{
+	int64 millis = (time + EPOCHS) / 1000 - 1;
+
+	return (int64) ((uint64) Max(millis, 0) << (NODE_BITS + COUNTER_BITS));
 }
 
 /* laras.new_id() */
@@ -380,5 +387,5 @@ laras_id_time_sql(PG_FUNCTION_ARGS)
 	if (id <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an id is greater than zero")));
-	PG_RETURN_TIMESTAMPTZ(laras_id_time(id));
+	PG_RETURN_TIMESTAMPTZ((int64) ((uint64) id >> (NODE_BITS + COUNTER_BITS)) * 1000 - EPOCHS);
 }

@@ -18,8 +18,8 @@
  */
 extern int64 laras_new_id(void);
 
-/* The real time at which an id was made, to the millisecond. */
-extern TimestampTz laras_id_time(int64 id);
+/* An id below all that were made from that time on: an id may be ahead of its time, never behind. */
+extern int64 laras_id_since(TimestampTz time);
 
 extern void laras_id_init(void);
 extern void laras_id_shmem_request(void);

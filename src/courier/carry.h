@@ -82,9 +82,6 @@ extern void laras_courier_ended(LarasFlight **flights, int n);
  */
 extern void laras_courier_record(LarasFlight **flights, int n);
 
-/* Nothing of that conversation is under way any more. */
-extern void laras_conversation_free(int64_t workspace_id, int64_t conversation_id);
-
 /* Rows that an earlier run left sending become uncertain. Once at the start. */
 extern void laras_courier_sweep(void);
 

@@ -33,11 +33,10 @@ LARAS_PLAN(
 	"AND o.state OPERATOR(pg_catalog.=) 'uncertain' AND o.stage IS NOT NULL FOR UPDATE",
 	INT8OID, INT8OID, FLOAT8OID);
 
-LARAS_PLAN(
-	queue_again,
-	"UPDATE laras.outbox SET state = 'queued', reason = 'retry', finished_at = NULL, not_before = laras.now() "
-	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-	INT8OID, INT8OID);
+LARAS_PLAN(queue_again,
+		   "UPDATE laras.outbox SET state = 'queued', reason = 'retry', finished_at = NULL "
+		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
 
 LARAS_PLAN(
 	wait_again,

@@ -12,6 +12,7 @@
 #include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "courier/conversation.h"
 #include "courier/lane.h"
 #include "courier/limit.h"
 #include "inbox/rows.h"
@@ -196,7 +197,8 @@ read_page(Look *looks, int n, Candidate *candidates, int *count, int room, int64
 		look->priority = laras_spi_int2(i, 5);
 		look->not_before = laras_spi_time(i, 6);
 		if (look->got >= look->wanted || *count >= room ||
-			!laras_conversation_take(look->lane, look->workspace_id, conversation, now, again))
+			!laras_conversation_take(laras_lane_limits(look->lane), look->workspace_id,
+									 conversation, look->id, look->priority, now, again))
 			continue;
 		candidates[(*count)++] = (Candidate){
 			.look = at,

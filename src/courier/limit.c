@@ -1,6 +1,6 @@
 /*
  * limit.c
- *		Token buckets for numbers and pairs, pauses, and the breaker.
+ *		Token buckets of numbers, pauses, and the breaker.
  *
  * Number: at most `per_second` messages within any second, as the provider
  * sees it. We know neither when it takes a message nor how the way there
@@ -9,15 +9,11 @@
  * longer than the quickest; a message under way holds its token. Tokens are
  * also spread over the second, so that a number sends evenly.
  *
- * Pair: a bucket of `pair_burst` that refills by one each interval, kept as a
- * theoretical arrival time and moved at the answer, which comes after the
- * provider counted.
- *
  * Breaker: after FAILURES requests in a row without an answer that says
  * anything, the lane rests, with full jitter and doubling; then one message
  * goes as a probe, and its end decides.
  *
- * Both are written down where they last (pause.c), so that a successor goes on
+ * Pauses and breaker are written down where they last (pause.c), so that a successor goes on
  * with the open breaker and its one probe.
  *
  * A clock that nobody sets, never the product's: these are timeouts, and a
@@ -25,10 +21,13 @@
  */
 #include "postgres.h"
 
+#include "base/clock.h"
+#include "base/id.h"
 #include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
+#include "courier/conversation.h"
 #include "courier/limit.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -53,18 +52,16 @@
 /* a shorter pause is over before a successor has begun */
 #define WORTH_KEEPING (2 * SECOND)
 
-/* how far back an earlier run's messages may still be counted: 45 at one each 6 s, and the longest request */
-#define MEMORY_MS (10 * 60 * 1000)
 /* how long before its start a message of an earlier run may have been claimed that left within its last second */
 #define CLAIM_MS (10 * 1000)
 
-/* lanes and pairs are looked through for forgotten ones when there are so many more */
+/* lanes are looked through for forgotten ones when there are so many more */
 #define SWEEP_AFTER 8192
 
 typedef struct Key
 {
 	int64 workspace_id;
-	int64 id; /* connection, or conversation */
+	int64 connection_id;
 } Key;
 
 struct LarasLane
@@ -91,59 +88,14 @@ struct LarasLane
 	int64 used_at;
 };
 
-typedef struct Pair
-{
-	Key key;
-	int64 arrival; /* of the next, were the bucket kept exactly */
-	bool busy;
-} Pair;
-
 static HTAB *lanes = NULL;
-static HTAB *pairs = NULL;
 static LarasLane *changed_lanes = NULL;
 static long lanes_swept = 0;
-static long pairs_swept = 0;
 
-#define RECENT                                                                                       \
-	"FROM laras.workspace w CROSS JOIN LATERAL (SELECT x.id, x.outbox_id FROM laras.send_attempt x " \
-	"WHERE x.workspace_id OPERATOR(pg_catalog.=) w.workspace_id "                                    \
-	"AND x.id OPERATOR(pg_catalog.>) ($1 OPERATOR(pg_catalog.<<) 21)) a "                            \
-	"CROSS JOIN LATERAL (SELECT y.connection_id, y.conversation_id FROM laras.outbox y "             \
-	"WHERE y.workspace_id OPERATOR(pg_catalog.=) w.workspace_id "                                    \
-	"AND y.id OPERATOR(pg_catalog.=) a.outbox_id) o "
-
-/* $1: milliseconds since 1970 from which attempts count */
 LARAS_PLAN(inherit_lanes,
-		   "SELECT w.workspace_id, o.connection_id, pg_catalog.count(*) " RECENT
+		   "SELECT w.workspace_id, o.connection_id, pg_catalog.count(*) " LARAS_RECENT_SENDS
 		   "GROUP BY w.workspace_id, o.connection_id",
-		   INT8OID);
-
-/*
- * Of each conversation the theoretical arrival time. One message of it was
- * under way at a time, so each was counted before the next was claimed, and the
- * last before $2, our beginning.
- */
-LARAS_PLAN(
-	inherit_pairs,
-	"SELECT s.workspace_id, s.conversation_id, pg_catalog.max(s.counted OPERATOR(pg_catalog.+) "
-	"(s.nth OPERATOR(pg_catalog.*) r.pair_interval)), "
-	"pg_catalog.max(pg_catalog.int8(r.pair_burst) OPERATOR(pg_catalog.*) r.pair_interval) FROM (SELECT w.workspace_id, o.connection_id, "
-	"o.conversation_id, pg_catalog.lead(a.id OPERATOR(pg_catalog.>>) 21, 1, $2) OVER (later) AS counted, "
-	"pg_catalog.row_number() OVER (PARTITION BY w.workspace_id, o.conversation_id ORDER BY a.id DESC) AS nth " RECENT
-	"WINDOW later AS (PARTITION BY w.workspace_id, o.conversation_id ORDER BY a.id)) AS s "
-	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id "
-	"AND c.id OPERATOR(pg_catalog.=) s.connection_id "
-	"JOIN laras.limit_rules r ON r.channel OPERATOR(pg_catalog.=) c.channel "
-	"WHERE r.pair_interval IS NOT NULL GROUP BY s.workspace_id, s.conversation_id",
-	INT8OID, INT8OID);
-
-static HTAB *
-table_of(const char *name, Size entry)
-{
-	HASHCTL control = {.keysize = sizeof(Key), .entrysize = entry, .hcxt = TopMemoryContext};
-
-	return hash_create(name, 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
+		   INT8OID, TIMESTAMPTZOID);
 
 /* --------------------------------------------------------------------- lanes */
 
@@ -176,7 +128,13 @@ find_lane(int64 workspace_id, int64 connection_id, HASHACTION action)
 	bool found = false;
 
 	if (lanes == NULL)
-		lanes = table_of("laras lanes", sizeof(LarasLane));
+	{
+		HASHCTL control = {.keysize = sizeof(Key),
+						   .entrysize = sizeof(LarasLane),
+						   .hcxt = TopMemoryContext};
+
+		lanes = hash_create("laras lanes", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
 	lane = hash_search(lanes, &key, action, &found);
 	if (!found && lane != NULL)
 		memset((char *) lane + sizeof(Key), 0, sizeof(LarasLane) - sizeof(Key));
@@ -214,6 +172,12 @@ laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *l
 	lane->limits = *limits;
 	lane->used_at = now;
 	return lane;
+}
+
+const LarasLaneLimits *
+laras_lane_limits(const LarasLane *lane)
+{
+	return &lane->limits;
 }
 
 static void
@@ -300,76 +264,6 @@ spend(LarasLane *lane, int64 until)
 	lane->front = (lane->front + 1) % lane->limits.per_second;
 }
 
-/* --------------------------------------------------------------------- pairs */
-
-static void
-sweep_pairs(int64 now)
-{
-	HASH_SEQ_STATUS scan;
-	Pair *pair;
-
-	if (hash_get_num_entries(pairs) < pairs_swept + SWEEP_AFTER)
-		return;
-	hash_seq_init(&scan, pairs);
-	while ((pair = hash_seq_search(&scan)) != NULL)
-		if (!pair->busy && pair->arrival <= now)
-			(void) hash_search(pairs, &pair->key, HASH_REMOVE, NULL);
-	pairs_swept = hash_get_num_entries(pairs);
-}
-
-static Pair *
-find_pair(int64 workspace_id, int64 conversation_id, HASHACTION action)
-{
-	Key key = {workspace_id, conversation_id};
-	Pair *pair;
-	bool found = false;
-
-	if (pairs == NULL)
-		pairs = table_of("laras pairs", sizeof(Pair));
-	pair = hash_search(pairs, &key, action, &found);
-	if (!found && pair != NULL)
-	{
-		pair->arrival = 0;
-		pair->busy = false;
-	}
-	return pair;
-}
-
-bool
-laras_conversation_take(LarasLane *lane, int64_t workspace_id, int64_t conversation_id, int64 now,
-						int64 *again)
-{
-	Pair *pair = find_pair(workspace_id, conversation_id, HASH_ENTER);
-
-	if (pair->busy)
-		return false;
-	if (lane->limits.pair_interval_ms > 0)
-	{
-		int64 reach =
-			(int64) lane->limits.pair_interval_ms * 1000 * (Max(lane->limits.pair_burst, 1) - 1);
-
-		if (pair->arrival > now + reach)
-		{
-			sooner(again, pair->arrival - reach);
-			return false;
-		}
-	}
-	pair->busy = true;
-	return true;
-}
-
-void
-laras_conversation_free(int64_t workspace_id, int64_t conversation_id)
-{
-	Pair *pair = find_pair(workspace_id, conversation_id, HASH_FIND);
-
-	if (pair == NULL)
-		return;
-	pair->busy = false;
-	if (pair->arrival == 0)
-		(void) hash_search(pairs, &pair->key, HASH_REMOVE, NULL);
-}
-
 /* --------------------------------------------------------------- how it ended */
 
 /* full jitter: anything between nothing and a bound that doubles */
@@ -428,24 +322,21 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 		return false;
 	before = *lane;
 	lane->under_way = Max(lane->under_way - 1, 0);
-	if (left)
+	/* the first of two requests is no message yet, to nobody */
+	if (left && flight->first_step)
+	{
+		if (lane->limits.per_second > 0)
+			lane->pace -= (SECOND + SLACK) / lane->limits.per_second;
+	}
+	else if (left)
 	{
 		int64 took = Max(now - flight->departed_at, 0);
 
 		if (answered && (lane->quickest == 0 || took < lane->quickest))
 			lane->quickest = took;
 		spend(lane, now - Min(took, answered ? lane->quickest : 0) + SECOND + SLACK);
-		if (lane->limits.pair_interval_ms > 0)
-		{
-			Pair *pair = find_pair(flight->workspace_id, flight->conversation_id, HASH_ENTER);
-			int64 interval = (int64) lane->limits.pair_interval_ms * 1000;
-
-			pair->arrival = Max(pair->arrival, now) + interval;
-			/* the provider counts otherwise than we do: 4, 16, 64 ... seconds for one more */
-			if (outcome->throttle == LARAS_THROTTLE_PAIR)
-				pair->arrival = now + interval * (Max(lane->limits.pair_burst, 1) - 1) +
-								(SECOND << (2 * Min(Max(flight->attempts, 1), 6)));
-		}
+		laras_conversation_spend(flight, &lane->limits, outcome->throttle == LARAS_THROTTLE_PAIR,
+								 now);
 	}
 	switch (outcome->throttle)
 	{
@@ -480,8 +371,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 	}
 	note_change(lane, &before, now);
 	sweep_lanes(now);
-	if (pairs != NULL)
-		sweep_pairs(now);
+	laras_conversation_sweep(now);
 	return opens;
 }
 
@@ -499,7 +389,7 @@ laras_limit_changed(LarasPause *list, int room)
 			lane->written = is_worth_keeping(lane, now);
 			list[n] = (LarasPause){
 				.workspace_id = lane->key.workspace_id,
-				.connection_id = lane->key.id,
+				.connection_id = lane->key.connection_id,
 				.rests_on = lane->written,
 				.open = lane->open,
 				.rests = lane->rests,
@@ -538,13 +428,21 @@ laras_limit_resume(const LarasPause *pause)
 }
 
 void
+laras_recent_sends(int ms, Datum values[2])
+{
+	values[0] = Int64GetDatum(laras_id_since(GetCurrentTimestamp() - INT64CONST(1000) * ms));
+	values[1] = TimestampTzGetDatum(laras_now() - INT64CONST(1000) * ms);
+}
+
+void
 laras_limit_inherit(void)
 {
 	int64 began = laras_monotonic_us();
-	TimestampTz clock = GetCurrentTimestamp();
-	int64 ms = (clock + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY) / 1000;
-	uint64 found = laras_spi_run(&inherit_lanes, (Datum[]){Int64GetDatum(ms - CLAIM_MS)}, NULL);
+	Datum since[2];
+	uint64 found;
 
+	laras_recent_sends(CLAIM_MS, since);
+	found = laras_spi_run(&inherit_lanes, since, NULL);
 	for (uint64 i = 0; i < found; i++)
 	{
 		LarasLane *lane = find_lane(laras_spi_int8(i, 1), laras_spi_int8(i, 2), HASH_ENTER);
@@ -553,15 +451,5 @@ laras_limit_inherit(void)
 		lane->began = began;
 		lane->used_at = began;
 	}
-	found = laras_spi_run(&inherit_pairs,
-						  (Datum[]){Int64GetDatum(ms - MEMORY_MS), Int64GetDatum(ms + 1)}, NULL);
-	for (uint64 i = 0; i < found; i++)
-	{
-		/* at most a whole bucket's, wherever the clock stood when it was sent */
-		int64 left = Min(laras_spi_int8(i, 3) - ms, laras_spi_int8(i, 4)) * 1000;
-
-		if (left > 0)
-			find_pair(laras_spi_int8(i, 1), laras_spi_int8(i, 2), HASH_ENTER)->arrival =
-				began + left;
-	}
+	laras_conversation_inherit(began);
 }

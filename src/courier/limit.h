@@ -1,7 +1,7 @@
 /*
  * limit.h
- *		How much may leave now: the provider's limits for a number and for one
- *		person at it, pauses after refusals, and the breaker of an account.
+ *		How much may leave now: the provider's limits for a number, pauses after
+ *		refusals, and the breaker of an account; for one person: conversation.h.
  *
  * All of it is memory of the one process that sends for this database. What a
  * restart must not forget is read back from the attempts in the database, and
@@ -28,20 +28,13 @@ typedef struct LarasLaneLimits
 /* The lane of a connection, made where there is none; it obeys these limits from now on. */
 extern LarasLane *
 laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *limits);
+extern const LarasLaneLimits *laras_lane_limits(const LarasLane *lane);
 
 /*
  * How many messages may leave through it at that moment. Where that is none,
  * *again is lowered to the moment at which it is worth asking.
  */
 extern int laras_lane_tokens(LarasLane *lane, int64_t now, int64_t *again);
-
-/*
- * Take one message's place: of its conversation, of which one at a time is
- * under way, and of the pair's limit. False where it must wait, and *again is
- * lowered to when it need not. Given back by laras_conversation_free.
- */
-extern bool laras_conversation_take(LarasLane *lane, int64_t workspace_id, int64_t conversation_id,
-									int64_t now, int64_t *again);
 
 /* Take one of the tokens; given back by laras_lane_back or laras_limit_ended. */
 extern void laras_lane_take(LarasLane *lane, int64_t now);
@@ -60,6 +53,24 @@ extern bool laras_limit_ended(const LarasFlight *flight, const LarasOutcome *out
  * still count. In a transaction as laras_worker bound to all, SPI open.
  */
 extern void laras_limit_inherit(void);
+
+/*
+ * FROM of what was sent of late: a, the attempts, and o, of their rows; w, their
+ * workspaces. $1 and $2 are given by laras_recent_sends, $1 for the index: an id
+ * may be ahead of its time, never behind. What certainly was no message that
+ * reached anybody does not count.
+ */
+#define LARAS_RECENT_SENDS                                                                   \
+	"FROM laras.workspace w CROSS JOIN LATERAL (SELECT x.id, x.outbox_id, x.started_at "     \
+	"FROM laras.send_attempt x WHERE x.workspace_id OPERATOR(pg_catalog.=) w.workspace_id "  \
+	"AND x.id OPERATOR(pg_catalog.>) $1 AND x.started_at OPERATOR(pg_catalog.>) $2 "         \
+	"AND x.outcome OPERATOR(pg_catalog.<>) ALL ('{staged,not_sent}'::pg_catalog.text[])) a " \
+	"CROSS JOIN LATERAL (SELECT y.connection_id, y.conversation_id FROM laras.outbox y "     \
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) w.workspace_id "                            \
+	"AND y.id OPERATOR(pg_catalog.=) a.outbox_id) o "
+
+/* Of what began within so many milliseconds. In a transaction. */
+extern void laras_recent_sends(int ms, Datum values[2]);
 
 /* what is to be known of a connection that is left alone */
 typedef struct LarasPause

@@ -16,6 +16,7 @@
 #include "common/pg_prng.h"
 #include "courier/carry.h"
 #include "courier/check.h"
+#include "courier/conversation.h"
 #include "courier/courier.h"
 #include "courier/enclosed.h"
 #include "courier/limit.h"
@@ -43,7 +44,7 @@
 LARAS_PLAN(
 	settle_rows,
 	"UPDATE laras.outbox o SET state = u.s, reason = u.r, error_code = u.e, "
-	"not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' THEN laras.now() OPERATOR(pg_catalog.+) "
+	"not_before = CASE WHEN u.s OPERATOR(pg_catalog.=) 'queued' AND u.d OPERATOR(pg_catalog.>) 0 THEN laras.now() OPERATOR(pg_catalog.+) "
 	"(u.d OPERATOR(pg_catalog.*) '1 millisecond'::pg_catalog.interval) ELSE o.not_before END, "
 	"stage = CASE WHEN u.s OPERATOR(pg_catalog.=) 'cancelled' THEN NULL ELSE o.stage END, "
 	"finished_at = CASE WHEN u.s OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[]) THEN NULL ELSE laras.now() END "
@@ -344,6 +345,11 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 
 		if (f->resent && o->attempt_outcome != NULL && strcmp(o->attempt_outcome, "sent") == 0)
 			laras_resend_settled(f->workspace_id, f->outbox_id, f->message_id, f->connection_id);
+		/* what cannot be judged stands back, and nobody waits for it */
+		laras_conversation_hold(f,
+								changed[i] && (o->reason == NULL || strcmp(o->reason, "error") != 0)
+									? o->delay_ms
+									: 0);
 		if (!changed[i])
 			continue;
 		laras_templated_refused(f, o->error_code);

@@ -30,13 +30,14 @@ LARAS_PLAN(
 	"WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE OF p",
 	INT8OID, INT8OID);
 
+/* $12: not the transaction's time, of which several of one transaction would have the same and no order */
 LARAS_PLAN(
 	add_outbound,
 	"INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
 	"direction, kind, body, created_at, status, author_kind, author_id) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, 'out', $8, $9, laras.now(), 'queued', $10, $11)",
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, 'out', $8, $9, $12, 'queued', $10, $11)",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, LARAS_SEALED, TEXTOID,
-	INT8OID);
+	INT8OID, TIMESTAMPTZOID);
 
 LARAS_PLAN(
 	answered,
@@ -109,8 +110,9 @@ laras_outbound_message(int64 workspace_id, int64 id, int64 conversation_id, cons
 								Int64GetDatum(conversation_id), Int64GetDatum(contact_id),
 								Int64GetDatum(connection_id), Int64GetDatum((int64) slot), channel,
 								CStringGetTextDatum(kind), PointerGetDatum(sealed),
-								CStringGetTextDatum(author_kind), Int64GetDatum(author_id)},
-					  author_id == 0 ? "          n" : NULL);
+								CStringGetTextDatum(author_kind), Int64GetDatum(author_id),
+								TimestampTzGetDatum(laras_clock())},
+					  author_id == 0 ? "          n " : NULL);
 	laras_spi_run_one(&answered,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(conversation_id)}, NULL);
 	laras_spi_close();
