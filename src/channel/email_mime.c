@@ -490,7 +490,7 @@ laras_email_begin(void)
 	if (begun)
 		return;
 	g_mime_init();
-	/* not GMimeMessagePart, which takes its bytes apart and puts others together */
+	/* not GMimeMessagePart, which takes its bytes apart and puts others together; a few bytes are lost */
 	for (int i = 0; laras_mail_within[i] != NULL; i++)
 		g_mime_object_register_type("message", laras_mail_within[i], g_mime_part_get_type());
 	begun = true;
