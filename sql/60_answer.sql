@@ -416,7 +416,7 @@ COMMENT ON COLUMN laras.review_rule.topic IS 'Intent of the question, as preview
 COMMENT ON COLUMN laras.review_rule.minimum_confidence IS 'From 0 to 1: review fits below it, allow from it on; null: any.';
 COMMENT ON COLUMN laras.review_rule.act IS 'review: a person looks; allow: it may go.';
 COMMENT ON COLUMN laras.review_rule.priority IS 'The highest that matches decides.';
-COMMENT ON COLUMN laras.review_rule.texts IS 'drafts; people: what people write themselves is judged like a draft, and refused where a draft would be held.';
+COMMENT ON COLUMN laras.review_rule.texts IS 'drafts; people: what people write themselves is judged like a draft, and refused, with every reason, where a draft would be held for its content.';
 COMMENT ON COLUMN laras.review_rule.minimum_value IS 'Fits drafts that cite an item of this price or more; null: of any.';
 COMMENT ON COLUMN laras.review_rule.maximum_value IS 'Fits drafts that cite no item of a higher price; null: of any.';
 COMMENT ON COLUMN laras.review_rule.from_time IS 'Fits from this time of day on; null: at any time.';

@@ -42,11 +42,20 @@ typedef enum LarasOutcomeOfText
 	LARAS_VERDICT_BLOCK
 } LarasOutcomeOfText;
 
+#define LARAS_MAX_REASONS 8
+
+/* What the classifier says of a text. */
+typedef struct LarasJudgement
+{
+	LarasOutcomeOfText outcome;
+	int n_reasons;
+	const char *reasons[LARAS_MAX_REASONS];
+} LarasJudgement;
+
 typedef struct LarasTextVerdict
 {
-	int64 id; /* row of laras.verdict */
-	LarasOutcomeOfText outcome;
-	const char *reason; /* the first; NULL when it passed */
+	int64 id; /* row of laras.verdict, where it passed; 0: there is none */
+	LarasJudgement judgement;
 	uint8 digest[LARAS_TEXT_DIGEST];
 } LarasTextVerdict;
 
@@ -64,35 +73,30 @@ typedef struct LarasOutgoing
 } LarasOutgoing;
 
 /*
- * Judge a text that a person wrote, and store the verdict. Blocks what the
- * channel cannot carry (longer than its limit) and what holds a forbidden
- * phrase of the workspace; where own_words, and a rule of the workspace asks for
- * it, holds what a draft would be held for, against the rows that the search
- * finds for the text. As laras_owner with the workspace bound, or
- * laras_worker. Raises LRA03 while the classifier is off, and what the vault
- * raises.
+ * Judge a text that a person wrote. Blocks what the channel cannot carry
+ * (longer than its limit) and what holds a forbidden phrase of the workspace;
+ * where own_words, and a rule of the workspace asks for it, holds what a draft
+ * would be held for: against the rows that the search finds for the text, and
+ * the language and topic of what the customer wrote last. Stores the verdict of
+ * a text that passes; another raises (laras_require_let_through), which would
+ * take the row along, so that the error with all reasons is what remains of it.
+ * As laras_owner with the workspace bound, or laras_worker. Raises LRA03 while
+ * the classifier is off, and what the vault raises.
  */
 extern void
 laras_judge_text(int64 workspace_id, const LarasOutgoing *out, LarasTextVerdict *verdict);
 
 /*
- * Raises 22023 with the reason unless it passed; 0A000 where the channel carries
+ * Raises 22023 with the reasons unless it passed; 0A000 where the channel carries
  * no answers at all.
  */
 extern void laras_require_let_through(const char *channel, const LarasTextVerdict *verdict);
 
+/* The reasons as an error's detail has them: "off_scope", "tone". palloc'd. */
+extern char *laras_reasons_quoted(const LarasJudgement *judgement);
+
 /* Raises LRA03 while the classifier is off: nothing new is sent then, judged before or not. */
 extern void laras_classifier_require(void);
-
-#define LARAS_MAX_REASONS 8
-
-/* What the classifier says of a text that no person wrote. */
-typedef struct LarasJudgement
-{
-	LarasOutcomeOfText outcome;
-	int n_reasons;
-	const char *reasons[LARAS_MAX_REASONS];
-} LarasJudgement;
 
 /*
  * Judge a text against the rows it cites, as they now stand: blocked like a

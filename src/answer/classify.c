@@ -4,8 +4,8 @@
  *
  * A verdict is a row that is bound to its text by a digest: the outbox demands
  * one that passed, by a foreign key, for exactly the text that is sent. What
- * people write is theirs to state; what a drafter writes must stand in the
- * rows it cites. While the classifier is switched off nothing passes.
+ * people write is theirs to state, unless a rule of the workspace asks that it is
+ * judged like a draft; what a drafter writes must stand in the rows it cites. While the classifier is switched off nothing passes.
  */
 #include "postgres.h"
 
@@ -34,6 +34,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "vault/numbers.h"
+#include "vault/vault.h"
 
 #define CLASSIFIER "laras-1 people"
 
@@ -46,11 +48,20 @@ LARAS_PLAN(
 	"WHERE f.workspace_id OPERATOR(pg_catalog.=) $1",
 	INT8OID);
 
+LARAS_PLAN(add_verdict,
+		   "INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, "
+		   "outcome, classifier, purpose) VALUES ($1, $2, $3, $4, $5, 'pass', $6, $7)",
+		   INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTOID);
+
+/* the kinds that say something, as the drafter takes them (duty.c) */
 LARAS_PLAN(
-	add_verdict,
-	"INSERT INTO laras.verdict (workspace_id, id, message_id, contact_id, text_digest, outcome, "
-	"reasons, classifier, purpose) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-	INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID);
+	read_last_words,
+	"SELECT m.id, m.body FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND m.contact_id OPERATOR(pg_catalog.=) $2 AND m.direction OPERATOR(pg_catalog.=) 'in' "
+	"AND m.body IS NOT NULL AND NOT m.historical "
+	"AND m.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list,comment,mention}'::pg_catalog.text[]) "
+	"ORDER BY m.created_at DESC, m.id DESC LIMIT 1",
+	INT8OID, INT8OID);
 
 /* of a row, more than a draft may quote of it */
 #define QUOTABLE "10000"
@@ -244,23 +255,38 @@ laras_outcome_name(LarasOutcomeOfText outcome)
 										   : "block";
 }
 
+char *
+laras_reasons_quoted(const LarasJudgement *judgement)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < judgement->n_reasons; i++)
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", judgement->reasons[i]);
+	return list.data;
+}
+
 void
 laras_require_let_through(const char *channel, const LarasTextVerdict *verdict)
 {
 	static const char *const units[] = {[LARAS_TEXT_CHARACTERS] = "characters",
 										[LARAS_TEXT_UTF16] = "units of UTF-16",
 										[LARAS_TEXT_BYTES] = "bytes"};
+	const LarasJudgement *judgement = &verdict->judgement;
 	const LarasChannelDriver *driver = laras_channel_driver(channel);
 
-	if (verdict->outcome == LARAS_VERDICT_PASS)
+	if (judgement->outcome == LARAS_VERDICT_PASS)
 		return;
 	if (driver == NULL || driver->send == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("nothing can be answered over this channel")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the reply was not let through"),
-			 errdetail("The classifier gave the reason \"%s\".", verdict->reason),
-			 strcmp(verdict->reason, "too_long") == 0
+			 judgement->n_reasons == 1
+				 ? errdetail("The classifier gave the reason %s.", laras_reasons_quoted(judgement))
+				 : errdetail("The classifier gave the reasons %s.",
+							 laras_reasons_quoted(judgement)),
+			 strcmp(judgement->reasons[0], "too_long") == 0
 				 ? errhint("This channel takes at most %d %s.", driver->send->text_limit,
 						   units[driver->send->text_unit])
 				 : 0));
@@ -340,22 +366,44 @@ lacks_required(const Phrases *phrases, const char *topic, const char *text, size
 	return false;
 }
 
-/* What a text states, how it speaks and of whom, held against facts. Inside SPI. */
+/* What a text is held against, beside the phrases of the workspace. */
+typedef struct Measure
+{
+	LarasAuthorOfText author;
+	int64 contact_id;     /* who may be named; 0: nobody */
+	const char *topic;    /* of what is answered */
+	const char *language; /* in which it must be; NULL: any */
+	const LarasFact *facts;
+	int n_facts;
+} Measure;
+
+/*
+ * What a text states, what it is about, how it speaks and of whom. A text that
+ * rests on no row states nothing that a phrase would have to go with. Inside SPI.
+ */
 static void
-judge_content(int64 workspace_id, int64 contact_id, const char *text, size_t n,
-			  const LarasFact *facts, int n_facts, LarasJudgement *judgement)
+judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size_t n,
+			  const Measure *by, LarasJudgement *judgement)
 {
 	const char *ungrounded[LARAS_GROUND_REASONS];
 	const char *manner[LARAS_MANNER_REASONS];
-	int count = laras_ground(text, n, facts, n_facts, ungrounded);
+	int count;
 
+	if ((by->n_facts > 0 || by->author == LARAS_BY_PERSON) &&
+		!laras_in_scope(text, n, by->facts, by->n_facts, by->author))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
+	count = laras_ground(text, n, by->facts, by->n_facts, ungrounded);
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, ungrounded[i]);
-	count = laras_manner(text, n, facts, n_facts, manner);
+	count = laras_manner(text, n, by->facts, by->n_facts, manner);
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, manner[i]);
-	if (laras_names_another(workspace_id, contact_id, text, n, facts, n_facts))
+	if (laras_names_another(workspace_id, by->contact_id, text, n, by->facts, by->n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "other_person");
+	if (by->n_facts > 0 && lacks_required(phrases, by->topic, text, n))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "missing_phrase");
+	if (by->language != NULL && laras_other_language(text, n, strcmp(by->language, "en") == 0))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "wrong_language");
 }
 
 void
@@ -364,9 +412,13 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, con
 				  int n_sources, LarasJudgement *judgement)
 {
 	LarasFact *facts = palloc0(sizeof(LarasFact) * (n_sources + 1));
+	Measure by = {.author = LARAS_BY_DRAFTER,
+				  .contact_id = contact_id,
+				  .topic = topic,
+				  .language = language,
+				  .facts = facts};
 	const char *reason;
 	Phrases phrases;
-	int n_facts;
 
 	judgement->outcome = LARAS_VERDICT_PASS;
 	judgement->n_reasons = 0;
@@ -380,15 +432,9 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, con
 	reason = blocking_reason(&phrases, channel, text, n);
 	if (reason != NULL)
 		give_reason(judgement, LARAS_VERDICT_BLOCK, reason);
-	if (!read_facts(workspace_id, sources, n_sources, facts, &n_facts))
+	if (!read_facts(workspace_id, sources, n_sources, facts, &by.n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "source_changed");
-	if (n_sources > 0 && !laras_in_scope(text, n, facts, n_facts))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
-	judge_content(workspace_id, contact_id, text, n, facts, n_facts, judgement);
-	if (n_sources > 0 && lacks_required(&phrases, topic, text, n))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "missing_phrase");
-	if (language != NULL && laras_other_language(text, n, strcmp(language, "en") == 0))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "wrong_language");
+	judge_content(workspace_id, &phrases, text, n, &by, judgement);
 	laras_spi_close();
 }
 
@@ -405,20 +451,49 @@ laras_classifier_require(void)
 #define FOUND_ITEMS 12
 #define FOUND_TEXTS 8
 
+/* What the customer wrote last, read like a question; NULL where nothing opens. Inside SPI. */
+static LarasQuestion *
+read_customer(int64 workspace_id, int64 contact_id)
+{
+	LarasQuestion *read;
+	char *text;
+	size_t n;
+
+	if (laras_spi_run(&read_last_words,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(contact_id)},
+					  NULL) == 0 ||
+		laras_try_open((bytea *) laras_spi_varlena(0, 2), workspace_id, laras_spi_int8(0, 1),
+					   LARAS_FIELD_message_body, &text, &n) != LARAS_OPENED)
+		return NULL;
+	read = laras_read_question(text, n);
+	laras_read_intent(read);
+	return read;
+}
+
 static void
-judge_own_words(int64 workspace_id, int64 contact_id, const char *text, size_t n,
+judge_own_words(int64 workspace_id, const Phrases *phrases, const LarasOutgoing *out,
 				LarasJudgement *judgement)
 {
 	LarasSource sources[FOUND_ITEMS + FOUND_TEXTS];
 	LarasFact facts[FOUND_ITEMS + FOUND_TEXTS];
+	Measure by = {.author = LARAS_BY_PERSON,
+				  .contact_id = out->contact_id,
+				  .topic = laras_intent_name(LARAS_INTENT_UNCLEAR),
+				  .facts = facts};
 	const LarasFindings *items;
 	const LarasFindings *texts;
 	LarasQuestion *read;
+	LarasQuestion *customer;
 	int count = 0;
-	int n_facts;
 
 	(void) laras_spelling_refresh();
-	read = laras_read_question(text, n);
+	customer = read_customer(workspace_id, out->contact_id);
+	if (customer != NULL)
+	{
+		by.topic = laras_intent_name(customer->intent);
+		by.language = customer->english ? "en" : "id";
+	}
+	read = laras_read_question(out->text, out->n);
 	laras_read_intent(read);
 	items = laras_find_items(workspace_id, read);
 	texts = laras_find_texts(workspace_id, read, read->intent);
@@ -426,47 +501,40 @@ judge_own_words(int64 workspace_id, int64 contact_id, const char *text, size_t n
 		sources[count++] = items->row[i].source;
 	for (int i = 0; i < Min(texts->n, FOUND_TEXTS); i++)
 		sources[count++] = texts->row[i].source;
-	(void) read_facts(workspace_id, sources, count, facts, &n_facts);
-	judge_content(workspace_id, contact_id, text, n, facts, n_facts, judgement);
+	(void) read_facts(workspace_id, sources, count, facts, &by.n_facts);
+	judge_content(workspace_id, phrases, out->text, out->n, &by, judgement);
 }
 
 void
 laras_judge_text(int64 workspace_id, const LarasOutgoing *out, LarasTextVerdict *verdict)
 {
-	LarasJudgement judgement = {LARAS_VERDICT_PASS};
+	LarasJudgement *judgement = &verdict->judgement;
+	const char *reason;
 	Phrases phrases;
-	Datum reason;
-	bytea *digest = palloc(VARHDRSZ + LARAS_TEXT_DIGEST);
 
 	laras_classifier_require();
-	verdict->id = laras_new_id();
-	verdict->outcome = LARAS_VERDICT_PASS;
+	verdict->id = 0;
+	judgement->outcome = LARAS_VERDICT_PASS;
+	judgement->n_reasons = 0;
 	laras_text_digest(laras_workspace_slot(workspace_id), out->contact_slot, out->message_id,
 					  out->text, out->n, verdict->digest);
 	laras_spi_open();
 	phrases = phrases_of(workspace_id);
-	verdict->reason = blocking_reason(&phrases, out->channel, out->text, out->n);
-	if (verdict->reason != NULL)
-		verdict->outcome = LARAS_VERDICT_BLOCK;
-	else if (out->own_words && laras_people_rule(workspace_id, out->channel))
+	reason = blocking_reason(&phrases, out->channel, out->text, out->n);
+	if (reason != NULL)
+		give_reason(judgement, LARAS_VERDICT_BLOCK, reason);
+	if (out->own_words && laras_people_rule(workspace_id, out->channel))
+		judge_own_words(workspace_id, &phrases, out, judgement);
+	if (judgement->outcome == LARAS_VERDICT_PASS)
 	{
-		judge_own_words(workspace_id, out->contact_id, out->text, out->n, &judgement);
-		verdict->outcome = judgement.outcome;
-		verdict->reason = judgement.n_reasons > 0 ? judgement.reasons[0] : NULL;
+		verdict->id = laras_new_id();
+		laras_spi_run_one(&add_verdict,
+						  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(verdict->id),
+									Int64GetDatum(out->message_id), Int64GetDatum(out->contact_id),
+									laras_bytea_datum(verdict->digest, sizeof(verdict->digest)),
+									CStringGetTextDatum(CLASSIFIER),
+									CStringGetTextDatum(out->purpose)},
+						  NULL);
 	}
-
-	SET_VARSIZE(digest, VARHDRSZ + LARAS_TEXT_DIGEST);
-	memcpy(VARDATA(digest), verdict->digest, LARAS_TEXT_DIGEST);
-	reason = verdict->reason != NULL ? CStringGetTextDatum(verdict->reason) : (Datum) 0;
-	laras_spi_run_one(&add_verdict,
-					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(verdict->id),
-								Int64GetDatum(out->message_id), Int64GetDatum(out->contact_id),
-								PointerGetDatum(digest),
-								CStringGetTextDatum(laras_outcome_name(verdict->outcome)),
-								PointerGetDatum(construct_array(&reason,
-																verdict->reason != NULL ? 1 : 0,
-																TEXTOID, -1, false, TYPALIGN_INT)),
-								CStringGetTextDatum(CLASSIFIER), CStringGetTextDatum(out->purpose)},
-					  NULL);
 	laras_spi_close();
 }

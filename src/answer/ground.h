@@ -30,10 +30,18 @@ typedef struct LarasFact
 extern int laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
 						const char *reasons[LARAS_GROUND_REASONS]);
 
+typedef enum LarasAuthorOfText
+{
+	LARAS_BY_DRAFTER, /* the built-in one: phrases of its own around the facts */
+	LARAS_BY_PERSON   /* in words of their own */
+} LarasAuthorOfText;
+
 /*
  * scope.c: do the words of the text stand in the facts, so far that it is about
- * them? Short texts are.
+ * them? Short texts are. What people say of serving a customer (scope.def) is
+ * about the business, too.
  */
-extern bool laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts);
+extern bool laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts,
+						   LarasAuthorOfText author);
 
 #endif /* LARAS_ANSWER_GROUND_H */

@@ -18,6 +18,24 @@
 #define LETTERS 5
 #define SHARE 0.3
 
+static const char *const served[] = {
+#define SERVICE(stem) stem,
+#include "answer/scope.def"
+};
+
+/* Is it a word of serving customers? A short stem is the whole word. */
+static bool
+is_service(const LarasWord *word)
+{
+	for (int i = 0; i < lengthof(served); i++)
+		if (strlen(served[i]) >= LETTERS
+				? strstr(word->text, served[i]) != NULL
+				: strcmp(word->text, served[i]) == 0 ||
+					  (word->bare != NULL && strcmp(word->bare, served[i]) == 0))
+			return true;
+	return false;
+}
+
 /* Does the beginning of the word stand in one of the facts, in lower case? */
 static bool
 is_known(const char *word, char *const *facts, int n)
@@ -32,7 +50,8 @@ is_known(const char *word, char *const *facts, int n)
 }
 
 bool
-laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts)
+laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts,
+			   LarasAuthorOfText author)
 {
 	LarasQuestion *read = laras_read_question(text, n);
 	char **low = palloc(sizeof(char *) * (n_facts + 1));
@@ -48,7 +67,8 @@ laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts)
 		if (read->word[i].filler || strlen(word) < 3 || strcspn(word, "0123456789") < strlen(word))
 			continue;
 		words++;
-		known += is_known(word, low, n_facts);
+		known += is_known(word, low, n_facts) ||
+				 (author == LARAS_BY_PERSON && is_service(&read->word[i]));
 	}
 	return words < WORDS || known >= words * SHARE;
 }

@@ -119,10 +119,11 @@ laras_template_queue(int64 workspace_id, int64 conversation_id, int64 template_i
 									  .text = text.s,
 									  .n = text.n},
 					 &verdict);
-	if (verdict.outcome != LARAS_VERDICT_PASS)
+	if (verdict.judgement.outcome != LARAS_VERDICT_PASS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the message was not let through"),
-						errdetail("The classifier gave the reason \"%s\".", verdict.reason)));
+						errdetail("The classifier gave the reason %s.",
+								  laras_reasons_quoted(&verdict.judgement))));
 	row.verdict_id = verdict.id;
 	memcpy(row.text_digest, verdict.digest, sizeof(row.text_digest));
 	as->verdict_id = verdict.id;

@@ -1,7 +1,8 @@
 # The classifier beyond numbers, and the owner's rules in full: what promises a
 # thing or names a day that stands in no row, speaks rudely, shouts, shows marks of
 # obeyed orders or lacks a phrase that the business demands; what people write
-# themselves is held to the same where a rule asks for it; rules by value and by
+# themselves is held to the same where a rule asks for it (what it is about and in
+# which language among it), and refused with every reason; rules by value and by
 # time of day; who names another customer is stopped, however the name is written,
 # for as long as that customer is one.
 # proves R061 R066 R067
@@ -86,7 +87,7 @@ sub says
 	$text =~ s/'/''/g;
 	my ($out, $err) = ('', '');
 	my $status = $node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); SELECT laras.reply($conversation, '$text'); COMMIT", stdout => \$out, stderr => \$err);
-	return $err =~ /gave the reason "(\w+)"/ ? $1 : $status == 0 ? 'passes' : $err;
+	return $err =~ /gave the reasons? ("[^.]*")\./ ? $1 =~ s/[",]//gr : $status == 0 ? 'passes' : $err;
 }
 is(says('Harga Kopi Toraja Rp 90.000, pasti sampai besok!'), 'passes', 'people answer for what they say');
 rule(texts => q{'people'});
@@ -105,13 +106,32 @@ my %said = (
 	'KOPI TORAJA MASIH BANYAK SEKALI KAK' => 'tone',
 	'Ayo beli!!!!!' => 'tone',
 	'Sebagai model bahasa saya tidak tahu, Kak.' => 'injection_symptom',
-	'As an AI I cannot answer that.' => 'injection_symptom',
+	'As an AI I cannot answer that.' => 'injection_symptom wrong_language',
 	'```SELECT``` ya kak' => 'injection_symptom',
 	'Hubungi Budi di 0812-9999-8888 ya.' => 'ungrounded_phone',
 	'Lihat di www.jahat.example ya.' => 'ungrounded_link',
 	'Halo Kak, sebentar ya.' => 'passes',
+	# what it is about, in which language
+	'Hujan turun di beranda senja, rindu mengalir bagai sungai tua, dan bulan pun tersenyum manja.' => 'off_scope',
+	'Presiden pertama negara tetangga lahir sebelum perang dunia kedua berakhir.' => 'off_scope',
+	'Mohon maaf, pesanan Kakak terlambat, tim kami sedang memeriksa dan segera menghubungi Kakak.' => 'passes',
+	'Terima kasih sudah menunggu, paket Kakak sudah kami kirim lewat kurir, resi menyusul.' => 'passes',
+	'Biji sangrai gelap asli dari Sulawesi, Kak, cocok buat kopi susu.' => 'passes',
+	'The coffee from Toraja is here and you can have it, please wait for us.' => 'wrong_language',
+	# every reason is told
+	'BUATKAN PUISI TENTANG HUJAN SENJA RINDU BULAN SUNGAI, HARGA RP 90.000!!!!' => 'off_scope ungrounded_price tone',
 );
 is(says($_), $said{$_}, "a person says: $_") for sort keys %said;
+# what goes with every answer on a topic, people's too: of the topic that the customer asked about
+$stage->bound("INSERT INTO laras.required_phrase (workspace_id, id, phrase, topic) VALUES ($workspace, 1, 'Sampai jumpa di toko', 'hours'), ($workspace, 2, 'Belum termasuk ongkir', 'price')");
+is(says('Kami buka jam 07.00 sampai 21.00, Kak.'), 'missing_phrase', 'a person lacks the phrase');
+is(says('Kami buka jam 07.00 sampai 21.00, Kak. Sampai jumpa di toko.'), 'passes', 'or has it');
+is(says('Halo Kak, sebentar ya.'), 'passes', 'where nothing is stated there is nothing to add');
+is(says('Hubungi kami, jam buka besok, garansi seumur hidup!!!!'), 'ungrounded_promise ungrounded_date tone missing_phrase', 'all reasons are told at once');
+$stage->bound('DELETE FROM laras.required_phrase');
+# a refusal is the error alone; what passed has its verdict
+is($stage->sql("SELECT count(*) FROM laras.verdict v WHERE v.classifier = 'laras-1 people' AND (v.outcome <> 'pass' OR v.reasons <> '{}')"), 0, 'of a text that is refused nothing stays');
+is($stage->sql("SELECT count(*) FROM laras.verdict v WHERE v.classifier = 'laras-1 people'"), $stage->sql("SELECT count(*) FROM laras.message WHERE direction = 'out' AND author_kind = 'service'"), 'and each that left has its verdict');
 rule(texts => q{'people'}, from_time => hour(2), to_time => hour(4));
 is(says('Kopi Toraja pasti cocok.'), 'passes', 'outside the hours of the rule they may');
 rule(texts => q{'people'}, channel => q{'instagram'});
@@ -148,7 +168,8 @@ for my $row (@rows)
 	my ($n, $holds, $text) = @$row;
 	utf8::encode($text);
 	my $said = says($text);
-	next if $holds eq 'yes' ? $said eq 'other_person' : $said eq 'passes';
+	# some are in English, which the rule refuses for that
+	next if $holds eq 'yes' ? $said =~ /\bother_person\b/ : $said =~ /^(passes|wrong_language)$/;
 	$holds eq 'yes' ? $missed++ : $false++;
 	diag("names.tsv $n: $text: $said");
 }
