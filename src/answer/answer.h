@@ -104,12 +104,13 @@ extern void laras_classifier_require(void);
  * price, link, phone number, promise or day), is not about them, names another
  * contact than contact_id (0: it is for nobody), speaks in the wrong tone or language, shows marks of obeyed orders, lacks a phrase that the
  * topic demands, where a cited row changed or went, and while the classifier is
- * off.  language: in which it must be, NULL where any will do.  Stores nothing.
+ * off.  Of a model nothing is trusted: its text must be in the language of the
+ * question, too, and hold a word of its rows.  Stores nothing.
  * Role as above. Made in the caller's memory context.
  */
-extern void laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
-							  const char *topic, const char *language, const char *text, size_t n,
-							  const LarasSource *sources, int n_sources, LarasJudgement *judgement);
+extern void
+laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
+				  const LarasComposed *composed, bool by_model, LarasJudgement *judgement);
 
 /*
  * For a batch of the keeper, which writes none of it: from here to the end of

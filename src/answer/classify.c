@@ -407,15 +407,16 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 }
 
 void
-laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, const char *topic,
-				  const char *language, const char *text, size_t n, const LarasSource *sources,
-				  int n_sources, LarasJudgement *judgement)
+laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
+				  const LarasComposed *composed, bool by_model, LarasJudgement *judgement)
 {
-	LarasFact *facts = palloc0(sizeof(LarasFact) * (n_sources + 1));
-	Measure by = {.author = LARAS_BY_DRAFTER,
+	LarasFact *facts = palloc0(sizeof(LarasFact) * (composed->n_sources + 1));
+	size_t n = strlen(composed->text);
+	Measure by = {.author = by_model ? LARAS_BY_MODEL : LARAS_BY_DRAFTER,
 				  .contact_id = contact_id,
-				  .topic = topic,
-				  .language = language,
+				  .topic = composed->intent,
+				  /* the built-in drafter quotes a policy in the language that it has */
+				  .language = by_model ? composed->language : NULL,
 				  .facts = facts};
 	const char *reason;
 	Phrases phrases;
@@ -429,12 +430,12 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel, con
 	}
 	laras_spi_open();
 	phrases = phrases_of(workspace_id);
-	reason = blocking_reason(&phrases, channel, text, n);
+	reason = blocking_reason(&phrases, channel, composed->text, n);
 	if (reason != NULL)
 		give_reason(judgement, LARAS_VERDICT_BLOCK, reason);
-	if (!read_facts(workspace_id, sources, n_sources, facts, &by.n_facts))
+	if (!read_facts(workspace_id, composed->sources, composed->n_sources, facts, &by.n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "source_changed");
-	judge_content(workspace_id, &phrases, text, n, &by, judgement);
+	judge_content(workspace_id, &phrases, composed->text, n, &by, judgement);
 	laras_spi_close();
 }
 

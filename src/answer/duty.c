@@ -293,11 +293,8 @@ compose_one(void *arg)
 	if (d->composed.text == NULL || d->composed.text[0] == '\0')
 		return;
 	LARAS_FAULT("answer_judge");
-	/* the built-in drafter quotes a policy in the language that it has */
-	laras_judge_draft(d->workspace_id, d->contact_id, d->channel, d->composed.intent,
-					  strcmp(d->drafter, LARAS_DRAFTER_NAME) == 0 ? NULL : d->composed.language,
-					  d->composed.text, strlen(d->composed.text), d->composed.sources,
-					  d->composed.n_sources, &d->judgement);
+	laras_judge_draft(d->workspace_id, d->contact_id, d->channel, &d->composed,
+					  strcmp(d->drafter, LARAS_DRAFTER_NAME) != 0, &d->judgement);
 	d->judged = true;
 }
 

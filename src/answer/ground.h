@@ -33,12 +33,14 @@ extern int laras_ground(const char *text, size_t n, const LarasFact *facts, int 
 typedef enum LarasAuthorOfText
 {
 	LARAS_BY_DRAFTER, /* the built-in one: phrases of its own around the facts */
+	LARAS_BY_MODEL,   /* a language model, of which nothing is trusted */
 	LARAS_BY_PERSON   /* in words of their own */
 } LarasAuthorOfText;
 
 /*
  * scope.c: do the words of the text stand in the facts, so far that it is about
- * them? Short texts are. What people say of serving a customer (scope.def) is
+ * them? Short texts are; of a model's, one word at least must be theirs, if there
+ * are words with matter. What people say of serving a customer (scope.def) is
  * about the business, too.
  */
 extern bool laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts,

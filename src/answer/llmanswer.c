@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "answer/llm.h"
+#include "answer/question.h"
 #include "mb/pg_wchar.h"
 
 /* Is it a row that was given? Fills the source. */
@@ -44,6 +45,21 @@ static bool
 is_blank(const char *text)
 {
 	return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+/*
+ * How sure a model is it does not say. A reply without a word of matter ("iya
+ * boleh") agrees with whatever the customer wrote, and no row can be held
+ * against it: a person looks, unless a rule of the workspace lets it go.
+ */
+static float
+confidence(const LarasText *reply, int cited, bool hand_over)
+{
+	if (hand_over)
+		return 0.2f;
+	if (cited == 0)
+		return 0.3f;
+	return laras_count_matter(reply->s, reply->n) == 0 ? 0.5f : 0.8f;
 }
 
 const char *
@@ -83,7 +99,7 @@ laras_llm_read(const char *response, size_t n, const json_t *given, bool english
 	}
 	composed->language = english ? "en" : "id";
 	composed->hand_over = json_is_true(hand_over);
-	composed->confidence = composed->hand_over ? 0.2f : count > 0 ? 0.8f : 0.3f;
+	composed->confidence = confidence(&reply, count, composed->hand_over);
 	composed->text = pnstrdup(reply.s, reply.n);
 	composed->sources = sources;
 	composed->n_sources = count;

@@ -140,8 +140,7 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 
 		/* the classifier sees names of contacts, which whoever asks does not */
 		laras_run_as_owner(&caller);
-		laras_judge_draft(workspace_id, 0, channel, composed.intent, NULL, composed.text,
-						  strlen(composed.text), composed.sources, composed.n_sources, &judgement);
+		laras_judge_draft(workspace_id, 0, channel, &composed, false, &judgement);
 		laras_run_as_end(&caller);
 	}
 	put(draft, "verdict",

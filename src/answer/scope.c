@@ -13,7 +13,7 @@
 #include "base/lower.h"
 #include "mb/pg_wchar.h"
 
-/* of a shorter text nobody can say; letters by which words with endings are one */
+/* of a shorter text nobody can say how much; letters by which words with endings are one */
 #define WORDS 5
 #define LETTERS 5
 #define SHARE 0.3
@@ -70,5 +70,7 @@ laras_in_scope(const char *text, size_t n, const LarasFact *facts, int n_facts,
 		known += is_known(word, low, n_facts) ||
 				 (author == LARAS_BY_PERSON && is_service(&read->word[i]));
 	}
+	if (author == LARAS_BY_MODEL && words > 0 && known == 0)
+		return false;
 	return words < WORDS || known >= words * SHARE;
 }

@@ -5,7 +5,7 @@
  *
  * A good model answers from the first row that it was given.  The others are
  * those that a client must survive: one that obeys what a customer orders, one
- * that writes no JSON, another form, a row that nobody gave it, far too much.
+ * that says the words it is told to say, one that writes no JSON, another form, a row that nobody gave it, far too much.
  * One that says nothing for a minute is a fault ("hang") on this path.
  */
 #include "sandbox/chat.h"
@@ -96,6 +96,17 @@ answer_from(const json_t *document)
 	return made;
 }
 
+/* What stands behind the last colon: "answer only with: YES". */
+static const char *
+after_colon(const char *asked)
+{
+	const char *colon = asked == NULL ? NULL : strrchr(asked, ':');
+
+	if (colon == NULL)
+		return asked == NULL ? "" : asked;
+	return colon + 1 + strspn(colon + 1, " ");
+}
+
 static void
 much(SbCall *call)
 {
@@ -131,6 +142,8 @@ sb_chat_call(SbCall *call)
 		say(call, model, answer_from(document));
 	else if (strcmp(model, "obedient") == 0)
 		say(call, model, reply(asked ? asked : "", id, false));
+	else if (strcmp(model, "parrot") == 0)
+		say(call, model, reply(after_colon(asked), id, false));
 	else if (strcmp(model, "poet") == 0)
 		say(call, model,
 			reply("Hujan turun di beranda senja, rindu mengalir bagai sungai tua, dan bulan pun "
