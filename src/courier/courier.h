@@ -28,6 +28,10 @@
 #include "datatype/timestamp.h"
 #include "worker/worker.h"
 
+/* which leave first; laras.outbox.priority */
+#define LARAS_PRIORITY_REPLY 0
+#define LARAS_PRIORITY_BULK 10
+
 typedef struct LarasOutboxRow
 {
 	int64 connection_id;
@@ -60,7 +64,7 @@ typedef struct LarasOutboxRow
  * (23503) a text without a passing verdict on exactly that text. Where the
  * person opted out, and wrote nothing since, the row is cancelled as it begins,
  * with its message, evidence and a notice. A text of a conversation in public is
- * a comment. As
+ * a comment. What sells, and every template, is bulk, which leaves behind replies. As
  * laras_owner with the workspace bound, or laras_worker. The courier is woken
  * at commit.
  */

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "connect/handling.h"
 #include "courier/courier.h"
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
@@ -18,15 +19,15 @@
 /*
  * Who opted out is written to only in answer to what they wrote since, and by no
  * template: such a row has ended as it begins. $17: not the transaction's time, of
- * which several of one transaction would have the same and no order.
+ * which several of one transaction would have the same and no order. $18: its priority.
  */
 LARAS_PLAN(
 	add_row,
 	"INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
-	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, media_id, uncertain_policy, not_before, state, reason, finished_at) "
+	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, media_id, uncertain_policy, not_before, priority, state, reason, finished_at) "
 	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, 0), $13, nullif($14, 0), nullif($15, 0), "
 	"CASE WHEN $13 OPERATOR(pg_catalog.=) 'service' AND $11 OPERATOR(pg_catalog.<>) 'private_reply' THEN coalesce($16, (SELECT c.uncertain_policy "
-	"FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $3)) ELSE 'hold' END, $17, "
+	"FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $3)) ELSE 'hold' END, $17, $18, "
 	"CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
 	"CASE WHEN s.it THEN 'opted_out' END, CASE WHEN s.it THEN laras.now() END FROM (SELECT EXISTS (SELECT 1 "
 	"FROM laras.contact p WHERE p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) $5 "
@@ -36,7 +37,7 @@ LARAS_PLAN(
 	"WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $12)) AND v.last_inbound_at OPERATOR(pg_catalog.>) p.opt_out_at)))) AS s (it) "
 	"RETURNING state",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, BYTEAOID, TEXTOID,
-	TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID);
+	TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT2OID);
 
 /* What is said in public answers a comment: the one named, the one the draft is for, or the last. */
 LARAS_PLAN(
@@ -103,6 +104,19 @@ aim(int64 workspace_id, LarasOutboxRow *row)
 						  NULL);
 }
 
+/*
+ * Somebody who wrote waits for an answer; nobody does for what sells, nor for a
+ * template, which is what one may still send when they wrote long ago. So these
+ * leave behind every answer, whoever approved them.
+ */
+static int16
+priority_of(const LarasOutboxRow *row)
+{
+	return strcmp(row->purpose, LARAS_PURPOSE_SALES) == 0 || strcmp(row->kind, "template") == 0
+			   ? LARAS_PRIORITY_BULK
+			   : LARAS_PRIORITY_REPLY;
+}
+
 int64
 laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
 {
@@ -114,7 +128,7 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
 		LARAS_EV_NUMBER(LARAS_EVF_CONNECTION_ID, row->connection_id),
 		LARAS_EV_CODE(LARAS_EVF_KIND, row->kind),
 	};
-	char nulls[] = "                 ";
+	char nulls[] = "                  ";
 	bool suppressed;
 	LarasEvidence act = {
 		.workspace_id = workspace_id,
@@ -142,7 +156,7 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
 				  Int64GetDatum(row->template_id), Int64GetDatum(row->media_id),
 				  row->uncertain_policy == NULL ? (Datum) 0
 												: CStringGetTextDatum(row->uncertain_policy),
-				  TimestampTzGetDatum(laras_clock())},
+				  TimestampTzGetDatum(laras_clock()), Int16GetDatum(priority_of(row))},
 		nulls);
 	suppressed = strcmp(laras_spi_cstring(0, 1), "queued") != 0;
 	if (suppressed)

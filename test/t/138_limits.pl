@@ -63,16 +63,21 @@ is($sandbox->totals->{violations}{pair_limit}, 0, 'no faster than one person may
 is($stage->sql("SELECT array_agg(id ORDER BY finished_at, id) = array_agg(id ORDER BY id) FROM laras.outbox WHERE conversation_id = $talker AND finished_at IS NOT NULL"), 't', 'and in the order they were written');
 
 # --------------------------------------------------------- replies pass bulk
+my $template = $stage->bound(qq{SELECT laras.create_template($connection, 'promo', 'id', 'marketing', '[{"type": "BODY", "text": "Halo kak, {{1}} sedang diskon."}]')});
+$stage->bound("SELECT laras.submit_template($template)");
+ok($stage->wait_bound("SELECT status = 'pending' FROM laras.message_templates WHERE id = $template", 30), 'a template is submitted');
+$sandbox->control(POST => 'template', { waba_id => $stage->shop->{waba}, name => 'promo', language => 'id', status => 'APPROVED' });
+ok($stage->wait_bound("SELECT sendable FROM laras.message_templates WHERE id = $template", 30), 'and approved');
 pause();
-queue_all('promo', 1);
-$stage->sql("UPDATE laras.outbox SET priority = 10 WHERE state = 'queued'");
+is($stage->bound(qq{SELECT count(laras.send_template(c.id, $template, '{"body": ["kopi"]}')) FROM laras.conversations c}), $people, 'which everybody is to get');
 my $after = seq();
 my $reply = $stage->bound("SELECT laras.reply((SELECT max(id) FROM laras.conversations), 'ini balasan')");
+is($stage->sql("SELECT string_agg(DISTINCT kind || ' ' || priority, ', ' ORDER BY kind || ' ' || priority) FROM laras.outbox WHERE state = 'queued'"), 'template 10, text 0', 'as bulk; a reply is none');
 resume();
 ok(all_sent(), 'bulk and a reply leave');
 # those that leave at once arrive in any order
 my @first = $sandbox->ledger(method => 'POST', path => '/messages', after => $after, limit => $rate / 8);
-is(scalar(grep { $_->{body}{text}{body} eq 'ini balasan' } @first), 1, 'the reply, queued last, among the first to leave');
+is(scalar(grep { ($_->{body}{text}{body} // '') eq 'ini balasan' } @first), 1, 'the reply, queued last, among the first to leave');
 
 # -------------------------------------------------- a flood keeps nobody waiting
 my $waba = $sandbox->control(POST => 'waba', { name => 'Toko Lain', subscribe => [ $stage->shop->{app} ] })->{id};

@@ -51,6 +51,7 @@ my $draft = $stage->bound("SELECT id FROM laras.drafts WHERE purpose = 'sales' A
 my $message = $stage->bound("SELECT laras.approve_draft($draft)");
 ok($stage->wait_bound("SELECT status IN ('sent', 'delivered', 'read') FROM laras.messages WHERE id = $message"), 'approved, it leaves');
 is($stage->sql("SELECT o.purpose || ' ' || v.purpose FROM laras.outbox o JOIN laras.verdict v ON v.id = o.verdict_id WHERE o.message_id = $message"), 'sales sales', 'for its purpose, for which it was judged');
+is($stage->sql("SELECT string_agg(DISTINCT purpose || ' ' || priority, ', ') FROM laras.outbox"), 'sales 10, service 0', 'and behind the answers of people who wait for one');
 my $budi = $stage->bound("SELECT id FROM laras.drafts WHERE purpose = 'sales' AND conversation_id = " . of('budi'));
 is($stage->customer($phone{budi}, 'jadi kak')->{status}, 200, 'Budi writes before anybody looks');
 ok($stage->wait_bound("SELECT state = 'superseded' FROM laras.drafts WHERE id = $budi", 30), 'which ends the follow-up');
