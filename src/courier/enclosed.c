@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "base/spi.h"
-#include "catalog/pg_type_d.h"
 #include "courier/enclosed.h"
 #include "courier/http.h"
 #include "media/link.h"
@@ -18,11 +17,6 @@
 
 /* of bodies under way */
 #define MOST_HELD (INT64CONST(64) * 1024 * 1024)
-
-LARAS_PLAN(find_enclosed,
-		   "SELECT coalesce(o.media_id, 0) FROM laras.outbox o "
-		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
 
 bool
 laras_enclosed_two_steps(const LarasChannelDriver *driver)
@@ -43,9 +37,10 @@ build(LarasFlight *flight, const LarasSendText *send, const LarasSendMedia *medi
 
 /* Inside SPI. */
 static LarasEnclosed
-enclose(LarasFlight *flight, const LarasSendText *send, const LarasAllocator *allocator,
-		int64 *held, LarasProviderRequest *request, const char **reason)
+enclose(LarasDeparture *departure, const LarasSendText *send, const LarasAllocator *allocator,
+		int64 *held, const char **reason)
 {
+	LarasFlight *flight = &departure->flight;
 	const LarasSendMediaDriver *driver = flight->driver->send->media;
 	const LarasMediaLimit *limit;
 	LarasMedia media;
@@ -55,12 +50,8 @@ enclose(LarasFlight *flight, const LarasSendText *send, const LarasAllocator *al
 	char *url = NULL;
 	bool built;
 
-	laras_spi_run_one(&find_enclosed,
-					  (Datum[]){Int64GetDatum(flight->workspace_id),
-								Int64GetDatum(flight->outbox_id)},
-					  NULL);
 	*reason = "media_gone";
-	if (!laras_media_load(flight->workspace_id, laras_spi_int8(0, 1), &media) ||
+	if (!laras_media_load(flight->workspace_id, departure->media_id, &media) ||
 		strcmp(media.state, "stored") != 0 || media.contact_id != flight->contact_id ||
 		media.mime == NULL)
 		return LARAS_ENCLOSED_STAYS;
@@ -92,7 +83,7 @@ enclose(LarasFlight *flight, const LarasSendText *send, const LarasAllocator *al
 			return LARAS_ENCLOSED_STAYS;
 		given.url = laras_text(url);
 	}
-	built = build(flight, send, &given, allocator, request);
+	built = build(flight, send, &given, allocator, &departure->request);
 	if (bytes != NULL)
 		laras_wipe(bytes, (size_t) n);
 	*reason = "no_address";
@@ -103,14 +94,13 @@ enclose(LarasFlight *flight, const LarasSendText *send, const LarasAllocator *al
 }
 
 LarasEnclosed
-laras_enclosed_build(LarasFlight *flight, const LarasSendText *send,
-					 const LarasAllocator *allocator, int64 *held, LarasProviderRequest *request,
-					 const char **reason)
+laras_enclosed_build(LarasDeparture *departure, const LarasSendText *send,
+					 const LarasAllocator *allocator, int64 *held, const char **reason)
 {
 	LarasEnclosed what;
 
 	laras_spi_open();
-	what = enclose(flight, send, allocator, held, request, reason);
+	what = enclose(departure, send, allocator, held, reason);
 	laras_spi_close();
 	return what;
 }

@@ -17,13 +17,14 @@ typedef enum LarasEnclosed
 } LarasEnclosed;
 
 /*
- * The request of a message whose row is in *flight and whose text in *send, made
- * by the allocator; notes in *flight whether it is the first of two. *held: bytes of
- * requests of this batch, which have not begun. In a transaction as laras_worker.
+ * The request of a message whose row is in the departure and whose text in *send,
+ * made by the allocator into the departure; notes in its flight whether it is the
+ * first of two. *held: bytes of requests of this batch, which have not begun. In a
+ * transaction as laras_worker.
  */
-extern LarasEnclosed laras_enclosed_build(LarasFlight *flight, const LarasSendText *send,
-										  const LarasAllocator *allocator, int64 *held,
-										  LarasProviderRequest *request, const char **reason);
+extern LarasEnclosed
+laras_enclosed_build(LarasDeparture *departure, const LarasSendText *send,
+					 const LarasAllocator *allocator, int64 *held, const char **reason);
 
 /* Does a message of that kind leave by two requests, of which the first is nothing that anybody sees? */
 extern bool laras_enclosed_two_steps(const LarasChannelDriver *driver);

@@ -57,7 +57,7 @@ LARAS_PLAN(
 	"SELECT o.workspace_id, o.id, o.message_id, o.conversation_id, o.contact_id, o.connection_id, "
 	"coalesce(o.draft_id, 0), o.attempts, m.body, m.slot, v.last_inbound_at, p.opt_out_at, i.id, i.kind, i.value, "
 	"p.state, o.kind, o.text_digest, t.id, t.provider_message_id, coalesce(t.provider_timestamp, t.created_at), "
-	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose), o.approved_by, o.stage, o.resent, " LARAS_TEMPLATED_COLUMNS
+	"t.kind, t.unsent_at IS NOT NULL, t.hidden_at IS NOT NULL, laras.processes(o.workspace_id, m.channel, o.purpose), o.approved_by, o.stage, o.resent, coalesce(o.media_id, 0), " LARAS_TEMPLATED_COLUMNS
 	"FROM unnest($1, $2) AS u (w, i) CROSS JOIN LATERAL (SELECT x.* FROM laras.outbox x "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i "
 	"AND CASE WHEN x.state OPERATOR(pg_catalog.=) 'queued' THEN true ELSE false END "
@@ -248,6 +248,7 @@ laras_departures_read(LarasDeparture *list, const Datum *workspaces, const Datum
 		f->attempts = laras_spi_int4(i, 8) + 1;
 		f->contact_slot = (uint32) laras_spi_int8(i, 10);
 		f->resent = laras_spi_bool(i, 28);
+		list[i].media_id = laras_spi_int8(i, 29);
 	}
 	return found;
 }
@@ -492,7 +493,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 	}
 	if (send.kind == LARAS_SEND_TEMPLATE)
 	{
-		why = laras_templated_read(row, 29, f, last_inbound, &templated);
+		why = laras_templated_read(row, 30, f, last_inbound, &templated);
 		if (why != NULL)
 		{
 			*outcome = laras_departure_stays(f, "refused", why, "failed", "send_refused");
@@ -590,7 +591,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 		laras_thread_read(f, &send);
 	}
 	f->first_step = f->driver->send->two_steps && !f->staged;
-	switch (media ? laras_enclosed_build(f, &send, &allocator, &routes->held, &d->request, &why)
+	switch (media ? laras_enclosed_build(d, &send, &allocator, &routes->held, &why)
 				  : LARAS_ENCLOSED_GOES)
 	{
 		case LARAS_ENCLOSED_GOES:

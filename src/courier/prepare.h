@@ -12,6 +12,7 @@
 typedef struct LarasDeparture
 {
 	LarasFlight flight;
+	int64_t media_id; /* of a message with media; 0: none */
 	LarasProviderRequest request;
 	const char *token; /* of the batch's routes */
 	size_t token_n;
@@ -31,7 +32,7 @@ laras_routes_read(MemoryContext context, const Datum *workspaces, const Datum *c
 /*
  * Lock the rows that are still queued, leaving those that others hold, and
  * read them with all that judging needs into *list (room for n), only the
- * flight filled in. Returns how many; the rows stay SPI's last result.
+ * flight and the media filled in. Returns how many; the rows stay SPI's last result.
  */
 extern int
 laras_departures_read(LarasDeparture *list, const Datum *workspaces, const Datum *rows, int n);
