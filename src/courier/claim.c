@@ -3,6 +3,9 @@
  *		Takes messages that are due, decides which may leave, marks those
  *		`sending` in one committed transaction, and begins their requests.
  *
+ * What a request needs to be known by is had before its row is marked: where memory
+ * is short, a message stays in the queue, and is not `sending` while nothing is.
+ *
  * What is taken is chosen by lane.c: one message of a conversation at a time, so
  * that what a person reads comes in the order it was written, and no more than
  * the provider's limits allow.
@@ -210,12 +213,34 @@ mark(const LarasDeparture *list, int n)
 				  NULL);
 }
 
+/* flights of the messages that leave, in their order; NULL once begun */
+typedef struct Reserve
+{
+	int count;
+	LarasFlight *flight[FLEXIBLE_ARRAY_MEMBER];
+} Reserve;
+
+static LarasFlight *
+reserve_flight(void)
+{
+	return LARAS_FAULT_FAILS("courier_flight", -1) ? NULL : laras_http_memory(sizeof(LarasFlight));
+}
+
+static void
+give_back(Reserve *reserve)
+{
+	for (int i = 0; i < reserve->count; i++)
+		if (reserve->flight[i] != NULL)
+			laras_http_give_back(reserve->flight[i], sizeof(LarasFlight));
+}
+
 /*
- * Judge the chosen rows that are still there and mark those that leave.
- * Returns how many leave: the first of *list.
+ * Judge the chosen rows that are still there and mark those that leave, each with
+ * a flight. Returns how many leave: the first of *list.
  */
 static int
-judge_all(const LarasChoice *c, LarasDeparture *list, MemoryContext context, bool apart)
+judge_all(const LarasChoice *c, LarasDeparture *list, Reserve *reserve, MemoryContext context,
+		  bool apart)
 {
 	LarasRoutes *routes = laras_routes_read(context, c->workspace, c->connection, c->count);
 	LarasOutcome *outcomes = palloc(sizeof(LarasOutcome) * c->count);
@@ -251,7 +276,20 @@ judge_all(const LarasChoice *c, LarasDeparture *list, MemoryContext context, boo
 			leaves = apart ? judge_apart(i, &d, routes, context, outcome)
 						   : laras_departure_judge(i, &d, routes, context, outcome);
 		if (leaves)
+		{
+			reserve->flight[leaving] = reserve_flight();
+			if (reserve->flight[leaving] == NULL)
+			{
+				leaves = false;
+				d.flight.attempt_id = 0;
+				*outcome = laras_departure_waits(&d.flight);
+			}
+		}
+		if (leaves)
+		{
 			list[leaving++] = d;
+			reserve->count = leaving;
+		}
 		else
 		{
 			stayers[staying] = d.flight;
@@ -272,21 +310,14 @@ judge_all(const LarasChoice *c, LarasDeparture *list, MemoryContext context, boo
  * destroyed bit, which is set before a disconnect returns to its caller.
  */
 static void
-depart(LarasDeparture *list, int n)
+depart(const LarasDeparture *list, Reserve *reserve)
 {
-	LarasFlight **failed = palloc(sizeof(LarasFlight *) * (n + 1));
-	int failures = 0;
-
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < reserve->count; i++)
 	{
-		LarasDeparture *d = &list[i];
-		LarasFlight *flight = laras_http_memory(sizeof(LarasFlight));
+		const LarasDeparture *d = &list[i];
+		LarasFlight *flight = reserve->flight[i];
 
-		if (flight == NULL) /* the next run finds the row */
-		{
-			laras_lane_back(d->flight.workspace_id, d->flight.connection_id);
-			continue;
-		}
+		reserve->flight[i] = NULL;
 		*flight = d->flight;
 		if (laras_flight_is_cut(flight))
 			flight->call = NULL;
@@ -298,13 +329,11 @@ depart(LarasDeparture *list, int n)
 			flight->call = laras_http_start(d->request.method, d->request.url.s, d->request.url.n,
 											d->request.type, d->request.body.s, d->request.body.n,
 											d->token, d->token_n, d->request.token_at, flight);
+		/* never begun: the record says so, and the row is queued again or cancelled */
 		if (flight->call == NULL)
-			failed[failures++] = flight;
+			laras_courier_ended(&flight, 1);
 		LARAS_FAULT("courier_after_start");
 	}
-	/* never begun: the record says so, and the row is queued again or cancelled */
-	if (failures > 0)
-		laras_courier_ended(failed, failures);
 }
 
 /* The places of what was chosen and does not leave are free again. */
@@ -345,6 +374,7 @@ laras_courier_dispatch(int n)
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "laras departures", ALLOCSET_DEFAULT_SIZES);
 	LarasDeparture *list;
+	Reserve *reserve;
 	LarasChoice *volatile chosen = NULL;
 	int leaving = 0;
 	int found;
@@ -352,6 +382,8 @@ laras_courier_dispatch(int n)
 
 	MemoryContextSwitchTo(context);
 	list = palloc(sizeof(LarasDeparture) * (n + 1));
+	reserve = palloc(offsetof(Reserve, flight) + sizeof(LarasFlight *) * (n + 1));
+	reserve->count = 0;
 	failed_before = true;
 	PG_TRY();
 	{
@@ -362,7 +394,7 @@ laras_courier_dispatch(int n)
 		if (chosen->count > 0)
 		{
 			refresh();
-			leaving = judge_all(chosen, list, context, apart);
+			leaving = judge_all(chosen, list, reserve, context, apart);
 		}
 		laras_spi_close();
 		LARAS_FAULT("courier_before_mark_commit");
@@ -371,12 +403,13 @@ laras_courier_dispatch(int n)
 		failed_before = false;
 		left = leaving;
 		MemoryContextSwitchTo(context);
-		depart(list, leaving);
+		depart(list, reserve);
 	}
 	PG_FINALLY();
 	{
 		if (chosen != NULL)
 			free_stayers(chosen, list, left);
+		give_back(reserve);
 		found = chosen != NULL ? chosen->count : 0;
 		MemoryContextSwitchTo(caller);
 		MemoryContextDelete(context);

@@ -71,9 +71,6 @@ LARAS_PLAN(
 	"AND y.channel OPERATOR(pg_catalog.=) m.channel ORDER BY y.kind, y.id LIMIT 1) AS i ON true",
 	INT8ARRAYOID, INT8ARRAYOID);
 
-/* until there may be memory for the bytes of media */
-#define MEMORY_WAIT_MS 250
-
 /* one connection */
 typedef struct Route
 {
@@ -265,6 +262,18 @@ laras_departure_stays(LarasFlight *flight, const char *state, const char *reason
 		.notice = notice,
 	};
 
+	return outcome;
+}
+
+/* until there may be memory for it */
+#define MEMORY_WAIT_MS 250
+
+LarasOutcome
+laras_departure_waits(LarasFlight *flight)
+{
+	LarasOutcome outcome = laras_departure_stays(flight, "queued", NULL, NULL, NULL);
+
+	outcome.delay_ms = MEMORY_WAIT_MS;
 	return outcome;
 }
 
@@ -598,8 +607,7 @@ laras_departure_judge(uint64 row, LarasDeparture *d, LarasRoutes *routes, Memory
 			break;
 		case LARAS_ENCLOSED_WAITS:
 			f->attempt_id = 0;
-			*outcome = laras_departure_stays(f, "queued", NULL, NULL, NULL);
-			outcome->delay_ms = MEMORY_WAIT_MS;
+			*outcome = laras_departure_waits(f);
 			return false;
 		case LARAS_ENCLOSED_STAYS:
 			f->attempt_id = 0;

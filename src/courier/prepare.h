@@ -50,4 +50,7 @@ extern LarasOutcome
 laras_departure_stays(LarasFlight *flight, const char *state, const char *reason,
 					  const char *message_status, const char *notice);
 
+/* Of one for which there is no memory now: it is looked at again in a moment. */
+extern LarasOutcome laras_departure_waits(LarasFlight *flight);
+
 #endif /* LARAS_PREPARE_H */

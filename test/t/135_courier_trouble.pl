@@ -1,7 +1,8 @@
 # What is wrong with one message hurts that one alone: a message that cannot be
 # judged stands back while the others leave; an answer that cannot be written
 # down (the id of another message) ends uncertain and keeps no other from being
-# known; and a queue of thousands to one person keeps nobody waiting.
+# known; where there is no memory for a request its message stays in the queue; and
+# a queue of thousands to one person keeps nobody waiting.
 #
 # proves R087
 
@@ -12,7 +13,7 @@ use Laras;
 use Stage;
 use Test::More;
 
-my $stage = Stage->new('trouble', sandbox => { sent_after_ms => -1, delivered_after_ms => -1, read_after_ms => -1, enforce_limits => JSON::PP::false() });
+my $stage = Stage->new('trouble', faults => 1, sandbox => { sent_after_ms => -1, delivered_after_ms => -1, read_after_ms => -1, enforce_limits => JSON::PP::false() });
 $stage->connect;
 my $serial = 0;
 
@@ -47,6 +48,26 @@ my $serial = 0;
 	is($stage->sql("SELECT string_agg(state, ' ' ORDER BY state) FROM laras.outbox WHERE message_id IN ($ids)"), 'sent sent sent uncertain',
 		'three are known to be sent, one is uncertain');
 	is($stage->sandbox->totals->{messages}{repeated}, 0, 'nobody got anything twice');
+}
+
+# ------------------------------------------------------------ no memory for it
+{
+	my @to = map { person() } 1 .. 3;
+	pause();
+	$stage->sql("ALTER SYSTEM SET laras.fault = 'courier_flight:enospc'");
+	$stage->node->reload;
+	my @id = map { say($_, 'nanti') } @to;
+	my $ids = join ', ', @id;
+	resume();
+	ok(wait_for_sql($stage->node, "SELECT count(*) = 3 FROM laras.outbox o JOIN laras.message m ON m.id = o.message_id WHERE m.id IN ($ids) AND o.not_before > m.created_at + interval '1 second'"),
+		'messages for whose requests there is no memory are looked at again and again');
+	is($stage->sql("SELECT string_agg(concat_ws(' ', state, reason, attempts), ',') FROM laras.outbox WHERE message_id IN ($ids)"), join(',', ('queued 0') x 3),
+		'stay in the queue and are not called sending');
+	is($stage->sql("SELECT count(*) FROM laras.send_attempt a JOIN laras.outbox o ON o.id = a.outbox_id WHERE o.message_id IN ($ids)"), 0, 'without an attempt');
+	$stage->sql('ALTER SYSTEM RESET laras.fault');
+	$stage->node->reload;
+	ok(reaches($_, 'sent'), 'and leave when there is') for @id;
+	is(requests($_), 1, 'once') for @to;
 }
 
 # ------------------------------------------------------- a long queue for one
