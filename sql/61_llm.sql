@@ -91,7 +91,7 @@ CREATE TABLE laras.llm_call (
   prompt_index bytea NOT NULL CHECK (octet_length(prompt_index) = 16),
   response laras.sealed,
   given jsonb NOT NULL,
-  no_train boolean NOT NULL,
+  no_train boolean,
   cached boolean NOT NULL DEFAULT false,
   purpose text NOT NULL CHECK (purpose IN ('service', 'sales')),
   attempts integer NOT NULL DEFAULT 0,
@@ -117,7 +117,7 @@ COMMENT ON COLUMN laras.llm_call.prompt IS 'The request as it was sent.';
 COMMENT ON COLUMN laras.llm_call.prompt_index IS 'Blind index of the prompt, by which the same one is found within the workspace.';
 COMMENT ON COLUMN laras.llm_call.response IS 'What the model wrote.';
 COMMENT ON COLUMN laras.llm_call.given IS 'Rows that were given: table, id and version of each.';
-COMMENT ON COLUMN laras.llm_call.no_train IS 'The provider was told not to train on it.';
+COMMENT ON COLUMN laras.llm_call.no_train IS 'Did each request that was made tell the provider not to train on it, by the header or a member that says so; null: none was made.';
 COMMENT ON COLUMN laras.llm_call.cached IS 'The response was that to the same prompt, and nobody was asked.';
 COMMENT ON COLUMN laras.llm_call.purpose IS 'What the model was asked for (laras.channel_handling); nothing else is a purpose.';
 COMMENT ON COLUMN laras.llm_call.attempts IS 'Requests that were made.';
@@ -166,7 +166,7 @@ COMMENT ON COLUMN laras.llm_calls.model IS 'Model that was asked.';
 COMMENT ON COLUMN laras.llm_calls.prompt IS 'The request as it was sent; null once erased.';
 COMMENT ON COLUMN laras.llm_calls.response IS 'What the model wrote; null once erased.';
 COMMENT ON COLUMN laras.llm_calls.given IS 'Rows that were given: table, id and version of each.';
-COMMENT ON COLUMN laras.llm_calls.no_train IS 'The provider was told not to train on it.';
+COMMENT ON COLUMN laras.llm_calls.no_train IS 'Did each request that was made tell the provider not to train on it, by the header or a member that says so; null: none was made.';
 COMMENT ON COLUMN laras.llm_calls.cached IS 'The response was that to the same prompt, and nobody was asked.';
 COMMENT ON COLUMN laras.llm_calls.purpose IS 'What the model was asked for (laras.channel_handling).';
 COMMENT ON COLUMN laras.llm_calls.attempts IS 'Requests that were made.';
@@ -203,7 +203,7 @@ CREATE FUNCTION laras.configure_llm(workspace_id bigint, url text, model text, a
   AS 'MODULE_PATHNAME', 'laras_configure_llm';
 ALTER FUNCTION laras.configure_llm(bigint, text, text, text, jsonb) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.configure_llm(bigint, text, text, text, jsonb) IS
-  'Lets a language model draft for a workspace: the whole address of an OpenAI-compatible chat endpoint, the model, its key (empty: none; kept sealed, opened by the courier alone). options: enabled, on_failure (queue, built_in), daily_calls, retries, keep_days, cache_minutes, no_train, no_train_header ("Name: value"), request_options (members of the request, such as {"store": false}); what is not named takes its default. 22023 for an address that is no https URL, an unknown option or a value that is none, 42704 for no such workspace, LRK01. Definer: the operator holds no right on the table.';
+  'Lets a language model draft for a workspace: the whole address of an OpenAI-compatible chat endpoint, the model, its key (empty: none; kept sealed, opened by the courier alone). options: enabled, on_failure (queue, built_in), daily_calls, retries, keep_days, cache_minutes, no_train, no_train_header ("Name: value"), request_options (members of the request, such as {"store": false}); what is not named takes its default. 22023 for an address that is no https URL, an unknown option or a value that is none, no_train where neither header nor request_options would say it, 42704 for no such workspace, LRK01. Definer: the operator holds no right on the table.';
 GRANT EXECUTE ON FUNCTION laras.configure_llm(bigint, text, text, text, jsonb) TO laras_dba;
 
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES

@@ -26,7 +26,7 @@
 #include "vault/vault.h"
 
 LARAS_PLAN(read_endpoint,
-		   "SELECT e.model, e.on_failure, e.daily_calls, e.cache_minutes, e.no_train, "
+		   "SELECT e.model, e.on_failure, e.daily_calls, e.cache_minutes, "
 		   "e.request_options::pg_catalog.text FROM laras.llm_endpoint e "
 		   "WHERE e.workspace_id OPERATOR(pg_catalog.=) $1 AND e.enabled",
 		   INT8OID);
@@ -80,10 +80,10 @@ LARAS_PLAN(
 LARAS_PLAN(
 	add_call,
 	"INSERT INTO laras.llm_call (workspace_id, id, conversation_id, contact_id, inbound_message_id, state, model, "
-	"prompt, prompt_index, response, given, no_train, cached, purpose, finished_at) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::pg_catalog.jsonb, $12, $13, $14, CASE WHEN $13 THEN laras.now() END)",
+	"prompt, prompt_index, response, given, cached, purpose, finished_at) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::pg_catalog.jsonb, $12, $13, CASE WHEN $12 THEN laras.now() END)",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, LARAS_SEALED, BYTEAOID,
-	LARAS_SEALED, TEXTOID, BOOLOID, BOOLOID, TEXTOID);
+	LARAS_SEALED, TEXTOID, BOOLOID, TEXTOID);
 
 /* calls without an answer in a row, after which an endpoint rests; for how many seconds at first, and at most */
 #define SILENT_CALLS 5
@@ -96,7 +96,6 @@ typedef struct Endpoint
 	bool to_queue; /* on failure */
 	int daily_calls;
 	int cache_minutes;
-	bool no_train;
 	char *options;
 } Endpoint;
 
@@ -113,8 +112,7 @@ read_the_endpoint(int64 workspace_id, Endpoint *e)
 		e->to_queue = strcmp(laras_spi_cstring(0, 2), "queue") == 0;
 		e->daily_calls = laras_spi_int4(0, 3);
 		e->cache_minutes = laras_spi_int4(0, 4);
-		e->no_train = laras_spi_bool(0, 5);
-		e->options = laras_spi_cstring(0, 6);
+		e->options = laras_spi_cstring(0, 5);
 	}
 	laras_spi_close();
 	return found;
@@ -232,7 +230,7 @@ ask(LarasDrafting *d, const Endpoint *e)
 	bytea *prompt_index;
 	bytea *sealed = NULL;
 	bool cached;
-	char nulls[15] = "              ";
+	char nulls[14] = "             ";
 
 	laras_drafter_begin(&role, d->workspace_id, d->conversation_id);
 	prompt = laras_llm_prompt(d->workspace_id, e->model, e->options, d->question.data,
@@ -267,8 +265,8 @@ ask(LarasDrafting *d, const Endpoint *e)
 																   LARAS_FIELD_llm_call_prompt,
 																   d->workspace_id, id, prompt)),
 								PointerGetDatum(prompt_index), PointerGetDatum(sealed),
-								CStringGetTextDatum(rows), BoolGetDatum(e->no_train),
-								BoolGetDatum(cached), CStringGetTextDatum(LARAS_PURPOSE_SERVICE)},
+								CStringGetTextDatum(rows), BoolGetDatum(cached),
+								CStringGetTextDatum(LARAS_PURPOSE_SERVICE)},
 					  nulls);
 	laras_spi_close();
 	if (cached)

@@ -43,6 +43,13 @@ laras_llm_prompt(int64 workspace_id, const char *model, const char *options, con
 				 size_t question_n, bool english, json_t **given);
 
 /*
+ * Does a member of the request, or of what is to be merged into one, tell the
+ * provider not to keep it for training: {"store": false} of OpenAI, or
+ * {"provider": {"data_collection": "deny"}} of OpenRouter?
+ */
+extern bool laras_llm_tells_no_train(const json_t *request);
+
+/*
  * llmanswer.c: reads a response of the model, of which nothing is trusted.
  * NULL and *composed filled (in the caller's memory), or the reason why it
  * cannot be used: llm_unreadable, llm_wrong_shape, llm_too_long, llm_foreign_row.

@@ -62,6 +62,12 @@ check_options(Datum given)
 	if (laras_json_get(value, "messages") != NULL || laras_json_get(value, "model") != NULL ||
 		laras_json_get(value, "stream") != NULL)
 		refuse("request_options must not hold model, messages or stream", NULL);
+	/* without options of its own a request says it (configure above) */
+	if (!json_is_false(laras_json_get(options, "no_train")) && value != NULL &&
+		laras_json_get(options, "no_train_header") == NULL && !laras_llm_tells_no_train(value))
+		refuse("no_train needs something that tells the provider",
+			   "Give no_train_header, or {\"store\": false} or {\"provider\": "
+			   "{\"data_collection\": \"deny\"}} in request_options, or say no_train false.");
 }
 
 /*

@@ -160,6 +160,16 @@ add_message(json_t *messages, const char *role, const char *content)
 	put(message, "content", json_string(content));
 }
 
+bool
+laras_llm_tells_no_train(const json_t *request)
+{
+	const char *collection =
+		json_string_value(laras_json_get(laras_json_get(request, "provider"), "data_collection"));
+
+	return json_is_false(laras_json_get(request, "store")) ||
+		   (collection != NULL && strcmp(collection, "deny") == 0);
+}
+
 char *
 laras_llm_prompt(int64 workspace_id, const char *model, const char *options, const char *question,
 				 size_t question_n, bool english, json_t **given)

@@ -28,17 +28,19 @@
 
 LARAS_PLAN(
 	read_call,
-	"SELECT e.url, c.prompt, e.api_key, CASE WHEN c.no_train THEN e.no_train_header END, p.slot, c.attempts, e.retries "
+	"SELECT e.url, c.prompt, e.api_key, CASE WHEN e.no_train THEN e.no_train_header END, p.slot, c.attempts, e.retries "
 	"FROM laras.llm_call c JOIN laras.llm_endpoint e ON e.workspace_id OPERATOR(pg_catalog.=) c.workspace_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) c.workspace_id AND p.id OPERATOR(pg_catalog.=) c.contact_id "
 	"WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2 "
 	"AND c.state OPERATOR(pg_catalog.=) 'queued' AND e.enabled FOR UPDATE OF c",
 	INT8OID, INT8OID);
 
+/* of several requests each must have said it */
 LARAS_PLAN(count_attempt,
-		   "UPDATE laras.llm_call SET attempts = attempts OPERATOR(pg_catalog.+) 1 "
+		   "UPDATE laras.llm_call SET attempts = attempts OPERATOR(pg_catalog.+) 1, "
+		   "no_train = coalesce(no_train, true) AND $3 "
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
+		   INT8OID, INT8OID, BOOLOID);
 
 LARAS_PLAN(
 	end_call,
@@ -136,6 +138,7 @@ first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 	Memory *m = task->memory;
 	LarasText none = {0};
 	Call call;
+	bool told;
 	char *text;
 	size_t n;
 
@@ -149,6 +152,8 @@ first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 		return end(task, &call, "no_answer", "erased", NULL, none, result);
 	request->body = text;
 	request->body_n = n;
+	told = call.header != NULL ||
+		   laras_llm_tells_no_train(laras_json_own(laras_json_parse(text, n, NULL)));
 	if (call.key != NULL)
 	{
 		if (laras_open_token(call.key, task->workspace_id, task->workspace_id,
@@ -163,7 +168,9 @@ first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 	}
 	laras_spi_open();
 	laras_spi_run(&count_attempt,
-				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(call.id)}, NULL);
+				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(call.id),
+							BoolGetDatum(told)},
+				  NULL);
 	laras_spi_close();
 	request->purpose = LARAS_LLM_TASK;
 	request->method = "POST";

@@ -59,12 +59,13 @@ sub chats { return grep { $_->{path} =~ m{/chat/completions$} } $stage->sandbox-
 is(configure('good'), 0, 'the operator names an endpoint');
 isnt($node->psql('postgres', "SET ROLE $_; SELECT laras.configure_llm($workspace, '$endpoint', 'good', '', '{}')"), 0, "$_ does not") for qw(laras_app laras_service);
 isnt(configure('good', url => $_), 0, "no endpoint: $_") for 'http://example.org/v1', 'file:///etc/passwd', 'ftp://127.0.0.1/', "$endpoint?x=1", '';
-isnt(configure('good', %$_), 0, 'no option: ' . $json->encode($_)) for { unknown => 1 }, { retries => 'many' }, { retries => 9 }, { on_failure => 'shrug' }, { request_options => { messages => [] } }, { no_train_header => "X: y\nZ: w" };
+isnt(configure('good', %$_), 0, 'no option: ' . $json->encode($_)) for { unknown => 1 }, { retries => 'many' }, { retries => 9 }, { on_failure => 'shrug' }, { request_options => { messages => [] } }, { request_options => {} }, { request_options => { store => JSON::PP::true } }, { no_train => JSON::PP::true, request_options => { seed => 1 } }, { no_train_header => "X: y\nZ: w" };
 isnt($node->psql('postgres', "SET ROLE laras_dba; SELECT laras.configure_llm(1, '$endpoint', 'good', '', '{}')"), 0, 'no such workspace');
 
 # ---- a good model
 configure('good', no_train_header => 'X-No-Train: 1');
 my $id = asks('Halo kak, kopi toraja berapa harganya?');
+my $first = $phone;
 is(draft($id), 'goes||llm good|Untuk Kopi Toraja 250 gr harganya Rp 105000.00, Kak.', 'its draft goes by itself');
 is($stage->bound("SELECT string_agg(source_table || source_id, ',') FROM laras.draft_sources WHERE draft_id = $id"), 'catalog_item1', 'and cites the row that it was given');
 my $request = $json->decode(call($id, 'c.prompt'));
@@ -78,11 +79,29 @@ unlike(call($id, 'c.prompt'), qr/tetangga|77777/, 'nothing of another workspace 
 is(call($id, 'c.no_train || c.state || c.cached'), 'trueansweredfalse', 'the log says that it was told not to train');
 like(call($id, 'c.response'), qr/"reply"/, 'and what the model wrote');
 is((chats())[0]{type}, 'no-train 1', 'the endpoint was told by the header');
-is($stage->bound('SELECT calls_today FROM laras.llm_status'), 1, 'the call is counted');
+# It says so where the request does, whatever the endpoint's row claims.
+my %told_by = (
+	'a member' => [ [], 't', '' ],
+	'another member' => [ [ request_options => { provider => { data_collection => 'deny' } } ], 't', '' ],
+	'the header' => [ [ request_options => {}, no_train_header => 'X-No-Train: 1' ], 't', 'no-train 1' ],
+	'nothing' => [ [ no_train => JSON::PP::false, request_options => {}, no_train_header => 'X-No-Train: 1' ], 'f', '' ],
+);
+for my $how (sort keys %told_by)
+{
+	my ($options, $flag, $header) = @{ $told_by{$how} };
+	is(configure('good', @$options), 0, "told by $how");
+	$id = asks("kopi toraja berapa harganya, dengan $how?");
+	is(call($id, 'c.no_train') . ((chats())[-1]{type} // ''), "$flag$header", "the log says what is so: $how");
+}
+configure('good', cache_minutes => 0);
+$stage->sql("UPDATE laras.llm_endpoint SET request_options = '{}', no_train = true WHERE workspace_id = $workspace");
+is(call(asks('kopi toraja berapa harganya, kalau begini?'), 'c.no_train'), 'f', 'also where the row claims what the request does not do');
+configure('good', no_train_header => 'X-No-Train: 1');
+is($stage->bound('SELECT calls_today FROM laras.llm_status'), 6, 'the calls are counted');
 like($stage->bound('SELECT prompt_tokens_today FROM laras.llm_status'), qr/^[1-9]/, 'with its tokens');
 
 # ---- the conversation, and no other one
-asks('Dan teh poci ada, kak?', $phone);
+asks('Dan teh poci ada, kak?', $first);
 my $talk = $json->decode($json->decode($stage->bound("SELECT c.prompt FROM laras.llm_calls c ORDER BY c.created_at DESC, c.id DESC LIMIT 1"))->{messages}[1]{content})->{conversation};
 is($talk->[0]{text}, 'Halo kak, kopi toraja berapa harganya?', 'what was written before is told');
 is((grep { $_->{from} eq 'shop' } @$talk) > 0 ? 1 : 0, 1, 'with what the shop said');
@@ -98,7 +117,7 @@ is(scalar(() = chats()), $before, 'nobody was asked');
 # ---- the cache of a workspace
 $id = asks('kak teh poci berapa harganya ya?');
 my $again = asks('kak teh poci berapa harganya ya?');
-is(call($again, 'c.cached || c.state'), 'trueanswered', 'the same prompt is answered from the log');
+is(call($again, "c.cached || c.state || coalesce(c.no_train::text, ' nobody was told')"), 'trueanswered nobody was told', 'the same prompt is answered from the log');
 is((split /\|/, draft($again))[3], (split /\|/, draft($id))[3], 'alike');
 is($stage->bound("SELECT count(*) FROM laras.llm_calls WHERE prompt LIKE '%kak teh poci berapa%'"), 2, 'each conversation has its own row');
 # The same words in another workspace, which sells the same under the same id: a row of its own, and nobody's answer but its own.
