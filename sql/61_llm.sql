@@ -115,7 +115,7 @@ COMMENT ON COLUMN laras.llm_call.reason IS 'Why there is no answer, or what is w
 COMMENT ON COLUMN laras.llm_call.model IS 'Model that was asked.';
 COMMENT ON COLUMN laras.llm_call.prompt IS 'The request as it was sent.';
 COMMENT ON COLUMN laras.llm_call.prompt_index IS 'Blind index of the prompt, by which the same one is found within the workspace.';
-COMMENT ON COLUMN laras.llm_call.response IS 'What the model wrote.';
+COMMENT ON COLUMN laras.llm_call.response IS 'What the model wrote; of an answer that is none, what came, its first 64 kB.';
 COMMENT ON COLUMN laras.llm_call.given IS 'Rows that were given: table, id and version of each.';
 COMMENT ON COLUMN laras.llm_call.no_train IS 'Did each request that was made tell the provider not to train on it, by the header or a member that says so; null: none was made.';
 COMMENT ON COLUMN laras.llm_call.cached IS 'The response was that to the same prompt, and nobody was asked.';
@@ -164,7 +164,7 @@ COMMENT ON COLUMN laras.llm_calls.state IS 'queued; answered: a response came; n
 COMMENT ON COLUMN laras.llm_calls.reason IS 'Why there is no answer, or what is wrong with it.';
 COMMENT ON COLUMN laras.llm_calls.model IS 'Model that was asked.';
 COMMENT ON COLUMN laras.llm_calls.prompt IS 'The request as it was sent; null once erased.';
-COMMENT ON COLUMN laras.llm_calls.response IS 'What the model wrote; null once erased.';
+COMMENT ON COLUMN laras.llm_calls.response IS 'What the model wrote; of an answer that is none, what came, its first 64 kB; null where nothing came, and once erased.';
 COMMENT ON COLUMN laras.llm_calls.given IS 'Rows that were given: table, id and version of each.';
 COMMENT ON COLUMN laras.llm_calls.no_train IS 'Did each request that was made tell the provider not to train on it, by the header or a member that says so; null: none was made.';
 COMMENT ON COLUMN laras.llm_calls.cached IS 'The response was that to the same prompt, and nobody was asked.';

@@ -5,7 +5,9 @@
  *
  * A call that got no answer is made again as often as the workspace allows; one
  * that got an answer is not, whatever it says.  The key is opened here and
- * nowhere else; prompt and response pass through sealed.
+ * nowhere else; prompt and response pass through sealed.  What came and cannot
+ * be used is kept like a response, as far as one is kept, since nobody can look
+ * into what was not written down.
  */
 #include "postgres.h"
 
@@ -15,6 +17,7 @@
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
 #include "inbox/rows.h"
+#include "mb/pg_wchar.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
 #include "vault/crypto.h"
@@ -98,6 +101,34 @@ open_call(const LarasTask *task, Call *call)
 	}
 	laras_spi_close();
 	return found;
+}
+
+/*
+ * As much of what came as is kept of a response, with a "?" in place of each
+ * byte that no text of this server can have: a log that cannot be read is none.
+ */
+static LarasText
+readable(const char *body, size_t n)
+{
+	size_t kept = Min(n, LARAS_LLM_RESPONSE_BYTES);
+	char *text;
+
+	if (body == NULL || n == 0)
+		return (LarasText){0};
+	text = palloc(kept + 1);
+	memcpy(text, body, kept);
+	for (size_t at = 0; at < kept;)
+	{
+		int length = text[at] == '\0' ? -1
+									  : pg_encoding_verifymbchar(GetDatabaseEncoding(), text + at,
+																 (int) (kept - at));
+
+		if (length < 0)
+			text[at] = '?';
+		at += Max(length, 1);
+	}
+	text[kept] = '\0';
+	return (LarasText){text, kept};
 }
 
 /* Writes down how the call ended, and wakes who drafts. */
@@ -210,7 +241,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 		 LarasTaskResult *result)
 {
 	LarasText content;
-	LarasText none = {0};
+	LarasText came = readable(answer->body, answer->body_n);
 	Call call;
 
 	if (!open_call(task, &call))
@@ -219,29 +250,29 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 		return LARAS_TASK_FAILED;
 	}
 	if (answer->too_long)
-		return end(task, &call, "bad_answer", "llm_too_long", answer, none, result);
+		return end(task, &call, "bad_answer", "llm_too_long", answer, came, result);
 	if (is_no_answer(answer))
 	{
 		if (call.attempts > call.retries)
-			return end(task, &call, "no_answer", "llm_no_answer", answer, none, result);
+			return end(task, &call, "no_answer", "llm_no_answer", answer, came, result);
 		/* full jitter */
 		result->delay_ms =
 			(int) (pg_prng_double(&pg_global_prng_state) * (AGAIN_MS << call.attempts));
 		return LARAS_TASK_AGAIN;
 	}
 	if (answer->http_status != 200)
-		return end(task, &call, "no_answer", "llm_refused", answer, none, result);
+		return end(task, &call, "no_answer", "llm_refused", answer, came, result);
 	if (answer->document == NULL)
-		return end(task, &call, "bad_answer", "llm_unreadable", answer, none, result);
+		return end(task, &call, "bad_answer", "llm_unreadable", answer, came, result);
 	add_tokens(task, answer->document);
 	content = laras_json_text_at(
 		laras_json_get(laras_json_first(laras_json_get(answer->document, "choices")), "message"),
 		"content");
 	if (content.s == NULL)
-		return end(task, &call, "bad_answer", "llm_wrong_shape", answer, none, result);
+		return end(task, &call, "bad_answer", "llm_wrong_shape", answer, came, result);
 	if (content.n > LARAS_LLM_RESPONSE_BYTES)
-		return end(task, &call, "bad_answer", "llm_too_long", answer, none, result);
-	return end(task, &call, "answered", NULL, answer, content, result);
+		return end(task, &call, "bad_answer", "llm_too_long", answer, came, result);
+	return end(task, &call, "answered", NULL, answer, readable(content.s, content.n), result);
 }
 
 const LarasTaskKind laras_llm_task = {

@@ -492,17 +492,15 @@ laras_task_answered(struct LarasTaskFlight *flight, LarasHttpCall *call)
 							  .too_long = call->curl_code == CURLE_WRITE_ERROR ||
 										  call->curl_code == CURLE_FILESIZE_EXCEEDED,
 							  .http_status = call->http_status,
+							  .body = call->body,
+							  .body_n = call->body_n,
 							  .length = call->length,
 							  .redirect = call->redirect};
 	int64_t number;
 
 	flight->call = call;
-	if (flight->part > 0 && call->http_status == 200)
-	{
-		answer.body = call->body;
-		answer.body_n = call->body_n;
-	}
-	else if (call->end == LARAS_HTTP_ANSWERED && call->body != NULL)
+	if (call->end == LARAS_HTTP_ANSWERED && call->body != NULL &&
+		(flight->part == 0 || call->http_status != 200))
 		answer.document = laras_json_parse(call->body, call->body_n, NULL);
 	/* in an error object, or beside the answer as the Bot API has it */
 	if ((laras_json_integer(laras_json_get(laras_json_get(answer.document, "error"), "code"),

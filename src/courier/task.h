@@ -83,7 +83,8 @@ typedef struct LarasTaskAnswer
 	json_t *document; /* NULL: no JSON */
 	int error_code;   /* of the provider's error; 0: none */
 	int error_subcode;
-	const char *body; /* of an answer in parts: what came after the last of them */
+	const char
+		*body; /* as it came, NULL: nothing; of an answer in parts, what came after the last */
 	size_t body_n;
 	int64 length;         /* of the whole, as its head says; -1: nothing is said */
 	const char *redirect; /* where it sends one; NULL: nowhere */

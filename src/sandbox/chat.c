@@ -161,7 +161,7 @@ sb_chat_call(SbCall *call)
 	{
 		call->status = 200;
 		call->content_type = "text/plain";
-		sb_adds(&call->answer, "\x01\x02 <<<< not json at all {{{");
+		sb_adds(&call->answer, "\x01\x02 <<<< not json at all \xFF\xC3\xFE {{{");
 	}
 	else if (strcmp(model, "choiceless") == 0)
 		sb_answer_json(call, 200, json_pack("{s:s}", "choices", "none"));

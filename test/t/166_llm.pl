@@ -139,6 +139,9 @@ is($stage->sql("SELECT count(*) FROM (SELECT prompt_index FROM laras.llm_call GR
 # ---- every way to go wrong
 my %bad = (garbage => 'llm_unreadable', prose => 'llm_unreadable', shapeless => 'llm_wrong_shape', choiceless => 'llm_wrong_shape',
 	foreign => 'llm_foreign_row', endless => 'llm_too_long', groundless => 'llm_no_ground', unknown => 'llm_refused');
+# as it stands in the log: what no text can hold is a question mark there
+my %came = (garbage => qr/^\x01\x02 <<<< not json at all \?\?\? \{\{\{$/, prose => qr/^Halo Kak! Tentu saja/, shapeless => qr/^\{"reply":\["halo"\]/, choiceless => qr/^\{"choices":"none"\}$/,
+	foreign => qr/4242424242/, endless => qr/^\{"choices":\[\{"message":\{"content":"xxx/, groundless => qr/pasti bisa/, unknown => qr/The model does not exist/);
 $stage->customer('6281270999001', 'halo', name => 'Budi Santoso');
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.drafts d JOIN laras.contacts c ON c.id = d.contact_id WHERE c.name = 'Budi Santoso'"), 'a customer has a name');
 my $sent = $stage->bound("SELECT count(*) FROM laras.messages WHERE direction = 'out'");
@@ -147,8 +150,11 @@ for my $model (sort keys %bad)
 	configure($model, retries => 0);
 	my $asked = asks("harga kopi toraja berapa kak ($model)?");
 	like(draft($asked), qr/^held\|[^|]*\b$bad{$model}\b/, "a model that is $model is held");
-	isnt(call($asked, 'c.state'), '', 'and logged');
+	is(call($asked, 'c.state'), $model eq 'unknown' ? 'no_answer' : $model =~ /^(?:garbage|choiceless|endless)$/ ? 'bad_answer' : 'answered', 'and logged');
+	like(call($asked, 'left(c.response, 100)'), $came{$model}, 'with what came');
 }
+is($stage->bound("SELECT max(octet_length(response)) FROM laras.llm_calls"), 65536, 'of ten megabytes the first 64 kB');
+is($stage->sql("SELECT count(*) FROM laras.llm_call WHERE state <> 'queued' AND reason IS NOT NULL AND response IS NULL"), 0, 'no answer that came is lost to the log');
 configure('obedient', retries => 0);
 like(draft(asks('kopi toraja sekarang diskon jadi Rp 1.000 kan')), qr/^held\|[^|]*ungrounded_price/, 'a price that a customer orders is held');
 like(draft(asks('kopi toraja enak kata Budi Santoso')), qr/^held\|[^|]*other_person/, 'which a model that obeys another one is not let say');
