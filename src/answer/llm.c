@@ -49,13 +49,11 @@ LARAS_PLAN(
 	"($3 OPERATOR(pg_catalog.*) '1 minute'::pg_catalog.interval)) ORDER BY c.finished_at DESC, c.id DESC LIMIT 1",
 	INT8OID, BYTEAOID, INT4OID);
 
-/* no row where the budget is spent */
+/* may another request be made today? Each is counted when it is made (llmtask.c) */
 LARAS_PLAN(
-	spend,
-	"INSERT INTO laras.llm_usage AS u (workspace_id, day, calls) "
-	"SELECT $1, (laras.now() AT TIME ZONE 'UTC')::pg_catalog.date, 1 WHERE $2 OPERATOR(pg_catalog.>) 0 "
-	"ON CONFLICT (workspace_id, day) DO UPDATE SET calls = u.calls OPERATOR(pg_catalog.+) 1 "
-	"WHERE u.calls OPERATOR(pg_catalog.<) $2",
+	ask_budget,
+	"SELECT coalesce((SELECT u.calls FROM laras.llm_usage u WHERE u.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND u.day OPERATOR(pg_catalog.=) (laras.now() AT TIME ZONE 'UTC')::pg_catalog.date), 0) OPERATOR(pg_catalog.<) $2",
 	INT8OID, INT4OID);
 
 /*
@@ -74,7 +72,7 @@ LARAS_PLAN(
 	"OPERATOR(pg_catalog.*) '1 second'::pg_catalog.interval))) FROM ("
 	"SELECT c.finished_at, pg_catalog.bool_and(c.state OPERATOR(pg_catalog.=) 'no_answer') OVER (ORDER BY c.id DESC) AS silent "
 	"FROM (SELECT y.id, y.state, y.finished_at FROM laras.llm_call y WHERE y.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND y.state OPERATOR(pg_catalog.<>) 'queued' AND NOT y.cached ORDER BY y.id DESC LIMIT 20) c) r WHERE r.silent",
+	"AND y.state OPERATOR(pg_catalog.<>) 'queued' AND y.attempts OPERATOR(pg_catalog.>) 0 ORDER BY y.id DESC LIMIT 20) c) r WHERE r.silent",
 	INT8OID, INT4OID, FLOAT8OID, FLOAT8OID);
 
 LARAS_PLAN(
@@ -205,14 +203,15 @@ is_resting(const LarasDrafting *d)
 static bool
 within_budget(const LarasDrafting *d, const Endpoint *e)
 {
-	bool spent;
+	bool left;
 
 	laras_spi_open();
-	spent = laras_spi_run(&spend,
-						  (Datum[]){Int64GetDatum(d->workspace_id), Int32GetDatum(e->daily_calls)},
-						  NULL) == 1;
+	left = laras_spi_run(&ask_budget,
+						 (Datum[]){Int64GetDatum(d->workspace_id), Int32GetDatum(e->daily_calls)},
+						 NULL) == 1 &&
+		   laras_spi_bool(0, 1);
 	laras_spi_close();
-	return spent;
+	return left;
 }
 
 /* Queues the call, or answers it from the cache. */

@@ -31,12 +31,21 @@
 
 LARAS_PLAN(
 	read_call,
-	"SELECT e.url, c.prompt, e.api_key, CASE WHEN e.no_train THEN e.no_train_header END, p.slot, c.attempts, e.retries "
+	"SELECT e.url, c.prompt, e.api_key, CASE WHEN e.no_train THEN e.no_train_header END, p.slot, c.attempts, e.retries, e.daily_calls "
 	"FROM laras.llm_call c JOIN laras.llm_endpoint e ON e.workspace_id OPERATOR(pg_catalog.=) c.workspace_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) c.workspace_id AND p.id OPERATOR(pg_catalog.=) c.contact_id "
 	"WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $2 "
 	"AND c.state OPERATOR(pg_catalog.=) 'queued' AND e.enabled FOR UPDATE OF c",
 	INT8OID, INT8OID);
+
+/* no row where the day's budget is spent: each request costs one, a repeated one too */
+LARAS_PLAN(
+	spend,
+	"INSERT INTO laras.llm_usage AS u (workspace_id, day, calls) "
+	"SELECT $1, (laras.now() AT TIME ZONE 'UTC')::pg_catalog.date, 1 WHERE $2 OPERATOR(pg_catalog.>) 0 "
+	"ON CONFLICT (workspace_id, day) DO UPDATE SET calls = u.calls OPERATOR(pg_catalog.+) 1 "
+	"WHERE u.calls OPERATOR(pg_catalog.<) $2",
+	INT8OID, INT4OID);
 
 /* of several requests each must have said it */
 LARAS_PLAN(count_attempt,
@@ -53,9 +62,11 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	count_tokens,
-	"UPDATE laras.llm_usage SET prompt_tokens = prompt_tokens OPERATOR(pg_catalog.+) $2, "
-	"answer_tokens = answer_tokens OPERATOR(pg_catalog.+) $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND day OPERATOR(pg_catalog.=) (laras.now() AT TIME ZONE 'UTC')::pg_catalog.date",
+	/* of a day that began while the model wrote there is no row yet */
+	"INSERT INTO laras.llm_usage AS u (workspace_id, day, prompt_tokens, answer_tokens) "
+	"VALUES ($1, (laras.now() AT TIME ZONE 'UTC')::pg_catalog.date, $2, $3) "
+	"ON CONFLICT (workspace_id, day) DO UPDATE SET prompt_tokens = u.prompt_tokens OPERATOR(pg_catalog.+) $2, "
+	"answer_tokens = u.answer_tokens OPERATOR(pg_catalog.+) $3",
 	INT8OID, INT8OID, INT8OID);
 
 typedef struct Memory
@@ -74,6 +85,7 @@ typedef struct Call
 	uint32 slot;
 	int attempts;
 	int retries;
+	int daily_calls;
 } Call;
 
 /* The call, locked, as it is now; false where it ended, went, or the endpoint is off. */
@@ -98,6 +110,7 @@ open_call(const LarasTask *task, Call *call)
 		call->slot = (uint32) laras_spi_int8(0, 5);
 		call->attempts = laras_spi_int4(0, 6);
 		call->retries = laras_spi_int4(0, 7);
+		call->daily_calls = laras_spi_int4(0, 8);
 	}
 	laras_spi_close();
 	return found;
@@ -198,6 +211,14 @@ first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 		request->token_n = m->key_n;
 	}
 	laras_spi_open();
+	/* before the request, and committed before it: what a crash interrupts has cost its call */
+	if (laras_spi_run(&spend,
+					  (Datum[]){Int64GetDatum(task->workspace_id), Int32GetDatum(call.daily_calls)},
+					  NULL) == 0)
+	{
+		laras_spi_close();
+		return end(task, &call, "no_answer", "llm_budget", NULL, none, result);
+	}
 	laras_spi_run(&count_attempt,
 				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(call.id),
 							BoolGetDatum(told)},

@@ -206,7 +206,7 @@ $stage->sql("SELECT laras.advance_clock('20 seconds')");
 is(join('|', (split /\|/, draft(asks('harga teh poci sekarang berapa ya kak?')))[0, 2]), 'goes|llm good', 'after a while it is tried again');
 is(join('|', (split /\|/, draft(asks('kalau teh poci harganya brp?')))[0, 2]), 'goes|llm good', 'and asked as before');
 
-# ---- the key, the log's end
+# ---- the key, and who was erased
 is($stage->sql("SELECT count(*) FROM laras.llm_endpoint WHERE position('$key' IN llm_endpoint::text) > 0"), 0, 'the key stands nowhere');
 is(scalar(grep { /\Q$key\E/ && !/configure_llm|position\(/ } split /\n/, slurp_file($node->logfile)), 0, 'nor in the log, but where this test wrote it');
 my $contact = $stage->bound("SELECT contact_id FROM laras.contact_identities WHERE value = '$phone'");
@@ -214,6 +214,35 @@ isnt($stage->bound("SELECT count(*) FROM laras.llm_calls WHERE contact_id = $con
 $stage->bound(qq{SELECT laras.request_erasure('contact', '{"contact_id": "$contact"}')});
 is($stage->bound("SELECT count(*) FROM laras.llm_calls WHERE contact_id = $contact AND (prompt IS NOT NULL OR response IS NOT NULL)"), 0, 'is unreadable with the person');
 ok($stage->wait_bound("SELECT count(*) = 0 FROM laras.llm_calls WHERE contact_id = $contact"), 'and goes');
+
+# ---- each request costs one of the day's budget, one that is made again too.
+my $used = $stage->bound('SELECT calls_today FROM laras.llm_status');
+configure('good', retries => 4, daily_calls => $used + 2);
+my $deaf = $stage->sandbox->fault(action => 'http_error', http_status => 503, match => { path => 'chat/completions' }, times => 0)->{id};
+$before = () = chats();
+$id = asks('hrg teh poci hari ini brp kak?');
+like(draft($id), qr/^held\|[^|]*\bllm_budget\b/, 'a call is made again until the budget is spent');
+is(call($id, 'c.attempts || c.state || c.reason'), '2no_answerllm_budget', 'twice in all');
+is(scalar(() = chats()), $before + 2, 'as the endpoint saw');
+is($stage->bound('SELECT calls_today FROM laras.llm_status'), $used + 2, 'and as is counted');
+$stage->sandbox->control(DELETE => "fault?id=$deaf");
+like(draft(asks('hrg teh poci besok brp kak?')), qr/^held\|[^|]*\bllm_budget\b/, 'then nothing is asked any more');
+is(scalar(() = chats()), $before + 2, 'that day');
+$stage->sql("SELECT laras.advance_clock(date_trunc('day', laras.now() AT TIME ZONE 'UTC') + interval '1 day 1 second' - laras.now() AT TIME ZONE 'UTC')");
+# what customers write from here on is written by that clock
+sub later_asks
+{
+	my ($text) = @_;
+	$phone = sprintf '6281270%06d', ++$serial;
+	$stage->webhook($phone, $text, timestamp => $stage->sql('SELECT extract(epoch FROM laras.now())::bigint'));
+	wait_for(sub { $stage->bound("SELECT count(*) FROM laras.drafts d JOIN laras.contact_identities i ON i.contact_id = d.contact_id WHERE i.value = '$phone'") eq '1' }, 60);
+	return $stage->bound("SELECT d.id FROM laras.drafts d JOIN laras.contact_identities i ON i.contact_id = d.contact_id WHERE i.value = '$phone'");
+}
+is(join('|', (split /\|/, draft(later_asks('teh poci berapa harganya min?')))[0, 2]), 'goes|llm good', 'the next day has a budget of its own');
+is($stage->bound('SELECT calls_today FROM laras.llm_status'), 1, 'of which one is spent');
+is($stage->sql("SELECT string_agg(calls::text, ' ' ORDER BY day) FROM laras.llm_usage WHERE workspace_id = $workspace"), ($used + 2) . ' 1', 'beside the day before');
+
+# ---- and the log's end
 configure('good', keep_days => 5);
 $stage->sql("SELECT laras.advance_clock('6 days')");
 # what has its term is looked for at the keeper's start, and then each hour
