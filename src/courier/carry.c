@@ -14,6 +14,7 @@
 #include "base/monotonic.h"
 #include "base/spi.h"
 #include "connect/revoke.h"
+#include "courier/again.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/fence.h"
@@ -280,6 +281,7 @@ laras_courier_turn(void)
 	laras_http_drive();
 	if (!laras_worker_should_yield())
 	{
+		laras_again_looks();
 		begun += laras_revoke_dispatch();
 		begun += laras_task_dispatch(LARAS_COURIER_FLIGHTS - laras_http_in_flight());
 		room = LARAS_COURIER_FLIGHTS - laras_http_in_flight() - ended_count;
@@ -294,6 +296,7 @@ laras_courier_turn(void)
 	timeout = laras_http_timeout();
 	if (timeout >= 0)
 		laras_worker_wake_in(timeout);
+	laras_again_waits();
 	/* what ended in the last drive has been read from its socket: nothing would wake us for it */
 	return answered > 0 || begun > 0 || ended_count > 0 || laras_http_has_ended() ? LARAS_TURN_MORE
 																				  : LARAS_TURN_IDLE;

@@ -14,6 +14,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
+#include "courier/again.h"
 #include "courier/carry.h"
 #include "courier/check.h"
 #include "courier/conversation.h"
@@ -352,6 +353,8 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 									: 0);
 		if (!changed[i])
 			continue;
+		if (o->delay_ms > 0)
+			laras_again_in(o->delay_ms);
 		laras_templated_refused(f, o->error_code);
 		if (o->message_status != NULL)
 			/* that it was cancelled is no error of the message, whoever found it out */

@@ -17,6 +17,7 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "courier/again.h"
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/egress.h"
@@ -29,6 +30,9 @@
 #include "vault/crypto.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
+
+/* until one that an earlier run left is begun anew */
+#define RESUME_AFTER_MS 1000
 
 /* tasks under way at once; messages keep the rest of the flights */
 #define MAX_TASKS 32
@@ -120,9 +124,6 @@ struct LarasTaskFlight
 static struct LarasTaskFlight *under_way = NULL;
 static int under_way_count = 0;
 static int fleeting_count = 0; /* of these */
-
-/* when the first of those that are tried again is due; 0: none */
-static TimestampTz again_at = 0;
 
 /*
  * Under what a request is sealed beside the workspace's key: that of an attempt has
@@ -271,8 +272,6 @@ write_end(const LarasTask *task, const char *state, int http_status, const char 
 static void
 write_again(const struct LarasTaskFlight *flight, int delay_ms)
 {
-	TimestampTz due;
-
 	if (flight->task.attempts >= LARAS_TASK_ATTEMPTS)
 	{
 		write_end(&flight->task, "failed", 502, "gave_up");
@@ -284,23 +283,7 @@ write_again(const struct LarasTaskFlight *flight, int delay_ms)
 							Int64GetDatum(flight->task.id), Float8GetDatum((double) delay_ms)},
 				  NULL);
 	laras_spi_close();
-	due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay_ms);
-	if (again_at == 0 || due < again_at)
-		again_at = due;
-}
-
-/* The courier looks again when the first of them is due. */
-static void
-wait_for_again(void)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (again_at == 0)
-		return;
-	if (again_at > now)
-		laras_worker_wake_in((int) ((again_at - now) / 1000) + 1);
-	else
-		again_at = 0;
+	laras_again_in(delay_ms);
 }
 
 char *
@@ -547,7 +530,6 @@ laras_task_dispatch(int room)
 	int n = 0;
 	uint64 found;
 
-	wait_for_again();
 	room = Min(room, MAX_TASKS - (under_way_count - fleeting_count));
 	if (room <= 0)
 		return 0;
@@ -661,10 +643,14 @@ laras_task_sweep(void)
 			for (uint64 i = 0; i < found; i++)
 			{
 				if (again[i])
+				{
 					laras_spi_run(&requeue_task,
 								  (Datum[]){Int64GetDatum(tasks[i].workspace_id),
-											Int64GetDatum(tasks[i].id), Float8GetDatum(1000.0)},
+											Int64GetDatum(tasks[i].id),
+											Float8GetDatum((double) RESUME_AFTER_MS)},
 								  NULL);
+					laras_again_in(RESUME_AFTER_MS);
+				}
 				else
 					write_end(&tasks[i], "failed", 503, "interrupted");
 			}

@@ -1,8 +1,9 @@
 # What is wrong with one message hurts that one alone: a message that cannot be
 # judged stands back while the others leave; an answer that cannot be written
 # down (the id of another message) ends uncertain and keeps no other from being
-# known; where there is no memory for a request its message stays in the queue; and
-# a queue of thousands to one person keeps nobody waiting.
+# known; where there is no memory for a request its message stays in the queue; what
+# is put off leaves when it is due, and not when somebody asks the next time; and a
+# queue of thousands to one person keeps nobody waiting.
 #
 # proves R087
 
@@ -68,6 +69,21 @@ my $serial = 0;
 	$stage->node->reload;
 	ok(reaches($_, 'sent'), 'and leave when there is') for @id;
 	is(requests($_), 1, 'once') for @to;
+}
+
+# ----------------------------------------------------- put off for a moment
+{
+	# nobody but the courier itself knows when: the next poll is far away
+	$stage->sql("ALTER SYSTEM SET laras.poll_interval = '10min'");
+	$stage->node->reload;
+	# fewer refusals than rest the account
+	my @to = map { person() } 1 .. 2;
+	$stage->sandbox->fault(action => 'refuse', code => 135000, times => 2, match => { route => 'messages', to => $_->{phone} }) for @to;
+	my @id = map { say($_, 'sebentar') } @to;
+	ok(reaches($_, 'sent'), 'what the provider could not take just now leaves when it is due') for @id;
+	is(requests($_), 3, 'at the third time') for @to;
+	$stage->sql('ALTER SYSTEM RESET laras.poll_interval');
+	$stage->node->reload;
 }
 
 # ------------------------------------------------------- a long queue for one
