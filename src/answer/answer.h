@@ -101,7 +101,8 @@ extern void laras_classifier_require(void);
 /*
  * Judge a text against the rows it cites, as they now stand: blocked like a
  * person's text; held where it states what stands in none of them (a number,
- * price, link, phone number, promise or day), is not about them, names another
+ * price, link, phone number, promise or day), is not about them or answers what is
+ * off the business's scope, names another
  * contact than contact_id (0: it is for nobody), speaks in the wrong tone or language, shows marks of obeyed orders, lacks a phrase that the
  * topic demands, where a cited row changed or went, and while the classifier is
  * off.  Of a model nothing is trusted: its text must be in the language of the

@@ -378,6 +378,23 @@ typedef struct Measure
 } Measure;
 
 /*
+ * A draft is what it answers: where that is none of the business's, neither is
+ * the draft. A person may say so to a customer.
+ */
+static bool
+is_off_scope(const char *text, size_t n, const Measure *by)
+{
+	if (by->author != LARAS_BY_PERSON)
+	{
+		if (strcmp(by->topic, laras_intent_name(LARAS_INTENT_OFF_SCOPE)) == 0)
+			return true;
+		if (by->n_facts == 0)
+			return false;
+	}
+	return !laras_in_scope(text, n, by->facts, by->n_facts, by->author);
+}
+
+/*
  * What a text states, what it is about, how it speaks and of whom. A text that
  * rests on no row states nothing that a phrase would have to go with. Inside SPI.
  */
@@ -389,8 +406,7 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 	const char *manner[LARAS_MANNER_REASONS];
 	int count;
 
-	if ((by->n_facts > 0 || by->author == LARAS_BY_PERSON) &&
-		!laras_in_scope(text, n, by->facts, by->n_facts, by->author))
+	if (is_off_scope(text, n, by))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
 	count = laras_ground(text, n, by->facts, by->n_facts, ungrounded);
 	for (int i = 0; i < count; i++)

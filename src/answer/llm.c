@@ -11,6 +11,7 @@
 
 #include "answer/drafterrole.h"
 #include "answer/llm.h"
+#include "answer/manner.h"
 #include "answer/question.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -158,6 +159,10 @@ use(LarasDrafting *d, const char *model, const char *response, size_t n, const c
 	/* a text that rests on nothing is no answer of the business */
 	if (composed.n_sources == 0 && !composed.hand_over)
 		d->llm_reason = "llm_no_ground";
+	/* nor is what the customer put into the model's mouth */
+	else if (laras_says_again(composed.text, strlen(composed.text), d->question.data,
+							  d->question.len))
+		d->llm_reason = "llm_echo";
 }
 
 /* The response to the same prompt of this workspace, if one is kept. */

@@ -148,6 +148,13 @@ laras_manner(const char *text, size_t n, const LarasFact *facts, int n_facts,
 }
 
 bool
+laras_says_again(const char *text, size_t n, const char *before, size_t before_n)
+{
+	/* both with a blank at their ends, so that words are whole */
+	return strstr(plain(before, before_n), plain(text, n)) != NULL;
+}
+
+bool
 laras_other_language(const char *text, size_t n, bool english)
 {
 	LarasQuestion *read = laras_read_question(text, n);

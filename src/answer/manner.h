@@ -19,6 +19,9 @@
 extern int laras_manner(const char *text, size_t n, const LarasFact *facts, int n_facts,
 						const char *reasons[LARAS_MANNER_REASONS]);
 
+/* Is all of the text, but for signs and case, a part of what was written before it? */
+extern bool laras_says_again(const char *text, size_t n, const char *before, size_t before_n);
+
 /* Is a text of some length surely in the other language? */
 extern bool laras_other_language(const char *text, size_t n, bool english);
 
