@@ -101,7 +101,7 @@ for my $round (1 .. $crashes)
 			$killed++;
 			next;
 		}
-		wait_for_sql($node, "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE backend_type = 'laras courier'", 30) if $name eq 'courier_stop';
+		stop_courier() if $name eq 'courier_stop';
 		my $deaths = $name =~ /swe/ ? 2 : 1;
 		my $die = sub { return deaths($log) >= $deaths };
 		my $died = wait_for($die, 20);
@@ -109,7 +109,9 @@ for my $round (1 .. $crashes)
 		{
 			# a process that is only starting does not hear of new settings
 			reload($fault);
-			$died = ask() && wait_for($die, 30);
+			$died = ask();
+			stop_courier() if $name eq 'courier_stop';
+			$died &&= wait_for($die, 30);
 		}
 		$died ? $killed++ : $missed{$name}++;
 		# gone before the next life begins
@@ -235,6 +237,8 @@ sub reload
 	kill 'HUP', $pid;
 	return;
 }
+
+sub stop_courier { return wait_for_sql($node, "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE backend_type = 'laras courier'", 30); }
 
 # kill -9 of the postmaster, whose orphans end by themselves. Nobody may have buried them yet.
 sub kill_server
