@@ -134,6 +134,28 @@ sub fits
 	return 0;
 }
 
+=head2 wrong_numbers($shop, $said, $question)
+
+The numbers that the answer states and that stand in no row it should have stood on: true of another row, they are wrong of what was
+asked. Where several answers are right, against the one that leaves the fewest. A question for a person is answered with no number
+at all.
+
+=cut
+
+sub wrong_numbers
+{
+	my ($self, $shop, $said, $question) = @_;
+	my @stated = ($said->{body} // '') =~ /\d+(?:[.,]\d+)*/g;
+	my $fewest;
+	for my $wanted (split m{/}, $question->{cites})
+	{
+		my %allowed = map { %{ numbers_of($shop->{row_of}{$_} // {}) } } split /\|/, $wanted;
+		my @wrong = grep { !$allowed{$_} } @stated;
+		$fewest = \@wrong if !$fewest || @wrong < @$fewest;
+	}
+	return @{ $fewest // [] };
+}
+
 # Every number as it may be written, that a row holds.
 sub numbers_of
 {
