@@ -154,7 +154,7 @@ COMMENT ON COLUMN laras.send_attempt.error_subcode IS 'Its subcode.';
 COMMENT ON COLUMN laras.send_attempt.curl_code IS 'libcurl result.';
 COMMENT ON COLUMN laras.send_attempt.started_at IS 'Hand-off.';
 COMMENT ON COLUMN laras.send_attempt.finished_at IS 'Answer or timeout.';
-COMMENT ON COLUMN laras.send_attempt.resolved_by IS 'What settled it.';
+COMMENT ON COLUMN laras.send_attempt.resolved_by IS 'What settled it: the provider''s answer, status or echo, the lack of one (timeout, restart), or a person (member: settle_message).';
 ALTER TABLE laras.send_attempt ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.send_attempt FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.send_attempt TO laras_owner
@@ -380,7 +380,7 @@ COMMENT ON VIEW laras.stat_courier IS 'What leaves through each connection of th
 COMMENT ON COLUMN laras.stat_courier.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.stat_courier.queued IS 'Messages that wait for the courier or for their time.';
 COMMENT ON COLUMN laras.stat_courier.sending IS 'Claimed by the courier: their requests are under way or about to begin.';
-COMMENT ON COLUMN laras.stat_courier.uncertain IS 'Whose answer was lost; settled by the provider''s status.';
+COMMENT ON COLUMN laras.stat_courier.uncertain IS 'Whose answer was lost; settled by the provider''s status, or by settle_message.';
 COMMENT ON COLUMN laras.stat_courier.parked IS 'That wait for the connection to be made good again.';
 COMMENT ON COLUMN laras.stat_courier.sent IS 'Taken by the provider.';
 COMMENT ON COLUMN laras.stat_courier.refused IS 'That did not leave, or that the provider refused.';
@@ -583,6 +583,7 @@ INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('outcome_unknown', 'Nobody knows yet whether it was sent: the answer was lost. It is not sent a second time, unless that was chosen.', 'Belum diketahui apakah terkirim: jawabannya hilang. Pesan tidak dikirim dua kali, kecuali itu yang dipilih.'),
   ('resend', 'Nobody knows whether it was sent; it is sent a second time, as was chosen.', 'Belum diketahui apakah terkirim; dikirim sekali lagi, sesuai pilihan.'),
   ('not_resent', 'Nobody knows whether it was sent, and sending it a second time was not possible.', 'Belum diketahui apakah terkirim, dan tidak bisa dikirim sekali lagi.'),
+  ('settled_not_sent', 'Nobody could know whether it was sent; somebody decided that it was not.', 'Tidak ada yang tahu apakah terkirim; seseorang memutuskan bahwa tidak.'),
   ('sent_twice', 'It was sent a second time, as was chosen, and the provider took both.', 'Dikirim sekali lagi, sesuai pilihan, dan penyedia menerima keduanya.'),
   ('error', 'It could not be judged for an error of laras and is tried again.', 'Tidak bisa dinilai karena kesalahan laras dan dicoba lagi.'),
   ('restored', 'It waited in a backup that was restored.', 'Pesan menunggu di cadangan yang dipulihkan.');
@@ -627,3 +628,12 @@ ALTER FUNCTION laras.cancel_message(bigint) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.cancel_message(bigint) IS
   'Withdraws a message that waits in the queue or for its connection. False when it is too late: it is leaving, has left or has ended. One that waits to be sent a second time is not sent again, and stays uncertain: true. Needs scope inbox. P0002 for no such outbound message. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.cancel_message(bigint) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.settle_message(message_id bigint, outcome text) RETURNS boolean
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_settle_message';
+ALTER FUNCTION laras.settle_message(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.settle_message(bigint, text) IS
+  'Somebody who knows decides of a message that is uncertain: sent (it arrived), not_sent (it did not, and is not sent) or resend (send it a second time, by all rules of sending; once a message, never what sells nor a private reply). True where it was uncertain; false where it is not, or not any more: its provider has told, or somebody was faster. A word of the provider''s that comes later still counts, with a notice settled_otherwise where it says otherwise. Needs scope inbox. P0002 for no such outbound message, 22023 for another word, 55000 where it cannot be sent a second time. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.settle_message(bigint, text) TO laras_app, laras_service;

@@ -9,6 +9,7 @@
  * prepare.c	decides at hand-off whether a message may leave, and builds it.
  * record.c		writes down what became of it; stop.c whose connection ended with it.
  * reconcile.c	what a status webhook tells about a send whose answer was lost.
+ * settle.c		what a person decides of one of which nobody tells.
  * http.c		libcurl multi on one epoll descriptor: call.c how a call is made, body.c
  *				what it carries.
  * limit.c		how much may leave now; pause.c what of it outlives the courier.

@@ -43,7 +43,7 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	find_attempt,
-	"SELECT a.outbox_id, a.outcome, o.message_id, o.state, o.resent "
+	"SELECT a.outbox_id, a.outcome, o.message_id, o.state, o.resent, a.resolved_by IS NOT DISTINCT FROM 'member' "
 	"FROM laras.send_attempt a JOIN laras.outbox o "
 	"ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
 	"WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 AND a.id OPERATOR(pg_catalog.=) $2",
@@ -60,6 +60,13 @@ LARAS_PLAN(settle_row,
 		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
+/* that it was not sent was a person's word, which a proof takes back; what failed by the provider's has a code */
+LARAS_PLAN(
+	take_back_failure,
+	"UPDATE laras.message SET status = 'sent' WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) $2 AND status OPERATOR(pg_catalog.=) 'failed' AND error_code IS NULL",
+	INT8OID, INT8OID);
+
 /*
  * What may have been sent to that person, the likeliest first; nothing where the
  * id is known already. In public an answer may come back below another person's
@@ -75,7 +82,10 @@ LARAS_PLAN(
 	"OR (o.resent AND o.state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[])) "
 	"OR (o.state OPERATOR(pg_catalog.=) 'sent' AND o.stage IS NOT NULL AND EXISTS (SELECT 1 FROM laras.message s "
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) $1 AND s.id OPERATOR(pg_catalog.=) o.message_id "
-	"AND s.provider_message_index IS NULL))) "
+	"AND s.provider_message_index IS NULL)) "
+	"OR (o.state OPERATOR(pg_catalog.=) ANY ('{sent,refused}'::pg_catalog.text[]) AND x.provider_message_index IS NULL "
+	"AND EXISTS (SELECT 1 FROM laras.send_attempt a WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND a.outbox_id OPERATOR(pg_catalog.=) o.id AND a.resolved_by OPERATOR(pg_catalog.=) 'member'))) "
 	"AND NOT EXISTS (SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND m.provider_message_index OPERATOR(pg_catalog.=) $4) "
 	"AND (o.kind OPERATOR(pg_catalog.=) 'comment') OPERATOR(pg_catalog.=) $5 "
@@ -186,6 +196,31 @@ id_of(const LarasMark *mark, int64 message_id)
 	return (LarasText){NULL, 0};
 }
 
+void
+laras_outbox_known_sent(int64 workspace_id, int64 outbox_id)
+{
+	Datum row[2] = {Int64GetDatum(workspace_id), Int64GetDatum(outbox_id)};
+
+	laras_spi_run_one(&settle_row, row, NULL);
+	laras_spi_run(&settle_draft, row, NULL);
+}
+
+/*
+ * A person had decided of this attempt, and here is the provider's word, which
+ * counts for more. Where it is another the owner is told. Inside SPI.
+ */
+static void
+correct(const LarasMark *mark, int64 message_id, bool decided_sent)
+{
+	bool failed = strcmp(mark->status, "failed") == 0;
+
+	laras_spi_run(&take_back_failure,
+				  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(message_id)}, NULL);
+	if (decided_sent == failed)
+		laras_notice(mark->workspace_id, "settled_otherwise", mark->connection_id, 0, message_id,
+					 0);
+}
+
 /* The row is locked: settle it, unless the courier was faster. */
 static void
 settle(const LarasMark *mark, int64_t attempt_id, const char *by)
@@ -195,6 +230,7 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 	char *outcome;
 	char *state;
 	bool resent;
+	bool decided;
 	LarasText id;
 
 	laras_spi_open();
@@ -210,8 +246,9 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 	message_id = laras_spi_int8(0, 3);
 	state = laras_spi_cstring(0, 4);
 	resent = laras_spi_bool(0, 5);
+	decided = laras_spi_bool(0, 6);
 	id = id_of(mark, message_id);
-	if (strcmp(outcome, "sent") == 0)
+	if (strcmp(outcome, "sent") == 0 && !decided)
 	{
 		/* settled without an id (the provider was asked): now it has one */
 		if (id.s != NULL)
@@ -224,13 +261,10 @@ settle(const LarasMark *mark, int64_t attempt_id, const char *by)
 					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id),
 								CStringGetTextDatum(by)},
 					  NULL);
+	if (decided)
+		correct(mark, message_id, strcmp(outcome, "sent") == 0);
 	if (strcmp(state, "sent") != 0)
-	{
-		Datum row[2] = {Int64GetDatum(mark->workspace_id), Int64GetDatum(outbox_id)};
-
-		laras_spi_run_one(&settle_row, row, NULL);
-		laras_spi_run(&settle_draft, row, NULL);
-	}
+		laras_outbox_known_sent(mark->workspace_id, outbox_id);
 	laras_message_sent(mark->workspace_id, message_id, mark->channel, id.s, id.n, laras_now());
 	if (resent)
 		laras_resend_settled(mark->workspace_id, outbox_id, message_id, mark->connection_id);

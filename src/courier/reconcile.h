@@ -23,7 +23,9 @@ typedef struct LarasMark
  * Statuses that carried callback data. Where it is ours (attempt id and MAC
  * hold) and the attempt has no provider id yet, the message is known to have
  * been sent: the attempt is resolved by 'status', the outbox row ends 'sent'
- * (whatever it was: sending, uncertain), and the message gets its provider id.
+ * (whatever it was: sending, uncertain), and the message gets its provider id. So
+ * too where a person had decided of it; where they had decided otherwise the owner
+ * has a notice settled_otherwise.
  * Anything else changes nothing: callback data that we did not make (which is
  * counted as ignored, reason wrong_mark), an attempt that was settled before.
  *
@@ -36,5 +38,12 @@ extern void laras_reconcile_statuses(const LarasMark *marks, int n);
 
 /* The provider, asked, says that what this attempt was of has been sent. As laras_worker, SPI open. */
 extern void laras_reconcile_checked(const LarasMark *mark, int64_t attempt_id);
+
+/*
+ * The row of the outbox ends 'sent', and so does the draft that it came from.
+ * Inside SPI, the row locked; as laras_worker, or laras_owner with the workspace
+ * bound.
+ */
+extern void laras_outbox_known_sent(int64 workspace_id, int64 outbox_id);
 
 #endif /* LARAS_RECONCILE_H */

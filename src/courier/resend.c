@@ -53,12 +53,14 @@ LARAS_PLAN(
 	"RETURNING o.workspace_id, o.message_id",
 	FLOAT8OID, INT4OID);
 
+/* by proofs: what a person takes for sent is none */
 LARAS_PLAN(
 	mark_twice,
 	"UPDATE laras.outbox o SET reason = 'sent_twice' WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND o.id OPERATOR(pg_catalog.=) $2 AND o.state OPERATOR(pg_catalog.=) 'sent' AND o.reason IS NULL "
 	"AND (SELECT pg_catalog.count(*) FROM laras.send_attempt a WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND a.outbox_id OPERATOR(pg_catalog.=) $2 AND a.outcome OPERATOR(pg_catalog.=) 'sent') OPERATOR(pg_catalog.>) 1",
+	"AND a.outbox_id OPERATOR(pg_catalog.=) $2 AND a.outcome OPERATOR(pg_catalog.=) 'sent' "
+	"AND a.resolved_by IS DISTINCT FROM 'member') OPERATOR(pg_catalog.>) 1",
 	INT8OID, INT8OID);
 
 void

@@ -110,6 +110,7 @@ my %case = (
 	set_region => [ $act, "SELECT laras.set_region('SG')" ],
 	set_send_rate => [ $act, "SELECT laras.set_send_rate($connection, 20)" ],
 	cancel_message => [ $act, "SELECT laras.cancel_message(laras.reply($conversation, 'halo juga'))" ],
+	settle_message => [ $act, "CREATE TEMP TABLE lost AS SELECT laras.reply($conversation, 'halo juga') AS id", "UPDATE laras.outbox SET state = 'uncertain' WHERE message_id = (SELECT id FROM lost)", 'SELECT laras.settle_message(id, $$sent$$) FROM lost' ],
 	take_webhook_secret => [ "SELECT laras.register_provider_app('{email}', 'mail', 'a secret of addresses', 'not used here', '{\"smtp\": [\"smtps://mail.example\"]}')",
 		$act, qq(SELECT laras.take_webhook_secret(laras.pair_connection('email', '{"address": "halo\@shop.example", "server": "smtps://mail.example"}', 'x', false))) ],
 	fetch_media => [ "INSERT INTO laras.media (workspace_id, id, message_id, part_id, contact_id, connection_id, slot, direction, kind, state) SELECT workspace_id, 88, id, 1, contact_id, connection_id, slot, 'in', 'image', 'failed' FROM laras.message WHERE conversation_id = $conversation LIMIT 1", $act, 'SELECT laras.fetch_media(88)' ],
