@@ -100,6 +100,7 @@ CREATE TABLE laras.send_pause (
   breaker_open boolean NOT NULL,
   rests integer NOT NULL CHECK (rests >= 0),
   rests_until timestamptz NOT NULL,
+  reach text NOT NULL DEFAULT 'connection' CHECK (reach IN ('connection', 'business', 'app')),
   PRIMARY KEY (workspace_id, connection_id),
   FOREIGN KEY (workspace_id, connection_id) REFERENCES laras.connection (workspace_id, id)
 ) WITH (fillfactor = 50);
@@ -109,6 +110,7 @@ COMMENT ON COLUMN laras.send_pause.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.send_pause.breaker_open IS 'It did not answer several times in a row: one message goes as a probe when the pause is over, and its end decides.';
 COMMENT ON COLUMN laras.send_pause.rests IS 'How many pauses there were in a row; each may last twice as long as the one before.';
 COMMENT ON COLUMN laras.send_pause.rests_until IS 'When it is over, by the server''s own clock.';
+COMMENT ON COLUMN laras.send_pause.reach IS 'Who rests as long, because the provider said it of them all: the connection alone, those below the same business account (business), or those connected through the same app (app).';
 ALTER TABLE laras.send_pause ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.send_pause FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.send_pause TO laras_owner
@@ -266,6 +268,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('send_pause', 'breaker_open', 'system', NULL, NULL, 'a flag', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('send_pause', 'rests', 'system', NULL, NULL, 'a number without a person in it', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('send_pause', 'rests_until', 'system', NULL, NULL, 'a time', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('send_pause', 'reach', 'system', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('provider_error', 'provider', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'code', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'retryable', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),

@@ -76,7 +76,8 @@ laras_meta_read_answer(int http_status, const char *body, size_t n, const LarasA
 	else if (http_status == 429)
 		answer->answer = LARAS_ANSWER_THROTTLED;
 	if (answer->answer == LARAS_ANSWER_THROTTLED)
-		answer->throttle = LARAS_THROTTLE_ACCOUNT;
+		answer->throttle = answer->error_code == LARAS_META_APP_LIMIT ? LARAS_THROTTLE_APP
+																	  : LARAS_THROTTLE_ACCOUNT;
 	json_decref(document);
 }
 
@@ -91,7 +92,7 @@ laras_meta_meaning(int code, int subcode)
 		case 1200:
 			return LARAS_ANSWER_RETRY;
 		/* application, user, page and custom limits, and those by use case */
-		case 4:
+		case LARAS_META_APP_LIMIT:
 		case 17:
 		case 32:
 		case 613:

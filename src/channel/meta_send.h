@@ -8,6 +8,9 @@
 
 #include "channel/send.h"
 
+/* of the errors of all channels, the one that says the whole app asked too much */
+#define LARAS_META_APP_LIMIT 4
+
 /*
  * Read an answer: an error object by what meaning says of its code and subcode,
  * else an accepted message by the id that id_of finds. Anything else is

@@ -77,9 +77,11 @@ typedef enum LarasAnswer
 typedef enum LarasThrottle
 {
 	LARAS_THROTTLE_NONE,
-	LARAS_THROTTLE_PAIR,   /* of messages to this person */
-	LARAS_THROTTLE_NUMBER, /* of messages through this account; it is a matter of seconds */
-	LARAS_THROTTLE_ACCOUNT /* of all requests; it may take minutes */
+	LARAS_THROTTLE_PAIR,     /* of messages to this person */
+	LARAS_THROTTLE_NUMBER,   /* of messages through this account; it is a matter of seconds */
+	LARAS_THROTTLE_ACCOUNT,  /* of all requests about this account; it may take minutes */
+	LARAS_THROTTLE_BUSINESS, /* about all accounts of the business account above it */
+	LARAS_THROTTLE_APP       /* about all accounts that were connected through the app */
 } LarasThrottle;
 
 typedef struct LarasSendAnswer

@@ -109,6 +109,10 @@ throttle(LarasAnswer answer, int code)
 		return LARAS_THROTTLE_NONE;
 	if (code == 131056)
 		return LARAS_THROTTLE_PAIR;
+	if (code == 80007)
+		return LARAS_THROTTLE_BUSINESS;
+	if (code == LARAS_META_APP_LIMIT)
+		return LARAS_THROTTLE_APP;
 	return code == 130429 ? LARAS_THROTTLE_NUMBER : LARAS_THROTTLE_ACCOUNT;
 }
 

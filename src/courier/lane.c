@@ -43,10 +43,11 @@ LARAS_PLAN(
 	"AND ROW(o.workspace_id, o.connection_id) OPERATOR(pg_catalog.>) ROW(l.w, l.c) "
 	"ORDER BY o.workspace_id, o.connection_id LIMIT 1) n) "
 	"SELECT l.w, l.c, coalesce(x.send_rate, r.per_second, 0), coalesce(r.pair_burst, 0), "
-	"coalesce(r.pair_interval, 0) FROM (SELECT w, c FROM lane LIMIT $3) l "
+	"coalesce(r.pair_interval, 0), coalesce(p.app, 0), p.business FROM (SELECT w, c FROM lane LIMIT $3) l "
 	"CROSS JOIN LATERAL (SELECT y.channel, y.send_rate FROM laras.connection y "
-	"WHERE y.workspace_id OPERATOR(pg_catalog.=) l.w AND y.id OPERATOR(pg_catalog.=) l.c LIMIT 1) x "
-	"LEFT JOIN laras.limit_rules r ON r.channel OPERATOR(pg_catalog.=) x.channel ORDER BY l.w, l.c",
+	"WHERE y.workspace_id OPERATOR(pg_catalog.=) l.w AND y.id OPERATOR(pg_catalog.=) l.c LIMIT 1) x " LARAS_LANE_ABOVE(
+		"l.w",
+		"l.c") "LEFT JOIN laras.limit_rules r ON r.channel OPERATOR(pg_catalog.=) x.channel ORDER BY l.w, l.c",
 	INT8OID, INT8OID, INT4OID);
 
 /* The rows of these lanes that are due, each from a place on: ordered as the index outbox_lane is. */
@@ -110,6 +111,7 @@ add_lanes(Look *list, int n, int64 workspace_id, int64 connection_id)
 	for (uint64 i = 0; i < found; i++)
 	{
 		LarasLaneLimits limits = {laras_spi_int4(i, 3), laras_spi_int4(i, 4), laras_spi_int4(i, 5)};
+		LarasLaneAbove above = {laras_spi_int8(i, 6), laras_lane_business(laras_spi_bytes(i, 7))};
 		Look *look = &list[n];
 
 		memset(look, 0, sizeof(Look));
@@ -118,7 +120,7 @@ add_lanes(Look *list, int n, int64 workspace_id, int64 connection_id)
 		if (n > 0 && look->workspace_id == list[0].workspace_id &&
 			look->connection_id == list[0].connection_id)
 			break;
-		look->lane = laras_lane(look->workspace_id, look->connection_id, &limits);
+		look->lane = laras_lane(look->workspace_id, look->connection_id, &limits, &above);
 		look->priority = PG_INT16_MIN;
 		look->not_before = DT_NOBEGIN;
 		n++;

@@ -13,6 +13,10 @@
  * anything, the lane rests, with full jitter and doubling; then one message
  * goes as a probe, and its end decides.
  *
+ * What a provider says of more than one connection rests them all: of its app,
+ * or of the business account above it. It is kept beside the lanes, so that those
+ * obey too that are made later.
+ *
  * Pauses and breaker are written down where they last (pause.c), so that a successor goes on
  * with the open breaker and its one probe.
  *
@@ -68,6 +72,7 @@ struct LarasLane
 {
 	Key key;
 	LarasLaneLimits limits;
+	LarasLaneAbove above;
 	/* when tokens come back, `per_second` of them, the oldest at front */
 	int64 *back;
 	int front;
@@ -88,7 +93,21 @@ struct LarasLane
 	int64 used_at;
 };
 
+/* an app or a business account that is left alone with all its lanes, or was lately */
+typedef struct Above
+{
+	struct
+	{
+		int64 kind; /* LARAS_THROTTLE_APP or LARAS_THROTTLE_BUSINESS */
+		int64 id;
+	} key;
+	int64 rests_until;
+	int rests;
+	int64 rested_at; /* when the last pause began that an error asked for */
+} Above;
+
 static HTAB *lanes = NULL;
+static HTAB *aboves = NULL;
 static LarasLane *changed_lanes = NULL;
 static long lanes_swept = 0;
 
@@ -160,8 +179,52 @@ set_rate(LarasLane *lane, int rate, int64 now)
 	lane->limits.per_second = rate;
 }
 
+static Above *
+find_above(int64 kind, int64 id, HASHACTION action)
+{
+	Above key = {.key = {kind, id}};
+	Above *above;
+	bool found = false;
+
+	if (id == 0)
+		return NULL;
+	if (aboves == NULL)
+	{
+		HASHCTL control = {.keysize = sizeof(key.key),
+						   .entrysize = sizeof(Above),
+						   .hcxt = TopMemoryContext};
+
+		aboves = hash_create("laras apps and business accounts that rest", 64, &control,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	above = hash_search(aboves, &key.key, action, &found);
+	if (above != NULL && !found && action == HASH_ENTER)
+		*above = key;
+	return above;
+}
+
+/* What is above a lane, of that kind; NULL: none is known, or (HASH_FIND) none rests. */
+static Above *
+above_of(const LarasLane *lane, LarasThrottle kind, HASHACTION action)
+{
+	return find_above(kind, kind == LARAS_THROTTLE_APP ? lane->above.app : lane->above.business,
+					  action);
+}
+
+int64_t
+laras_lane_business(const bytea *route_hash)
+{
+	int64 id = 0;
+
+	/* half of a keyed hash tells as many apart as there will ever be */
+	if (route_hash != NULL && VARSIZE_ANY_EXHDR(route_hash) >= sizeof(id))
+		memcpy(&id, VARDATA_ANY(route_hash), sizeof(id));
+	return id;
+}
+
 LarasLane *
-laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *limits)
+laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *limits,
+		   const LarasLaneAbove *above)
 {
 	int64 now = laras_monotonic_us();
 	LarasLane *lane = find_lane(workspace_id, connection_id, HASH_ENTER);
@@ -170,6 +233,7 @@ laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *l
 		(limits->per_second > 0 && lane->back == NULL))
 		set_rate(lane, limits->per_second, now);
 	lane->limits = *limits;
+	lane->above = *above;
 	lane->used_at = now;
 	return lane;
 }
@@ -186,18 +250,34 @@ sooner(int64 *again, int64 to)
 	*again = Min(*again, to);
 }
 
+/* Until when it is left alone, by itself or with others. */
+static int64
+rests_until(const LarasLane *lane)
+{
+	Above *app = above_of(lane, LARAS_THROTTLE_APP, HASH_FIND);
+	Above *business = above_of(lane, LARAS_THROTTLE_BUSINESS, HASH_FIND);
+	int64 until = lane->rests_until;
+
+	if (app != NULL)
+		until = Max(until, app->rests_until);
+	if (business != NULL)
+		until = Max(until, business->rests_until);
+	return until;
+}
+
 int
 laras_lane_tokens(LarasLane *lane, int64 now, int64 *again)
 {
+	int64 until = rests_until(lane);
 	int rate = lane->limits.per_second;
 	int64 interval;
 	int64 spread;
 	int most;
 	int tokens = 0;
 
-	if (now < lane->rests_until)
+	if (now < until)
 	{
-		sooner(again, lane->rests_until);
+		sooner(again, until);
 		return 0;
 	}
 	if (lane->open)
@@ -284,6 +364,73 @@ rest(LarasLane *lane, int64 now, int64 first, int64 longest)
 	lane->rests++;
 }
 
+/*
+ * The same for all below what is above the lane. Of requests that were under way
+ * when they began to rest none says anything new: there may be hundreds. What
+ * nobody knows to be above it rests as the lane alone.
+ */
+static void
+rest_with_others(LarasLane *lane, LarasThrottle kind, int64 departed_at, int64 now)
+{
+	Above *above = above_of(lane, kind, HASH_ENTER);
+
+	if (above == NULL)
+	{
+		rest(lane, now, 5 * FIRST_REST, LONGEST_THROTTLE);
+		return;
+	}
+	if (departed_at > above->rested_at)
+	{
+		above->rests_until =
+			Max(above->rests_until, now + jitter(5 * FIRST_REST, above->rests, LONGEST_THROTTLE));
+		above->rests++;
+		above->rested_at = now;
+	}
+	lane->rests_until = Max(lane->rests_until, above->rests_until);
+}
+
+/* A quota that is nearly used up: who shares it rests for a while after each answer. */
+static void
+spare_quota(LarasLane *lane, LarasThrottle kind, const LarasQuota *quota, int64 now)
+{
+	int ms = laras_usage_rest(quota);
+	Above *above = ms > 0 ? above_of(lane, kind, HASH_ENTER) : NULL;
+	int64 until = now + (int64) ms * 1000;
+
+	if (above != NULL)
+		above->rests_until = until = Max(above->rests_until, until);
+	if (ms > 0)
+		lane->rests_until = Max(lane->rests_until, until);
+}
+
+/* A good answer: whoever is above it and no longer rests has nothing behind it. */
+static void
+end_rests_above(const LarasLane *lane, int64 now)
+{
+	static const LarasThrottle kinds[] = {LARAS_THROTTLE_APP, LARAS_THROTTLE_BUSINESS};
+
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+	{
+		Above *above = above_of(lane, kinds[i], HASH_FIND);
+
+		if (above != NULL && above->rests_until <= now)
+			(void) hash_search(aboves, &above->key, HASH_REMOVE, NULL);
+	}
+}
+
+/* Who rests as long as the lane does. */
+static LarasThrottle
+reach_of(const LarasLane *lane)
+{
+	Above *app = above_of(lane, LARAS_THROTTLE_APP, HASH_FIND);
+	Above *business = above_of(lane, LARAS_THROTTLE_BUSINESS, HASH_FIND);
+
+	if (app != NULL && app->rests_until >= lane->rests_until)
+		return LARAS_THROTTLE_APP;
+	return business != NULL && business->rests_until >= lane->rests_until ? LARAS_THROTTLE_BUSINESS
+																		  : LARAS_THROTTLE_ACCOUNT;
+}
+
 /* Is it to be left alone for so long that a successor should know? */
 static bool
 is_worth_keeping(const LarasLane *lane, int64 now)
@@ -349,16 +496,25 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 		case LARAS_THROTTLE_ACCOUNT:
 			rest(lane, now, 5 * FIRST_REST, LONGEST_THROTTLE);
 			break;
+		case LARAS_THROTTLE_BUSINESS:
+		case LARAS_THROTTLE_APP:
+			rest_with_others(lane, outcome->throttle, flight->departed_at, now);
+			break;
 	}
 	if (flight->call != NULL)
-		lane->rests_until =
-			Max(lane->rests_until, now + (int64) laras_usage_rest(&flight->call->usage) * 1000);
+	{
+		spare_quota(lane, LARAS_THROTTLE_APP, &flight->call->usage.app, now);
+		spare_quota(lane, LARAS_THROTTLE_BUSINESS, &flight->call->usage.business, now);
+	}
 	if (answered)
 	{
 		lane->failures = 0;
 		lane->open = false;
 		if (outcome->throttle == LARAS_THROTTLE_NONE)
+		{
 			lane->rests = 0;
+			end_rests_above(lane, now);
+		}
 	}
 	else if (flight->call != NULL && !laras_flight_is_cut(flight) &&
 			 (++lane->failures >= FAILURES || lane->open))
@@ -386,14 +542,21 @@ laras_limit_changed(LarasPause *list, int room)
 	for (LarasLane *lane = changed_lanes; lane != NULL; lane = lane->next_changed, n++)
 		if (n < room)
 		{
+			LarasThrottle reach = reach_of(lane);
+			Above *above =
+				reach == LARAS_THROTTLE_ACCOUNT ? NULL : above_of(lane, reach, HASH_FIND);
+
 			lane->written = is_worth_keeping(lane, now);
 			list[n] = (LarasPause){
 				.workspace_id = lane->key.workspace_id,
 				.connection_id = lane->key.connection_id,
 				.rests_on = lane->written,
 				.open = lane->open,
-				.rests = lane->rests,
+				.rests = above == NULL ? lane->rests : above->rests,
 				.left = Max(lane->rests_until - now, 0),
+				.reach = reach == LARAS_THROTTLE_APP        ? "app"
+						 : reach == LARAS_THROTTLE_BUSINESS ? "business"
+															: "connection",
 			};
 		}
 	return n;
@@ -418,11 +581,22 @@ void
 laras_limit_resume(const LarasPause *pause)
 {
 	LarasLane *lane = find_lane(pause->workspace_id, pause->connection_id, HASH_ENTER);
+	Above *above = NULL;
 
+	lane->above = pause->above;
+	if (strcmp(pause->reach, "app") == 0)
+		above = above_of(lane, LARAS_THROTTLE_APP, HASH_ENTER);
+	else if (strcmp(pause->reach, "business") == 0)
+		above = above_of(lane, LARAS_THROTTLE_BUSINESS, HASH_ENTER);
 	lane->open = pause->open;
 	lane->failures = pause->open ? FAILURES : 0;
-	lane->rests = pause->rests;
+	lane->rests = above == NULL ? pause->rests : 0;
 	lane->rests_until = laras_monotonic_us() + pause->left;
+	if (above != NULL)
+	{
+		above->rests = Max(above->rests, pause->rests);
+		above->rests_until = Max(above->rests_until, lane->rests_until);
+	}
 	lane->kept = true;
 	lane->used_at = laras_monotonic_us();
 }

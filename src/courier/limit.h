@@ -25,9 +25,31 @@ typedef struct LarasLaneLimits
 	int pair_interval_ms;
 } LarasLaneLimits;
 
+/* with whom a connection is left alone, where the provider means them all; 0: with nobody */
+typedef struct LarasLaneAbove
+{
+	int64_t app;      /* provider_app.id */
+	int64_t business; /* laras_lane_business */
+} LarasLaneAbove;
+
+/* The business account above a connection, from the hash of its route; NULL: 0. */
+extern int64_t laras_lane_business(const bytea *route_hash);
+
+/*
+ * What LarasLaneAbove is read from: p, app and route of the connection with these
+ * ids; FROM and joins of a statement come before it.
+ */
+#define LARAS_LANE_ABOVE(workspace, connection)                                                      \
+	"CROSS JOIN LATERAL (SELECT (SELECT v.provider_app_id FROM laras.connection v "                  \
+	"WHERE v.workspace_id OPERATOR(pg_catalog.=) " workspace                                         \
+	" AND v.id OPERATOR(pg_catalog.=) " connection "), "                                             \
+	"(SELECT e.route_hash FROM laras.route e WHERE e.workspace_id OPERATOR(pg_catalog.=) " workspace \
+	" AND e.connection_id OPERATOR(pg_catalog.=) " connection                                        \
+	" AND e.role OPERATOR(pg_catalog.=) 'business' LIMIT 1)) AS p (app, business) "
+
 /* The lane of a connection, made where there is none; it obeys these limits from now on. */
-extern LarasLane *
-laras_lane(int64_t workspace_id, int64_t connection_id, const LarasLaneLimits *limits);
+extern LarasLane *laras_lane(int64_t workspace_id, int64_t connection_id,
+							 const LarasLaneLimits *limits, const LarasLaneAbove *above);
 extern const LarasLaneLimits *laras_lane_limits(const LarasLane *lane);
 
 /*
@@ -77,10 +99,12 @@ typedef struct LarasPause
 {
 	int64_t workspace_id;
 	int64_t connection_id;
-	bool rests_on; /* false: there is nothing to be known any more */
-	bool open;     /* the breaker: one message goes as a probe when the time is over */
-	int rests;     /* in a row */
-	int64_t left;  /* microseconds from now */
+	bool rests_on;        /* false: there is nothing to be known any more */
+	bool open;            /* the breaker: one message goes as a probe when the time is over */
+	int rests;            /* in a row */
+	int64_t left;         /* microseconds from now */
+	const char *reach;    /* "connection", or who rests with it as long: "business", "app" */
+	LarasLaneAbove above; /* set for laras_limit_resume */
 } LarasPause;
 
 /*

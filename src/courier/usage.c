@@ -60,6 +60,7 @@ void
 laras_usage_read(LarasUsage *usage, const char *line, size_t n)
 {
 	static const char *const names[] = {"x-app-usage:", "x-business-use-case-usage:"};
+	LarasQuota *const quotas[] = {&usage->app, &usage->business};
 	const char *end = line + (n > LONGEST_HEADER ? LONGEST_HEADER : n);
 	size_t i;
 	int percent;
@@ -74,14 +75,15 @@ laras_usage_read(LarasUsage *usage, const char *line, size_t n)
 		most(largest(line, end, "\"call_count\""),
 			 most(largest(line, end, "\"total_cputime\""), largest(line, end, "\"total_time\"")));
 	wait = largest(line, end, "\"estimated_time_to_regain_access\"");
-	usage->percent = most(usage->percent, percent > FULL ? FULL : percent);
-	usage->wait_s = most(usage->wait_s, wait > LONGEST_WAIT / 60 ? LONGEST_WAIT : wait * 60);
+	quotas[i]->percent = most(quotas[i]->percent, percent > FULL ? FULL : percent);
+	quotas[i]->wait_s =
+		most(quotas[i]->wait_s, wait > LONGEST_WAIT / 60 ? LONGEST_WAIT : wait * 60);
 }
 
 int
-laras_usage_rest(const LarasUsage *usage)
+laras_usage_rest(const LarasQuota *quota)
 {
-	if (usage->wait_s > 0)
-		return usage->wait_s * 1000;
-	return usage->percent < SLOW_FROM ? 0 : (usage->percent - SLOW_FROM + 1) * 1000;
+	if (quota->wait_s > 0)
+		return quota->wait_s * 1000;
+	return quota->percent < SLOW_FROM ? 0 : (quota->percent - SLOW_FROM + 1) * 1000;
 }
