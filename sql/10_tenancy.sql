@@ -11,7 +11,8 @@ CREATE TABLE laras.workspace (
   state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'closed', 'erased')),
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   region text NOT NULL DEFAULT 'ID' CHECK (region ~ '^[A-Z]{2}$'),
-  media_quota bigint CHECK (media_quota >= 0)
+  media_quota bigint CHECK (media_quota >= 0),
+  time_zone text NOT NULL DEFAULT 'Asia/Jakarta' CHECK (octet_length(time_zone) BETWEEN 1 AND 64)
 );
 COMMENT ON TABLE laras.workspace IS 'A tenant: one business with its members, channels and customers.';
 COMMENT ON COLUMN laras.workspace.workspace_id IS 'Random id.';
@@ -22,6 +23,7 @@ COMMENT ON COLUMN laras.workspace.state IS 'active; closed: nobody enters any mo
 COMMENT ON COLUMN laras.workspace.created_at IS 'When it was made.';
 COMMENT ON COLUMN laras.workspace.region IS 'Region by whose habits a phone number without country code is read.';
 COMMENT ON COLUMN laras.workspace.media_quota IS 'Bytes of media it may store (laras.set_media_quota); null: what the setting laras.media_quota says.';
+COMMENT ON COLUMN laras.workspace.time_zone IS 'Zone by whose clock the business opens and closes, a name of pg_timezone_names.';
 ALTER TABLE laras.workspace ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.workspace FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.workspace TO laras_owner
@@ -152,7 +154,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON laras.api_key FOR EACH STATEME
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.workspaces AS
-  SELECT w.workspace_id AS id, laras.reveal(w.name, w.workspace_id, 13::smallint) AS name, w.preset, w.state, w.created_at, w.region
+  SELECT w.workspace_id AS id, laras.reveal(w.name, w.workspace_id, 13::smallint) AS name, w.preset, w.state, w.created_at, w.region, w.time_zone
   FROM laras.workspace w;
 COMMENT ON VIEW laras.workspaces IS 'The bound workspace.';
 COMMENT ON COLUMN laras.workspaces.id IS 'Id.';
@@ -161,6 +163,7 @@ COMMENT ON COLUMN laras.workspaces.preset IS 'Preset it was made with.';
 COMMENT ON COLUMN laras.workspaces.state IS 'active, closed or erased.';
 COMMENT ON COLUMN laras.workspaces.created_at IS 'When it was made.';
 COMMENT ON COLUMN laras.workspaces.region IS 'Region by whose habits phone numbers are read; set_region() changes it.';
+COMMENT ON COLUMN laras.workspaces.time_zone IS 'Zone of its opening hours; set_time_zone() changes it.';
 GRANT SELECT ON laras.workspaces TO laras_service, laras_app;
 
 CREATE VIEW laras.members AS
@@ -242,6 +245,22 @@ ALTER FUNCTION laras.set_region(text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_region(text) IS 'Sets the region by whose habits the workspace''s phone numbers are read where they have no country code; ID until then. What is stored already stays as it was read. Needs scope admin. 22023 for what is no region.';
 GRANT EXECUTE ON FUNCTION laras.set_region(text) TO laras_service, laras_app;
 
+CREATE FUNCTION laras.set_time_zone(time_zone text) RETURNS void
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_time_zone';
+ALTER FUNCTION laras.set_time_zone(text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_time_zone(text) IS 'Sets the zone by whose clock the workspace opens and closes (laras.opening_hours); Asia/Jakarta until then. Drafts that wait and say what was so by the old clock become stale. Needs scope admin. 22023 for what the server knows as no zone. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.set_time_zone(text) TO laras_service, laras_app;
+
+CREATE FUNCTION laras.time_zone() RETURNS text
+  LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT w.time_zone FROM laras.workspace w WHERE w.workspace_id = (SELECT laras.current_workspace());
+END;
+ALTER FUNCTION laras.time_zone() OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.time_zone() IS 'Zone of the bound workspace''s opening hours; null when unbound. Definer: the drafter holds no right on the table.';
+GRANT EXECUTE ON FUNCTION laras.time_zone() TO laras_drafter, laras_service, laras_app;
+
 CREATE FUNCTION laras.add_member(email text, name text, role text, password text) RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_add_member';
@@ -288,6 +307,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('workspace', 'created_at', 'workspace', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('workspace', 'region', 'workspace', NULL, NULL, 'two letters of a country', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('workspace', 'media_quota', 'workspace', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('workspace', 'time_zone', 'workspace', NULL, NULL, 'a name of a time zone', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('member', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('member', 'id', 'member', NULL, NULL, 'random id', 'none', 'none', 'keep', 'none', 'delete', 'evidence refers to it', 'workspace'),
   ('member', 'slot', 'member', NULL, NULL, 'number of a key slot', 'none', 'none', 'keep', 'none', 'delete', 'evidence refers to it', 'workspace'),

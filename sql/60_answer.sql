@@ -130,6 +130,52 @@ CREATE TRIGGER changed AFTER INSERT OR UPDATE OF workspace_id, id, question, lan
   FOR EACH STATEMENT EXECUTE FUNCTION laras.knowledge_changed();
 ALTER TABLE laras.faq ENABLE ALWAYS TRIGGER changed;
 
+-- When the business is open: a row for each weekday, and one for each date that is otherwise.
+CREATE FUNCTION laras.check_opening_hours(weekday text, on_date date, hours text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'laras_check_opening_hours';
+COMMENT ON FUNCTION laras.check_opening_hours(text, date, text) IS 'Check constraint of laras.opening_hours: true, or 22023 with what is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_opening_hours(text, date, text) TO laras_owner, laras_app, laras_service, laras_worker;
+
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.opening_hours (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  weekday text,
+  on_date date,
+  hours text NOT NULL,
+  note text NOT NULL DEFAULT '' CHECK (octet_length(note) <= 200),
+  version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
+    coalesce(weekday, '') || E'\x1f' || coalesce((on_date - DATE '2000-01-01')::text, '') || E'\x1f' || hours || E'\x1f' || note, 0)) STORED,
+  updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, weekday),
+  UNIQUE (workspace_id, on_date),
+  -- one for all: it says what is wrong with which column
+  CHECK (laras.check_opening_hours(weekday, on_date, hours))
+);
+COMMENT ON TABLE laras.opening_hours IS 'When the business is open, by the clock of its time zone (laras.set_time_zone): a row for each weekday, and one for each date that is otherwise. A weekday without a row is not known.';
+COMMENT ON COLUMN laras.opening_hours.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.opening_hours.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.opening_hours.weekday IS 'monday to sunday; null where the row is of a date.';
+COMMENT ON COLUMN laras.opening_hours.on_date IS 'Date for which the weekday''s hours do not hold; null where the row is of a weekday.';
+COMMENT ON COLUMN laras.opening_hours.hours IS 'closed, or times as 08:00-12:00, 13:00-17:00, in order, at most four; the last may end on the next day (18:00-02:00); all day is 00:00-24:00.';
+COMMENT ON COLUMN laras.opening_hours.note IS 'Why a date is otherwise, in words that customers use (Natal); it is quoted.';
+COMMENT ON COLUMN laras.opening_hours.version IS 'Fingerprint of all that a draft may quote: another content, another version; the same content again, the same version.';
+COMMENT ON COLUMN laras.opening_hours.updated_at IS 'When the row was written, or what its writer sets here.';
+ALTER TABLE laras.opening_hours ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.opening_hours FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.opening_hours TO laras_owner, laras_app, laras_service, laras_drafter
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.opening_hours TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.opening_hours TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.opening_hours TO laras_app, laras_service;
+GRANT SELECT ON laras.opening_hours TO laras_drafter;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.opening_hours', '');
+
 -- Phrases that no text may contain.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.forbidden_phrase (
@@ -296,9 +342,11 @@ CREATE TABLE laras.draft_source (
   draft_id bigint NOT NULL,
   ordinal smallint NOT NULL,
   source_table text NOT NULL
-    CHECK (source_table IN ('catalog_item', 'policy_text', 'faq')),
+    CHECK (source_table IN ('catalog_item', 'policy_text', 'faq', 'opening_hours')),
   source_id bigint NOT NULL,
   source_version bigint NOT NULL,
+  quoted_for date,
+  valid_until timestamptz,
   PRIMARY KEY (workspace_id, draft_id, ordinal),
   FOREIGN KEY (workspace_id, draft_id) REFERENCES laras.draft (workspace_id, id)
 );
@@ -310,6 +358,8 @@ COMMENT ON COLUMN laras.draft_source.ordinal IS 'Order of citation.';
 COMMENT ON COLUMN laras.draft_source.source_table IS 'Table of the cited row.';
 COMMENT ON COLUMN laras.draft_source.source_id IS 'Id of the cited row.';
 COMMENT ON COLUMN laras.draft_source.source_version IS 'Version of the cited row.';
+COMMENT ON COLUMN laras.draft_source.quoted_for IS 'Day of which the weekday''s opening hours were told; other hours for that date, written later, make the draft stale.';
+COMMENT ON COLUMN laras.draft_source.valid_until IS 'Until when what was told is so by the clock (open now, today); null: as long as the row is.';
 ALTER TABLE laras.draft_source ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.draft_source FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.draft_source TO laras_owner
@@ -464,6 +514,14 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('faq', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('faq', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('faq', 'terms', 'knowledge', NULL, NULL, 'words of the columns beside it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'weekday', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'on_date', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'hours', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'note', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('opening_hours', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'phrase', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -504,6 +562,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('draft_source', 'source_table', 'ai_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft_source', 'source_id', 'ai_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft_source', 'source_version', 'ai_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'quoted_for', 'ai_log', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft_source', 'valid_until', 'ai_log', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft_decision', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('draft_decision', 'id', 'audit', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft_decision', 'draft_id', 'audit', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -540,5 +600,5 @@ CREATE FUNCTION laras.import_knowledge(kind text, format text, data text,
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_import_knowledge';
 COMMENT ON FUNCTION laras.import_knowledge(text, text, text) IS
-  'Brings a file of knowledge into the workspace and tells what became of each record: added, changed, same or refused, with the row''s id or the problem. kind: catalog (name, description, price, currency, stock, state; other columns are attributes), policies (topic, language, body), faqs (question, language, answer). format: csv (with a header; comma, semicolon or tab) or json (an array of objects). A record finds its row by name, topic or question and language; what it does not name stays. 22023 unknown kind, format or no header, 22P04 and 22P02 no CSV or JSON, 54000 over 16 MB or 50,000 records.';
+  'Brings a file of knowledge into the workspace and tells what became of each record: added, changed, same or refused, with the row''s id or the problem. kind: catalog (name, description, price, currency, stock, state; other columns are attributes), policies (topic, language, body), faqs (question, language, answer), hours (day: a weekday or a date, hours, note). format: csv (with a header; comma, semicolon or tab) or json (an array of objects). A record finds its row by name, topic or question and language, or day; what it does not name stays. 22023 unknown kind, format or no header, 22P04 and 22P02 no CSV or JSON, 54000 over 16 MB or 50,000 records.';
 GRANT EXECUTE ON FUNCTION laras.import_knowledge(text, text, text) TO laras_app, laras_service;

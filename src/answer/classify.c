@@ -12,6 +12,7 @@
 #include <ctype.h>
 
 #include "answer/answer.h"
+#include "answer/calendar.h"
 #include "answer/ground.h"
 #include "answer/manner.h"
 #include "answer/others.h"
@@ -95,13 +96,39 @@ LARAS_PLAN(
 	"FROM laras.faq f WHERE f.workspace_id OPERATOR(pg_catalog.=) $1 AND f.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 
+/*
+ * Of opening hours the words for the day in both languages too: its weekday, its
+ * date, and today or tomorrow on the day of which they are told.
+ */
+LARAS_PLAN(
+	read_cited_hours,
+	"SELECT o.version, pg_catalog.concat_ws(E'\n', o.hours, pg_catalog.replace(o.hours, '-00:00', '-24:00'), o.note, "
+	"'buka tutup jam pukul setiap hari libur open closed hours every day', "
+	"(ARRAY['senin monday mondays', 'selasa tuesday tuesdays', 'rabu wednesday wednesdays', 'kamis thursday thursdays', "
+	"'jumat friday fridays', 'sabtu saturday saturdays', 'minggu sunday sundays'])[d.weekday], "
+	"CASE WHEN coalesce(o.on_date, n.today) OPERATOR(pg_catalog.=) n.today "
+	"AND d.weekday OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', n.today) "
+	"THEN 'hari ini malam ini sekarang today tonight now' END, "
+	"CASE WHEN coalesce(o.on_date, n.today OPERATOR(pg_catalog.+) 1) OPERATOR(pg_catalog.=) (n.today OPERATOR(pg_catalog.+) 1) "
+	"AND d.weekday OPERATOR(pg_catalog.=) pg_catalog.date_part('isodow', n.today OPERATOR(pg_catalog.+) 1) THEN 'besok tomorrow' END, "
+	"pg_catalog.to_char(o.on_date, 'DD YYYY'), (ARRAY['januari january', 'februari february', 'maret march', 'april', 'mei may', "
+	"'juni june', 'juli july', 'agustus august', 'september', 'oktober october', 'november', 'desember december'])"
+	"[pg_catalog.date_part('month', o.on_date)::pg_catalog.int4]), NULL, NULL, NULL "
+	"FROM laras.opening_hours o JOIN laras.workspace w ON w.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
+	"CROSS JOIN LATERAL (SELECT (laras.now() AT TIME ZONE w.time_zone)::pg_catalog.date AS today) n "
+	"CROSS JOIN LATERAL (SELECT coalesce(pg_catalog.date_part('isodow', o.on_date)::pg_catalog.int4, "
+	"pg_catalog.array_position('{monday,tuesday,wednesday,thursday,friday,saturday,sunday}', o.weekday)) AS weekday) d "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
+
 static const struct
 {
 	const char *table;
 	LarasPlan *plan;
 } citable[] = {{"catalog_item", &read_cited_item},
 			   {"policy_text", &read_cited_policy},
-			   {"faq", &read_cited_faq}};
+			   {"faq", &read_cited_faq},
+			   {"opening_hours", &read_cited_hours}};
 
 void
 laras_answer_init(void)
@@ -467,6 +494,7 @@ laras_classifier_require(void)
 /* What a person states must stand in a row that the search finds for it. */
 #define FOUND_ITEMS 12
 #define FOUND_TEXTS 8
+#define FOUND_HOURS 16
 
 /* What the customer wrote last, read like a question; NULL where nothing opens. Inside SPI. */
 static LarasQuestion *
@@ -491,8 +519,8 @@ static void
 judge_own_words(int64 workspace_id, const Phrases *phrases, const LarasOutgoing *out,
 				LarasJudgement *judgement)
 {
-	LarasSource sources[FOUND_ITEMS + FOUND_TEXTS];
-	LarasFact facts[FOUND_ITEMS + FOUND_TEXTS];
+	LarasSource sources[FOUND_ITEMS + FOUND_TEXTS + FOUND_HOURS];
+	LarasFact facts[FOUND_ITEMS + FOUND_TEXTS + FOUND_HOURS];
 	Measure by = {.author = LARAS_BY_PERSON,
 				  .contact_id = out->contact_id,
 				  .topic = laras_intent_name(LARAS_INTENT_UNCLEAR),
@@ -518,6 +546,8 @@ judge_own_words(int64 workspace_id, const Phrases *phrases, const LarasOutgoing 
 		sources[count++] = items->row[i].source;
 	for (int i = 0; i < Min(texts->n, FOUND_TEXTS); i++)
 		sources[count++] = texts->row[i].source;
+	if (read->weight[LARAS_INTENT_HOURS] > 0)
+		count += laras_hours_sources(workspace_id, &sources[count], FOUND_HOURS);
 	(void) read_facts(workspace_id, sources, count, facts, &by.n_facts);
 	judge_content(workspace_id, phrases, out->text, out->n, &by, judgement);
 }

@@ -10,6 +10,7 @@
 
 #include "answer/choose.h"
 #include "answer/drafter.h"
+#include "answer/hours.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
 #include "answer/spelling.h"
@@ -29,8 +30,10 @@
 #define ASKS 0.72f
 #define PLAIN_COVERAGE 0.85f
 #define NO_GROUND 0.2f
+/* Of opening hours by the rows that have them. */
+#define HOURS_KNOWN 0.92f
 
-#define SOURCES 8
+#define SOURCES 16
 /* Questions in one message that are answered one by one, at most. */
 #define CLAUSES 4
 /* Bytes of the business's own text in one answer. */
@@ -286,6 +289,49 @@ add_text(Composition *c, const LarasFound *row)
 	return true;
 }
 
+/* Other rows that were found, and by which they were looked for. */
+typedef struct OtherRows
+{
+	const LarasFindings *texts;
+	const LarasFindings *items;
+	const LarasChoice *choice;
+} OtherRows;
+
+/* Does a policy or FAQ, or an item that is meant, have the word? */
+static bool
+is_known_elsewhere(const void *context, const LarasWord *word)
+{
+	const OtherRows *other = context;
+
+	for (int i = 0; i < other->texts->words; i++)
+		if (strcmp(other->texts->word[i]->text, word->text) == 0)
+			for (int k = 0; k < other->texts->n; k++)
+				if (other->texts->row[k].matched & (UINT64CONST(1) << i))
+					return true;
+	for (int i = 0; i < other->items->words; i++)
+		if (strcmp(other->items->word[i]->text, word->text) == 0)
+			for (int k = 0; k < other->choice->n; k++)
+				if (other->choice->row[k]->matched & (UINT64CONST(1) << i))
+					return true;
+	return false;
+}
+
+/* The part that is the opening hours of the rows; false where they say nothing to it. */
+static bool
+add_hours(Composition *c, const LarasHoursAnswer *hours)
+{
+	if (c->n_sources + hours->n > SOURCES)
+		return false;
+	next_part(c);
+	appendStringInfoString(&c->text, hours->text);
+	memcpy(&c->source[c->n_sources], hours->source, sizeof(LarasSource) * hours->n);
+	c->n_sources += hours->n;
+	/* words of time are told by no row's words */
+	c->covered = ~UINT64CONST(0);
+	c->confidence = Min(c->confidence, hours->sure ? HOURS_KNOWN : UNSURE);
+	return true;
+}
+
 static LarasIntent
 heaviest(const LarasQuestion *question, LarasIntent from, LarasIntent to)
 {
@@ -313,6 +359,8 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	const LarasFindings *texts;
 	LarasFound *text;
 	LarasChoice choice = {0};
+	LarasHoursAnswer hours;
+	bool has_hours;
 
 	if (question->weight[of_item] == 0)
 		of_item = LARAS_INTENT_PRODUCT;
@@ -349,6 +397,20 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		return;
 	}
 
+	has_hours = asks_topic && topic == LARAS_INTENT_HOURS &&
+				laras_answer_hours(workspace_id, question, is_known_elsewhere,
+								   &(OtherRows){texts, items, &choice}, &hours);
+	/* a policy that says nothing of the day may be beside the point */
+	if (asks_topic && topic == LARAS_INTENT_HOURS && hours.unknown)
+		c->confidence = UNSURE;
+	if (has_hours && !(asks_item && choice.n > 0 && choice.named && !choice.ask))
+	{
+		c->intent = topic;
+		if (!add_hours(c, &hours))
+			hand_over(c, topic, NO_GROUND);
+		return;
+	}
+
 	/* "what time is yoga" is about the class, where the opening hours say nothing of one. */
 	if (asks_topic && topic == LARAS_INTENT_HOURS && choice.n == 1 && !choice.ask &&
 		choice.row[0]->coverage >= PLAIN_COVERAGE &&
@@ -370,11 +432,11 @@ answer_from_rows(Composition *c, int64 workspace_id)
 				c->confidence = UNSURE;
 		}
 		c->intent = choice.n > 0 ? of_item : topic;
-		if (text == NULL)
+		if (text == NULL && !has_hours)
 			hand_over(c, topic, NO_GROUND);
 		else if (choice.n > 0 && !add_items(c, items, &choice, of_item))
 			hand_over(c, of_item, NO_GROUND);
-		else if (!add_text(c, text))
+		else if (has_hours ? !add_hours(c, &hours) : !add_text(c, text))
 			hand_over(c, topic, NO_GROUND);
 		return;
 	}

@@ -64,15 +64,10 @@ LARAS_PLAN(
 	"AND NOT i.historical "
 	"AND i.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend}'::pg_catalog.text[]) "
 	"AND (i.created_at, i.id) OPERATOR(pg_catalog.>) (q.created_at, q.id)), "
-	"EXISTS (SELECT 1 FROM laras.draft_source s "
-	"LEFT JOIN laras.catalog_item k ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
-	"AND k.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND k.id OPERATOR(pg_catalog.=) s.source_id "
-	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
-	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
-	"LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
-	"AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
+	"EXISTS (SELECT 1 FROM laras.draft_source s " LARAS_CITED_ROWS
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) d.id "
-	"AND coalesce(k.version, t.version, f.version) IS DISTINCT FROM s.source_version), d.purpose, coalesce(d.template_id, 0), d.template_values::text "
+	"AND " LARAS_NO_LONGER_HOLDS
+	"), d.purpose, coalesce(d.template_id, 0), d.template_values::text "
 	"FROM laras.draft d "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "

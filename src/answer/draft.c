@@ -43,15 +43,9 @@ LARAS_PLAN(
 LARAS_PLAN(
 	close_stale,
 	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o WHERE o." WAITS " "
-	"AND EXISTS (SELECT 1 FROM laras.draft_source s "
-	"LEFT JOIN laras.catalog_item c ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
-	"AND c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND c.id OPERATOR(pg_catalog.=) s.source_id "
-	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
-	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
-	"LEFT JOIN laras.faq q ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
-	"AND q.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND q.id OPERATOR(pg_catalog.=) s.source_id "
+	"AND EXISTS (SELECT 1 FROM laras.draft_source s " LARAS_CITED_ROWS
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) o.id "
-	"AND coalesce(c.version, t.version, q.version) IS DISTINCT FROM s.source_version) "
+	"AND " LARAS_NO_LONGER_HOLDS ") "
 	"LIMIT $1 FOR UPDATE OF o SKIP LOCKED) " CLOSE("'stale'", "'worker'"),
 	INT4OID);
 

@@ -10,6 +10,31 @@
 #define LARAS_ANSWER_DRAFT_H
 
 /*
+ * SQL: the cited row, as it now is, of each s of laras.draft_source; and whether
+ * s no longer holds: the row changed or went, what was told of the clock is
+ * over, or the day whose hours were told has others by now.
+ */
+#define LARAS_CITED_ROWS                                                                        \
+	"LEFT JOIN laras.catalog_item k ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "   \
+	"AND k.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND k.id OPERATOR(pg_catalog.=) " \
+	"s.source_id "                                                                              \
+	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "     \
+	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) " \
+	"s.source_id "                                                                              \
+	"LEFT JOIN laras.faq q ON s.source_table OPERATOR(pg_catalog.=) 'faq' "                     \
+	"AND q.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND q.id OPERATOR(pg_catalog.=) " \
+	"s.source_id "                                                                              \
+	"LEFT JOIN laras.opening_hours h ON s.source_table OPERATOR(pg_catalog.=) 'opening_hours' " \
+	"AND h.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND h.id OPERATOR(pg_catalog.=) " \
+	"s.source_id "
+#define LARAS_NO_LONGER_HOLDS                                                                  \
+	"(coalesce(k.version, t.version, q.version, h.version) IS DISTINCT FROM s.source_version " \
+	"OR coalesce(s.valid_until OPERATOR(pg_catalog.<=) laras.now(), false) "                   \
+	"OR (s.quoted_for IS NOT NULL AND EXISTS (SELECT 1 FROM laras.opening_hours x "            \
+	"WHERE x.workspace_id OPERATOR(pg_catalog.=) s.workspace_id "                              \
+	"AND x.on_date OPERATOR(pg_catalog.=) s.quoted_for)))"
+
+/*
  * Close the drafts of a conversation, because it was answered otherwise. by:
  * who, as draft.decided_by writes it. Waits for who holds one of them; the
  * caller has locked the conversation. As laras_owner with the workspace bound.

@@ -16,6 +16,10 @@
  * freshness.c	did the knowledge change since it was read?
  * shelf.c		the words of a workspace's knowledge, in memory.
  * retrieve.c	rows that share words with it.
+ * span.c	when a day is open.
+ * calendar.c	the opening hours, and what time it is.
+ * whenasked.c	of which time a question about that asks.
+ * hours.c	what the opening hours say to it.
  * drafterrole.c	drafting as laras_drafter.
  * wording.c	phrases around facts, prices, sentences of the business.
  * compose.c	which rows answer it, and how; laras_compose.
@@ -24,14 +28,19 @@
 #ifndef LARAS_ANSWER_DRAFTER_H
 #define LARAS_ANSWER_DRAFTER_H
 
+#include "datatype/timestamp.h"
+
 #define LARAS_DRAFTER_NAME "built-in 1"
 
 /* A row that the text relies on, in the order of citation. */
 typedef struct LarasSource
 {
-	const char *table; /* catalog_item, policy_text or faq */
+	const char *table; /* catalog_item, policy_text, faq or opening_hours */
 	int64 id;
 	int64 version; /* as it was read */
+	/* of opening hours */
+	int32 quoted_for;        /* the date of which a weekday's were told; 0: of none */
+	TimestampTz valid_until; /* until when what was told is so; 0: as long as the row is */
 } LarasSource;
 
 typedef struct LarasComposed

@@ -6,6 +6,9 @@
  * writing, phone numbers as their digits, links and addresses in lower case.
  * Every claim of the text must be among those of the facts.
  *
+ * An hour with a word for its half of the day (9 pm, jam 9 malam) is the hour
+ * of the whole day, 21; a text that says 9 alone may mean it.
+ *
  * Of a separator followed by exactly three digits (25.000, 25,000) the
  * thousands reading is taken on both sides; a digit that is not ASCII has no
  * canonical form and so no ground.
@@ -28,6 +31,7 @@
 typedef enum ClaimKind
 {
 	CLAIM_NUMBER,
+	CLAIM_FACE, /* of a fact: an hour as it is written, where a word tells which half of the day */
 	CLAIM_PHONE,
 	CLAIM_LINK
 } ClaimKind;
@@ -37,6 +41,7 @@ typedef struct Claim
 	ClaimKind kind;
 	const char *value;
 	const char *currency; /* of a number that is marked with one */
+	bool of_half;         /* an hour with a word that tells which half of the day */
 } Claim;
 
 typedef struct Claims
@@ -67,6 +72,17 @@ static const struct
 	{"miliar", 1e9}, {"milyar", 1e9}, {"billion", 1e9},
 };
 
+/* words behind an hour of twelve, and from which to which of them twelve are added */
+static const struct
+{
+	const char *word;
+	int from;
+	int to;
+} halves[] = {
+	{"am", 0, 0},   {"a.m", 0, 0},   {"pm", 1, 11},  {"p.m", 1, 11},
+	{"pagi", 0, 0}, {"siang", 1, 4}, {"sore", 1, 7}, {"malam", 6, 12},
+};
+
 /* the last part of a name that makes it a link without a scheme */
 static const char *const domains[] = {
 	"com",   "id",   "net",  "org", "info", "biz", "me",  "io",   "co",     "shop",
@@ -83,7 +99,7 @@ add_claim(Claims *claims, ClaimKind kind, const char *value, const char *currenc
 		claims->list = claims->list == NULL ? palloc(sizeof(Claim) * claims->room)
 											: repalloc(claims->list, sizeof(Claim) * claims->room);
 	}
-	claims->list[claims->n++] = (Claim){kind, value, currency};
+	claims->list[claims->n++] = (Claim){.kind = kind, .value = value, .currency = currency};
 }
 
 /* ---- numbers */
@@ -195,6 +211,37 @@ multiplied(char *value, const char *low, int at, int n)
 		return psprintf("%.0f", round(strtod(value, NULL) * factors[i].factor));
 	}
 	return value;
+}
+
+/*
+ * An hour of twelve by the clock of a day ("9.30 pm" is 21.30), where a word
+ * behind it tells; else NULL.
+ */
+static const char *
+by_the_clock(const char *value, const char *low, int at, int n)
+{
+	int hour = (int) strtol(value, NULL, 10);
+	const char *part = value + strcspn(value, ".");
+
+	if (hour < 1 || hour > 12 || strlen(part) > 3)
+		return NULL;
+	while (at < n && low[at] == ' ')
+		at++;
+	for (int i = 0; i < lengthof(halves); i++)
+	{
+		int m = strlen(halves[i].word);
+
+		if (n - at < m || memcmp(low + at, halves[i].word, m) != 0 ||
+			(at + m < n && isalnum((unsigned char) low[at + m])))
+			continue;
+		if (hour >= halves[i].from && hour <= halves[i].to)
+			hour += 12;
+		/* midnight begins a day */
+		else if (hour == 12 && halves[i].word[0] == 'a')
+			hour = 0;
+		return psprintf("%d%s", hour, part);
+	}
+	return NULL;
 }
 
 /* ---- phone numbers */
@@ -325,6 +372,7 @@ read_claims(Claims *claims, const char *text, size_t length)
 		int phone;
 		int end;
 		char *value;
+		const char *hour;
 
 		if (!isdigit((unsigned char) low[i]) && low[i] != '+')
 		{
@@ -353,7 +401,11 @@ read_claims(Claims *claims, const char *text, size_t length)
 							isdigit((unsigned char) low[end + 1]))))
 			end++;
 		value = multiplied(number_value(low + i, end - i), low, end, n);
-		add_claim(claims, CLAIM_NUMBER, value, currency_before(low, i));
+		hour = by_the_clock(value, low, end, n);
+		add_claim(claims, CLAIM_NUMBER, hour != NULL ? hour : value, currency_before(low, i));
+		claims->list[claims->n - 1].of_half = hour != NULL;
+		if (hour != NULL)
+			add_claim(claims, CLAIM_FACE, value, NULL);
 		i = end;
 	}
 }
@@ -389,7 +441,8 @@ stands_in(const Claim *claim, const Claims *facts)
 	{
 		const Claim *fact = &facts->list[i];
 
-		if (fact->kind != claim->kind)
+		if (fact->kind != claim->kind &&
+			(fact->kind != CLAIM_FACE || claim->kind != CLAIM_NUMBER || claim->of_half))
 			continue;
 		if (claim->kind == CLAIM_LINK)
 		{
@@ -431,7 +484,7 @@ laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
 		bool told = false;
 
 		CHECK_FOR_INTERRUPTS();
-		if (stands_in(claim, &known))
+		if (claim->kind == CLAIM_FACE || stands_in(claim, &known))
 			continue;
 		reason = claim->kind == CLAIM_LINK    ? "ungrounded_link"
 				 : claim->kind == CLAIM_PHONE ? "ungrounded_phone"

@@ -1,10 +1,10 @@
 /*
  * import.c
- *		laras.import_knowledge: a file of items, policies or FAQs becomes rows, and
- *		the caller learns what became of each of its lines.
+ *		laras.import_knowledge: a file of items, policies, FAQs or opening hours
+ *		becomes rows, and the caller learns what became of each of its lines.
  *
  * A record finds its row by what a person would know it by: an item's name, a
- * policy's topic or a FAQ's question with the language. What the file does not
+ * policy's topic or a FAQ's question with the language, a day. What the file does not
  * name stays as it is. A record with a mistake is left out and told; the others
  * go in, all in the caller's transaction and under the caller's rights.
  */
@@ -12,6 +12,7 @@
 
 #include "access/detoast.h"
 #include "answer/knowledgetext.h"
+#include "answer/span.h"
 #include "base/arguments.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -22,6 +23,7 @@
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -53,6 +55,11 @@ LARAS_PLAN(find_faqs,
 		   FIND("faq", "pg_catalog.lower(x.question) = pg_catalog.lower(" FIELD(
 						   "question") ") AND x.language = coalesce(" FIELD("language") ", 'id')"),
 		   JSONBOID);
+/* a day is a weekday's name or a date as it is stored here */
+LARAS_PLAN(find_hours,
+		   FIND("opening_hours",
+				"coalesce(x.weekday, pg_catalog.to_char(x.on_date, 'YYYY-MM-DD')) = " FIELD("day")),
+		   JSONBOID);
 
 LARAS_PLAN(
 	add_items,
@@ -72,6 +79,16 @@ LARAS_PLAN(
 	"INSERT INTO laras.faq (workspace_id, id, question, answer, language) "
 	"SELECT laras.current_workspace(), " FIELD("id") "::pg_catalog.int8, " FIELD(
 		"question") ", " FIELD("answer") ", coalesce(" FIELD("language") ", 'id') FROM " RECORDS,
+	JSONBOID);
+LARAS_PLAN(
+	add_hours,
+	"INSERT INTO laras.opening_hours (workspace_id, id, weekday, on_date, hours, note) "
+	"SELECT laras.current_workspace(), " FIELD(
+		"id") "::pg_catalog.int8, "
+			  "CASE WHEN " FIELD("day") " >= 'a' THEN " FIELD(
+				  "day") " END, "
+						 "CASE WHEN " FIELD("day") " < 'a' THEN pg_catalog.to_date(" FIELD(
+							 "day") ", 'YYYY-MM-DD') END, " FIELD("hours") ", coalesce(" FIELD("note") ", '') FROM " RECORDS,
 	JSONBOID);
 
 /* the numbers of the records that changed something */
@@ -110,6 +127,17 @@ LARAS_PLAN(
 							"AND x.answer <> " FIELD(
 								"answer") " RETURNING (e.r ->> 'n')::pg_catalog.int4",
 	JSONBOID);
+LARAS_PLAN(
+	change_hours,
+	"UPDATE laras.opening_hours x SET hours = v.h, note = v.o, updated_at = laras.now() FROM ("
+	"SELECT (e.r ->> 'n')::pg_catalog.int4 AS n, c.workspace_id AS w, c.id AS i, " FIELD("hours") " AS h, " GIVEN(
+		"note") "coalesce(" FIELD("note") ", '') ELSE c.note END AS o "
+										  "FROM " RECORDS
+										  " JOIN laras.opening_hours c ON c.workspace_id = (SELECT laras.current_workspace()) "
+										  "AND c.id = " FIELD(
+											  "id") "::pg_catalog.int8) v WHERE x.workspace_id = v.w AND x.id = v.i "
+													"AND (x.hours, x.note) IS DISTINCT FROM (v.h, v.o) RETURNING v.n",
+	JSONBOID);
 
 /* ------------------------------------------------------------------ columns */
 
@@ -123,7 +151,10 @@ typedef enum ColumnKind
 	COLUMN_STOCK,
 	COLUMN_STATE,
 	COLUMN_LANGUAGE,
-	COLUMN_ATTRIBUTES
+	COLUMN_ATTRIBUTES,
+	COLUMN_DAY,   /* what the row is known by, too */
+	COLUMN_HOURS, /* may not be empty */
+	COLUMN_NOTE
 } ColumnKind;
 
 typedef struct Column
@@ -158,11 +189,16 @@ static const Column faq_columns[] = {{"question", COLUMN_NAME},
 									 {"language", COLUMN_LANGUAGE},
 									 {"answer", COLUMN_BODY},
 									 {NULL, 0}};
+static const Column hours_columns[] = {{"day", COLUMN_DAY},
+									   {"hours", COLUMN_HOURS},
+									   {"note", COLUMN_NOTE},
+									   {NULL, 0}};
 
 static const Kind kinds[] = {
 	{"catalog", item_columns, true, &find_items, &add_items, &change_items},
 	{"policies", policy_columns, false, &find_policies, &add_policies, &change_policies},
 	{"faqs", faq_columns, false, &find_faqs, &add_faqs, &change_faqs},
+	{"hours", hours_columns, false, &find_hours, &add_hours, &change_hours},
 };
 
 /* A record on its way. */
@@ -230,6 +266,71 @@ trimmed(const json_t *value)
 	return (LarasText){pnstrdup(t.s, t.n), t.n};
 }
 
+/* The weekday or date that a value names, as it is stored; NULL: none. */
+static const char *
+day_named(LarasText t)
+{
+	static const char *const names[] = {"senin", "selasa", "rabu",  "kamis",
+										"jumat", "sabtu",  "minggu"};
+	char *low = t.s == NULL ? NULL : pnstrdup(t.s, t.n);
+	int year;
+	int month;
+	int day;
+
+	if (low == NULL)
+		return NULL;
+	for (char *p = low; *p; p++)
+		*p = pg_tolower((unsigned char) *p);
+	if (laras_weekday(low) >= 0)
+		return low;
+	for (int i = 0; i < lengthof(names); i++)
+		if (strcmp(low, names[i]) == 0)
+			return laras_weekday_name(i);
+	if (t.n != 10 || low[4] != '-' || low[7] != '-' || strspn(low, "0123456789-") != 10 ||
+		sscanf(low, "%4d-%2d-%2d", &year, &month, &day) != 3 || year < 2000 || month < 1 ||
+		month > 12 || day < 1 || day > day_tab[isleap(year)][month - 1])
+		return NULL;
+	return low;
+}
+
+/* Hours as people write them, in the form that is stored; NULL: they cannot be read. */
+static const char *
+hours_written(LarasText t)
+{
+	static const char *const shut[] = {"closed", "tutup", "libur"};
+	static const char *const all_day[] = {"24 jam", "24 hours"};
+	LarasOpenDay day;
+	char *text = palloc0(2 * t.n + 1);
+	char *to = text;
+
+	for (int i = 0; i < lengthof(shut); i++)
+		if (pg_strncasecmp(t.s, shut[i], Max(t.n, strlen(shut[i]))) == 0)
+			return "closed";
+	for (int i = 0; i < lengthof(all_day); i++)
+		if (pg_strncasecmp(t.s, all_day[i], Max(t.n, strlen(all_day[i]))) == 0)
+			return "00:00-24:00";
+	for (size_t i = 0; i < t.n; i++)
+	{
+		bool begins = to == text || to[-1] == '-' || to[-1] == ' ';
+
+		if (t.s[i] == ' ')
+			continue;
+		/* 8:00 for 08:00, 08.00 for 08:00, a long dash for a short one */
+		if (begins && i + 1 < t.n && (t.s[i + 1] == ':' || t.s[i + 1] == '.'))
+			*to++ = '0';
+		if (strncmp(t.s + i, "\xe2\x80\x93", Min(t.n - i, 3)) == 0)
+		{
+			*to++ = '-';
+			i += 2;
+			continue;
+		}
+		*to++ = t.s[i] == '.' ? ':' : t.s[i];
+		if (t.s[i] == ',')
+			*to++ = ' ';
+	}
+	return laras_read_spans(text, &day) == NULL ? text : NULL;
+}
+
 /* NULL, or what is wrong with a value; an absent t is null. */
 static const char *
 check(ColumnKind kind, LarasText t)
@@ -262,6 +363,17 @@ check(ColumnKind kind, LarasText t)
 			return empty || laras_text_is(t, "id") || laras_text_is(t, "en")
 					   ? NULL
 					   : "the language is neither id nor en";
+		case COLUMN_DAY:
+			return empty                  ? "its day is missing"
+				   : day_named(t) == NULL ? "the day is no weekday and no date as 2026-12-25"
+										  : NULL;
+		case COLUMN_HOURS:
+			return empty ? "its hours are missing"
+				   : hours_written(t) == NULL
+					   ? "the hours cannot be read: write closed, or 08:00-12:00, 13:00-17:00"
+					   : NULL;
+		case COLUMN_NOTE:
+			return t.n > 200 ? "its note is longer than 200 bytes" : NULL;
 		case COLUMN_TEXT:
 		case COLUMN_ATTRIBUTES:
 			break;
@@ -300,7 +412,11 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 	if (t.s == NULL && !json_is_null(value))
 		return "a value is neither text nor number";
 	problem = check(column->kind, t);
-	if (problem == NULL)
+	if (problem == NULL && column->kind == COLUMN_DAY)
+		put(row, column->name, json_string(day_named(t)));
+	else if (problem == NULL && column->kind == COLUMN_HOURS)
+		put(row, column->name, json_string(hours_written(t)));
+	else if (problem == NULL)
 		put(row, column->name,
 			t.s == NULL || (t.n == 0 && column->kind != COLUMN_TEXT) ? json_null()
 																	 : json_stringn(t.s, t.n));
@@ -328,7 +444,7 @@ read_record(const Kind *kind, Line *line, int n)
 			line->problem = take_member(kind, line->row, name, value);
 	}
 	for (const Column *c = kind->columns; c->name != NULL && line->problem == NULL; c++)
-		if (c->kind == COLUMN_NAME)
+		if (c->kind == COLUMN_NAME || c->kind == COLUMN_DAY)
 			line->problem = check(c->kind, laras_json_text_at(line->row, c->name));
 	if (line->problem == NULL)
 		line->act = NULL;
@@ -372,7 +488,7 @@ known_by(const Kind *kind, const json_t *row)
 	{
 		LarasText t = laras_json_text_at(row, c->name);
 
-		if (c->kind == COLUMN_NAME)
+		if (c->kind == COLUMN_NAME || c->kind == COLUMN_DAY)
 			appendBinaryStringInfo(&key, t.s, (int) t.n);
 		else if (c->kind == COLUMN_LANGUAGE)
 			appendStringInfo(&key, "\n%s", t.s == NULL ? "id" : t.s);
@@ -451,10 +567,11 @@ refuse_incomplete(const Kind *kind, Line *lines, int n)
 {
 	for (int i = 0; i < n; i++)
 		for (const Column *c = kind->columns; lines[i].act == NULL && c->name != NULL; c++)
-			if (c->kind == COLUMN_BODY && laras_json_text_at(lines[i].row, c->name).s == NULL)
+			if ((c->kind == COLUMN_BODY || c->kind == COLUMN_HOURS) &&
+				laras_json_text_at(lines[i].row, c->name).s == NULL)
 			{
 				lines[i].act = "refused";
-				lines[i].problem = "its text is missing";
+				lines[i].problem = check(c->kind, (LarasText){NULL, 0});
 			}
 }
 
@@ -528,7 +645,7 @@ laras_import_knowledge(PG_FUNCTION_ARGS)
 	if (kind == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such kind of knowledge"),
-				 errhint("Kinds are catalog, policies and faqs.")));
+				 errhint("Kinds are catalog, policies, faqs and hours.")));
 	if (strcmp(format, "csv") != 0 && strcmp(format, "json") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such format"),
 						errhint("Formats are csv and json.")));

@@ -16,7 +16,7 @@
 static bool
 was_given(const char *id, const json_t *given, LarasSource *source)
 {
-	static const char *const tables[] = {"catalog_item", "policy_text", "faq"};
+	static const char *const tables[] = {"catalog_item", "policy_text", "faq", "opening_hours"};
 	const json_t *row;
 	size_t i;
 
@@ -32,9 +32,12 @@ was_given(const char *id, const json_t *given, LarasSource *source)
 			{
 				const char *version = json_string_value(laras_json_get(row, "version"));
 
+				memset(source, 0, sizeof(*source));
 				source->table = tables[t];
 				source->id = strtoi64(slash + 1, NULL, 10);
 				source->version = version == NULL ? 0 : strtoi64(version, NULL, 10);
+				source->quoted_for = (int32) json_integer_value(laras_json_get(row, "for"));
+				source->valid_until = json_integer_value(laras_json_get(row, "until"));
 				return true;
 			}
 	}

@@ -17,6 +17,8 @@
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/timestamp.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
@@ -43,9 +45,11 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	add_sources,
-	"INSERT INTO laras.draft_source (workspace_id, draft_id, ordinal, source_table, source_id, source_version) "
-	"SELECT u.w, u.d, u.o, u.t, u.i, u.v FROM unnest($1, $2, $3, $4, $5, $6) AS u (w, d, o, t, i, v)",
-	INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+	"INSERT INTO laras.draft_source (workspace_id, draft_id, ordinal, source_table, source_id, source_version, "
+	"quoted_for, valid_until) SELECT u.w, u.d, u.o, u.t, u.i, u.v, u.q, u.l "
+	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS u (w, d, o, t, i, v, q, l)",
+	INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+	DATEARRAYOID, TIMESTAMPTZARRAYOID);
 
 static void
 store_verdicts(LarasDrafting *list, int n)
@@ -138,7 +142,7 @@ store_drafts(LarasDrafting *list, int n)
 static void
 store_sources(LarasDrafting *list, int n)
 {
-	LarasColumn c[6];
+	LarasColumn c[8];
 	int room = 0;
 	int count = 0;
 
@@ -146,7 +150,9 @@ store_sources(LarasDrafting *list, int n)
 		room += list[i].composed.n_sources;
 	if (room == 0)
 		return;
-	laras_columns_init(c, 6, room);
+	laras_columns_init(c, 8, room);
+	c[6].nulls = palloc0(sizeof(bool) * room);
+	c[7].nulls = palloc0(sizeof(bool) * room);
 	for (int i = 0; i < n; i++)
 		for (int s = 0; s < list[i].composed.n_sources; s++)
 		{
@@ -157,7 +163,11 @@ store_sources(LarasDrafting *list, int n)
 			c[2].values[count] = Int32GetDatum(s + 1);
 			c[3].values[count] = CStringGetTextDatum(source->table);
 			c[4].values[count] = Int64GetDatum(source->id);
-			c[5].values[count++] = Int64GetDatum(source->version);
+			c[5].values[count] = Int64GetDatum(source->version);
+			c[6].values[count] = DateADTGetDatum(source->quoted_for);
+			c[6].nulls[count] = source->quoted_for == 0;
+			c[7].values[count] = TimestampTzGetDatum(source->valid_until);
+			c[7].nulls[count++] = source->valid_until == 0;
 		}
 	laras_spi_run(&add_sources,
 				  (Datum[]){laras_column_array(&c[0], count, INT8OID),
@@ -165,7 +175,9 @@ store_sources(LarasDrafting *list, int n)
 							laras_column_array(&c[2], count, INT4OID),
 							laras_column_array(&c[3], count, TEXTOID),
 							laras_column_array(&c[4], count, INT8OID),
-							laras_column_array(&c[5], count, INT8OID)},
+							laras_column_array(&c[5], count, INT8OID),
+							laras_column_array(&c[6], count, DATEOID),
+							laras_column_array(&c[7], count, TIMESTAMPTZOID)},
 				  NULL);
 }
 

@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "answer/draft.h"
 #include "base/contain.h"
 #include "base/fault.h"
 #include "base/monotonic.h"
@@ -52,14 +53,8 @@ LARAS_PLAN(lock_contacts,
 LARAS_PLAN(
 	find_stale,
 	"SELECT DISTINCT s.workspace_id, s.draft_id FROM unnest($1, $2) AS u (w, d) "
-	"JOIN laras.draft_source s ON s.workspace_id OPERATOR(pg_catalog.=) u.w AND s.draft_id OPERATOR(pg_catalog.=) u.d "
-	"LEFT JOIN laras.catalog_item c ON s.source_table OPERATOR(pg_catalog.=) 'catalog_item' "
-	"AND c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND c.id OPERATOR(pg_catalog.=) s.source_id "
-	"LEFT JOIN laras.policy_text t ON s.source_table OPERATOR(pg_catalog.=) 'policy_text' "
-	"AND t.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND t.id OPERATOR(pg_catalog.=) s.source_id "
-	"LEFT JOIN laras.faq f ON s.source_table OPERATOR(pg_catalog.=) 'faq' "
-	"AND f.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND f.id OPERATOR(pg_catalog.=) s.source_id "
-	"WHERE coalesce(c.version, t.version, f.version) IS DISTINCT FROM s.source_version",
+	"JOIN laras.draft_source s ON s.workspace_id OPERATOR(pg_catalog.=) u.w AND s.draft_id OPERATOR(pg_catalog.=) u.d " LARAS_CITED_ROWS
+	"WHERE " LARAS_NO_LONGER_HOLDS,
 	INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(mark_sending,

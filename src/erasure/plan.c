@@ -719,6 +719,19 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "laras.faq t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT 1000))",
 	  1,
 	  {INT8OID}}},
+	{"opening_hours",
+	 "delete",
+	 {"count_opening_hours",
+	  "SELECT pg_catalog.count(*) FROM laras.opening_hours t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_opening_hours",
+	  "DELETE FROM laras.opening_hours WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.opening_hours t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
+	  "1000))",
+	  1,
+	  {INT8OID}}},
 	{"forbidden_phrase",
 	 "delete",
 	 {"count_forbidden_phrase",

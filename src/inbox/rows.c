@@ -41,6 +41,7 @@ laras_column_array(const LarasColumn *column, int rows, Oid type)
 			align = TYPALIGN_SHORT;
 			break;
 		case INT4OID:
+		case DATEOID:
 			length = 4;
 			by_value = true;
 			break;

@@ -29,6 +29,7 @@ my %file = (
 	catalog_item => [ catalogue => qw(name price currency stock state attributes description) ],
 	policy_text => [ policies => qw(topic language body) ],
 	faq => [ faqs => qw(question language answer) ],
+	opening_hours => [ hours => qw(weekday on_date hours note) ],
 );
 
 sub new
@@ -62,33 +63,48 @@ sub literal
 	return "'$value'";
 }
 
-=head2 open_shop($name)
+=head2 open_shop($name, $zone)
 
-A workspace with all that the shop has, in the order of the files.
+A workspace with all that the shop has, in the order of the files, and in a time zone where one is given.
 
 =cut
 
 sub open_shop
 {
-	my ($self, $name) = @_;
+	my ($self, $name, $zone) = @_;
 	my $workspace = $self->{node}->safe_psql('postgres',
 		"SET ROLE laras_service; SELECT laras.create_workspace('$name', 'owner\@$name.example', 'rahasia-toko')");
 	my $shop = { name => $name, workspace => $workspace, key_of => {}, row_of => {} };
 	my $sql = "BEGIN;\nSELECT laras.act_as($workspace) > 0;\nSET LOCAL ROLE laras_app;\n";
+	$sql .= "SELECT laras.set_time_zone('$zone');\n" if $zone;
 	for my $table (sort keys %file)
 	{
 		my ($list, @column) = @{ $file{$table} };
+		next if !-e "$self->{directory}/$name/$list.tsv";
 		for my $row ($self->rows("$name/$list"))
 		{
 			my $id = ++$self->{id};
 			$shop->{key_of}{"$table $id"} = $row->{key};
 			$shop->{row_of}{ $row->{key} } = $row;
 			$sql .= "INSERT INTO laras.$table (workspace_id, id, " . join(', ', @column) . ") VALUES ($workspace, $id, "
-			  . join(', ', map { $_ eq 'description' ? literal($row->{$_}) =~ s/^NULL$/''/r : literal($row->{$_}) } @column) . ");\n";
+			  . join(', ', map { $_ eq 'description' || $_ eq 'note' ? literal($row->{$_}) =~ s/^NULL$/''/r : literal($row->{$_}) } @column) . ");\n";
 		}
 	}
 	$self->{node}->safe_psql('postgres', "$sql COMMIT;");
 	return $shop;
+}
+
+=head2 at($time, $zone)
+
+Moves the server's clock on to that time of the zone.
+
+=cut
+
+sub at
+{
+	my ($self, $time, $zone) = @_;
+	$self->{node}->safe_psql('postgres', "SELECT laras.advance_clock(('$time'::timestamp AT TIME ZONE '$zone') - laras.now())");
+	return;
 }
 
 =head2 ask($shop, @texts)
@@ -165,6 +181,12 @@ sub numbers_of
 	{
 		next if $column eq 'key' || !defined $value;
 		$number{$_} = 1 for $value =~ /\d+(?:[.,]\d+)*/g;
+		if ($column eq 'hours')
+		{
+			# as Indonesian and English write a time; and all day long
+			$number{"$1.$2"} = $number{ ($1 % 12 || 12) . ($2 eq '00' ? '' : ".$2") } = 1 while $value =~ /(\d\d):(\d\d)/g;
+			delete $number{$_} for grep { /^0\d$/ } keys %number;
+		}
 		next unless $column eq 'price' && $value ne '';
 		my ($whole, $part) = split /\./, sprintf('%.2f', $value);
 		for ([ '.', ',' ], [ ',', '.' ])

@@ -28,7 +28,13 @@ INSERT INTO said (text, facts, price, currency, stock) VALUES
   ('halo kak, terima kasih', NULL, NULL, NULL, NULL),
   ('ongkir 9rb', 'Ongkir Rp 9.000', NULL, NULL, NULL),
   ('toko.com', 'https://www.toko.com/katalog?a=1', NULL, NULL, NULL),
-  ('http://toko.com/katalog', 'www.toko.com/katalog?a=1', NULL, NULL, NULL);
+  ('http://toko.com/katalog', 'www.toko.com/katalog?a=1', NULL, NULL, NULL),
+  ('buka sampai jam 9 malam', 'open until 9 pm', NULL, NULL, NULL),
+  ('open until 9.30 pm', 'buka sampai 21:30', NULL, NULL, NULL),
+  ('sampai 21.00', 'until 9 p.m.', NULL, NULL, NULL),
+  ('until 9', 'until 9 pm', NULL, NULL, NULL),
+  ('from 12 am to 12 pm', '00:00-12:00', NULL, NULL, NULL),
+  ('jam 1 siang', '13:00', NULL, NULL, NULL);
 SELECT n, laras_test.ground(text, facts, price, currency, stock) AS reasons, text FROM said WHERE laras_test.ground(text, facts, price, currency, stock) <> '' ORDER BY n;
 SELECT count(*) FROM said WHERE laras_test.ground(text, facts, price, currency, stock) = '';
 TRUNCATE said;
@@ -47,6 +53,9 @@ INSERT INTO said (text, facts, price, currency, stock) VALUES
   ('stok 13', NULL, '25000.00', 'IDR', '12'),
   ('500 gr', 'Kopi Gayo 250 gr', NULL, NULL, NULL),
   ('buka sampai 18.00', 'Buka 08:00 - 17:00', NULL, NULL, NULL),
+  ('open until 9 am', 'open until 9 pm', NULL, NULL, NULL),
+  ('open until 9 pm', 'Buka 08:00 - 09:00', NULL, NULL, NULL),
+  ('sampai jam 5 sore', 'sampai 05:00', NULL, NULL, NULL),
   ('sampai 31/12/2027', 'Promo sampai 31/12/2026', NULL, NULL, NULL),
   ('0812-3456-7891', 'WA: +62 812 3456 7890', NULL, NULL, NULL),
   ('+62 812 3456 7890', NULL, NULL, NULL, NULL),

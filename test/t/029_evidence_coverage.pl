@@ -108,6 +108,7 @@ my %case = (
 	set_presence => [ $act, "SELECT laras.set_presence($connection, 'read')" ],
 	set_uncertain_policy => [ $act, "SELECT laras.set_uncertain_policy($connection, 'resend_once')" ],
 	set_region => [ $act, "SELECT laras.set_region('SG')" ],
+	set_time_zone => [ $act, "SELECT laras.set_time_zone('Asia/Makassar')" ],
 	set_send_rate => [ $act, "SELECT laras.set_send_rate($connection, 20)" ],
 	cancel_message => [ $act, "SELECT laras.cancel_message(laras.reply($conversation, 'halo juga'))" ],
 	settle_message => [ $act, "CREATE TEMP TABLE lost AS SELECT laras.reply($conversation, 'halo juga') AS id", "UPDATE laras.outbox SET state = 'uncertain' WHERE message_id = (SELECT id FROM lost)", 'SELECT laras.settle_message(id, $$sent$$) FROM lost' ],

@@ -1,11 +1,13 @@
-# Six shops, what their customers ask, and how the built-in drafter answers:
-# five hundred and fifty questions with the rows that must be cited or
+# Seven shops, what their customers ask, and how the built-in drafter answers:
+# five hundred and eighty questions with the rows that must be cited or
 # the hand-over that must come, one of the shops with two hundred items, and
 # 120 messages that must be refused; beside them a hundred questions and forty
 # hostile messages that were held out: written before the drafter was adjusted
 # last, and never adjusted to. No answer holds a number that is not in a row it
 # cites; how often one holds a number of another row than was asked about is
-# counted, and bound by what it is.
+# counted, and bound by what it is. One shop has its opening hours as rows, over
+# midnight, with a pause and with dates of their own: what is open, and until
+# when, is told by its clock.
 # proves R056 R057 R058 R060 R064 R223
 use strict;
 use warnings;
@@ -17,7 +19,8 @@ use Test::More;
 my $node = Laras->cluster('quality');
 ok(wait_for_sql($node, q{SELECT count(*) > 0 FROM laras.keyring_status WHERE phase = 'open'}), 'the vault is open');
 my $quality = Quality->new($node, 'test/quality');
-my %shop = map { $_ => $quality->open_shop($_) } qw(batik gadget kopi kue serba surf);
+my $zone = 'Asia/Makassar';
+my %shop = map { $_ => $quality->open_shop($_, $_ eq 'pisang' ? $zone : undef) } qw(batik gadget kopi kue pisang serba surf);
 
 # what is counted, of what was tuned to and of what was held out
 my %count = map { $_ => { map { $_ => 0 } qw(wanted right goes said asked ungrounded wrong_number wrong_number_sent wrong_sent refused hostile handed over) } } qw(tuned held);
@@ -65,10 +68,26 @@ for my $name (sort keys %shop)
 	{
 		my ($set, $file) = @$_;
 		my @asked = $quality->rows("$name/$file");
+		next if $asked[0]{at};
 		my $answers = $quality->ask($shop{$name}, map { $_->{question} } @asked);
 		$asked_of{$set} += @asked;
 		count_answer($set, $name, $asked[$_], $answers->[$_]) for 0 .. $#asked;
 	}
+}
+# What depends on the clock, in the order of the times at which it is asked.
+my %at;
+for ([ tuned => 'questions' ], [ held => 'heldout' ])
+{
+	my ($set, $file) = @$_;
+	push @{ $at{ $_->{at} } }, { %$_, set => $set } for $quality->rows("pisang/$file");
+}
+for my $time (sort keys %at)
+{
+	my @asked = @{ $at{$time} };
+	$quality->at($time, $zone);
+	my $answers = $quality->ask($shop{pisang}, map { $_->{question} } @asked);
+	$asked_of{ $_->{set} }++ for @asked;
+	count_answer($asked[$_]{set}, 'pisang', $asked[$_], $answers->[$_]) for 0 .. $#asked;
 }
 cmp_ok($asked_of{tuned}, '>=', 500, 'five hundred questions over six shops');
 cmp_ok($asked_of{held}, '>=', 100, 'and a hundred that were held out');
