@@ -7,7 +7,7 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 
 # The rooms, layers pointing one way from top to bottom: a room's line lists its .c files by name.
 # src/base/
-BASE = lower phone arguments clock contain program errors logguard fault id spi json json_owner
+BASE = lower phone arguments clock contain durable program errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \
@@ -26,7 +26,7 @@ INTAKE = signature receive admit consume quarantine ring
 # src/connect/
 CONNECT = handling template template_task app connection attempt pair secret login refresh reach health post mention revoke disconnect
 # src/courier/
-COURIER = usage outbox steer egress address fence carry limit conversation pause again lane claim templated enclosed prepare thread record stop reconcile check resend settle http call body talk mail task task_kinds presence handoff
+COURIER = usage outbox steer egress address fence carry limit conversation pause again lane claim templated enclosed prepare thread record stop reconcile check resend settle promotion http call body talk mail task task_kinds presence handoff
 # src/inbox/
 INBOX = rows names processing addressee phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression account again status message window
 # src/media/

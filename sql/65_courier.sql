@@ -68,7 +68,7 @@ COMMENT ON COLUMN laras.outbox.kind IS 'What is sent: text, template; media: a p
 COMMENT ON COLUMN laras.outbox.purpose IS 'What it is sent for (laras.channel_handling), asked once more at hand-off; that of its verdict. Nothing else is a purpose.';
 COMMENT ON COLUMN laras.outbox.template_id IS 'The template, of a message that is one; its values are in message.element.';
 COMMENT ON COLUMN laras.outbox.target_id IS 'The comment it answers.';
-COMMENT ON COLUMN laras.outbox.state IS 'queued; sending from the commit before its request to its record; parked until its connection works again; the others are ends.';
+COMMENT ON COLUMN laras.outbox.state IS 'queued; sending from the commit before its request to its record; parked until its connection works again, or until somebody says that no other server sent it; the others are ends.';
 COMMENT ON COLUMN laras.outbox.priority IS 'Lower first: 0 for replies, and for whatever else answers somebody; 10 for bulk: what sells, and every template.';
 COMMENT ON COLUMN laras.outbox.not_before IS 'Earliest hand-off.';
 COMMENT ON COLUMN laras.outbox.attempt_id IS 'Current or last attempt.';
@@ -384,7 +384,7 @@ COMMENT ON COLUMN laras.stat_courier.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.stat_courier.queued IS 'Messages that wait for the courier or for their time.';
 COMMENT ON COLUMN laras.stat_courier.sending IS 'Claimed by the courier: their requests are under way or about to begin.';
 COMMENT ON COLUMN laras.stat_courier.uncertain IS 'Whose answer was lost; settled by the provider''s status, or by settle_message.';
-COMMENT ON COLUMN laras.stat_courier.parked IS 'That wait for the connection to be made good again.';
+COMMENT ON COLUMN laras.stat_courier.parked IS 'That wait for the connection to be made good again, or for resume(true) after a restore or a promotion.';
 COMMENT ON COLUMN laras.stat_courier.sent IS 'Taken by the provider.';
 COMMENT ON COLUMN laras.stat_courier.refused IS 'That did not leave, or that the provider refused.';
 COMMENT ON COLUMN laras.stat_courier.cancelled IS 'Withdrawn before they left.';
@@ -589,7 +589,8 @@ INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('settled_not_sent', 'Nobody could know whether it was sent; somebody decided that it was not.', 'Tidak ada yang tahu apakah terkirim; seseorang memutuskan bahwa tidak.'),
   ('sent_twice', 'It was sent a second time, as was chosen, and the provider took both.', 'Dikirim sekali lagi, sesuai pilihan, dan penyedia menerima keduanya.'),
   ('error', 'It could not be judged for an error of laras and is tried again.', 'Tidak bisa dinilai karena kesalahan laras dan dicoba lagi.'),
-  ('restored', 'It waited in a backup that was restored.', 'Pesan menunggu di cadangan yang dipulihkan.');
+  ('restored', 'It waited in a backup that was restored.', 'Pesan menunggu di cadangan yang dipulihkan.'),
+  ('promoted', 'It waited when another server took over, and the one before may have sent it.', 'Pesan menunggu saat server lain mengambil alih, dan mungkin sudah dikirim server sebelumnya.');
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.send_troubles AS

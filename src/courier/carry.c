@@ -18,6 +18,7 @@
 #include "courier/carry.h"
 #include "courier/courier.h"
 #include "courier/fence.h"
+#include "courier/promotion.h"
 #include "courier/resend.h"
 #include "courier/lane.h"
 #include "courier/limit.h"
@@ -93,6 +94,7 @@ laras_courier_init(void)
 							&request_timeout, 30000, 100, 300000, PGC_SIGHUP, GUC_UNIT_MS, NULL,
 							NULL, NULL);
 	laras_resend_init();
+	laras_promotion_init();
 	laras_fence_init();
 }
 
@@ -268,6 +270,7 @@ laras_courier_turn(void)
 	}
 	if (!swept)
 	{
+		laras_promotion_look();
 		laras_courier_sweep();
 		inherit_limits();
 		laras_task_sweep();

@@ -21,6 +21,7 @@
 
 #include "answer/draft.h"
 #include "base/contain.h"
+#include "base/durable.h"
 #include "base/fault.h"
 #include "base/monotonic.h"
 #include "base/spi.h"
@@ -201,6 +202,8 @@ mark(const LarasDeparture *list, int n)
 	workspaces = laras_column_array(&c[0], n, INT8OID);
 	rows = laras_column_array(&c[1], n, INT8OID);
 	attempts = laras_column_array(&c[2], n, INT8OID);
+	/* a request may begin that must not begin again after a crash or a failover */
+	laras_commit_durably();
 	laras_spi_run(&mark_sending,
 				  (Datum[]){workspaces, rows, attempts, Int64GetDatum(laras_courier_run)}, NULL);
 	laras_spi_run(&add_attempts,

@@ -35,8 +35,10 @@
 #include "utils/xid8.h"
 
 #include "base/arguments.h"
+#include "base/clock.h"
 #include "base/errors.h"
 #include "base/spi.h"
+#include "courier/promotion.h"
 #include "erasure/replay.h"
 #include "evidence/evidence.h"
 #include "tenancy/tenancy.h"
@@ -102,25 +104,10 @@ LARAS_PLAN(sweep_evidence,
 
 LARAS_PLAN(forget_places, "DELETE FROM laras.installation");
 
-/* What the dump's source may have sent after the dump was made. */
-LARAS_PLAN(park_sends,
-		   "UPDATE laras.outbox SET state = 'parked', reason = 'restored', incarnation = NULL"
-		   " WHERE state OPERATOR(pg_catalog.=) 'queued'");
-
-/* And what it may have settled, or sent again already: nobody sends it again from here. */
-LARAS_PLAN(hold_sends,
-		   "UPDATE laras.outbox SET uncertain_policy = 'hold'"
-		   " WHERE state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[])"
-		   " AND uncertain_policy OPERATOR(pg_catalog.=) 'resend_once' AND NOT resent");
-
-LARAS_PLAN(
-	release_sends,
-	"UPDATE laras.outbox SET state = 'queued', reason = NULL"
-	" WHERE state OPERATOR(pg_catalog.=) 'parked' AND reason OPERATOR(pg_catalog.=) 'restored'");
-
 LARAS_PLAN(record_place,
-		   "INSERT INTO laras.installation (system_identifier, database_oid) VALUES ($1, $2)",
-		   INT8OID, INT8OID);
+		   "INSERT INTO laras.installation (system_identifier, database_oid, timeline) "
+		   "VALUES ($1, $2, $3)",
+		   INT8OID, INT8OID, INT8OID);
 
 static void
 report(ReturnSetInfo *result, const char *check, const char *state, const char *detail)
@@ -348,7 +335,8 @@ take_over(int64 again)
 	(void) laras_spi_run(&forget_places, NULL, NULL);
 	laras_spi_run_one(&record_place,
 					  (Datum[]){Int64GetDatum((int64) GetSystemIdentifier()),
-								Int64GetDatum((int64) MyDatabaseId)},
+								Int64GetDatum((int64) MyDatabaseId),
+								Int64GetDatum((int64) GetWALInsertionTimeLine())},
 					  NULL);
 	laras_spi_close();
 	laras_evidence_actor(&evidence);
@@ -359,21 +347,23 @@ take_over(int64 again)
 }
 
 /*
- * Messages that waited when the dump was made.  Its source may have sent them
- * after: they are parked, until somebody who knows says that it did not.
+ * Messages that waited when the dump was made, or when this server was promoted.
+ * Another server may have sent them after: they are parked, until somebody who knows
+ * says that it did not.
  */
 static void
 settle_sends(ReturnSetInfo *result, bool taken_over, bool send_waiting)
 {
-	uint64 n = 0;
+	uint64 n;
 
 	laras_spi_open();
 	if (send_waiting)
-		n = laras_spi_run(&release_sends, NULL, NULL);
-	else if (taken_over)
+		n = laras_sends_release();
+	else
 	{
-		n = laras_spi_run(&park_sends, NULL, NULL);
-		laras_spi_run(&hold_sends, NULL, NULL);
+		if (taken_over)
+			(void) laras_sends_park("restored", laras_now());
+		n = laras_sends_parked();
 	}
 	laras_spi_close();
 	if (send_waiting)
@@ -385,8 +375,8 @@ settle_sends(ReturnSetInfo *result, bool taken_over, bool send_waiting)
 	else
 		report(result, "sends", "warn",
 			   psprintf(UINT64_FORMAT
-						" messages waited when the dump was made and are parked: resume(true) "
-						"sends them, if the old cluster did not",
+						" messages waited when these contents were taken over and are "
+						"parked: resume(true) sends them, if no other server did",
 						n));
 }
 

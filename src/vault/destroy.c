@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/durable.h"
 #include "base/errors.h"
 #include "base/fault.h"
 #include "base/spi.h"
@@ -165,10 +166,7 @@ prepare_destruction(void)
 	reserved = true;
 
 	/* the client may be told "unreadable" only after a durable commit */
-	ForceSyncCommit();
-	if (synchronous_commit < SYNCHRONOUS_COMMIT_ON)
-		(void) set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
+	laras_commit_durably();
 	laras_work_queued(LARAS_WORK_VAULT);
 	LARAS_FAULT("destroy.prepared");
 }

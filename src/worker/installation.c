@@ -32,6 +32,9 @@ LARAS_PLAN(
 	" FROM laras.installation i",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(parked_sends, "SELECT coalesce(pg_catalog.sum(i.parked_sends), 0)::pg_catalog.int8"
+						 " FROM laras.installation i");
+
 LARAS_PLAN(any_contents, "SELECT EXISTS (SELECT FROM laras.evidence_entry)"
 						 " OR EXISTS (SELECT FROM laras.workspace)"
 						 " OR EXISTS (SELECT FROM laras.webhook_event)");
@@ -74,10 +77,26 @@ laras_keeper_must_wait(void)
 	return wait;
 }
 
+static int64
+read_parked_sends(void)
+{
+	LarasRunAs saved;
+	int64 n;
+
+	laras_run_as_owner(&saved);
+	laras_spi_open();
+	(void) laras_spi_read(&parked_sends, NULL, NULL);
+	n = laras_spi_int8(0, 1);
+	laras_spi_close();
+	laras_run_as_end(&saved);
+	return n;
+}
+
 void
 laras_doctor_resume(LarasDoctorSink *sink)
 {
 	bool needed = laras_resume_needed();
+	int64 parked = read_parked_sends();
 
 	laras_doctor_row(
 		sink, "contents", needed ? "fail" : "ok",
@@ -85,4 +104,11 @@ laras_doctor_resume(LarasDoctorSink *sink)
 				 "keyring"
 			   : NULL,
 		needed ? "Call laras.adopt_keyring() and then laras.resume()." : NULL);
+	laras_doctor_row(sink, "parked sends", parked > 0 ? "warn" : "ok",
+					 parked > 0 ? psprintf(INT64_FORMAT
+										   " messages waited at a restore or a promotion, and "
+										   "another server may have sent them",
+										   parked)
+								: NULL,
+					 parked > 0 ? "Call laras.resume(true) where it did not." : NULL);
 }
