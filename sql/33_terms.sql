@@ -110,6 +110,56 @@ GRANT EXECUTE ON FUNCTION laras.processes(bigint, text, text) TO laras_owner, la
 UPDATE laras.window_rule r SET terms_version = t.version FROM laras.terms t WHERE t.party = r.channel;
 UPDATE laras.limit_rule r SET terms_version = t.version FROM laras.terms t WHERE t.party = r.channel;
 
+-- What providers say of software that answers. Rows of origin local are the operator's and win.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.ai_rule (
+  channel text NOT NULL REFERENCES laras.provider,
+  rule text NOT NULL CHECK (rule IN ('own_scope', 'no_training')),
+  origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
+  enabled boolean NOT NULL DEFAULT true,
+  remark text NOT NULL,
+  terms_version text,
+  PRIMARY KEY (channel, rule, origin),
+  CHECK (enabled OR rule <> 'own_scope')
+);
+COMMENT ON TABLE laras.ai_rule IS 'What providers say of software that answers. Rows of origin local are the operator''s and win.';
+COMMENT ON COLUMN laras.ai_rule.channel IS 'Channel.';
+COMMENT ON COLUMN laras.ai_rule.rule IS 'own_scope: it answers about the business and nothing else (verdict off_scope), always; no_training: a language model is asked only where its provider is told not to train on what it gets (llm_trains).';
+COMMENT ON COLUMN laras.ai_rule.origin IS 'laras: came with the extension, not dumped; local: made by the operator, in force instead.';
+COMMENT ON COLUMN laras.ai_rule.enabled IS 'False: the rule does not hold; own_scope always does.';
+COMMENT ON COLUMN laras.ai_rule.remark IS 'Where the rule stands, or why the operator made it.';
+COMMENT ON COLUMN laras.ai_rule.terms_version IS 'Version of the provider''s terms that it follows (laras.terms); null: none, or not said.';
+ALTER TABLE laras.ai_rule ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.ai_rule FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON laras.ai_rule FOR SELECT TO PUBLIC USING (true);
+CREATE POLICY owner ON laras.ai_rule TO laras_owner USING (true) WITH CHECK (true);
+CREATE POLICY operator ON laras.ai_rule TO laras_dba USING (origin = 'local') WITH CHECK (origin = 'local');
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.ai_rule TO laras_dba;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.ai_rule', $$WHERE origin = 'local'$$);
+
+INSERT INTO laras.ai_rule (channel, rule, origin, remark, terms_version)
+  SELECT p.channel, r.rule, 'laras', CASE p.channel WHEN 'whatsapp' THEN r.stands ELSE 'kept on every channel as the strictest of the terms has it' END, t.version
+    FROM laras.provider p
+      CROSS JOIN (VALUES ('own_scope', 'WhatsApp Business Solution Terms, AI clause: no general-purpose assistant, only what serves the business''s own customers'),
+        ('no_training', 'WhatsApp Business Solution Terms, AI clause: business data, even anonymised, trains no shared model')) AS r (rule, stands)
+      LEFT JOIN laras.terms t ON t.party = p.channel;
+
+SET LOCAL ROLE laras_owner;
+CREATE VIEW laras.ai_rules AS
+  SELECT r.channel, r.rule, r.enabled, r.remark, r.terms_version
+    FROM laras.ai_rule r
+    WHERE r.origin = 'local' OR NOT EXISTS (SELECT 1 FROM laras.ai_rule o
+      WHERE o.channel = r.channel AND o.rule = r.rule AND o.origin = 'local');
+COMMENT ON VIEW laras.ai_rules IS 'The rules for software that answers which are in force.';
+COMMENT ON COLUMN laras.ai_rules.channel IS 'Channel.';
+COMMENT ON COLUMN laras.ai_rules.rule IS 'own_scope or no_training: laras.ai_rule.rule has what they mean.';
+COMMENT ON COLUMN laras.ai_rules.enabled IS 'False: the rule does not hold.';
+COMMENT ON COLUMN laras.ai_rules.remark IS 'Where the rule stands, or why the operator made it.';
+COMMENT ON COLUMN laras.ai_rules.terms_version IS 'Version of the provider''s terms that it follows.';
+GRANT SELECT ON laras.ai_rules TO laras_app, laras_service, laras_worker, laras_dba;
+RESET ROLE;
+
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.terms_in_force AS
   SELECT t.party, t.version, t.title, t.url, t.effective_from, a.accepted_at, a.accepted_by, t.required_from
@@ -169,6 +219,12 @@ GRANT EXECUTE ON FUNCTION laras.configure_channel(text, text[]) TO laras_app, la
 
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
+  ('ai_rule', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('ai_rule', 'rule', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('ai_rule', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('ai_rule', 'enabled', 'system', NULL, NULL, 'a yes or no', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('ai_rule', 'remark', 'system', NULL, NULL, 'words of the operator about a provider''s rule; names nobody', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('ai_rule', 'terms_version', 'system', NULL, NULL, 'a name of a version', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('terms', 'party', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
   ('terms', 'version', 'system', NULL, NULL, 'a name of a version', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),
   ('terms', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', 'describes the installation', NULL),

@@ -26,11 +26,14 @@
 #include "vault/numbers.h"
 #include "vault/vault.h"
 
-LARAS_PLAN(read_endpoint,
-		   "SELECT e.model, e.on_failure, e.daily_calls, e.cache_minutes, "
-		   "e.request_options::pg_catalog.text FROM laras.llm_endpoint e "
-		   "WHERE e.workspace_id OPERATOR(pg_catalog.=) $1 AND e.enabled",
-		   INT8OID);
+LARAS_PLAN(
+	read_endpoint,
+	"SELECT e.model, e.on_failure, e.daily_calls, e.cache_minutes, "
+	"e.request_options::pg_catalog.text, e.no_train AND e.no_train_header IS NOT NULL, "
+	"EXISTS (SELECT 1 FROM laras.ai_rules r WHERE r.channel OPERATOR(pg_catalog.=) $2 "
+	"AND r.rule OPERATOR(pg_catalog.=) 'no_training' AND r.enabled) FROM laras.llm_endpoint e "
+	"WHERE e.workspace_id OPERATOR(pg_catalog.=) $1 AND e.enabled",
+	INT8OID, TEXTOID);
 
 /* a call whose task was lost is given up */
 LARAS_PLAN(
@@ -96,15 +99,19 @@ typedef struct Endpoint
 	int daily_calls;
 	int cache_minutes;
 	char *options;
+	bool says_no_train; /* by its header */
+	bool must_say_so;   /* by the terms of the channel's provider */
 } Endpoint;
 
 static bool
-read_the_endpoint(int64 workspace_id, Endpoint *e)
+read_the_endpoint(int64 workspace_id, const char *channel, Endpoint *e)
 {
 	bool found;
 
 	laras_spi_open();
-	found = laras_spi_run(&read_endpoint, (Datum[]){Int64GetDatum(workspace_id)}, NULL) == 1;
+	found = laras_spi_run(&read_endpoint,
+						  (Datum[]){Int64GetDatum(workspace_id), CStringGetTextDatum(channel)},
+						  NULL) == 1;
 	if (found)
 	{
 		e->model = laras_spi_cstring(0, 1);
@@ -112,6 +119,8 @@ read_the_endpoint(int64 workspace_id, Endpoint *e)
 		e->daily_calls = laras_spi_int4(0, 3);
 		e->cache_minutes = laras_spi_int4(0, 4);
 		e->options = laras_spi_cstring(0, 5);
+		e->says_no_train = laras_spi_bool(0, 6);
+		e->must_say_so = laras_spi_bool(0, 7);
 	}
 	laras_spi_close();
 	return found;
@@ -141,6 +150,14 @@ fall_back(LarasDrafting *d, const Endpoint *e, const char *reason)
 {
 	if (e->to_queue)
 		d->llm_reason = reason;
+}
+
+/* Would a request tell the provider not to train on it? What it carried is written down when it is made. */
+static bool
+tells_no_train(const Endpoint *e)
+{
+	return e->says_no_train || laras_llm_tells_no_train(laras_json_own(
+								   laras_json_parse(e->options, strlen(e->options), NULL)));
 }
 
 /* A response that came: the draft, or the reason why it is none. */
@@ -300,7 +317,8 @@ laras_llm_draft(LarasDrafting *d)
 	size_t n;
 	bool known;
 
-	if (!is_for_model(&d->composed) || d->damaged || !read_the_endpoint(d->workspace_id, &e))
+	if (!is_for_model(&d->composed) || d->damaged ||
+		!read_the_endpoint(d->workspace_id, d->channel, &e))
 		return;
 	laras_spi_open();
 	known = laras_spi_run(&read_call,
@@ -316,7 +334,9 @@ laras_llm_draft(LarasDrafting *d)
 		given = laras_spi_cstring(0, 6);
 	}
 	laras_spi_close();
-	if (!known)
+	if (!known && e.must_say_so && !tells_no_train(&e))
+		fall_back(d, &e, "llm_trains");
+	else if (!known)
 		ask(d, &e);
 	else if (strcmp(state, "queued") == 0)
 		d->waits = true;

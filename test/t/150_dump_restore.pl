@@ -51,6 +51,7 @@ $stage->sql("INSERT INTO laras.chat_spelling (word, meaning, reason) VALUES ('sj
 $stage->bound(qq{SELECT laras.create_template($connection, 'kabar', 'id', 'utility', '[{"type": "BODY", "text": "Kabar baik"}]')});
 $stage->bound("INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES ($workspace, 1, 20, 'Masih berminat, kak?')");
 $stage->sql("INSERT INTO laras.terms (party, version, effective_from, title) VALUES ('partner', '2', laras.now()::date, 'Terms of this operator')");
+$stage->sql("INSERT INTO laras.ai_rule (channel, rule, enabled, remark) VALUES ('telegram', 'no_training', false, 'a model of our own')");
 $stage->sql("INSERT INTO laras.limit_rule (channel, per_second, remark) VALUES ('whatsapp', 20, 'a shared number')");
 $stage->bound("SELECT laras.set_opt_out((SELECT contact_id FROM laras.messages WHERE body = 'halo dari tono'), true)");
 $stage->bound('SELECT laras.reject_draft(id) FROM laras.drafts WHERE jsonb_array_length(sources) > 0');
@@ -135,7 +136,8 @@ for my $file (Laras->master_key_file($source), Laras->evidence_key_file($source)
 	my $base64 = encode_base64($key, '') =~ s/=+$//r;
 	ok($plain !~ /\Q$hex\E/i && index($plain, $key) < 0 && index($plain, $base64) < 0, 'and no key');
 }
-unlike($plain, qr/halo dari|menunggu|$person{sari}|EAAG[A-Za-z0-9]{24}/, 'nor a word, a number or a token');
+# a token stands between other signs than those of sealed values, which may happen to begin like one
+unlike($plain, qr/halo dari|menunggu|$person{sari}|(?<![A-Za-z0-9+\/])EAAG[A-Za-z0-9]{24}/, 'nor a word, a number or a token');
 
 $stage->{relay}->stop;
 $source->stop('fast');

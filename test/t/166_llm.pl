@@ -86,6 +86,7 @@ my %told_by = (
 	'the header' => [ [ request_options => {}, no_train_header => 'X-No-Train: 1' ], 't', 'no-train 1' ],
 	'nothing' => [ [ no_train => JSON::PP::false, request_options => {}, no_train_header => 'X-No-Train: 1' ], 'f', '' ],
 );
+$stage->sql("SET ROLE laras_dba; INSERT INTO laras.ai_rule (channel, rule, enabled, remark) VALUES ('whatsapp', 'no_training', false, 'a model of our own, in this house')");
 for my $how (sort keys %told_by)
 {
 	my ($options, $flag, $header) = @{ $told_by{$how} };
@@ -96,6 +97,11 @@ for my $how (sort keys %told_by)
 configure('good', cache_minutes => 0);
 $stage->sql("UPDATE laras.llm_endpoint SET request_options = '{}', no_train = true WHERE workspace_id = $workspace");
 is(call(asks('kopi toraja berapa harganya, kalau begini?'), 'c.no_train'), 'f', 'also where the row claims what the request does not do');
+$stage->sql("SET ROLE laras_dba; DELETE FROM laras.ai_rule WHERE origin = 'local'");
+my $not_asked = () = chats();
+like(draft(asks('kopi toraja berapa harganya, kalau begitu?')), qr/^held\|[^|]*\bllm_trains\b/, 'where the terms forbid it, a model that may train is not asked');
+is(scalar(() = chats()), $not_asked, 'nobody is told anything');
+isnt($node->psql('postgres', "SET ROLE laras_dba; INSERT INTO laras.ai_rule (channel, rule, enabled, remark) VALUES ('whatsapp', 'own_scope', false, 'we want everything')"), 0, 'that it answers about the business alone nobody switches off');
 configure('good', no_train_header => 'X-No-Train: 1');
 is($stage->bound('SELECT calls_today FROM laras.llm_status'), 6, 'the calls are counted');
 like($stage->bound('SELECT prompt_tokens_today FROM laras.llm_status'), qr/^[1-9]/, 'with its tokens');

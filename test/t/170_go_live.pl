@@ -128,6 +128,9 @@ is($stage->sql("SELECT count(*) FROM laras.terms WHERE title = 'mine'"), 0, "the
 # --------------------------- rules stand on a version of the provider's own terms
 is($stage->sql("SELECT count(*) FROM laras.window_rule r JOIN laras.terms t ON t.party = r.channel WHERE r.origin = 'laras' AND r.terms_version IS DISTINCT FROM '1'"), 0, "windows carry the provider's version");
 is($stage->sql("SELECT count(*) FROM laras.limit_rule r JOIN laras.terms t ON t.party = r.channel WHERE r.origin = 'laras' AND r.terms_version IS DISTINCT FROM '1'"), 0, 'and so do limits');
+is($stage->sql("SELECT count(*) FROM laras.terms t CROSS JOIN (VALUES ('own_scope'), ('no_training')) AS w (rule) LEFT JOIN laras.ai_rule r ON r.channel = t.party AND r.rule = w.rule AND r.terms_version = t.version WHERE t.party <> 'partner' AND t.origin = 'laras' AND r.rule IS NULL"), 0, 'and the rules on what software answers and who may train on it, for each provider');
+is($stage->sql("SELECT string_agg(DISTINCT table_name, ' ' ORDER BY table_name) FROM laras.data_column WHERE column_name = 'terms_version'"), 'ai_rule limit_rule window_rule', 'which is every table of such rules');
+is($stage->bound("SELECT string_agg(rule || ' ' || terms_version, ', ' ORDER BY rule) FROM laras.ai_rules WHERE channel = 'whatsapp' AND enabled"), 'no_training 1, own_scope 1', 'whoever runs a shop may read them');
 
 # --------------- no prospecting beyond the conversation: who never wrote here is nobody
 $stage->sql('UPDATE laras.conversation SET last_inbound_at = NULL');
