@@ -176,6 +176,48 @@ GRANT SELECT ON laras.opening_hours TO laras_drafter;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.opening_hours', '');
 
+-- How the business speaks, in each language.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.brand_voice (
+  workspace_id bigint NOT NULL REFERENCES laras.workspace,
+  id bigint NOT NULL,
+  language text NOT NULL DEFAULT 'id'
+    CHECK (language IN ('id', 'en')),
+  address text NOT NULL DEFAULT '' CHECK (octet_length(address) <= 50),
+  greeting text NOT NULL DEFAULT '' CHECK (octet_length(greeting) <= 300),
+  sign_off text NOT NULL DEFAULT '' CHECK (octet_length(sign_off) <= 300),
+  emoji boolean NOT NULL DEFAULT true,
+  manner text NOT NULL DEFAULT '' CHECK (octet_length(manner) <= 1000),
+  version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
+    language || E'\x1f' || greeting || E'\x1f' || sign_off, 0)) STORED,
+  updated_at timestamptz NOT NULL DEFAULT laras.now(),
+  PRIMARY KEY (workspace_id, id),
+  UNIQUE (workspace_id, language)
+);
+COMMENT ON TABLE laras.brand_voice IS 'How the business speaks, in each language: what drafts begin and end with, and how they address a customer. Phrases that no text may say, or that drafts must, are laras.forbidden_phrase and laras.required_phrase.';
+COMMENT ON COLUMN laras.brand_voice.workspace_id IS 'Owning workspace.';
+COMMENT ON COLUMN laras.brand_voice.id IS 'Random, time-ordered id (laras.new_id()).';
+COMMENT ON COLUMN laras.brand_voice.language IS 'Language of the texts that it is for.';
+COMMENT ON COLUMN laras.brand_voice.address IS 'How a customer is called (Kak, Bapak/Ibu); empty: by no name. Without a row: Kak in Indonesian.';
+COMMENT ON COLUMN laras.brand_voice.greeting IS 'What an answer to a customer who greets begins with; empty: the drafter''s own.';
+COMMENT ON COLUMN laras.brand_voice.sign_off IS 'What every draft ends with, on a line of its own; empty: nothing.';
+COMMENT ON COLUMN laras.brand_voice.emoji IS 'Whether texts may have emoji beyond those of greeting and sign_off; where not, one that a language model wrote with some is held (emoji).';
+COMMENT ON COLUMN laras.brand_voice.manner IS 'How it speaks, in words for a language model; no customer reads them.';
+COMMENT ON COLUMN laras.brand_voice.version IS 'Fingerprint of language, greeting and sign_off, with which a draft may state something: other words, another version; the same again, the same version.';
+COMMENT ON COLUMN laras.brand_voice.updated_at IS 'When the row was written, or what its writer sets here.';
+ALTER TABLE laras.brand_voice ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.brand_voice FORCE ROW LEVEL SECURITY;
+CREATE POLICY workspace ON laras.brand_voice TO laras_owner, laras_app, laras_service, laras_drafter
+  USING (workspace_id = (SELECT laras.current_workspace()))
+  WITH CHECK (workspace_id = (SELECT laras.current_workspace()));
+CREATE POLICY worker ON laras.brand_voice TO laras_worker
+  USING (laras.in_worker_set(workspace_id)) WITH CHECK (laras.in_worker_set(workspace_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.brand_voice TO laras_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON laras.brand_voice TO laras_app, laras_service;
+GRANT SELECT ON laras.brand_voice TO laras_drafter;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.brand_voice', '');
+
 -- Phrases that no text may contain.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.forbidden_phrase (
@@ -342,7 +384,7 @@ CREATE TABLE laras.draft_source (
   draft_id bigint NOT NULL,
   ordinal smallint NOT NULL,
   source_table text NOT NULL
-    CHECK (source_table IN ('catalog_item', 'policy_text', 'faq', 'opening_hours')),
+    CHECK (source_table IN ('catalog_item', 'policy_text', 'faq', 'opening_hours', 'brand_voice')),
   source_id bigint NOT NULL,
   source_version bigint NOT NULL,
   quoted_for date,
@@ -522,6 +564,16 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('opening_hours', 'note', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('opening_hours', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('opening_hours', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'language', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'address', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'greeting', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'sign_off', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'emoji', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'manner', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('brand_voice', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'id', 'knowledge', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('forbidden_phrase', 'phrase', 'knowledge', NULL, NULL, 'the business''s own knowledge', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -600,5 +652,5 @@ CREATE FUNCTION laras.import_knowledge(kind text, format text, data text,
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_import_knowledge';
 COMMENT ON FUNCTION laras.import_knowledge(text, text, text) IS
-  'Brings a file of knowledge into the workspace and tells what became of each record: added, changed, same or refused, with the row''s id or the problem. kind: catalog (name, description, price, currency, stock, state; other columns are attributes), policies (topic, language, body), faqs (question, language, answer), hours (day: a weekday or a date, hours, note). format: csv (with a header; comma, semicolon or tab) or json (an array of objects). A record finds its row by name, topic or question and language, or day; what it does not name stays. 22023 unknown kind, format or no header, 22P04 and 22P02 no CSV or JSON, 54000 over 16 MB or 50,000 records.';
+  'Brings a file of knowledge into the workspace and tells what became of each record: added, changed, same or refused, with the row''s id or the problem. kind: catalog (name, description, price, currency, stock, state; other columns are attributes), policies (topic, language, body), faqs (question, language, answer), hours (day: a weekday or a date, hours, note), voice (language, address, greeting, sign_off, emoji, manner). format: csv (with a header; comma, semicolon or tab) or json (an array of objects). A record finds its row by name, topic or question and language, day, or language; what it does not name stays. 22023 unknown kind, format or no header, 22P04 and 22P02 no CSV or JSON, 54000 over 16 MB or 50,000 records.';
 GRANT EXECUTE ON FUNCTION laras.import_knowledge(text, text, text) TO laras_app, laras_service;

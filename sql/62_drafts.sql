@@ -35,8 +35,8 @@ CREATE VIEW laras.draft_sources AS
     s.source_table,
     s.source_id,
     s.source_version,
-    coalesce(c.version, t.version, f.version, h.version) AS current_version,
-    coalesce(c.version, t.version, f.version, h.version) IS DISTINCT FROM s.source_version
+    coalesce(c.version, t.version, f.version, h.version, b.version) AS current_version,
+    coalesce(c.version, t.version, f.version, h.version, b.version) IS DISTINCT FROM s.source_version
       OR coalesce(s.valid_until <= laras.now(), false)
       OR EXISTS (SELECT FROM laras.opening_hours x WHERE x.workspace_id = s.workspace_id AND x.on_date = s.quoted_for) AS changed
   FROM laras.draft_source s
@@ -44,11 +44,12 @@ CREATE VIEW laras.draft_sources AS
     LEFT JOIN laras.policy_text t ON s.source_table = 'policy_text' AND t.workspace_id = s.workspace_id AND t.id = s.source_id
     LEFT JOIN laras.faq f ON s.source_table = 'faq' AND f.workspace_id = s.workspace_id AND f.id = s.source_id
     LEFT JOIN laras.opening_hours h ON s.source_table = 'opening_hours' AND h.workspace_id = s.workspace_id AND h.id = s.source_id
+    LEFT JOIN laras.brand_voice b ON s.source_table = 'brand_voice' AND b.workspace_id = s.workspace_id AND b.id = s.source_id
   WHERE laras.may('inbox');
 COMMENT ON VIEW laras.draft_sources IS 'The rows that each draft cites, and whether they still are as it cites them.';
 COMMENT ON COLUMN laras.draft_sources.draft_id IS 'Draft.';
 COMMENT ON COLUMN laras.draft_sources.ordinal IS 'Order of citation, from 1.';
-COMMENT ON COLUMN laras.draft_sources.source_table IS 'catalog_item, policy_text, faq or opening_hours.';
+COMMENT ON COLUMN laras.draft_sources.source_table IS 'catalog_item, policy_text, faq, opening_hours or brand_voice.';
 COMMENT ON COLUMN laras.draft_sources.source_id IS 'Id of the row.';
 COMMENT ON COLUMN laras.draft_sources.source_version IS 'Version that was cited.';
 COMMENT ON COLUMN laras.draft_sources.current_version IS 'Version the row has now; null: the row is gone.';

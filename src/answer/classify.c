@@ -19,6 +19,7 @@
 #include "answer/retrieve.h"
 #include "answer/shelf.h"
 #include "answer/spelling.h"
+#include "answer/voice.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/errors.h"
@@ -121,6 +122,12 @@ LARAS_PLAN(
 	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 
+/* of the voice nothing is a fact: a text is judged without it */
+LARAS_PLAN(read_cited_voice,
+		   "SELECT v.version, NULL, NULL, NULL, NULL FROM laras.brand_voice v "
+		   "WHERE v.workspace_id OPERATOR(pg_catalog.=) $1 AND v.id OPERATOR(pg_catalog.=) $2",
+		   INT8OID, INT8OID);
+
 static const struct
 {
 	const char *table;
@@ -128,7 +135,8 @@ static const struct
 } citable[] = {{"catalog_item", &read_cited_item},
 			   {"policy_text", &read_cited_policy},
 			   {"faq", &read_cited_faq},
-			   {"opening_hours", &read_cited_hours}};
+			   {"opening_hours", &read_cited_hours},
+			   {"brand_voice", &read_cited_voice}};
 
 void
 laras_answer_init(void)
@@ -192,7 +200,7 @@ folded(const char *text, size_t n)
 	return low;
 }
 
-/* What the business forbids, and what it demands, folded. */
+/* What the business forbids, and what it demands, folded; and how it speaks. */
 typedef struct Phrase
 {
 	const char *text;
@@ -204,6 +212,7 @@ typedef struct Phrases
 {
 	Phrase *list;
 	int n;
+	LarasVoices voices;
 } Phrases;
 
 /* of the batch's transaction, those of the workspace that was asked about last */
@@ -246,6 +255,7 @@ read_all_phrases(int64 workspace_id, MemoryContext keep)
 			(Phrase){pstrdup(text), topic != NULL ? pstrdup(topic) : NULL, laras_spi_bool(i, 3)};
 	}
 	MemoryContextSwitchTo(outside);
+	laras_read_voices(workspace_id, &phrases.voices, keep);
 	return phrases;
 }
 
@@ -367,6 +377,8 @@ read_facts(int64 workspace_id, const LarasSource *sources, int n, LarasFact *fac
 		}
 		if (laras_spi_int8(0, 1) != sources[i].version)
 			all = false;
+		if (laras_spi_isnull(0, 2))
+			continue;
 		facts[(*n_facts)++] = (LarasFact){laras_spi_cstring(0, 2), laras_spi_cstring(0, 3),
 										  laras_spi_cstring(0, 4), laras_spi_cstring(0, 5)};
 	}
@@ -431,8 +443,14 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 {
 	const char *ungrounded[LARAS_GROUND_REASONS];
 	const char *manner[LARAS_MANNER_REASONS];
+	const char *whole = text;
+	size_t whole_n = n;
 	int count;
 
+	/* what the business always says needs no ground */
+	text = laras_without_voice(&phrases->voices, text, &n);
+	if (by->author != LARAS_BY_DRAFTER && laras_emoji_unwanted(&phrases->voices, text, n))
+		give_reason(judgement, LARAS_VERDICT_HOLD, "emoji");
 	if (is_off_scope(text, n, by))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
 	count = laras_ground(text, n, by->facts, by->n_facts, ungrounded);
@@ -443,7 +461,7 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 		give_reason(judgement, LARAS_VERDICT_HOLD, manner[i]);
 	if (laras_names_another(workspace_id, by->contact_id, text, n, by->facts, by->n_facts))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "other_person");
-	if (by->n_facts > 0 && lacks_required(phrases, by->topic, text, n))
+	if (by->n_facts > 0 && lacks_required(phrases, by->topic, whole, whole_n))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "missing_phrase");
 	if (by->language != NULL && laras_other_language(text, n, strcmp(by->language, "en") == 0))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "wrong_language");

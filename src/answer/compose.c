@@ -14,6 +14,7 @@
 #include "answer/question.h"
 #include "answer/retrieve.h"
 #include "answer/spelling.h"
+#include "answer/voice.h"
 #include "answer/wording.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
@@ -43,8 +44,9 @@
 typedef struct Composition
 {
 	const LarasQuestion *question;
+	const LarasVoice *voice; /* of the question's language */
 	StringInfoData text;
-	LarasSource source[SOURCES];
+	LarasSource source[SOURCES + 1]; /* and the voice */
 	int n_sources;
 	LarasIntent intent;
 	float confidence;
@@ -68,10 +70,25 @@ cite(Composition *c, const LarasFound *row)
 	c->source[c->n_sources++] = row->source;
 }
 
+/* How the customer is called. */
+static const char *
+address_of(const Composition *c)
+{
+	return c->voice->given ? c->voice->address : laras_usual_address(c->question->english);
+}
+
+/* A phrase of the drafter's own, as a format. */
 static const char *
 say(const Composition *c, LarasWording wording)
 {
-	return laras_wording(wording, c->question->english);
+	return laras_wording(wording, c->question->english, address_of(c), true);
+}
+
+static void
+append_said(Composition *c, LarasWording wording)
+{
+	appendStringInfoString(&c->text,
+						   laras_wording(wording, c->question->english, address_of(c), false));
 }
 
 /* A blank between parts. */
@@ -86,7 +103,8 @@ static void
 hand_over(Composition *c, LarasIntent intent, float confidence)
 {
 	resetStringInfo(&c->text);
-	appendStringInfoString(&c->text, laras_hand_over_wording(intent, c->question->english));
+	appendStringInfoString(&c->text,
+						   laras_hand_over_wording(intent, c->question->english, address_of(c)));
 	c->n_sources = 0;
 	c->intent = intent;
 	c->confidence = confidence;
@@ -109,7 +127,7 @@ add_price(Composition *c, const LarasFound *row)
 {
 	appendStringInfo(&c->text, say(c, LARAS_SAY_PRICE), row->heading, price_of(c, row));
 	if (row->stock == 0)
-		appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
+		append_said(c, LARAS_SAY_BUT_OUT);
 }
 
 static void
@@ -152,7 +170,7 @@ add_product(Composition *c, const LarasFound *row)
 	if (row->stock > 0)
 		appendStringInfo(&c->text, say(c, LARAS_SAY_ITS_STOCK), row->stock);
 	else if (row->stock == 0)
-		appendStringInfoString(&c->text, say(c, LARAS_SAY_BUT_OUT));
+		append_said(c, LARAS_SAY_BUT_OUT);
 }
 
 /* Price and stock asked together: the other one behind the first. False where it is not known. */
@@ -469,7 +487,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	else if (question->weight[LARAS_INTENT_THANKS] >= DECIDES &&
 			 question->weight[of_item] < DECIDES)
 	{
-		appendStringInfoString(&c->text, say(c, LARAS_SAY_THANKS));
+		append_said(c, LARAS_SAY_THANKS);
 		c->intent = LARAS_INTENT_THANKS;
 		c->confidence = UNSURE;
 	}
@@ -560,7 +578,7 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely)
 	Clause clause[CLAUSES];
 	int n = find_clauses(c->question, clause, CLAUSES);
 	LarasIntent of_item = heaviest(c->question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
-	Composition all = {.question = c->question, .confidence = 1};
+	Composition all = {.question = c->question, .voice = c->voice, .confidence = 1};
 
 	if (n < 2)
 		return false;
@@ -568,7 +586,7 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely)
 	for (int i = 0; i < n; i++)
 	{
 		LarasQuestion *part = laras_part_of_question(c->question, clause[i].from, clause[i].to);
-		Composition one = {.question = part, .confidence = 1};
+		Composition one = {.question = part, .voice = c->voice, .confidence = 1};
 		LarasIntent asked;
 		int cited = all.n_sources;
 
@@ -674,6 +692,37 @@ compose_from_rows(Composition *c, int64 workspace_id)
 		c->confidence = Min(c->confidence, UNSURE);
 }
 
+/* Does the business greet back in words of its own? Not where there is a complaint, or nothing to say. */
+static bool
+greets(const Composition *c)
+{
+	return c->voice->given && c->voice->greeting[0] != '\0' && !c->hand_over &&
+		   c->question->weight[LARAS_INTENT_GREETING] >= DECIDES;
+}
+
+/* The words of the business around what is said, and the citation of their row. */
+static void
+speak(Composition *c)
+{
+	const LarasVoice *voice = c->voice;
+	char *said;
+
+	if (!voice->given || c->text.len == 0)
+		return;
+	said = pstrdup(c->text.data);
+	resetStringInfo(&c->text);
+	if (greets(c))
+		appendStringInfo(&c->text, "%s ", voice->greeting);
+	appendStringInfoString(&c->text, said);
+	if (voice->sign_off[0] != '\0')
+		appendStringInfo(&c->text, "\n%s", voice->sign_off);
+	if (!laras_voice_speaks(voice->greeting, voice->sign_off, c->text.data, c->text.len))
+		return;
+	Assert(c->n_sources < lengthof(c->source));
+	c->source[c->n_sources++] =
+		(LarasSource){.table = "brand_voice", .id = voice->id, .version = voice->version};
+}
+
 static bool
 only_nods(const LarasQuestion *question)
 {
@@ -698,9 +747,16 @@ compose(Composition *c, int64 workspace_id)
 		case LARAS_INTENT_GREETING:
 			c->intent = c->question->intent;
 			c->confidence = 0.95f;
-			appendStringInfoString(&c->text,
-								   say(c, c->intent == LARAS_INTENT_THANKS ? LARAS_SAY_THANKS
-																		   : LARAS_SAY_GREETING));
+			if (c->intent == LARAS_INTENT_THANKS)
+				append_said(c, LARAS_SAY_THANKS);
+			else
+			{
+				/* the business's own comes before */
+				if (!greets(c))
+					append_said(c, LARAS_SAY_GREETING);
+				next_part(c);
+				append_said(c, LARAS_SAY_HELP);
+			}
 			break;
 		default:
 			if (only_nods(c->question))
@@ -720,15 +776,19 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 	MemoryContext outside = CurrentMemoryContext;
 	MemoryContext work = AllocSetContextCreate(outside, "laras drafter", ALLOCSET_DEFAULT_SIZES);
 	LarasQuestion *read;
+	LarasVoices voices;
 	Composition c = {.confidence = 1};
 
 	MemoryContextSwitchTo(work);
 	(void) laras_spelling_refresh();
 	read = laras_read_question(question, n);
 	laras_read_intent(read);
+	laras_read_voices(workspace_id, &voices, work);
 	c.question = read;
+	c.voice = &voices.of[read->english];
 	initStringInfo(&c.text);
 	compose(&c, workspace_id);
+	speak(&c);
 
 	MemoryContextSwitchTo(outside);
 	composed->intent = laras_intent_name(c.intent);

@@ -26,12 +26,16 @@
 	"s.source_id "                                                                              \
 	"LEFT JOIN laras.opening_hours h ON s.source_table OPERATOR(pg_catalog.=) 'opening_hours' " \
 	"AND h.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND h.id OPERATOR(pg_catalog.=) " \
+	"s.source_id "                                                                              \
+	"LEFT JOIN laras.brand_voice b ON s.source_table OPERATOR(pg_catalog.=) 'brand_voice' "     \
+	"AND b.workspace_id OPERATOR(pg_catalog.=) s.workspace_id AND b.id OPERATOR(pg_catalog.=) " \
 	"s.source_id "
-#define LARAS_NO_LONGER_HOLDS                                                                  \
-	"(coalesce(k.version, t.version, q.version, h.version) IS DISTINCT FROM s.source_version " \
-	"OR coalesce(s.valid_until OPERATOR(pg_catalog.<=) laras.now(), false) "                   \
-	"OR (s.quoted_for IS NOT NULL AND EXISTS (SELECT 1 FROM laras.opening_hours x "            \
-	"WHERE x.workspace_id OPERATOR(pg_catalog.=) s.workspace_id "                              \
+#define LARAS_NO_LONGER_HOLDS                                                            \
+	"(coalesce(k.version, t.version, q.version, h.version, b.version) IS DISTINCT FROM " \
+	"s.source_version "                                                                  \
+	"OR coalesce(s.valid_until OPERATOR(pg_catalog.<=) laras.now(), false) "             \
+	"OR (s.quoted_for IS NOT NULL AND EXISTS (SELECT 1 FROM laras.opening_hours x "      \
+	"WHERE x.workspace_id OPERATOR(pg_catalog.=) s.workspace_id "                        \
 	"AND x.on_date OPERATOR(pg_catalog.=) s.quoted_for)))"
 
 /*

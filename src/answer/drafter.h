@@ -16,6 +16,7 @@
  * freshness.c	did the knowledge change since it was read?
  * shelf.c		the words of a workspace's knowledge, in memory.
  * retrieve.c	rows that share words with it.
+ * voice.c	how the business greets, signs and addresses.
  * span.c	when a day is open.
  * calendar.c	the opening hours, and what time it is.
  * whenasked.c	of which time a question about that asks.
@@ -35,7 +36,7 @@
 /* A row that the text relies on, in the order of citation. */
 typedef struct LarasSource
 {
-	const char *table; /* catalog_item, policy_text, faq or opening_hours */
+	const char *table; /* catalog_item, policy_text, faq, opening_hours or brand_voice */
 	int64 id;
 	int64 version; /* as it was read */
 	/* of opening hours */

@@ -1,7 +1,7 @@
 /*
  * import.c
- *		laras.import_knowledge: a file of items, policies, FAQs or opening hours
- *		becomes rows, and the caller learns what became of each of its lines.
+ *		laras.import_knowledge: a file of items, policies, FAQs, opening hours or
+ *		the voice becomes rows, and the caller learns what became of each of its lines.
  *
  * A record finds its row by what a person would know it by: an item's name, a
  * policy's topic or a FAQ's question with the language, a day. What the file does not
@@ -60,6 +60,8 @@ LARAS_PLAN(find_hours,
 		   FIND("opening_hours",
 				"coalesce(x.weekday, pg_catalog.to_char(x.on_date, 'YYYY-MM-DD')) = " FIELD("day")),
 		   JSONBOID);
+LARAS_PLAN(find_voices, FIND("brand_voice", "x.language = coalesce(" FIELD("language") ", 'id')"),
+		   JSONBOID);
 
 LARAS_PLAN(
 	add_items,
@@ -89,6 +91,16 @@ LARAS_PLAN(
 				  "day") " END, "
 						 "CASE WHEN " FIELD("day") " < 'a' THEN pg_catalog.to_date(" FIELD(
 							 "day") ", 'YYYY-MM-DD') END, " FIELD("hours") ", coalesce(" FIELD("note") ", '') FROM " RECORDS,
+	JSONBOID);
+LARAS_PLAN(
+	add_voices,
+	"INSERT INTO laras.brand_voice (workspace_id, id, language, address, greeting, sign_off, emoji, manner) "
+	"SELECT laras.current_workspace(), " FIELD("id") "::pg_catalog.int8, coalesce(" FIELD(
+		"language") ", 'id'), "
+					"coalesce(" FIELD("address") ", ''), coalesce(" FIELD("greeting") ", ''), coalesce(" FIELD(
+						"sign_off") ", ''), "
+									"coalesce(" FIELD("emoji") "::pg_catalog.bool, true), coalesce(" FIELD(
+										"manner") ", '') FROM " RECORDS,
 	JSONBOID);
 
 /* the numbers of the records that changed something */
@@ -138,6 +150,18 @@ LARAS_PLAN(
 											  "id") "::pg_catalog.int8) v WHERE x.workspace_id = v.w AND x.id = v.i "
 													"AND (x.hours, x.note) IS DISTINCT FROM (v.h, v.o) RETURNING v.n",
 	JSONBOID);
+LARAS_PLAN(
+	change_voices,
+	"UPDATE laras.brand_voice x SET address = v.a, greeting = v.g, sign_off = v.s, emoji = v.e, manner = v.m, updated_at = laras.now() FROM ("
+	"SELECT (e.r ->> 'n')::pg_catalog.int4 AS n, c.workspace_id AS w, c.id AS i, " GIVEN("address") "coalesce(" FIELD("address") ", '') ELSE c.address END AS a, " GIVEN("greeting") "coalesce(" FIELD("greeting") ", '') ELSE c.greeting END AS g, " GIVEN(
+		"sign_off") "coalesce(" FIELD("sign_off") ", '') ELSE c.sign_off END AS s, "
+												  "coalesce(" FIELD("emoji") "::pg_catalog.bool, c.emoji) AS e, " GIVEN("manner") "coalesce(" FIELD(
+													  "manner") ", '') ELSE c.manner END AS m FROM " RECORDS
+																" JOIN laras.brand_voice c ON c.workspace_id = (SELECT laras.current_workspace()) "
+																"AND c.id = " FIELD(
+																	"id") "::pg_catalog.int8) v WHERE x.workspace_id = v.w AND x.id = v.i "
+																		  "AND (x.address, x.greeting, x.sign_off, x.emoji, x.manner) IS DISTINCT FROM (v.a, v.g, v.s, v.e, v.m) RETURNING v.n",
+	JSONBOID);
 
 /* ------------------------------------------------------------------ columns */
 
@@ -154,13 +178,14 @@ typedef enum ColumnKind
 	COLUMN_ATTRIBUTES,
 	COLUMN_DAY,   /* what the row is known by, too */
 	COLUMN_HOURS, /* may not be empty */
-	COLUMN_NOTE
+	COLUMN_YES_NO
 } ColumnKind;
 
 typedef struct Column
 {
 	const char *name;
 	ColumnKind kind;
+	size_t limit; /* bytes of a text; 0: as many as there are */
 } Column;
 
 typedef struct Kind
@@ -191,7 +216,14 @@ static const Column faq_columns[] = {{"question", COLUMN_NAME},
 									 {NULL, 0}};
 static const Column hours_columns[] = {{"day", COLUMN_DAY},
 									   {"hours", COLUMN_HOURS},
-									   {"note", COLUMN_NOTE},
+									   {"note", COLUMN_TEXT, 200},
+									   {NULL, 0}};
+static const Column voice_columns[] = {{"language", COLUMN_LANGUAGE},
+									   {"address", COLUMN_TEXT, 50},
+									   {"greeting", COLUMN_TEXT, 300},
+									   {"sign_off", COLUMN_TEXT, 300},
+									   {"emoji", COLUMN_YES_NO},
+									   {"manner", COLUMN_TEXT, 1000},
 									   {NULL, 0}};
 
 static const Kind kinds[] = {
@@ -199,6 +231,7 @@ static const Kind kinds[] = {
 	{"policies", policy_columns, false, &find_policies, &add_policies, &change_policies},
 	{"faqs", faq_columns, false, &find_faqs, &add_faqs, &change_faqs},
 	{"hours", hours_columns, false, &find_hours, &add_hours, &change_hours},
+	{"voice", voice_columns, false, &find_voices, &add_voices, &change_voices},
 };
 
 /* A record on its way. */
@@ -331,6 +364,20 @@ hours_written(LarasText t)
 	return laras_read_spans(text, &day) == NULL ? text : NULL;
 }
 
+/* "true" or "false"; NULL: neither is meant. */
+static const char *
+yes_or_no(LarasText t)
+{
+	static const char *const words[][2] = {{"yes", "true"},    {"ya", "true"},  {"true", "true"},
+										   {"1", "true"},      {"no", "false"}, {"tidak", "false"},
+										   {"false", "false"}, {"0", "false"}};
+
+	for (int i = 0; i < lengthof(words); i++)
+		if (t.n == strlen(words[i][0]) && pg_strncasecmp(t.s, words[i][0], t.n) == 0)
+			return words[i][1];
+	return NULL;
+}
+
 /* NULL, or what is wrong with a value; an absent t is null. */
 static const char *
 check(ColumnKind kind, LarasText t)
@@ -372,8 +419,8 @@ check(ColumnKind kind, LarasText t)
 				   : hours_written(t) == NULL
 					   ? "the hours cannot be read: write closed, or 08:00-12:00, 13:00-17:00"
 					   : NULL;
-		case COLUMN_NOTE:
-			return t.n > 200 ? "its note is longer than 200 bytes" : NULL;
+		case COLUMN_YES_NO:
+			return empty || yes_or_no(t) != NULL ? NULL : "a value is neither yes nor no";
 		case COLUMN_TEXT:
 		case COLUMN_ATTRIBUTES:
 			break;
@@ -408,14 +455,19 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 			put(attributes, name, json_incref(value));
 		return NULL;
 	}
-	t = trimmed(value);
+	t = json_is_boolean(value) ? laras_text(json_is_true(value) ? "true" : "false")
+							   : trimmed(value);
 	if (t.s == NULL && !json_is_null(value))
 		return "a value is neither text nor number";
 	problem = check(column->kind, t);
+	if (problem == NULL && column->limit > 0 && t.n > column->limit)
+		problem = psprintf("its %s is longer than %zu bytes", column->name, column->limit);
 	if (problem == NULL && column->kind == COLUMN_DAY)
 		put(row, column->name, json_string(day_named(t)));
 	else if (problem == NULL && column->kind == COLUMN_HOURS)
 		put(row, column->name, json_string(hours_written(t)));
+	else if (problem == NULL && column->kind == COLUMN_YES_NO && t.n > 0)
+		put(row, column->name, json_string(yes_or_no(t)));
 	else if (problem == NULL)
 		put(row, column->name,
 			t.s == NULL || (t.n == 0 && column->kind != COLUMN_TEXT) ? json_null()
@@ -645,7 +697,7 @@ laras_import_knowledge(PG_FUNCTION_ARGS)
 	if (kind == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such kind of knowledge"),
-				 errhint("Kinds are catalog, policies, faqs and hours.")));
+				 errhint("Kinds are catalog, policies, faqs, hours and voice.")));
 	if (strcmp(format, "csv") != 0 && strcmp(format, "json") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such format"),
 						errhint("Formats are csv and json.")));

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "answer/llm.h"
+#include "answer/voice.h"
 #include "answer/question.h"
 #include "mb/pg_wchar.h"
 
@@ -65,6 +66,31 @@ confidence(const LarasText *reply, int cited, bool hand_over)
 	return laras_count_matter(reply->s, reply->n) == 0 ? 0.5f : 0.8f;
 }
 
+/* The voice, if it was given and the reply speaks by it: ground of nothing, but it may change. */
+static bool
+cite_voice(const LarasText *reply, const json_t *given, LarasSource *source)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(given, i, row)
+	{
+		const char *id = json_string_value(laras_json_get(row, "voice"));
+		const char *version = json_string_value(laras_json_get(row, "version"));
+		const char *greeting = json_string_value(laras_json_get(row, "greeting"));
+		const char *sign_off = json_string_value(laras_json_get(row, "sign_off"));
+
+		if (id == NULL || version == NULL || greeting == NULL || sign_off == NULL ||
+			!laras_voice_speaks(greeting, sign_off, reply->s, reply->n))
+			continue;
+		*source = (LarasSource){.table = "brand_voice",
+								.id = strtoi64(id, NULL, 10),
+								.version = strtoi64(version, NULL, 10)};
+		return true;
+	}
+	return false;
+}
+
 const char *
 laras_llm_read(const char *response, size_t n, const json_t *given, bool english,
 			   LarasComposed *composed)
@@ -86,7 +112,7 @@ laras_llm_read(const char *response, size_t n, const json_t *given, bool english
 		return "llm_wrong_shape";
 	if (reply.n > LARAS_LLM_REPLY_BYTES || json_array_size(cites) > 16)
 		return "llm_too_long";
-	sources = palloc(sizeof(LarasSource) * (json_array_size(cites) + 1));
+	sources = palloc(sizeof(LarasSource) * (json_array_size(cites) + 2));
 	json_array_foreach(cites, i, cite)
 	{
 		bool again = false;
@@ -106,5 +132,8 @@ laras_llm_read(const char *response, size_t n, const json_t *given, bool english
 	composed->text = pnstrdup(reply.s, reply.n);
 	composed->sources = sources;
 	composed->n_sources = count;
+	/* a reply that rests on nothing rests on no voice either */
+	if (count > 0 && cite_voice(&reply, given, &sources[count]))
+		composed->n_sources++;
 	return NULL;
 }

@@ -15,6 +15,7 @@
 #include "answer/question.h"
 #include "answer/retrieve.h"
 #include "answer/spelling.h"
+#include "answer/voice.h"
 #include "base/spi.h"
 #include "mb/pg_wchar.h"
 
@@ -156,6 +157,38 @@ add_hours(json_t *document, json_t *rows, json_t *given, int64 workspace_id)
 		put(document, "now", json_string(now));
 }
 
+static const char voice_orders[] =
+	" The shop speaks as this object says: it calls the customer by \"address\"; where the customer "
+	"greets, the reply begins with \"greeting\", and every reply ends with \"sign_off\" on a line "
+	"of its own, both word for word; \"emoji\" says whether it may have any; \"manner\" is how it "
+	"sounds. What is empty says nothing. ";
+
+/* How the business speaks, among the orders: they are its own. What is quoted of it is given, too. */
+static char *
+orders_with_voice(json_t *given, int64 workspace_id, bool english)
+{
+	LarasVoices voices;
+	const LarasVoice *voice = &voices.of[english];
+	json_t *shown = laras_json_own(made(laras_json_object()));
+	json_t *note;
+
+	laras_read_voices(workspace_id, &voices, CurrentMemoryContext);
+	if (!voice->given)
+		return pstrdup(orders);
+	put(shown, "address", json_string(voice->address));
+	put(shown, "greeting", json_string(voice->greeting));
+	put(shown, "sign_off", json_string(voice->sign_off));
+	put(shown, "emoji", json_boolean(voice->emoji));
+	put(shown, "manner", json_string(voice->manner));
+	note = made(laras_json_object());
+	json_array_append_new(given, note);
+	put(note, "voice", json_string(psprintf(INT64_FORMAT, voice->id)));
+	put(note, "version", json_string(psprintf(INT64_FORMAT, voice->version)));
+	put(note, "greeting", json_string(voice->greeting));
+	put(note, "sign_off", json_string(voice->sign_off));
+	return psprintf("%s%s%s", orders, voice_orders, laras_json_text_of(shown, NULL));
+}
+
 /* The conversation before now, oldest first. */
 static void
 add_conversation(json_t *conversation)
@@ -224,7 +257,7 @@ laras_llm_prompt(int64 workspace_id, const char *model, const char *options, con
 		json_stringn(question, pg_mbcliplen(question, (int) question_n, LARAS_QUESTION_BYTES)));
 	put(document, "language", json_string(english ? "English" : "Indonesian"));
 
-	add_message(messages, "system", orders);
+	add_message(messages, "system", orders_with_voice(*given, workspace_id, english));
 	add_message(messages, "user", laras_json_text_of(document, NULL));
 	put(body, "model", json_string(model));
 	put(body, "temperature", json_integer(0));

@@ -6,7 +6,10 @@
 
 #include "answer/wording.h"
 
-/* Indonesian, English. */
+/*
+ * Indonesian, English. What stands in <> is left out where a customer is called by
+ * no name; @ is the name, ~ the customer as it is spoken of.
+ */
 static const char *const wordings[LARAS_WORDINGS][2] = {
 	[LARAS_SAY_PRICE] = {"Harga %s %s.", "%s is %s."},
 	[LARAS_SAY_IN_STOCK] = {"%s masih ada, stok %d.", "%s is in stock, %d left."},
@@ -14,44 +17,91 @@ static const char *const wordings[LARAS_WORDINGS][2] = {
 	[LARAS_SAY_BUT_OUT] = {" Saat ini stoknya habis.", " It is out of stock at the moment."},
 	[LARAS_SAY_ITS_PRICE] = {" Harganya %s.", " It costs %s."},
 	[LARAS_SAY_ITS_STOCK] = {" Stok %d.", " %d in stock."},
-	[LARAS_SAY_WHICH] = {"Maksud Kakak %s?", "Do you mean %s?"},
-	[LARAS_SAY_AMONG] = {"Ada beberapa yang cocok, di antaranya %s. Yang mana, Kak?",
+	[LARAS_SAY_WHICH] = {"Maksud ~ %s?", "Do you mean %s?"},
+	[LARAS_SAY_AMONG] = {"Ada beberapa yang cocok, di antaranya %s. Yang mana<, @>?",
 						 "There are several that fit, among them %s. Which one do you mean?"},
 	[LARAS_SAY_OR] = {" atau ", " or "},
-	[LARAS_SAY_THANKS] = {"Sama-sama, Kak.", "You are welcome."},
-	[LARAS_SAY_GREETING] = {"Halo, Kak. Ada yang bisa kami bantu?", "Hello. How can we help you?"},
+	[LARAS_SAY_THANKS] = {"Sama-sama<, @>.", "You are welcome<, @>."},
+	[LARAS_SAY_GREETING] = {"Halo<, @>.", "Hello<, @>."},
+	[LARAS_SAY_HELP] = {"Ada yang bisa kami bantu?", "How can we help you?"},
 };
 
 static const char *const no_ground[2] = {
-	"Terima kasih pesannya, Kak. Kami tanyakan dulu ke tim kami, ya.",
-	"Thank you for your message. We are passing your question on to our team."};
+	"Terima kasih pesannya<, @>. Kami tanyakan dulu ke tim kami, ya.",
+	"Thank you for your message<, @>. We are passing your question on to our team."};
 
 static const char *const hand_overs[LARAS_INTENTS][2] = {
 	[LARAS_INTENT_COMPLAINT] =
-		{"Mohon maaf atas ketidaknyamanannya, Kak. Tim kami akan membantu Kakak langsung.",
-		 "We are sorry about this. Someone from our team will help you personally."},
+		{"Mohon maaf atas ketidaknyamanannya<, @>. Tim kami akan membantu ~ langsung.",
+		 "We are sorry about this<, @>. Someone from our team will help you personally."},
 	[LARAS_INTENT_ORDER_STATUS] =
-		{"Terima kasih pesannya, Kak. Tim kami akan memeriksa pesanan Kakak.",
-		 "Thank you for your message. Our team will look into your order."},
-	[LARAS_INTENT_HUMAN] = {"Baik, Kak. Kami teruskan ke tim kami.",
-							"Of course. We are passing you on to our team."},
+		{"Terima kasih pesannya<, @>. Tim kami akan memeriksa pesanan ~.",
+		 "Thank you for your message<, @>. Our team will look into your order."},
+	[LARAS_INTENT_HUMAN] = {"Baik<, @>. Kami teruskan ke tim kami.",
+							"Of course<, @>. We are passing you on to our team."},
 	[LARAS_INTENT_OFF_SCOPE] =
-		{"Maaf, Kak, kami hanya bisa membantu soal barang dan layanan toko kami.",
-		 "Sorry, we can only help with the products and services of our shop."},
+		{"Maaf<, @>, kami hanya bisa membantu soal barang dan layanan toko kami.",
+		 "Sorry<, @>, we can only help with the products and services of our shop."},
 };
 
 const char *
-laras_wording(LarasWording wording, bool english)
+laras_usual_address(bool english)
 {
-	return wordings[wording][english];
+	return english ? "" : "Kak";
+}
+
+/* The customer as it is spoken of, by the address. */
+static const char *
+spoken_of(const char *address, bool english)
+{
+	if (english)
+		return "you";
+	return address[0] == '\0' ? "Anda" : strcmp(address, "Kak") == 0 ? "Kakak" : address;
+}
+
+static void
+append_name(StringInfo out, const char *name, bool as_format)
+{
+	for (; *name != '\0'; name++)
+	{
+		appendStringInfoChar(out, *name);
+		if (*name == '%' && as_format)
+			appendStringInfoChar(out, '%');
+	}
+}
+
+static const char *
+addressed(const char *pattern, bool english, const char *address, bool as_format)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (const char *s = pattern; *s != '\0'; s++)
+	{
+		if (*s == '<' && address[0] == '\0')
+			s = strchr(s, '>');
+		else if (*s == '@')
+			append_name(&out, address, as_format);
+		else if (*s == '~')
+			append_name(&out, spoken_of(address, english), as_format);
+		else if (*s != '<' && *s != '>')
+			appendStringInfoChar(&out, *s);
+	}
+	return out.data;
 }
 
 const char *
-laras_hand_over_wording(LarasIntent intent, bool english)
+laras_wording(LarasWording wording, bool english, const char *address, bool as_format)
+{
+	return addressed(wordings[wording][english], english, address, as_format);
+}
+
+const char *
+laras_hand_over_wording(LarasIntent intent, bool english, const char *address)
 {
 	const char *own = hand_overs[intent][english];
 
-	return own != NULL ? own : no_ground[english];
+	return addressed(own != NULL ? own : no_ground[english], english, address, false);
 }
 
 /* Currencies that are not written with two digits behind the point. */

@@ -25,13 +25,22 @@ typedef enum LarasWording
 	LARAS_SAY_OR,           /* between the last two names */
 	LARAS_SAY_THANKS,
 	LARAS_SAY_GREETING,
+	LARAS_SAY_HELP, /* behind a greeting */
 	LARAS_WORDINGS
 } LarasWording;
 
-extern const char *laras_wording(LarasWording wording, bool english);
+/*
+ * With the customer called by this address (empty: by no name). as_format: what
+ * stands in it is printed, whatever signs it has.
+ */
+extern const char *
+laras_wording(LarasWording wording, bool english, const char *address, bool as_format);
 
 /* What the customer is told when a person answers. */
-extern const char *laras_hand_over_wording(LarasIntent intent, bool english);
+extern const char *laras_hand_over_wording(LarasIntent intent, bool english, const char *address);
+
+/* How a customer is called where the business says nothing of it. */
+extern const char *laras_usual_address(bool english);
 
 /*
  * Appends a price as people write it: "Rp 25.000", "IDR 25,000",

@@ -732,6 +732,19 @@ LarasEraseStep laras_workspace_steps[] = {
 	  "1000))",
 	  1,
 	  {INT8OID}}},
+	{"brand_voice",
+	 "delete",
+	 {"count_brand_voice",
+	  "SELECT pg_catalog.count(*) FROM laras.brand_voice t WHERE t.workspace_id "
+	  "OPERATOR(pg_catalog.=) $1",
+	  1,
+	  {INT8OID}},
+	 {"erase_brand_voice",
+	  "DELETE FROM laras.brand_voice WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT "
+	  "t.ctid FROM laras.brand_voice t WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 LIMIT "
+	  "1000))",
+	  1,
+	  {INT8OID}}},
 	{"forbidden_phrase",
 	 "delete",
 	 {"count_forbidden_phrase",

@@ -1,6 +1,6 @@
 -- hours: opening hours as rows: what a row may say and what is told of one that may not, a file of
 -- them with its refused lines, answers from them in both languages, and nothing across workspaces.
--- (What depends on the clock: test/t/161 and 190.)
+-- (What depends on the clock: test/t/161 and 193.)
 -- proves R056 R057 R058
 \pset format unaligned
 \pset null -

@@ -39,6 +39,7 @@ $stage->bound("INSERT INTO laras.required_phrase (workspace_id, id, phrase, topi
 $stage->bound("INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES ($workspace, 1, 'Buka jam berapa?', 'Buka jam 09.00.')");
 $stage->bound("INSERT INTO laras.opening_hours (workspace_id, id, weekday, hours) VALUES ($workspace, 1, 'sunday', '08:00-12:00, 16:00-02:00')");
 $stage->bound("INSERT INTO laras.opening_hours (workspace_id, id, on_date, hours, note) VALUES ($workspace, 2, '2030-12-25', 'closed', 'Natal')");
+$stage->bound("INSERT INTO laras.brand_voice (workspace_id, id, greeting, sign_off, emoji) VALUES ($workspace, 1, 'Halo!', E'Salam,\\nKopi Kita', false)");
 $stage->bound("INSERT INTO laras.review_rule (workspace_id, id, topic) VALUES ($workspace, 1, 'price')");
 $stage->bound("SELECT laras.create_api_key('mesin', '{inbox}')");
 $stage->customer($person{sari}, 'buka jam berapa kak?');

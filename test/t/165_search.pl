@@ -91,7 +91,7 @@ $session->quit;
 
 # ---- the role that drafts
 is(sql(q{SELECT string_agg(g.table_name || ' ' || g.privilege_type, ', ' ORDER BY g.table_name) FROM information_schema.role_table_grants g WHERE g.grantee = 'laras_drafter' AND g.table_schema = 'laras'}),
-	'catalog_item SELECT, chat_spellings SELECT, drafting_messages SELECT, faq SELECT, opening_hours SELECT, policy_text SELECT', 'laras_drafter reads knowledge and one view of messages, and writes nothing');
+	'brand_voice SELECT, catalog_item SELECT, chat_spellings SELECT, drafting_messages SELECT, faq SELECT, opening_hours SELECT, policy_text SELECT', 'laras_drafter reads knowledge and one view of messages, and writes nothing');
 is(sql("BEGIN; SELECT laras.act_as($shop) > 0; SET LOCAL ROLE laras_drafter; SELECT 'messages ' || count(*) FROM laras.drafting_messages; SELECT 'items ' || count(DISTINCT workspace_id) FROM laras.catalog_item; COMMIT") =~ s/^t\n//r,
 	"messages 0\nitems 1", 'bound, but drafting nothing, it sees no message');
 is(sql('SET ROLE laras_drafter; SELECT count(*) FROM laras.catalog_item'), '0', 'unbound, nothing at all');
