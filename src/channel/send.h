@@ -147,6 +147,8 @@ typedef struct LarasSendDriver
 	bool (*build_check)(const LarasSendText *send, const LarasAllocator *allocator,
 						LarasProviderRequest *request);
 	LarasCheck (*read_check)(const json_t *answer);
+	/* the error that says that the person wants nothing unasked; 0: there is none */
+	int opted_out_code;
 	bool wants_thread;
 	/* longest text; 0: no limit known */
 	int text_limit;

@@ -20,6 +20,9 @@
 /* text.body of the Cloud API */
 #define TEXT_LIMIT 4096
 
+/* the person stopped what is sent unasked: "marketing messages", as their switch is called */
+#define OPTED_OUT 131050
+
 bool
 laras_whatsapp_build_message(const LarasSendText *send, const char *type, json_t *content,
 							 const LarasAllocator *allocator, LarasProviderRequest *request)
@@ -134,6 +137,7 @@ read_answer(int http_status, const char *body, size_t n, const LarasAllocator *a
 const struct LarasSendDriver laras_whatsapp_send = {
 	.build_text = build_text,
 	.read_answer = read_answer,
+	.opted_out_code = OPTED_OUT,
 	.text_limit = TEXT_LIMIT,
 	.templates = &laras_whatsapp_templates,
 	.shows = LARAS_SHOWS_READ | LARAS_SHOWS_TYPING,

@@ -28,6 +28,7 @@
 #include "evidence/evidence.h"
 #include "inbox/inbox.h"
 #include "inbox/rows.h"
+#include "inbox/suppression.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -486,11 +487,36 @@ outcome_of(LarasFlight *f)
 	return o;
 }
 
+/* Does the end of a message say that the person wants nothing unasked? */
+static bool
+opts_out(const LarasOutcome *o)
+{
+	return laras_error_opts_out(o->flight->driver->channel, o->error_code);
+}
+
+/* By itself and before rows of the outbox are locked, as whoever erases a person locks them. */
+static void
+note_wishes(const LarasOutcome *outcomes, int n)
+{
+	laras_worker_begin("noting who wants nothing unasked");
+	laras_worker_bind_all();
+	for (int i = 0; i < n; i++)
+		if (opts_out(&outcomes[i]))
+			laras_suppression_reported(outcomes[i].flight->workspace_id,
+									   outcomes[i].flight->workspace_slot,
+									   outcomes[i].flight->contact_id,
+									   outcomes[i].flight->driver->channel,
+									   outcomes[i].flight->connection_id, outcomes[i].error_code,
+									   laras_now());
+	laras_worker_commit();
+}
+
 void
 laras_courier_record(LarasFlight **flights, int n)
 {
 	LarasOutcome *outcomes = palloc(sizeof(LarasOutcome) * n);
 	bool stopping = false;
+	bool wishing = false;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -499,9 +525,12 @@ laras_courier_record(LarasFlight **flights, int n)
 			flights[i]->opened_breaker = laras_limit_ended(flights[i], &outcomes[i]);
 		flights[i]->counted = true;
 		stopping = stopping || laras_outcome_stops(&outcomes[i]);
+		wishing = wishing || opts_out(&outcomes[i]);
 	}
 	if (stopping)
 		laras_stop_connections(outcomes, n);
+	if (wishing)
+		note_wishes(outcomes, n);
 	LARAS_FAULT("courier_before_record");
 	laras_worker_begin("recording sends");
 	laras_worker_bind_all();

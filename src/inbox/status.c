@@ -19,6 +19,7 @@
 #include "evidence/evidence.h"
 #include "inbox/rows.h"
 #include "inbox/status.h"
+#include "inbox/suppression.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -34,7 +35,7 @@ LARAS_PLAN(find_messages,
 		   INT4ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID);
 
 LARAS_PLAN(find_message,
-		   "SELECT m.contact_id, m.slot, m.conversation_id FROM laras.message m "
+		   "SELECT m.contact_id, m.slot, m.conversation_id, m.channel FROM laras.message m "
 		   "WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
@@ -131,6 +132,7 @@ typedef struct Matched
 	uint32 slot;
 	int64 conversation_id;
 	int64 connection_id;
+	const char *channel;
 	int64 id;
 	const char *status;
 	TimestampTz provider_time; /* 0: none */
@@ -168,6 +170,22 @@ compare_id(const void *a, const void *b)
 	int64 y = *(const int64 *) b;
 
 	return x < y ? -1 : x > y;
+}
+
+/*
+ * A failure may say that the person wants nothing unasked. Before any row of a
+ * message is locked, as whoever erases a person does.
+ */
+static void
+follow_wishes(const Matched *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(list[i].status, "failed") == 0)
+			laras_suppression_reported(list[i].workspace_id, list[i].workspace_slot,
+									   list[i].contact_id, list[i].channel, list[i].connection_id,
+									   list[i].error_code,
+									   list[i].provider_time != 0 ? list[i].provider_time
+																  : list[i].received_at);
 }
 
 /* Store the history, climb, write evidence, tell the owner of failures. */
@@ -217,6 +235,7 @@ store_matched(Matched *list, int n)
 	c[7].nulls = no_code;
 	c[8].nulls = no_details;
 	laras_spi_open();
+	follow_wishes(list, n);
 	stored_count = laras_spi_run(&add_statuses,
 								 (Datum[]){laras_column_array(&c[0], n, INT8OID),
 										   laras_column_array(&c[1], n, INT8OID),
@@ -408,6 +427,7 @@ laras_apply_statuses(LarasStatusEvent *events, int n)
 		m->workspace_id = events[i].workspace_id;
 		m->workspace_slot = events[i].workspace_slot;
 		m->connection_id = events[i].connection_id;
+		m->channel = events[i].channel;
 		m->status = r->status;
 		m->provider_time =
 			r->provider_time == 0 ? 0 : time_t_to_timestamptz((pg_time_t) r->provider_time);
@@ -493,6 +513,7 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 	int64 contact_id;
 	int64 conversation_id;
 	uint32 slot;
+	char *channel;
 
 	laras_spi_open();
 	found = laras_spi_run(&take_unmatched, (Datum[]){Int64GetDatum(workspace_id), provider_index},
@@ -524,6 +545,7 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 	contact_id = laras_spi_int8(0, 1);
 	slot = (uint32) laras_spi_int8(0, 2);
 	conversation_id = laras_spi_int8(0, 3);
+	channel = laras_spi_cstring(0, 4);
 	for (uint64 i = 0; i < found; i++)
 	{
 		list[i].workspace_id = workspace_id;
@@ -533,6 +555,7 @@ laras_join_unmatched(int64 workspace_id, uint32 workspace_slot, int64 connection
 		list[i].slot = slot;
 		list[i].conversation_id = conversation_id;
 		list[i].connection_id = connection_id;
+		list[i].channel = channel;
 	}
 	store_matched(list, (int) found);
 	laras_spi_close();

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
+#include "channel/channel.h"
+#include "channel/send.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
 #include "inbox/rows.h"
@@ -146,6 +148,39 @@ laras_suppression_wish(int64 workspace_id, uint32 workspace_slot, int64 contact_
 	}
 	laras_spi_close();
 	return changed;
+}
+
+bool
+laras_error_opts_out(const char *channel, int error_code)
+{
+	const LarasChannelDriver *driver = error_code == 0 ? NULL : laras_channel_driver(channel);
+
+	return driver != NULL && driver->send != NULL && driver->send->opted_out_code == error_code;
+}
+
+void
+laras_suppression_reported(int64 workspace_id, uint32 workspace_slot, int64 contact_id,
+						   const char *channel, int64 connection_id, int error_code, TimestampTz at)
+{
+	LarasEvidenceField fields[] = {
+		LARAS_EV_CODE(LARAS_EVF_CHANNEL, channel),
+		LARAS_EV_NUMBER(LARAS_EVF_ERROR_CODE, error_code),
+	};
+	LarasEvidence act = {
+		.workspace_id = workspace_id,
+		.workspace_slot = workspace_slot,
+		.action = LARAS_ACT_CONTACT_OPTED_OUT,
+		.actor_kind = LARAS_ACTOR_PROVIDER,
+		.actor_id = connection_id,
+		.subject_kind = LARAS_SUBJECT_CONTACT,
+		.subject_id = contact_id,
+		.nfields = lengthof(fields),
+		.fields = fields,
+	};
+
+	if (laras_error_opts_out(channel, error_code) &&
+		laras_suppression_wish(workspace_id, workspace_slot, contact_id, true, at))
+		laras_evidence_append(&act);
 }
 
 void

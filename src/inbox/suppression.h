@@ -21,6 +21,17 @@
 extern bool laras_suppression_wish(int64 workspace_id, uint32 workspace_slot, int64 contact_id,
 								   bool stop, TimestampTz at);
 
+/* Does the error of a send say that the person wants nothing unasked? */
+extern bool laras_error_opts_out(const char *channel, int error_code);
+
+/*
+ * The provider gave that error of a message to the contact, by that connection
+ * and at that moment: where it says so, the wish and its evidence. The same roles.
+ */
+extern void laras_suppression_reported(int64 workspace_id, uint32 workspace_slot, int64 contact_id,
+									   const char *channel, int64 connection_id, int error_code,
+									   TimestampTz at);
+
 /* an id that has just been given to a contact */
 typedef struct LarasGivenIdentity
 {

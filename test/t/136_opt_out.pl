@@ -1,4 +1,4 @@
-# Who says STOP, in words of either language or by the platform's own switch,
+# Who says STOP, in words of either language or by the platform's own switch or its error (131050),
 # gets nothing unasked from then on: what waits is withdrawn at hand-off, what is
 # queued later ends as it begins, each time with evidence. An answer to what they
 # write afterwards leaves. The wish survives an erasure of the person as a keyed
@@ -102,6 +102,24 @@ is(leaves(conversation($budi), 'ya?'), 'sent', 'and is answered what they ask');
 $stage->webhook($budi, 'mulai', timestamp => $start + 200);
 ok($stage->wait_bound("SELECT opt_out_at IS NULL FROM laras.contacts WHERE id = $new"), 'until they take it back');
 is($stage->sql('SELECT count(*) FROM laras.suppression'), 6, 'which the list forgets with them');
+
+# --------------------------------------------- what the provider says of a send
+for my $case ([ 'refused', action => 'refuse', code => 131050 ], [ 'failed', action => 'none', statuses => 'failed', status_code => 131050 ])
+{
+	my ($how, %fault) = @$case;
+	my $phone = phone();
+	$stage->customer($phone, "halo $how");
+	ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo $how'"), 'somebody writes');
+	$stage->sandbox->fault(match => { route => 'messages', to => $phone }, %fault);
+	my $message = $stage->bound('SELECT laras.reply(' . conversation($phone) . ", 'promo $how')");
+	ok($stage->wait_bound('SELECT opt_out_at IS NOT NULL FROM laras.contacts WHERE id = ' . contact($phone)), "and has stopped what a business sends unasked, says an error of a message that is $how");
+	ok($stage->wait_bound("SELECT status = 'failed' FROM laras.messages WHERE id = $message"), 'which failed');
+	is($stage->bound("SELECT count(*) FROM laras.evidence_log WHERE subject_id = " . contact($phone) . " AND action = 'contact.opted_out'"), 1, 'with evidence of the wish');
+	$message = $stage->bound('SELECT laras.reply(' . conversation($phone) . ", 'promo lagi')");
+	is($stage->sql("SELECT reason FROM laras.outbox WHERE message_id = $message"), 'opted_out', 'nothing is sent after it');
+	is(suppressed($message), 1, 'as the evidence says');
+}
+cmp_ok($stage->sql('SELECT count(*) FROM laras.suppression'), '>=', 8, 'and both are on the list, under every id they have');
 
 # ------------------------------------------------------- with the workspace
 $stage->bound("SELECT laras.request_erasure('workspace', '{}')");
