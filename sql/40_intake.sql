@@ -327,7 +327,7 @@ CREATE VIEW laras.ignored_events AS
 COMMENT ON VIEW laras.ignored_events IS 'What was acknowledged and dropped, by day, channel and reason.';
 COMMENT ON COLUMN laras.ignored_events.day IS 'Day.';
 COMMENT ON COLUMN laras.ignored_events.channel IS 'Channel.';
-COMMENT ON COLUMN laras.ignored_events.reason IS 'unknown_account, foreign_app, foreign_account, disconnected, erased, no_account, key_destroyed, unreadable; bad_signature: no secret of an app of the channel signs it (refused with 401; a wrong app secret looks like that, and so does whoever tries); wrong_mark: a status with callback data that laras did not make; id_twice: one that gives a message the id of another one, which it does not get.';
+COMMENT ON COLUMN laras.ignored_events.reason IS 'unknown_account, foreign_app, foreign_account, disconnected, erased, no_account, key_destroyed, unreadable; bad_signature: no secret of an app of the channel signs it (refused with 401; a wrong app secret looks like that, and so does whoever tries); wrong_mark: a status with callback data that laras did not make; id_twice: one that gives a message the id of another one, which it does not get; unknown_message: one that named no message of laras for seven days (stat_courier.unmatched), counted on the day on which it is dropped.';
 COMMENT ON COLUMN laras.ignored_events.count IS 'How many.';
 GRANT SELECT ON laras.ignored_events TO laras_dba, laras_service;
 

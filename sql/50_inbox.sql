@@ -476,7 +476,7 @@ CREATE TABLE laras.unmatched_status (
 );
 CREATE INDEX unmatched_status_message ON laras.unmatched_status (workspace_id, provider_message_index);
 CREATE INDEX unmatched_status_connection ON laras.unmatched_status (workspace_id, connection_id);
-COMMENT ON TABLE laras.unmatched_status IS 'A status that came before the message it speaks of is known (the answer of the send is still on its way, or was lost); joined later, dropped after 7 days.';
+COMMENT ON TABLE laras.unmatched_status IS 'A status that came before the message it speaks of is known (the answer of the send is still on its way, or was lost); joined later, dropped after 7 days and counted as ignored (unknown_message). stat_courier.unmatched counts what waits.';
 COMMENT ON COLUMN laras.unmatched_status.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.unmatched_status.id IS 'Random, time-ordered id (laras.new_id()).';
 COMMENT ON COLUMN laras.unmatched_status.connection_id IS 'Connection.';

@@ -368,17 +368,31 @@ GRANT EXECUTE ON FUNCTION laras.private_reply(bigint, text) TO laras_app, laras_
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.stat_courier AS
-  SELECT o.connection_id,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'queued') AS queued,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'sending') AS sending,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'uncertain') AS uncertain,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'parked') AS parked,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'sent') AS sent,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'refused') AS refused,
-    pg_catalog.count(*) FILTER (WHERE o.state = 'cancelled') AS cancelled,
-    laras.now() - pg_catalog.min(o.created_at) FILTER (WHERE o.state IN ('queued', 'sending')) AS oldest_age,
-    pg_catalog.max(o.finished_at) FILTER (WHERE o.state = 'sent') AS last_sent_at
-    FROM laras.outbox o WHERE laras.may('inbox') GROUP BY o.connection_id;
+  SELECT coalesce(o.connection_id, u.connection_id) AS connection_id,
+    coalesce(o.queued, 0) AS queued,
+    coalesce(o.sending, 0) AS sending,
+    coalesce(o.uncertain, 0) AS uncertain,
+    coalesce(o.parked, 0) AS parked,
+    coalesce(o.sent, 0) AS sent,
+    coalesce(o.refused, 0) AS refused,
+    coalesce(o.cancelled, 0) AS cancelled,
+    o.oldest_age,
+    o.last_sent_at,
+    coalesce(u.unmatched, 0) AS unmatched
+    FROM (SELECT x.connection_id,
+        pg_catalog.count(*) FILTER (WHERE x.state = 'queued') AS queued,
+        pg_catalog.count(*) FILTER (WHERE x.state = 'sending') AS sending,
+        pg_catalog.count(*) FILTER (WHERE x.state = 'uncertain') AS uncertain,
+        pg_catalog.count(*) FILTER (WHERE x.state = 'parked') AS parked,
+        pg_catalog.count(*) FILTER (WHERE x.state = 'sent') AS sent,
+        pg_catalog.count(*) FILTER (WHERE x.state = 'refused') AS refused,
+        pg_catalog.count(*) FILTER (WHERE x.state = 'cancelled') AS cancelled,
+        laras.now() - pg_catalog.min(x.created_at) FILTER (WHERE x.state IN ('queued', 'sending')) AS oldest_age,
+        pg_catalog.max(x.finished_at) FILTER (WHERE x.state = 'sent') AS last_sent_at
+        FROM laras.outbox x GROUP BY x.connection_id) o
+    FULL JOIN (SELECT s.connection_id, pg_catalog.count(*) AS unmatched
+        FROM laras.unmatched_status s GROUP BY s.connection_id) u ON u.connection_id = o.connection_id
+    WHERE laras.may('inbox');
 COMMENT ON VIEW laras.stat_courier IS 'What leaves through each connection of the bound workspace: how much waits, since when, and what became of the rest.';
 COMMENT ON COLUMN laras.stat_courier.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.stat_courier.queued IS 'Messages that wait for the courier or for their time.';
@@ -390,6 +404,7 @@ COMMENT ON COLUMN laras.stat_courier.refused IS 'That did not leave, or that the
 COMMENT ON COLUMN laras.stat_courier.cancelled IS 'Withdrawn before they left.';
 COMMENT ON COLUMN laras.stat_courier.oldest_age IS 'How long the oldest message waits that has not ended; null when none waits.';
 COMMENT ON COLUMN laras.stat_courier.last_sent_at IS 'When the provider last took one.';
+COMMENT ON COLUMN laras.stat_courier.unmatched IS 'Statuses of the last seven days that name no message of laras: their send''s answer is on its way or was lost, or somebody else sends through the account. Dropped after that and counted (ignored_events: unknown_message).';
 GRANT SELECT ON laras.stat_courier TO laras_app, laras_service;
 RESET ROLE;
 

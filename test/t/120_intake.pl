@@ -184,9 +184,11 @@ SKIP:
 }
 
 # --------------------------------------------------------------- what expires
+my $unmatched = sql('SELECT count(*) FROM laras.unmatched_status');
 cmp_ok(sql('SELECT (SELECT count(*) FROM laras.unmatched_status) * (SELECT count(*) FROM laras.quarantined_body) * (SELECT count(*) FROM laras.quarantined_event)'), '>', 0, 'much was set aside');
 sql("SELECT laras.advance_clock('31 days')");
 drain();
+is(sql("SELECT count FROM laras.ignored_events WHERE channel = 'whatsapp' AND reason = 'unknown_message'"), $unmatched, 'statuses that no message claimed are counted');
 is(sql('SELECT (SELECT count(*) FROM laras.unmatched_status) + (SELECT count(*) FROM laras.quarantined_body) + (SELECT count(*) FROM laras.quarantined_event)'), 0, 'and goes when its term is over');
 is(sql('SELECT count(*) FROM laras.webhook_event'), 0, 'as do the raw events');
 

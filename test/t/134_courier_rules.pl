@@ -84,6 +84,7 @@ my $serial = 0;
 	ok(wait_for(sub { return ignored() >= $counted + 3 }), 'each status with a mark that is not ours is counted');
 	is($stage->sql("SELECT state FROM laras.outbox WHERE message_id = $id"), 'uncertain', 'and proves nothing');
 	is($stage->sql('SELECT count(*) > 0 FROM laras.unmatched_status'), 't', 'it waits for a message of that id');
+	is($stage->bound('SELECT sum(unmatched) FROM laras.stat_courier'), $stage->sql('SELECT count(*) FROM laras.unmatched_status'), 'as stat_courier shows');
 }
 
 # ------------------------------------------- before its message has an id
