@@ -458,7 +458,7 @@ CREATE TABLE laras.provider_error (
 COMMENT ON TABLE laras.provider_error IS 'What errors of providers mean to a business. Rows come with each version.';
 COMMENT ON COLUMN laras.provider_error.provider IS 'meta: WhatsApp, Instagram, Messenger, Threads; telegram; email: codes of SMTP.';
 COMMENT ON COLUMN laras.provider_error.code IS 'Error code of the provider.';
-COMMENT ON COLUMN laras.provider_error.retryable IS 'Does the courier try again by itself?';
+COMMENT ON COLUMN laras.provider_error.retryable IS 'Does it pass by itself, so that the courier tries again? As the driver of the channel decides.';
 COMMENT ON COLUMN laras.provider_error.concerns IS 'What the error is about: this message, this person at this number, the template, the number, the account or the app.';
 COMMENT ON COLUMN laras.provider_error.words_en IS 'In English.';
 COMMENT ON COLUMN laras.provider_error.words_id IS 'In Indonesian.';
@@ -494,6 +494,7 @@ INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en,
   ('meta', 4, true, 'app', 'The app made too many requests; sending goes on by itself.', 'Aplikasi terlalu sering meminta; pengiriman berlanjut sendiri.'),
   ('meta', 10, false, 'account', 'The app lacks a permission for this account. Connect the account again.', 'Aplikasi tidak punya izin untuk akun ini. Hubungkan ulang akun.'),
   ('meta', 17, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 24, true, 'message', 'The provider was not ready with the message; it is tried again.', 'Penyedia belum siap dengan pesan ini; akan dicoba lagi.'),
   ('meta', 32, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
   ('meta', 33, false, 'number', 'The number was deleted at the provider.', 'Nomor sudah dihapus di penyedia.'),
   ('meta', 100, false, 'message', 'The provider found the message malformed.', 'Penyedia menilai format pesan salah.'),
@@ -503,6 +504,7 @@ INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en,
   ('meta', 368, false, 'account', 'The provider blocked the account for breaking its policies.', 'Penyedia memblokir akun karena melanggar kebijakannya.'),
   ('meta', 551, false, 'message', 'The person cannot receive messages now.', 'Orang ini sedang tidak bisa menerima pesan.'),
   ('meta', 613, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
+  ('meta', 9010, false, 'message', 'The person was not found at the provider.', 'Orang ini tidak ditemukan di penyedia.'),
   ('meta', 80001, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
   ('meta', 80002, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
   ('meta', 80006, true, 'account', 'The account made too many requests; sending goes on by itself.', 'Akun terlalu sering meminta; pengiriman berlanjut sendiri.'),
@@ -545,7 +547,14 @@ INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en,
   ('meta', 132016, false, 'template', 'The provider disabled the template.', 'Penyedia menonaktifkan template.'),
   ('meta', 132068, false, 'message', 'The flow is blocked.', 'Flow diblokir.'),
   ('meta', 132069, true, 'message', 'The flow was used too often.', 'Flow terlalu sering dipakai.'),
+  ('meta', 133004, false, 'number', 'The provider could not register the number for the moment. Register it again later.', 'Penyedia belum bisa mendaftarkan nomor. Daftarkan lagi nanti.'),
+  ('meta', 133005, false, 'number', 'The PIN of the number is wrong. Connect the number again.', 'PIN nomor salah. Hubungkan ulang nomor.'),
+  ('meta', 133006, false, 'number', 'The number must be verified again at the provider.', 'Nomor harus diverifikasi ulang di penyedia.'),
+  ('meta', 133008, false, 'number', 'The PIN of the number was wrong too often. Wait before you connect it again.', 'PIN nomor terlalu sering salah. Tunggu sebelum menghubungkan ulang.'),
+  ('meta', 133009, false, 'number', 'The PIN of the number was given too fast. Wait before you connect it again.', 'PIN nomor dimasukkan terlalu cepat. Tunggu sebelum menghubungkan ulang.'),
   ('meta', 133010, false, 'number', 'The number is not registered at the provider.', 'Nomor belum terdaftar di penyedia.'),
+  ('meta', 133015, false, 'number', 'The number was deleted a moment ago at the provider. Wait before you connect it again.', 'Nomor baru saja dihapus di penyedia. Tunggu sebelum menghubungkan ulang.'),
+  ('meta', 133016, false, 'number', 'The number was registered too often. Wait before you connect it again.', 'Nomor terlalu sering didaftarkan. Tunggu sebelum menghubungkan ulang.'),
   ('meta', 135000, true, 'message', 'The provider had a fault of its own.', 'Ada gangguan di pihak penyedia.'),
   ('meta', 137000, false, 'message', 'The person cannot be addressed this way any more.', 'Orang ini tidak bisa dihubungi dengan cara ini lagi.'),
   ('meta', 2018108, false, 'message', 'The person left, or cannot be written to.', 'Orang ini sudah pergi, atau tidak bisa dikirimi pesan.'),
@@ -568,6 +577,11 @@ INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en,
   ('email', 552, false, 'message', 'The mailbox is full, or the mail too large.', 'Kotak surat penuh, atau email terlalu besar.'),
   ('email', 553, false, 'message', 'The mail server does not take this address.', 'Server email menolak alamat ini.'),
   ('email', 554, false, 'message', 'The mail server does not take this mail.', 'Server email menolak email ini.');
+
+-- A whole range says the same, but for 230.
+INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en, words_id)
+  SELECT 'meta', c, false, 'account', 'The app lacks a permission for this account. Connect the account again.', 'Aplikasi tidak punya izin untuk akun ini. Hubungkan ulang akun.'
+  FROM pg_catalog.generate_series(200, 299) AS c WHERE c <> 230;
 
 INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('window_closed', 'The person wrote too long ago: only an approved template, or an answer to their next message, may be sent.', 'Pesan terakhir orang ini sudah terlalu lama: hanya template yang disetujui, atau balasan atas pesan berikutnya, yang boleh dikirim.'),
@@ -618,7 +632,8 @@ CREATE VIEW laras.send_troubles AS
     o.state = 'queued' AS retried,
     e.concerns,
     CASE WHEN o.state = 'uncertain' THEN r.words_en ELSE coalesce(e.words_en, r.words_en) END AS words_en,
-    CASE WHEN o.state = 'uncertain' THEN r.words_id ELSE coalesce(e.words_id, r.words_id) END AS words_id
+    CASE WHEN o.state = 'uncertain' THEN r.words_id ELSE coalesce(e.words_id, r.words_id) END AS words_id,
+    e.retryable
   FROM laras.outbox o
     JOIN laras.message m ON m.workspace_id = o.workspace_id AND m.id = o.message_id
     LEFT JOIN laras.provider_error e ON e.provider = CASE WHEN m.channel IN ('telegram', 'email') THEN m.channel ELSE 'meta' END
@@ -636,6 +651,7 @@ COMMENT ON COLUMN laras.send_troubles.retried IS 'Does the courier try again by 
 COMMENT ON COLUMN laras.send_troubles.concerns IS 'What the error is about: message, pair, template, number, account or app.';
 COMMENT ON COLUMN laras.send_troubles.words_en IS 'What it means, in English; null for a code that laras does not know.';
 COMMENT ON COLUMN laras.send_troubles.words_id IS 'The same in Indonesian.';
+COMMENT ON COLUMN laras.send_troubles.retryable IS 'Does the provider''s error pass by itself? The courier tries such a message again while it waits (retried); one that it gave up, or that failed after it was taken, is worth writing anew. Null without a code, and for one that laras does not know.';
 GRANT SELECT ON laras.send_troubles TO laras_app, laras_service;
 RESET ROLE;
 

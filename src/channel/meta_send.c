@@ -118,6 +118,9 @@ laras_meta_meaning(int code, int subcode)
 			if (subcode == 2018108)
 				return LARAS_ANSWER_REFUSED;
 			break;
+		/* of all that is between 200 and 299 the one that is about the person's profile */
+		case 230:
+			return LARAS_ANSWER_REFUSED;
 	}
 	return code >= 200 && code <= 299 ? LARAS_ANSWER_ACCOUNT : LARAS_ANSWER_REFUSED;
 }

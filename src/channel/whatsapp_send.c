@@ -77,10 +77,11 @@ laras_whatsapp_meaning(int code, int subcode)
 {
 	switch (code)
 	{
-		/* unknown, service down, maintenance */
+		/* unknown, service down, maintenance, a flow that is used too often */
 		case 131000:
 		case 131016:
 		case 131057:
+		case 132069:
 		case 135000:
 			return LARAS_ANSWER_RETRY;
 		/* number and pair limits */

@@ -36,4 +36,6 @@ BEGIN
     PERFORM pg_catalog.pg_sleep(0.05);
   END LOOP;
 END $$;
+CREATE FUNCTION laras_test.read_answer(channel text, status integer, body text) RETURNS text
+  AS 'MODULE_PATHNAME', 'laras_test_read_answer' LANGUAGE c VOLATILE STRICT;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA laras_test FROM PUBLIC;

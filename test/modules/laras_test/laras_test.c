@@ -14,6 +14,9 @@
 #include "utils/timestamp.h"
 
 #include "answer/ground.h"
+#include "base/json_owner.h"
+#include "channel/channel.h"
+#include "channel/send.h"
 #include "tenancy/tenancy.h"
 #include "vault/vault.h"
 
@@ -33,6 +36,7 @@ PG_FUNCTION_INFO_V1(laras_test_callback_mac);
 PG_FUNCTION_INFO_V1(laras_test_evidence_salt);
 PG_FUNCTION_INFO_V1(laras_test_bind);
 PG_FUNCTION_INFO_V1(laras_test_ground);
+PG_FUNCTION_INFO_V1(laras_test_read_answer);
 
 static bytea *
 bytes(const void *p, size_t n)
@@ -210,4 +214,26 @@ laras_test_ground(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 		appendStringInfo(&out, "%s%s", i > 0 ? "," : "", reasons[i]);
 	PG_RETURN_TEXT_P(cstring_to_text(out.data));
+}
+
+/* read_answer(channel text, status int, body text): what the channel's driver takes an answer to a send for */
+Datum
+laras_test_read_answer(PG_FUNCTION_ARGS)
+{
+	static const char *const words[] = {
+		[LARAS_ANSWER_SENT] = "sent",           [LARAS_ANSWER_RETRY] = "retry",
+		[LARAS_ANSWER_THROTTLED] = "throttled", [LARAS_ANSWER_REFUSED] = "refused",
+		[LARAS_ANSWER_WINDOW] = "window",       [LARAS_ANSWER_ACCOUNT] = "account",
+		[LARAS_ANSWER_UNCERTAIN] = "uncertain",
+	};
+	const LarasChannelDriver *driver = laras_channel_driver(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	text *body = PG_GETARG_TEXT_PP(2);
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
+	LarasSendAnswer answer = {.answer = LARAS_ANSWER_UNCERTAIN};
+
+	if (driver == NULL || driver->send == NULL)
+		PG_RETURN_NULL();
+	driver->send->read_answer(PG_GETARG_INT32(1), VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body),
+							  &allocator, &answer);
+	PG_RETURN_TEXT_P(cstring_to_text(words[answer.answer]));
 }
