@@ -53,6 +53,12 @@ $shop->fault(action => 'none', delay_ms => 1500);
 my $slow = $shop->reply(Sari => 'sama');
 ok(reaches($slow, 'sent'), 'an echo settles a send before its answer');
 is($stage->sql("SELECT resolved_by FROM laras.send_attempt a JOIN laras.outbox o ON o.id = a.outbox_id WHERE o.message_id = $slow"), 'echo', 'which is written down');
+$shop->fault(action => 'close_unanswered', accept => JSON::PP::true);
+my $unanswered = $shop->reply(Sari => 'jawabannya hilang');
+ok($shop->wait_bound("SELECT state = 'sent' FROM laras.outbox WHERE message_id = $unanswered", 30), 'and one whose answer was lost');
+is($stage->sql("SELECT string_agg(resolved_by, ' ') FROM laras.send_attempt a JOIN laras.outbox o ON o.id = a.outbox_id WHERE o.message_id = $unanswered"), 'echo', 'by its echo');
+is(scalar(grep { ref $_->{body} && ($_->{body}{message}{text} // '') eq 'jawabannya hilang' } $shop->sends('Sari')), 1, 'which was sent once');
+is($shop->bound("SELECT count(*) || ' ' || count(provider_message_id) FROM laras.messages WHERE body = 'jawabannya hilang'"), '1 1', 'and is one message, with its id');
 my ($sent) = grep { $_->{path} =~ m{/messages$} } $shop->sends('Sari');
 is($sent->{body}{messaging_type}, 'RESPONSE', 'as an answer');
 # the same words twice: the mark tells which it was
@@ -62,7 +68,7 @@ ok(reaches($lost, 'uncertain'), 'one without answer and echo is uncertain');
 ok(reaches($shop->reply(Sari => 'sama'), 'sent'), 'the same words again are sent');
 $stage->sql("SELECT laras.drain('30 s')");
 is($stage->sql("SELECT state FROM laras.outbox WHERE message_id = $lost"), 'uncertain', 'and leave the other as it is');
-is($shop->bound("SELECT count(*), count(provider_message_id) FROM laras.messages WHERE direction = 'out'"), '3|2', 'none is there twice');
+is($shop->bound("SELECT count(*), count(provider_message_id) FROM laras.messages WHERE direction = 'out'"), '4|3', 'none is there twice');
 
 # ---------------------------------------------------- one app, two channels
 my $both = Channels->open($stage, 'whatsapp');
