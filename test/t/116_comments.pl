@@ -89,6 +89,18 @@ is(ends($shop, $shop->bound("SELECT laras.private_reply($late, 'gratis ongkir')"
 is($shop->bound("SELECT tries FROM laras.private_replies WHERE comment_id = $late"), 2, 'and the log says so');
 is($shop->bound("SELECT count(*) FROM laras.private_replies"), 2, 'one row a comment');
 
+# a thread's draft knows the thread alone: not what the same person said in private, nor other threads
+$shop->says(Sari => 'alamat rumah saya Jalan Melati 77');
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'alamat rumah saya Jalan Melati 77'"), 'somebody who comments writes in private too');
+is(($stage->node->psql('postgres', "SET ROLE laras_dba; SELECT laras.configure_llm($shop->{workspace}, '" . $sandbox->url . "/v1/chat/completions', 'good', 'sk-1', '{}')"))[0], 0, 'a language model drafts');
+says($shop, $post, Sari => 'kopi itu masih ada?', parent => $sari);
+ok($shop->wait_bound("SELECT count(*) = 1 FROM laras.llm_calls c JOIN laras.comments m ON m.id = c.inbound_message_id WHERE m.body = 'kopi itu masih ada?' AND c.prompt IS NOT NULL", 60), 'for the next comment in public') or diag $stage->sql('SELECT state, reason FROM laras.llm_call');
+my $prompt = $shop->bound("SELECT c.prompt FROM laras.llm_calls c JOIN laras.comments m ON m.id = c.inbound_message_id WHERE m.body = 'kopi itu masih ada?' LIMIT 1");
+like($prompt, qr/kopi itu masih ada/, 'it is told the comment');
+unlike($prompt, qr/Melati|ongkirnya berapa|ada warna biru/, 'and nothing that was said in private or in another thread');
+is($shop->bound("SELECT count(*) FROM laras.drafts d JOIN laras.comments m ON m.id = d.inbound_message_id WHERE d.body ~ 'Melati'"), 0, 'nor does any draft of a thread say it');
+is(($stage->node->psql('postgres', "SET ROLE laras_dba; SELECT laras.configure_llm($shop->{workspace}, '" . $sandbox->url . q{/v1/chat/completions', 'good', 'sk-1', '{"enabled": false}')}))[0], 0, 'the model goes');
+
 # ------------------------------------------------------------------------ live
 my $live = post($shop, live => JSON::PP::true);
 says($shop, $live, Tono => 'mau dong');
@@ -182,6 +194,10 @@ is($stage->sql("SELECT count(*) FROM laras.outbound_call WHERE purpose = 'read_p
 says($open, post($open, foreign => JSON::PP::true), Sari => 'punya orang');
 ok(ignored('comment_on_foreign_post', 1, 'messenger'), "and not what stands below others'");
 is(ends($open, $open->bound('SELECT laras.reply(' . thread('buka jam berapa?', $open) . ", 'jam 8 pagi')")), 'sent  1', 'answered in public');
+$sandbox->fault(match => { path => '/comments' }, action => 'close_unanswered', accept => JSON::PP::true);
+$message = $open->bound('SELECT laras.reply(' . thread('buka jam berapa?', $open) . ", 'Minggu juga, kak')");
+is(ends($open, $message), 'sent  1', 'where the answer was lost what comes back through the feed settles it');
+is($stage->sql("SELECT resolved_by FROM laras.send_attempt a JOIN laras.outbox o ON o.id = a.outbox_id WHERE o.message_id = $message"), 'echo', 'which is written down');
 is(ends($open, $open->bound('SELECT laras.private_reply(' . comment('buka jam berapa?', $open) . ", 'jam 8 sampai 5')")), 'sent  1', 'and in private');
 drained();
 is($open->bound("SELECT count(*) || ' ' || count(DISTINCT provider_comment_id) FROM laras.comments WHERE direction = 'out'"), '2 2', 'each once');
@@ -194,10 +210,6 @@ becomes($said, 'edited', 'tutup jam berapa?');
 ok($open->wait_bound("SELECT count(*) = 1 FROM laras.comments WHERE body = 'tutup jam berapa?' AND edited_at IS NOT NULL"), 'its writer edits it');
 $stage->sql("SELECT laras.pause_workers('courier')");
 $message = $open->bound('SELECT laras.reply(' . thread('tutup jam berapa?', $open) . ", 'jam 5 sore')");
-$sandbox->fault(match => { path => '/comments' }, action => 'close_unanswered', accept => JSON::PP::true);
-$message = $open->bound('SELECT laras.reply(' . thread('buka jam berapa?', $open) . ", 'Minggu juga, kak')");
-is(ends($open, $message), 'sent  1', 'where the answer was lost what comes back through the feed settles it');
-is($stage->sql("SELECT resolved_by FROM laras.send_attempt a JOIN laras.outbox o ON o.id = a.outbox_id WHERE o.message_id = $message"), 'echo', 'which is written down');
 becomes($said, 'remove');
 ok($open->wait_bound('SELECT unsent_at IS NOT NULL AND body IS NULL FROM laras.comments WHERE direction = $$in$$'), 'and deletes it: its content goes');
 $stage->sql("SELECT laras.resume_workers('courier')");

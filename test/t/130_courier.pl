@@ -33,6 +33,8 @@ $stage->sign_in;
 my ($status, $answer) = $stage->call(GET => "/api/messages/$message");
 is("$status $answer->{status}", '200 read', 'the owner can read the status over HTTP');
 ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.evidence_log WHERE action = 'message.delivered' AND subject_id = $message"), 'delivery is in the evidence');
+is($stage->bound("SELECT e.detail::text ~ 'provider_message_id' AND m.provider_message_id ~ '^wamid\\.' AND m.provider_message_id = s.provider_message_id FROM laras.evidence_log e JOIN laras.messages m ON m.id = e.subject_id "
+	  . "CROSS JOIN (SELECT '" . ($sent[0]{wamid} // $sent[0]{message_id}) . "' AS provider_message_id) s WHERE e.action = 'message.delivered' AND m.id = $message"), 't', "which commits to the provider's id, and beside it stands the id that the provider gave");
 
 # ---------------------------------------------------------- judged, bound
 $stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, 'Pasti Untung')");

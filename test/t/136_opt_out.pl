@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 
+use Channels;
 use JSON::PP ();
 use Laras;
 use Stage;
@@ -121,9 +122,20 @@ for my $case ([ 'refused', action => 'refuse', code => 131050 ], [ 'failed', act
 }
 cmp_ok($stage->sql('SELECT count(*) FROM laras.suppression'), '>=', 8, 'and both are on the list, under every id they have');
 
+# ---------------------------------------------------------- a key a workspace
+my $other = Channels->open($stage, 'whatsapp');
+is(($other->connect)[0], 200, 'another workspace has a number too');
+$other->{people}{Dewi} = $dewi;
+$other->says(Dewi => 'halo tetangga');
+ok($other->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'halo tetangga'"), 'to which a person of the list writes');
+is($other->bound('SELECT opt_out_at IS NULL FROM laras.contacts'), 't', 'where they have no such wish');
+is($other->bound('SELECT laras.set_opt_out((SELECT id FROM laras.contacts), true)'), 't', 'until they have');
+is($stage->sql("SELECT (SELECT count(*) > 0 FROM laras.suppression WHERE workspace_id = $other->{workspace}) AND (SELECT count(*) FROM laras.suppression a JOIN laras.suppression b USING (hash) WHERE a.workspace_id <> b.workspace_id) = 0"), 't', 'the same number has another hash there');
+
 # ------------------------------------------------------- with the workspace
 $stage->bound("SELECT laras.request_erasure('workspace', '{}')");
-ok(wait_for_sql($stage->node, 'SELECT count(*) = 0 FROM laras.suppression'), 'the list ends with the workspace');
+ok(wait_for_sql($stage->node, "SELECT count(*) = 0 FROM laras.suppression WHERE workspace_id = $workspace"), 'the list ends with the workspace');
+is($stage->sql("SELECT count(*) > 0 FROM laras.suppression WHERE workspace_id = $other->{workspace}"), 't', 'and no other with it');
 $stage->stop;
 done_testing();
 

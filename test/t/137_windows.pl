@@ -51,6 +51,18 @@ ok($stage->wait_bound("SELECT count(*) = 1 FROM laras.messages WHERE body = 'ter
 is($stage->bound("SELECT reason || ' ' || (closes_at = to_timestamp($then) + interval '24 h') FROM laras.conversation_windows w "
 	  . "WHERE purpose = 'reply' AND conversation_id = " . conversation('terlambat')), 'open true', "the window counts from the provider's time: 18 hours are left");
 
+# ------------------------------------------------- each number of the business
+my $shop = $stage->shop;
+my $second = $stage->sandbox->control(POST => 'number', { waba_id => $shop->{waba}, display_phone_number => '+628117770011' })->{id};
+my $token = $stage->sandbox->control(POST => 'token', { app_id => $shop->{app}, waba_id => $shop->{waba} })->{token};
+my $other = $stage->bound(qq(SELECT laras.pair_connection('whatsapp', '{"phone_number_id": "$second", "waba_id": "$shop->{waba}"}', '$token', false)));
+ok($stage->wait_bound("SELECT state = 'connected' FROM laras.connections WHERE id = $other", 30), 'a second number');
+my $both = phone();
+is($stage->webhook($both, 'ke nomor satu', timestamp => time - 3600)->{status}, 200, 'somebody writes to one');
+is($stage->webhook($both, 'ke nomor dua', timestamp => time - 25 * 3600, number => $second)->{status}, 200, 'and wrote to the other a day before');
+ok($stage->wait_bound("SELECT count(*) = 2 AND count(DISTINCT contact_id) = 1 FROM laras.messages WHERE body ~ '^ke nomor'"), 'one person, two conversations');
+is($stage->bound("SELECT string_agg(w.reason, ' ' ORDER BY m.body DESC) FROM laras.conversation_windows w JOIN laras.messages m USING (conversation_id) WHERE w.purpose = 'reply' AND m.body ~ '^ke nomor'"), 'open window_closed', 'each number has a window of its own');
+
 # ---------------------------------------------------------- closed at hand-off
 my $sari = phone();
 $stage->customer($sari, 'halo dari sari');

@@ -56,7 +56,10 @@ is(column($id, 'hold_reasons'), '{auto_send_off}', 'and the reason to wait is na
 is($stage->bound("SELECT count(*) FROM laras.approval_queue WHERE id = $id AND question = 'Halo kak, berapa harga kopi gayo?'"), 1, 'it stands in the queue with the question');
 is($stage->sandbox->totals->{messages}{accepted} // 0, 0, 'nothing was sent');
 my $proposed = column($id, 'body');
+my $from = $stage->sql('SELECT laras.now()');
 my $message = $stage->bound("SELECT laras.approve_draft($id)");
+is($stage->bound("SELECT d.decided_by || ' ' || (d.decided_at = x.decided_at) || ' ' || (x.decided_at BETWEEN '$from' AND laras.now()) || ' ' || e.actor || ' ' || (e.at BETWEEN '$from' AND laras.now()) FROM laras.drafts d JOIN laras.draft_decision x ON x.draft_id = d.id "
+	  . "JOIN laras.evidence_log e ON e.subject_id = d.id AND e.action = 'draft.approved' WHERE d.id = $id"), 'service true true service true', 'who approved it and when is with the draft, in its decisions and in the evidence');
 ok(sent_as($message), 'approved, it is sent') or diag($stage->sql('SELECT state, reason, error_code, attempts, not_before, laras.now() FROM laras.outbox') . $stage->sql('SELECT worker, state, turns, queued, last_error FROM laras.worker_status'));
 is(join('|', texts()), $proposed, 'with exactly that text');
 is($stage->bound("SELECT laras.approve_draft($id)"), $message, 'approved again it is the same message');
