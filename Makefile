@@ -112,6 +112,7 @@ REGRESS = \
 	grounding \
 	knowledge \
 	hours \
+	languages \
 	voice \
 	review_rules \
 	install \

@@ -23,7 +23,7 @@ BEGIN ATOMIC
     FROM (VALUES ('!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~'::text)) AS s (signs)) AS w;
 END;
 COMMENT ON FUNCTION laras.search_terms(text, text, text) IS 'The words of a row of knowledge, for search: heading with weight A, what is listed with B, the rest without; each as written and by its stem in Indonesian and English.';
-GRANT EXECUTE ON FUNCTION laras.search_terms(text, text, text) TO laras_owner, laras_worker, laras_service, laras_app;
+GRANT EXECUTE ON FUNCTION laras.search_terms(text, text, text) TO laras_drafter, laras_owner, laras_worker, laras_service, laras_app;
 
 CREATE FUNCTION laras.preview_reply(question text, OUT intent text, OUT language text, OUT confidence real,
     OUT hand_over boolean, OUT body text, OUT sources jsonb)

@@ -14,9 +14,14 @@ CREATE TABLE laras.catalog_item (
   attributes jsonb NOT NULL DEFAULT '{}',
   state text NOT NULL DEFAULT 'active'
     CHECK (state IN ('active', 'hidden')),
+  language text NOT NULL DEFAULT 'id'
+    CHECK (language IN ('id', 'en')),
+  translations jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(translations) = 'object' AND translations - '{id,en}'::text[] = '{}'
+      AND jsonb_typeof(coalesce(translations -> 'id', '{}')) = 'object' AND jsonb_typeof(coalesce(translations -> 'en', '{}')) = 'object'),
   version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
     name || E'\x1f' || description || E'\x1f' || coalesce(price::text, '') || E'\x1f' || currency || E'\x1f' ||
-    coalesce(stock::text, '') || E'\x1f' || attributes::text || E'\x1f' || state, 0)) STORED,
+    coalesce(stock::text, '') || E'\x1f' || attributes::text || E'\x1f' || state || E'\x1f' || language || E'\x1f' || translations::text, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(name, attributes::text, description)) STORED,
   PRIMARY KEY (workspace_id, id)
@@ -31,6 +36,8 @@ COMMENT ON COLUMN laras.catalog_item.currency IS 'ISO 4217 code.';
 COMMENT ON COLUMN laras.catalog_item.stock IS 'Pieces in stock; null: unknown.';
 COMMENT ON COLUMN laras.catalog_item.attributes IS 'Variants, sizes, colours.';
 COMMENT ON COLUMN laras.catalog_item.state IS 'Hidden items are not offered.';
+COMMENT ON COLUMN laras.catalog_item.language IS 'Language of name and description.';
+COMMENT ON COLUMN laras.catalog_item.translations IS 'The same in the other language: {"en": {"name": ..., "description": ...}}; what is not there is said in its own.';
 COMMENT ON COLUMN laras.catalog_item.version IS 'Fingerprint of all that a draft may quote: another content, another version; the same content again, the same version.';
 COMMENT ON COLUMN laras.catalog_item.updated_at IS 'When the row was written, or what its writer sets here.';
 COMMENT ON COLUMN laras.catalog_item.terms IS 'Words of name, attributes and description, for search; follows them.';
@@ -46,7 +53,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.catalog_item TO laras_app, laras_s
 GRANT SELECT ON laras.catalog_item TO laras_drafter;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.catalog_item', '');
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OF workspace_id, id, name, description, attributes, state OR DELETE ON laras.catalog_item
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OF workspace_id, id, name, description, attributes, state, language, translations OR DELETE ON laras.catalog_item
   FOR EACH STATEMENT EXECUTE FUNCTION laras.knowledge_changed();
 ALTER TABLE laras.catalog_item ENABLE ALWAYS TRIGGER changed;
 
@@ -537,6 +544,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('catalog_item', 'stock', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('catalog_item', 'attributes', 'knowledge', NULL, NULL, 'the business''s own knowledge, about goods', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('catalog_item', 'state', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'language', 'knowledge', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('catalog_item', 'translations', 'knowledge', NULL, NULL, 'the business''s own knowledge, about goods', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('catalog_item', 'version', 'knowledge', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('catalog_item', 'updated_at', 'knowledge', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('catalog_item', 'terms', 'knowledge', NULL, NULL, 'words of the columns beside it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -652,5 +661,5 @@ CREATE FUNCTION laras.import_knowledge(kind text, format text, data text,
   SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_import_knowledge';
 COMMENT ON FUNCTION laras.import_knowledge(text, text, text) IS
-  'Brings a file of knowledge into the workspace and tells what became of each record: added, changed, same or refused, with the row''s id or the problem. kind: catalog (name, description, price, currency, stock, state; other columns are attributes), policies (topic, language, body), faqs (question, language, answer), hours (day: a weekday or a date, hours, note), voice (language, address, greeting, sign_off, emoji, manner). format: csv (with a header; comma, semicolon or tab) or json (an array of objects). A record finds its row by name, topic or question and language, day, or language; what it does not name stays. 22023 unknown kind, format or no header, 22P04 and 22P02 no CSV or JSON, 54000 over 16 MB or 50,000 records.';
+  'Brings a file of knowledge into the workspace and tells what became of each record: added, changed, same or refused, with the row''s id or the problem. kind: catalog (name, description, price, currency, stock, state, language, name_en, description_en, name_id, description_id; other columns are attributes), policies (topic, language, body), faqs (question, language, answer), hours (day: a weekday or a date, hours, note), voice (language, address, greeting, sign_off, emoji, manner). format: csv (with a header; comma, semicolon or tab) or json (an array of objects). A record finds its row by name, topic or question and language, day, or language; what it does not name stays. 22023 unknown kind, format or no header, 22P04 and 22P02 no CSV or JSON, 54000 over 16 MB or 50,000 records.';
 GRANT EXECUTE ON FUNCTION laras.import_knowledge(text, text, text) TO laras_app, laras_service;

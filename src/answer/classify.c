@@ -77,6 +77,7 @@ LARAS_PLAN(
 	"SELECT c.version, c.name OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) "
 	"pg_catalog.substr(c.description, 1, " QUOTABLE ") "
 	"OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(c.attributes::pg_catalog.text, 1, " QUOTABLE
+	") OPERATOR(pg_catalog.||) E'\n' OPERATOR(pg_catalog.||) pg_catalog.substr(c.translations::pg_catalog.text, 1, " QUOTABLE
 	"), "
 	"c.price::pg_catalog.text, c.currency::pg_catalog.text, c.stock::pg_catalog.text "
 	"FROM laras.catalog_item c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "

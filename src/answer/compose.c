@@ -403,7 +403,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		text = laras_choose_text(laras_find_texts(workspace_id, question, LARAS_INTENT_RETURNS),
 								 question);
 	/* What went since the words were read is no ground. */
-	if (!laras_read_items(workspace_id, choice.row, choice.n))
+	if (!laras_read_items(workspace_id, question->english, choice.row, choice.n))
 		choice.n = 0;
 	if (text != NULL && !laras_read_text(workspace_id, text))
 		text = NULL;

@@ -37,6 +37,14 @@ PG_FUNCTION_INFO_V1(laras_import_knowledge);
 #define FIELD(name) "(e.r ->> '" name "')"
 #define GIVEN(name) "CASE WHEN e.r ? '" name "' THEN "
 
+/* of a record onto those that stand: what it names, and what it empties goes */
+#define TRANSLATED(old, language)                                                       \
+	"nullif(pg_catalog.jsonb_strip_nulls(coalesce(" old " -> '" language "', '{}') || " \
+	"coalesce(e.r -> 'translations' -> '" language "', '{}')), '{}')"
+#define TRANSLATIONS(old)                                                           \
+	"pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('id', " TRANSLATED( \
+		old, "id") ", 'en', " TRANSLATED(old, "en") "))"
+
 /* which row a record is about: its number, how many rows match, the row */
 #define FIND(relation, condition)                                                          \
 	"SELECT (e.r ->> 'n')::pg_catalog.int4, pg_catalog.count(x.id), pg_catalog.min(x.id) " \
@@ -65,11 +73,11 @@ LARAS_PLAN(find_voices, FIND("brand_voice", "x.language = coalesce(" FIELD("lang
 
 LARAS_PLAN(
 	add_items,
-	"INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, currency, stock, attributes, state) "
-	"SELECT laras.current_workspace(), " FIELD("id") "::pg_catalog.int8, " FIELD("name") ", coalesce(" FIELD("description") ", ''), " FIELD(
-		"price") "::pg_catalog.numeric, coalesce(" FIELD("currency") ", 'IDR'), " FIELD("stock") "::pg_catalog.int4, "
-																								 "pg_catalog.jsonb_strip_nulls(coalesce(e.r -> 'attributes', '{}')), coalesce(" FIELD(
-																									 "state") ", 'active') FROM " RECORDS,
+	"INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, currency, stock, attributes, state, language, translations) "
+	"SELECT laras.current_workspace(), " FIELD("id") "::pg_catalog.int8, " FIELD("name") ", coalesce(" FIELD("description") ", ''), " FIELD("price") "::pg_catalog.numeric, coalesce(" FIELD(
+		"currency") ", 'IDR'), " FIELD("stock") "::pg_catalog.int4, "
+												"pg_catalog.jsonb_strip_nulls(coalesce(e.r -> 'attributes', '{}')), coalesce(" FIELD(
+													"state") ", 'active'), coalesce(" FIELD("language") ", 'id'), " TRANSLATIONS("'{}'::pg_catalog.jsonb") " FROM " RECORDS,
 	JSONBOID);
 LARAS_PLAN(add_policies,
 		   "INSERT INTO laras.policy_text (workspace_id, id, topic, language, body) "
@@ -106,7 +114,7 @@ LARAS_PLAN(
 /* the numbers of the records that changed something */
 LARAS_PLAN(
 	change_items,
-	"UPDATE laras.catalog_item x SET description = v.d, price = v.p, currency = v.c, stock = v.s, attributes = v.a, state = v.st, "
+	"UPDATE laras.catalog_item x SET description = v.d, price = v.p, currency = v.c, stock = v.s, attributes = v.a, state = v.st, language = v.l, translations = v.t, "
 	"updated_at = laras.now() FROM (SELECT (e.r ->> 'n')::pg_catalog.int4 AS n, c.workspace_id AS w, c.id AS i, " GIVEN(
 		"description") "coalesce(" FIELD("description") ", '') ELSE c.description END AS d, " GIVEN("price")
 		FIELD(
@@ -114,12 +122,12 @@ LARAS_PLAN(
 					 "coalesce(" FIELD("currency") ", c.currency) AS c, " GIVEN("stock") FIELD(
 						 "stock") "::pg_catalog.int4 ELSE c.stock END AS s, "
 								  "pg_catalog.jsonb_strip_nulls(c.attributes || coalesce(e.r -> 'attributes', '{}')) AS a, "
-								  "coalesce(" FIELD(
-									  "state") ", c.state) AS st FROM " RECORDS
-											   " JOIN laras.catalog_item c ON c.workspace_id = (SELECT laras.current_workspace()) AND c.id = " FIELD(
-												   "id") "::pg_catalog.int8) v "
-														 "WHERE x.workspace_id = v.w AND x.id = v.i AND (x.description, x.price, x.currency, x.stock, x.attributes, x.state) "
-														 "IS DISTINCT FROM (v.d, v.p, v.c, v.s, v.a, v.st) RETURNING v.n",
+								  "coalesce(" FIELD("state") ", c.state) AS st, coalesce(" FIELD("language") ", c.language) AS l, " TRANSLATIONS(
+									  "c.translations") " AS t FROM " RECORDS
+														" JOIN laras.catalog_item c ON c.workspace_id = (SELECT laras.current_workspace()) AND c.id = " FIELD(
+															"id") "::pg_catalog.int8) v "
+																  "WHERE x.workspace_id = v.w AND x.id = v.i AND (x.description, x.price, x.currency, x.stock, x.attributes, x.state, x.language, x.translations) "
+																  "IS DISTINCT FROM (v.d, v.p, v.c, v.s, v.a, v.st, v.l, v.t) RETURNING v.n",
 	JSONBOID);
 LARAS_PLAN(
 	change_policies,
@@ -178,7 +186,8 @@ typedef enum ColumnKind
 	COLUMN_ATTRIBUTES,
 	COLUMN_DAY,   /* what the row is known by, too */
 	COLUMN_HOURS, /* may not be empty */
-	COLUMN_YES_NO
+	COLUMN_YES_NO,
+	COLUMN_TRANSLATED /* a name or description in a language */
 } ColumnKind;
 
 typedef struct Column
@@ -204,6 +213,11 @@ static const Column item_columns[] = {{"name", COLUMN_NAME},
 									  {"currency", COLUMN_CURRENCY},
 									  {"stock", COLUMN_STOCK},
 									  {"state", COLUMN_STATE},
+									  {"language", COLUMN_LANGUAGE},
+									  {"name_en", COLUMN_TRANSLATED, 500},
+									  {"description_en", COLUMN_TRANSLATED},
+									  {"name_id", COLUMN_TRANSLATED, 500},
+									  {"description_id", COLUMN_TRANSLATED},
 									  {"attributes", COLUMN_ATTRIBUTES},
 									  {NULL, 0}};
 static const Column policy_columns[] = {{"topic", COLUMN_NAME},
@@ -422,6 +436,7 @@ check(ColumnKind kind, LarasText t)
 		case COLUMN_YES_NO:
 			return empty || yes_or_no(t) != NULL ? NULL : "a value is neither yes nor no";
 		case COLUMN_TEXT:
+		case COLUMN_TRANSLATED:
 		case COLUMN_ATTRIBUTES:
 			break;
 	}
@@ -433,6 +448,29 @@ put(json_t *object, const char *name, json_t *value)
 {
 	if (json_object_set_new(object, name, value) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
+/* "name_en" becomes translations.en.name; an empty one null, by which it goes. */
+static void
+put_translated(json_t *row, const char *column, LarasText t)
+{
+	const char *language = strrchr(column, '_') + 1;
+	char *member = pnstrdup(column, language - 1 - column);
+	json_t *translations = laras_json_get(row, "translations");
+	json_t *of;
+
+	if (translations == NULL)
+	{
+		put(row, "translations", laras_json_object());
+		translations = laras_json_get(row, "translations");
+	}
+	of = laras_json_get(translations, language);
+	if (of == NULL)
+	{
+		put(translations, language, laras_json_object());
+		of = laras_json_get(translations, language);
+	}
+	put(of, member, t.s == NULL || t.n == 0 ? json_null() : json_stringn(t.s, t.n));
 }
 
 /* One member of a record into the row; what is wrong with it, or NULL. */
@@ -462,7 +500,9 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 	problem = check(column->kind, t);
 	if (problem == NULL && column->limit > 0 && t.n > column->limit)
 		problem = psprintf("its %s is longer than %zu bytes", column->name, column->limit);
-	if (problem == NULL && column->kind == COLUMN_DAY)
+	if (problem == NULL && column->kind == COLUMN_TRANSLATED)
+		put_translated(row, column->name, t);
+	else if (problem == NULL && column->kind == COLUMN_DAY)
 		put(row, column->name, json_string(day_named(t)));
 	else if (problem == NULL && column->kind == COLUMN_HOURS)
 		put(row, column->name, json_string(hours_written(t)));
@@ -542,7 +582,7 @@ known_by(const Kind *kind, const json_t *row)
 
 		if (c->kind == COLUMN_NAME || c->kind == COLUMN_DAY)
 			appendBinaryStringInfo(&key, t.s, (int) t.n);
-		else if (c->kind == COLUMN_LANGUAGE)
+		else if (c->kind == COLUMN_LANGUAGE && !kind->takes_attributes)
 			appendStringInfo(&key, "\n%s", t.s == NULL ? "id" : t.s);
 	}
 	return DirectFunctionCall1Coll(lower, DEFAULT_COLLATION_OID, CStringGetTextDatum(key.data));

@@ -88,7 +88,8 @@ add_row(json_t *rows, json_t *given, const LarasSource *source)
 }
 
 static void
-add_items(json_t *rows, json_t *given, int64 workspace_id, const LarasQuestion *question)
+add_items(json_t *rows, json_t *given, int64 workspace_id, const LarasQuestion *question,
+		  bool english)
 {
 	const LarasFindings *items = laras_find_items(workspace_id, question);
 	LarasFound *row[ITEMS];
@@ -96,7 +97,7 @@ add_items(json_t *rows, json_t *given, int64 workspace_id, const LarasQuestion *
 
 	for (int i = 0; i < n; i++)
 		row[i] = &items->row[i];
-	(void) laras_read_items(workspace_id, row, n);
+	(void) laras_read_items(workspace_id, english, row, n);
 	for (int i = 0; i < n; i++)
 	{
 		json_t *shown;
@@ -248,7 +249,7 @@ laras_llm_prompt(int64 workspace_id, const char *model, const char *options, con
 	(void) laras_spelling_refresh();
 	read = laras_read_question(question, question_n);
 	laras_read_intent(read);
-	add_items(rows, *given, workspace_id, read);
+	add_items(rows, *given, workspace_id, read, english);
 	add_texts(rows, *given, workspace_id, read);
 	if (read->weight[LARAS_INTENT_HOURS] > 0)
 		add_hours(document, rows, *given, workspace_id);

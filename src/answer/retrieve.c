@@ -46,7 +46,10 @@
  * makes one each time.
  */
 LARAS_PLAN(read_item,
-		   "SELECT i.version, i.name, left(i.description, 2000), "
+		   "SELECT i.version, CASE WHEN i.language = $3 THEN i.name "
+		   "ELSE coalesce(nullif(i.translations -> $3 ->> 'name', ''), i.name) END, "
+		   "left(CASE WHEN i.language = $3 THEN i.description ELSE coalesce(nullif("
+		   "i.translations -> $3 ->> 'description', ''), i.description) END, 2000), "
 		   "(SELECT left(string_agg(e.key || ': ' || left(CASE "
 		   "WHEN jsonb_typeof(e.value) IN ('array', 'object') "
 		   "THEN translate(e.value::text, '[]{}\"', '') ELSE e.value #>> '{}' END, 200), "
@@ -54,7 +57,7 @@ LARAS_PLAN(read_item,
 		   "WHEN jsonb_typeof(i.attributes) = 'object' THEN i.attributes ELSE '{}' END) AS e), "
 		   "i.price::text, i.currency, i.stock FROM laras.catalog_item i "
 		   "WHERE i.workspace_id = $1 AND i.id = $2 AND i.state = 'active'",
-		   INT8OID, INT8OID);
+		   INT8OID, INT8OID, TEXTOID);
 
 LARAS_PLAN(read_policy,
 		   "SELECT p.version, p.topic, left(p.body, 8000) FROM laras.policy_text p "
@@ -506,7 +509,19 @@ rank(const LarasShelf *shelf, const Search *search, uint64 optional,
 		const LarasShelfRow *row = &shelf->row[search->touched[i]];
 		Ranked ranked = {search->touched[i], row->size, row->id, score_of(row, search, optional)};
 		int place = n;
+		int same = 0;
 
+		/* an item is found by its name in either language, and once */
+		while (same < n &&
+			   !(best[same].id == ranked.id && shelf->row[best[same].number].table == row->table))
+			same++;
+		if (same < n && !is_higher(&ranked, &best[same]))
+			continue;
+		if (same < n)
+		{
+			memmove(&best[same], &best[same + 1], sizeof(Ranked) * (n - same - 1));
+			place = --n;
+		}
 		while (place > 0 && is_higher(&ranked, &best[place - 1]))
 		{
 			best[place] = best[place - 1];
@@ -628,7 +643,7 @@ laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent 
 }
 
 bool
-laras_read_items(int64 workspace_id, LarasFound *const *rows, int n)
+laras_read_items(int64 workspace_id, bool english, LarasFound *const *rows, int n)
 {
 	int found = 0;
 
@@ -642,7 +657,8 @@ laras_read_items(int64 workspace_id, LarasFound *const *rows, int n)
 		Datum stock;
 
 		if (laras_spi_read(&read_item,
-						   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(row->source.id)},
+						   (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(row->source.id),
+									 CStringGetTextDatum(english ? "en" : "id")},
 						   NULL) == 0)
 			continue;
 		found++;

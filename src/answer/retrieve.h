@@ -65,10 +65,11 @@ extern LarasFindings *
 laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent topic);
 
 /*
- * Reads what items, or a policy or FAQ, say now, and their versions. False
+ * Reads what items (in that language, where they have it), or a policy or FAQ, say
+ * now, and their versions. False
  * where one of them went since it was put on the shelf.
  */
-extern bool laras_read_items(int64 workspace_id, LarasFound *const *rows, int n);
+extern bool laras_read_items(int64 workspace_id, bool english, LarasFound *const *rows, int n);
 extern bool laras_read_text(int64 workspace_id, LarasFound *row);
 
 #endif /* LARAS_ANSWER_RETRIEVE_H */

@@ -34,9 +34,12 @@
 #define KEPT_MS (10 * 60 * 1000)
 
 LARAS_PLAN(read_items,
-		   "SELECT i.id, i.name, i.terms FROM laras.catalog_item i "
-		   "WHERE i.workspace_id = $1 AND i.state = 'active' AND i.id > $2 "
-		   "ORDER BY i.id LIMIT $3",
+		   "SELECT i.id, w.name, w.terms FROM (SELECT c.* FROM laras.catalog_item c "
+		   "WHERE c.workspace_id = $1 AND c.state = 'active' AND c.id > $2 "
+		   "ORDER BY c.id LIMIT $3) i CROSS JOIN LATERAL (SELECT i.name, i.terms UNION ALL "
+		   "SELECT t.value ->> 'name', laras.search_terms(t.value ->> 'name', '', "
+		   "coalesce(t.value ->> 'description', '')) FROM jsonb_each(i.translations) t "
+		   "WHERE t.key <> i.language AND t.value ->> 'name' <> '') w ORDER BY i.id",
 		   INT8OID, INT8OID, INT4OID);
 LARAS_PLAN(read_policies,
 		   "SELECT p.id, p.topic, p.terms, p.language = 'en' FROM laras.policy_text p "
@@ -184,7 +187,8 @@ read_rows(LarasShelf *shelf, int *room, LarasPlan *plan, const char *table, int6
 		laras_spi_close();
 		MemoryContextSwitchTo(outside);
 		MemoryContextReset(scratch);
-	} while (n == ROWS_AT_ONCE);
+		/* an item with its translations is more than one row, and never parted */
+	} while (n >= ROWS_AT_ONCE);
 	MemoryContextDelete(scratch);
 }
 
