@@ -16,6 +16,8 @@ CREATE TABLE laras.contact (
   created_at timestamptz NOT NULL DEFAULT laras.now(),
   opt_out_at timestamptz,
   opt_in_at timestamptz,
+  consent_basis text CHECK (consent_basis IN ('consent', 'contract', 'legitimate_interest')),
+  consent_stated_at timestamptz CHECK ((consent_stated_at IS NULL) = (consent_basis IS NULL)),
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, slot)
 );
@@ -29,6 +31,8 @@ COMMENT ON COLUMN laras.contact.state IS 'State.';
 COMMENT ON COLUMN laras.contact.created_at IS 'First seen.';
 COMMENT ON COLUMN laras.contact.opt_out_at IS 'When the person opted out; null when they did not, or opted in since.';
 COMMENT ON COLUMN laras.contact.opt_in_at IS 'When the person asked to be written to again.';
+COMMENT ON COLUMN laras.contact.consent_basis IS 'On what the partner, who answers for it, says that it may know and write to the person; null: it said nothing.';
+COMMENT ON COLUMN laras.contact.consent_stated_at IS 'When it said so (laras.set_consent_basis); who did is in the evidence.';
 ALTER TABLE laras.contact ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.contact FORCE ROW LEVEL SECURITY;
 CREATE POLICY workspace ON laras.contact TO laras_owner
@@ -553,6 +557,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('contact', 'created_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact', 'opt_out_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('contact', 'opt_in_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'consent_basis', 'contact', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('contact', 'consent_stated_at', 'contact', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('suppression', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'hash', 'suppression', NULL, NULL, 'keyed hash, dies with the workspace', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
   ('suppression', 'opted_out_at', 'suppression', NULL, NULL, 'a time', 'none', 'keep', 'none', 'none', 'delete', 'optout: the wish not to be written to outlives the contact', 'workspace'),
@@ -685,7 +691,10 @@ CREATE VIEW laras.contacts AS
     c.state,
     c.created_at,
     c.opt_out_at,
-    c.opt_in_at
+    c.opt_in_at,
+    coalesce(c.consent_basis, CASE WHEN EXISTS (SELECT FROM laras.conversation v WHERE v.workspace_id = c.workspace_id
+      AND v.contact_id = c.id AND v.last_inbound_at IS NOT NULL) THEN 'wrote' END) AS consent_basis,
+    c.consent_stated_at
   FROM laras.contact c WHERE laras.may('inbox');
 COMMENT ON VIEW laras.contacts IS 'People who wrote to the business.';
 COMMENT ON COLUMN laras.contacts.id IS 'Id.';
@@ -694,6 +703,8 @@ COMMENT ON COLUMN laras.contacts.state IS 'active, restricted or erasing.';
 COMMENT ON COLUMN laras.contacts.created_at IS 'First seen.';
 COMMENT ON COLUMN laras.contacts.opt_out_at IS 'When the person opted out; null when they did not, or opted in since.';
 COMMENT ON COLUMN laras.contacts.opt_in_at IS 'When the person asked to be written to again.';
+COMMENT ON COLUMN laras.contacts.consent_basis IS 'On what the business may know them: what it stated (consent, contract, legitimate_interest), else wrote: they wrote to it themselves; null: neither.';
+COMMENT ON COLUMN laras.contacts.consent_stated_at IS 'When the business stated it; null: it did not.';
 GRANT SELECT ON laras.contacts TO laras_app, laras_service;
 
 CREATE VIEW laras.contact_identities AS
@@ -970,6 +981,15 @@ ALTER FUNCTION laras.set_opt_out(bigint, boolean) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_opt_out(bigint, boolean) IS
   'Notes what a person said elsewhere: that they want nothing unasked (true), or want it again (false). True when it changed something. Outlives the contact as keyed hashes of their ids. Needs scope inbox. P0002 for no such contact, LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.set_opt_out(bigint, boolean) TO laras_app, laras_service;
+
+CREATE FUNCTION laras.set_consent_basis(contact_id bigint, basis text) RETURNS boolean
+  LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+  AS 'MODULE_PATHNAME', 'laras_set_consent_basis';
+ALTER FUNCTION laras.set_consent_basis(bigint, text) OWNER TO laras_owner;
+COMMENT ON FUNCTION laras.set_consent_basis(bigint, text) IS
+  'Notes on what the business may know and write to a person, for which it answers itself: consent, contract or legitimate_interest; wrote takes that back. True when it changed something. A record, with who and when in the evidence: it opens no window and lifts no opt-out. Needs scope inbox. P0002 for no such contact, 22023 for another basis, LRK01. Definer: callers hold no right on the tables.';
+GRANT EXECUTE ON FUNCTION laras.set_consent_basis(bigint, text) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.merge_contacts(keep bigint, other bigint, reason text) RETURNS bigint
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER

@@ -66,6 +66,15 @@ LARAS_PLAN(drop_conversation,
 		   "AND id OPERATOR(pg_catalog.=) $2",
 		   INT8OID, INT8OID);
 
+/* what was stated of the other holds for both, where nothing was of the kept one */
+LARAS_PLAN(
+	keep_basis,
+	"UPDATE laras.contact k SET consent_basis = o.consent_basis, consent_stated_at = o.consent_stated_at "
+	"FROM laras.contact o WHERE k.workspace_id OPERATOR(pg_catalog.=) $1 AND k.id OPERATOR(pg_catalog.=) $2 "
+	"AND o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.id OPERATOR(pg_catalog.=) $3 "
+	"AND k.consent_basis IS NULL AND o.consent_basis IS NOT NULL",
+	INT8OID, INT8OID, INT8OID);
+
 LARAS_PLAN(drop_contact,
 		   "DELETE FROM laras.contact WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND id OPERATOR(pg_catalog.=) $2",
@@ -296,6 +305,7 @@ laras_merge_contacts(PG_FUNCTION_ARGS)
 	laras_spi_run(&own_keys, key, NULL);
 	laras_spi_run(&own_merges, key, NULL);
 	laras_spi_run(&keep_first, key, NULL);
+	laras_spi_run(&keep_basis, key, NULL);
 	laras_spi_run_one(&drop_contact, (Datum[]){key[0], key[2]}, NULL);
 	laras_spi_run_one(
 		&add_merge,

@@ -118,6 +118,7 @@ my %case = (
 	upload_media => [ $act, "SELECT laras.upload_media($conversation, 'x', 'image/png')" ],
 	set_media_quota => [ "SELECT laras.set_media_quota($workspace, 1000)" ],
 	set_opt_out => [ $act, "SELECT laras.set_opt_out($contact, true)" ],
+	set_consent_basis => [ $act, "SELECT laras.set_consent_basis($contact, 'consent')" ],
 	set_member_role => [ $act, "SELECT laras.set_member_role($agent, 'admin')" ],
 );
 

@@ -42,7 +42,9 @@ like(fails("SELECT laras.merge_contacts($wa, $new, '')"), qr/a reason/, 'nor wit
 is($shop->bound('SELECT count(*) FROM laras.contacts'), 3, 'nothing has changed');
 
 # ------------------------------------------------------------------ one connection
+$shop->bound("SELECT laras.set_consent_basis($new, 'contract')");
 my $merge = $shop->bound("SELECT laras.merge_contacts($wa, $new, 'nomor baru')");
+is($shop->bound("SELECT consent_basis FROM laras.contacts WHERE id = $wa"), 'contract', 'what the business stated of the other holds for both');
 like($merge, qr/^\d+$/, 'two of one number are merged');
 is($shop->bound("SELECT contact_id = $wa AND merged_id = $new AND reason = 'nomor baru' FROM laras.contact_merges"), 't', 'which is written down');
 is($shop->bound("SELECT count(*) || ' ' || sum(unread) FROM laras.conversations WHERE contact_id = $wa"), '1 2', 'their conversations are one');

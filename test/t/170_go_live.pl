@@ -1,7 +1,8 @@
 # Nothing of a channel is processed before its partner has connected it, agreed
 # to the terms in force, the operator's and the provider's, and configured what
 # its messages serve: what customers write is kept for the inbox, and that is all.
-# Every record of a processing has its purpose, and there are but two.
+# Every record of a processing has its purpose, and there are but two. On what a
+# customer's data is held the partner says, and answers for it.
 #
 # proves R221 R222 R225 R226 R239 R240
 
@@ -131,6 +132,20 @@ is($stage->sql("SELECT count(*) FROM laras.limit_rule r JOIN laras.terms t ON t.
 is($stage->sql("SELECT count(*) FROM laras.terms t CROSS JOIN (VALUES ('own_scope'), ('no_training')) AS w (rule) LEFT JOIN laras.ai_rule r ON r.channel = t.party AND r.rule = w.rule AND r.terms_version = t.version WHERE t.party <> 'partner' AND t.origin = 'laras' AND r.rule IS NULL"), 0, 'and the rules on what software answers and who may train on it, for each provider');
 is($stage->sql("SELECT string_agg(DISTINCT table_name, ' ' ORDER BY table_name) FROM laras.data_column WHERE column_name = 'terms_version'"), 'ai_rule limit_rule window_rule', 'which is every table of such rules');
 is($stage->bound("SELECT string_agg(rule || ' ' || terms_version, ', ' ORDER BY rule) FROM laras.ai_rules WHERE channel = 'whatsapp' AND enabled"), 'no_training 1, own_scope 1', 'whoever runs a shop may read them');
+
+# ------------------------- the partner answers for the consent of its customers
+my $contact = $stage->bound('SELECT id FROM laras.contacts');
+my $basis = "SELECT consent_basis || ' ' || (consent_stated_at IS NOT NULL) FROM laras.contacts";
+is($stage->bound($basis), 'wrote false', 'who wrote is known because they wrote');
+is($stage->bound("SELECT laras.set_consent_basis($contact, 'consent')"), 't', 'the partner says that it has their consent');
+is($stage->bound("SELECT laras.set_consent_basis($contact, 'consent')"), 'f', 'once');
+is($stage->bound($basis), 'consent true', 'which stands at the contact');
+is($stage->bound("SELECT actor || ' ' || (detail->>'basis') FROM laras.evidence_log WHERE action = 'contact.consent_stated'"), 'service consent', 'and in the evidence, with who said it');
+refused("SELECT laras.set_consent_basis($contact, '$_')", '22023', "no basis: $_") for 'bought', '';
+refused("SELECT laras.set_consent_basis(1, 'consent')", 'P0002', 'of nobody nothing is said');
+(undef, undef, $error) = $node->psql('postgres', "UPDATE laras.contact SET consent_basis = 'bought'");
+like($error, qr/violates check constraint/, 'no other word stands there');
+is($stage->bound("SELECT laras.set_consent_basis($contact, 'wrote')") . $stage->bound($basis), 'twrote false', 'it may be taken back');
 
 # --------------- no prospecting beyond the conversation: who never wrote here is nobody
 $stage->sql('UPDATE laras.conversation SET last_inbound_at = NULL');
