@@ -211,34 +211,40 @@ take_ended(void)
 }
 
 /*
- * Record what has ended, all in one transaction. Where that fails, what is
- * known of these sends is kept and tried again, one by one, so that none keeps
- * the others from being known; what cannot be recorded twice ends uncertain.
+ * Record what has ended, all in one transaction. Where that fails, what is known of
+ * these sends is kept, and half as many are tried in the next turn, so that the one
+ * that keeps the others from being known is soon found; what cannot be recorded by
+ * itself twice ends uncertain.
  */
 static void
 record_ended(void)
 {
-	static int apart = 0;
-	int n = ended_count;
+	static int most = LARAS_COURIER_FLIGHTS;
+	int allowed = most;
+	int n = Min(ended_count, allowed);
 
 	if (n == 0)
 		return;
-	if (apart > 0)
+	if (n == 1 && allowed < LARAS_COURIER_FLIGHTS)
 	{
+		/* the others have their turn before it is tried again */
 		LarasFlight *first = ended[0];
 
-		apart--;
-		memmove(ended, ended + 1, sizeof(LarasFlight *) * (n - 1));
-		ended[n - 1] = first;
+		memmove(ended, ended + 1, sizeof(LarasFlight *) * (ended_count - 1));
+		ended[ended_count - 1] = first;
 		first->records++;
-		laras_courier_record(&ended[n - 1], 1);
+		most = 1;
+		laras_courier_record(&ended[ended_count - 1], 1);
 		ended_count--;
-		return;
 	}
-	apart = n;
-	laras_courier_record(ended, n);
-	apart = 0;
-	ended_count = 0;
+	else
+	{
+		most = Max(n / 2, 1);
+		laras_courier_record(ended, n);
+		ended_count -= n;
+		memmove(ended, ended + n, sizeof(LarasFlight *) * ended_count);
+	}
+	most = Min(allowed * 2, LARAS_COURIER_FLIGHTS);
 }
 
 /* After many sends, and when there is time. */

@@ -22,6 +22,7 @@
 #include "courier/enclosed.h"
 #include "courier/limit.h"
 #include "courier/pause.h"
+#include "courier/repeated.h"
 #include "courier/resend.h"
 #include "courier/stop.h"
 #include "courier/templated.h"
@@ -477,11 +478,7 @@ outcome_of(LarasFlight *f)
 			o.reason = "needs_reauth";
 			break;
 		case LARAS_ANSWER_UNCERTAIN:
-			o.outbox_state = "uncertain";
-			o.attempt_outcome = "uncertain";
-			o.reason = "outcome_unknown";
-			o.message_status = "uncertain";
-			o.notice = "uncertain";
+			laras_outcome_doubt(&o);
 			break;
 	}
 	return o;
@@ -536,6 +533,7 @@ laras_courier_record(LarasFlight **flights, int n)
 	laras_worker_bind_all();
 	laras_pauses_write();
 	laras_cancel_cut(outcomes, n);
+	laras_doubt_repeated(outcomes, n);
 	laras_courier_settle(outcomes, n);
 	for (int i = 0; i < n; i++)
 		if (flights[i]->opened_breaker)

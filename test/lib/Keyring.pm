@@ -42,7 +42,7 @@ sub build_model
 {
 	my @server_half = qw(journalring destroy slotlease settlejournal settleslab mirrorjoin vaultopen vaultduties vaultorders vaultsweep access vaultrotate vaultscrub
 	  vaultworker vaultepochs vaultshared vaultposition vaultwitness);
-	my @objects = map { s{^src/(.*)\.c$}{$ENV{LARAS_VAR}/build/faults/src/$1.o}r } sources(), map { "src/vault/$_.c" } @server_half;
+	my @objects = map { s{^src/(.*)\.c$}{$ENV{LARAS_VAR}/build/faults/src/$1.o}r } sources(), "src/base/durable.c", map { "src/vault/$_.c" } @server_half;
 	chomp(my ($include, $lib) = map { scalar qx{$ENV{LARAS_BINDIR}/pg_config $_} } '--includedir-server', '--pkglibdir');
 	$dir //= PostgreSQL::Test::Utils::tempdir();
 	my $log = '';

@@ -51,6 +51,23 @@ my $serial = 0;
 	is($stage->sandbox->totals->{messages}{repeated}, 0, 'nobody got anything twice');
 }
 
+{
+	my @to = map { person() } 1 .. 9;
+	pause();
+	my @id = map { say($_, 'ditulis') } @to;
+	my $ids = join ', ', @id;
+	$stage->sql("CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'not this one'; END \$\$");
+	$stage->sql('CREATE TRIGGER refuse BEFORE UPDATE ON laras.send_attempt FOR EACH ROW WHEN (NEW.outcome = \'sent\' AND NEW.outbox_id = '
+		  . $stage->sql("SELECT id FROM laras.outbox WHERE message_id = $id[4]") . ') EXECUTE FUNCTION public.refuse()');
+	resume();
+	ok(wait_for_sql($stage->node, "SELECT count(*) = 0 FROM laras.outbox WHERE message_id IN ($ids) AND state IN ('queued', 'sending')", 60),
+		'of nine messages of which one cannot be recorded, each ends');
+	is($stage->sql("SELECT string_agg(state, ' ' ORDER BY state) FROM laras.outbox WHERE message_id IN ($ids)"), 'sent ' x 8 . 'uncertain',
+		'eight are known to be sent, one is uncertain');
+	is($stage->sandbox->totals->{messages}{repeated}, 0, 'nobody got anything twice');
+	$stage->sql('DROP TRIGGER refuse ON laras.send_attempt; DROP FUNCTION public.refuse()');
+}
+
 # ------------------------------------------------------------ no memory for it
 {
 	my @to = map { person() } 1 .. 3;
