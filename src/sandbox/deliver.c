@@ -6,7 +6,8 @@
  * are there when a flight becomes free, so that a quiet sandbox sends single
  * updates at once and a busy one sends batches, as Meta does. A body that is
  * not answered 200 is repeated unchanged with doubling pauses (6 h at most)
- * for 7 days of sandbox time.
+ * for 7 days of sandbox time. How much waits is bounded by queue_bytes alone:
+ * what one of many repetitions lost, a test would take for a loss of ours.
  */
 #include "sandbox/deliver.h"
 
@@ -23,7 +24,6 @@
 #define MAX_BODY (3 << 20)
 #define MAX_REPLY (1 << 20)
 #define MAX_FILE (32 << 20)
-#define MAX_RETRYING 1000
 #define GIVE_UP (7 * 24 * 3600 * SB_SECOND)
 #define LONGEST_PAUSE (6 * 3600 * SB_SECOND)
 
@@ -45,7 +45,6 @@ typedef struct Queue
 	Event *head;
 	Event *tail;
 	int flights;
-	int retrying;
 } Queue;
 
 typedef struct Transfer
@@ -361,7 +360,7 @@ finish_transfer(Transfer *t, CURLcode code)
 	tell_events(t, (int) status);
 	if (status == 200)
 		drop_transfer(t);
-	else if (q->retrying >= MAX_RETRYING || sb_now() - t->first >= GIVE_UP)
+	else if (sb_now() - t->first >= GIVE_UP)
 	{
 		sb_delivery.dropped += (uint64_t) t->nevents;
 		drop_transfer(t);
@@ -373,7 +372,6 @@ finish_transfer(Transfer *t, CURLcode code)
 		for (int i = 0; i < t->attempt && pause < LONGEST_PAUSE; i++)
 			pause *= 2;
 		t->attempt++;
-		q->retrying++;
 		sb_delivery.retrying++;
 		sb_timer_set(&t->retry, pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE);
 	}
@@ -385,7 +383,6 @@ retry_now(SbTimer *timer)
 {
 	Transfer *t = (Transfer *) ((char *) timer - offsetof(Transfer, retry));
 
-	t->queue->retrying--;
 	t->queue->flights++;
 	sb_delivery.retrying--;
 	start_transfer(t);
