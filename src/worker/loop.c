@@ -48,6 +48,7 @@ LarasWorkerSlot *laras_my_worker = NULL;
 static LarasDatabaseSlot *my_database = NULL;
 static const LarasWorkerSpec *my_spec = NULL;
 static int my_index; /* among all workers */
+static int recorded_crashes;
 static MemoryContext turn_context = NULL;
 static LarasFailures failures;
 
@@ -220,6 +221,14 @@ end_turn(void)
 		ConditionVariableBroadcast(&laras_workers->changed);
 }
 
+/* Writes down that this process lives, and after how many crashes in a row. */
+static void
+record_crashes(void)
+{
+	recorded_crashes = laras_my_worker->crashes;
+	laras_crash_alive(my_database->database, my_spec->kind, my_index, recorded_crashes);
+}
+
 /* Answers false when the worker is paused. */
 static bool
 begin_turn(void)
@@ -242,7 +251,7 @@ begin_turn(void)
 		if (slot->crashes > 0 && laras_monotonic_ms() > slot->started_ms + STEADY_MS)
 		{
 			slot->crashes = 0;
-			laras_crash_alive(my_database->database, my_spec->kind, my_index, 0);
+			record_crashes();
 		}
 		seen = pg_atomic_read_u64(&slot->requested);
 	}
@@ -283,6 +292,9 @@ wait_for_work(int64 deadline)
 		int happened;
 
 		serve_interrupts();
+		/* Those that resume_workers() forgave, the file of crash.c would still count. */
+		if (slot->crashes != recorded_crashes)
+			record_crashes();
 
 		now = laras_monotonic_ms();
 		held = slot->paused || now < not_before;
@@ -517,7 +529,7 @@ attach_slot(int index, const LarasWorkerStart *start)
 		proc_exit(0); /* superseded: nothing to give back */
 
 	on_shmem_exit(leave_slot, (Datum) 0);
-	laras_crash_alive(start->database, my_spec->kind, index, slot->crashes);
+	record_crashes();
 	ConditionVariableBroadcast(&laras_workers->changed);
 	if (slot->stop || my_database->holds > 0)
 		proc_exit(0); /* asked for before it began */

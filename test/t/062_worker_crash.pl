@@ -132,6 +132,25 @@ is( $node->safe_psql('postgres', q{SELECT laras.resume_workers();
 	"\nt", 'resume_workers() takes the delay away');
 all_there('and it starts');
 
+# --- one that is forgiven while it runs begins to count anew
+
+for my $forgiven (0, 1)
+{
+	if ($forgiven)
+	{
+		is(crashes('keeper'), '1', 'one crash is counted');
+		$node->safe_psql('postgres', q{SELECT laras.resume_workers('keeper')});
+		commit_row();    # whoever took a turn since has heard it
+		is($node->safe_psql('postgres', q{SELECT laras.drain()}), 't', 'the keeper is forgiven');
+	}
+	$offset = -s $node->logfile;
+	kill 'KILL', worker_pid($node, 'keeper');
+	ok(wait_for(sub { log_since($offset) =~ /crashed \((\d+) in a row\)/ }), 'and crashes');
+	like(log_since($offset), qr/laras keeper in database "postgres" crashed \(1 in a row\)/, 'for the first time in a row');
+	ok(wait_for_sql($node, 'SELECT true'), 'the server answers again');
+	all_there('with all its workers');
+}
+
 # --- a vault that crashes does not keep the others of its database from starting
 
 $offset = -s $node->logfile;
