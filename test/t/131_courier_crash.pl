@@ -247,6 +247,7 @@ sub kill_server
 {
 	my $lock = $node->data_dir . '/postmaster.pid';
 	my ($pid) = slurp_file($lock) =~ /^(\d+)/;
+	kill 'STOP', $pid;    # or it has one more child than are seen
 	my @processes = ($pid, split ' ', slurp_file("/proc/$pid/task/$pid/children"));
 	$node->kill9;
 	wait_for(sub { return !grep { lives($_) } @processes }, 60) or BAIL_OUT('the orphans do not end');
