@@ -7,7 +7,7 @@ LARAS_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" laras.contr
 
 # The rooms, layers pointing one way from top to bottom: a room's line lists its .c files by name.
 # src/base/
-BASE = lower phone arguments clock contain durable program errors logguard fault id spi json json_owner
+BASE = lower kept phone arguments clock contain durable program errors logguard fault id spi json json_owner
 # src/vault/
 VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringfile keyringmake masterkey mirror \
 	vaultsettings vaultshared access sealvalue sealedtype slotlease keyowner keycommand journalring destroy \

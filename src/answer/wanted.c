@@ -12,10 +12,9 @@
 #include "postgres.h"
 
 #include "answer/wanted.h"
+#include "base/kept.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
-#include "utils/hsearch.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "worker/worker.h"
 
@@ -82,16 +81,9 @@ laras_wanted_again(void)
 void
 laras_wanted_pass(void)
 {
-	if (passed == NULL)
-	{
-		HASHCTL control = {.keysize = sizeof(int64),
-						   .entrysize = sizeof(Place),
-						   .hcxt = TopMemoryContext};
-
-		passed = hash_create("laras drafting", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
 	for (int i = 0; i < last_count; i++)
-		*(Place *) hash_search(passed, &last[i].workspace_id, HASH_ENTER, NULL) = last[i];
+		*(Place *) laras_kept_entry(&passed, "laras drafting", sizeof(last[i].workspace_id),
+									sizeof(Place), &last[i].workspace_id, HASH_ENTER) = last[i];
 }
 
 bool

@@ -109,8 +109,9 @@ typedef struct LarasOutcome
 	int delay_ms; /* queued again: not before this */
 	LarasThrottle throttle;
 	LarasText provider_id;
-	bool withdrawn;  /* the access to the account was: it ends as a disconnect does */
-	LarasText stage; /* queued again: with what the first of two requests led to */
+	bytea *provider_index; /* blind index of that; NULL: not made yet */
+	bool withdrawn;        /* the access to the account was: it ends as a disconnect does */
+	LarasText stage;       /* queued again: with what the first of two requests led to */
 } LarasOutcome;
 
 /*

@@ -14,12 +14,11 @@
 #include "postgres.h"
 
 #include "base/clock.h"
+#include "base/kept.h"
 #include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "courier/conversation.h"
-#include "utils/hsearch.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #define SECOND INT64CONST(1000000)
@@ -79,23 +78,8 @@ LARAS_PLAN(
 static Conversation *
 find(int64 workspace_id, int64 conversation_id, HASHACTION action)
 {
-	Key key = {workspace_id, conversation_id};
-	Conversation *found;
-	bool known = false;
-
-	if (conversations == NULL)
-	{
-		HASHCTL control = {.keysize = sizeof(Key),
-						   .entrysize = sizeof(Conversation),
-						   .hcxt = TopMemoryContext};
-
-		conversations = hash_create("laras conversations", 1024, &control,
-									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	found = hash_search(conversations, &key, action, &known);
-	if (!known && found != NULL)
-		memset((char *) found + sizeof(Key), 0, sizeof(Conversation) - sizeof(Key));
-	return found;
+	return laras_kept_entry(&conversations, "laras conversations", sizeof(Key),
+							sizeof(Conversation), &(Key){workspace_id, conversation_id}, action);
 }
 
 static bool

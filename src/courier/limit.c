@@ -27,13 +27,13 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/kept.h"
 #include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "common/pg_prng.h"
 #include "courier/conversation.h"
 #include "courier/limit.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -142,22 +142,15 @@ sweep_lanes(int64 now)
 static LarasLane *
 find_lane(int64 workspace_id, int64 connection_id, HASHACTION action)
 {
-	Key key = {workspace_id, connection_id};
-	LarasLane *lane;
-	bool found = false;
+	return laras_kept_entry(&lanes, "laras lanes", sizeof(Key), sizeof(LarasLane),
+							&(Key){workspace_id, connection_id}, action);
+}
 
-	if (lanes == NULL)
-	{
-		HASHCTL control = {.keysize = sizeof(Key),
-						   .entrysize = sizeof(LarasLane),
-						   .hcxt = TopMemoryContext};
-
-		lanes = hash_create("laras lanes", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	lane = hash_search(lanes, &key, action, &found);
-	if (!found && lane != NULL)
-		memset((char *) lane + sizeof(Key), 0, sizeof(LarasLane) - sizeof(Key));
-	return lane;
+/* Between two messages of a lane that sends evenly; 0: nothing limits it. */
+static int64
+interval_of(const LarasLane *lane)
+{
+	return lane->limits.per_second > 0 ? (SECOND + SLACK) / lane->limits.per_second : 0;
 }
 
 /* Another number of tokens; those that are out stay out. */
@@ -182,25 +175,11 @@ set_rate(LarasLane *lane, int rate, int64 now)
 static Above *
 find_above(int64 kind, int64 id, HASHACTION action)
 {
-	Above key = {.key = {kind, id}};
-	Above *above;
-	bool found = false;
+	Above of = {.key = {kind, id}};
 
-	if (id == 0)
-		return NULL;
-	if (aboves == NULL)
-	{
-		HASHCTL control = {.keysize = sizeof(key.key),
-						   .entrysize = sizeof(Above),
-						   .hcxt = TopMemoryContext};
-
-		aboves = hash_create("laras apps and business accounts that rest", 64, &control,
-							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	above = hash_search(aboves, &key.key, action, &found);
-	if (above != NULL && !found && action == HASH_ENTER)
-		*above = key;
-	return above;
+	return id == 0 ? NULL
+				   : laras_kept_entry(&aboves, "laras apps and business accounts that rest",
+									  sizeof(of.key), sizeof(Above), &of.key, action);
 }
 
 /* What is above a lane, of that kind; NULL: none is known, or (HASH_FIND) none rests. */
@@ -284,7 +263,7 @@ laras_lane_tokens(LarasLane *lane, int64 now, int64 *again)
 		return lane->under_way > 0 ? 0 : 1;
 	if (rate == 0)
 		return INT_MAX;
-	interval = (SECOND + SLACK) / rate;
+	interval = interval_of(lane);
 	spread = Max(SECOND / SPREAD, interval);
 	/* no more than can be taken at once: a number may be allowed very many */
 	most = Min(rate, lane->under_way + LARAS_COURIER_FLIGHTS);
@@ -319,7 +298,7 @@ laras_lane_take(LarasLane *lane, int64 now)
 {
 	lane->under_way++;
 	if (lane->limits.per_second > 0)
-		lane->pace = Max(lane->pace, now) + (SECOND + SLACK) / lane->limits.per_second;
+		lane->pace = Max(lane->pace, now) + interval_of(lane);
 }
 
 void
@@ -330,8 +309,7 @@ laras_lane_back(int64_t workspace_id, int64_t connection_id)
 	if (lane == NULL || lane->under_way == 0)
 		return;
 	lane->under_way--;
-	if (lane->limits.per_second > 0)
-		lane->pace -= (SECOND + SLACK) / lane->limits.per_second;
+	lane->pace -= interval_of(lane);
 }
 
 /* A token that comes back then; the oldest has come back long ago, or it could not have been taken. */
@@ -472,8 +450,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 	/* the first of two requests is no message yet, to nobody */
 	if (left && flight->first_step)
 	{
-		if (lane->limits.per_second > 0)
-			lane->pace -= (SECOND + SLACK) / lane->limits.per_second;
+		lane->pace -= interval_of(lane);
 	}
 	else if (left)
 	{

@@ -53,9 +53,6 @@ LARAS_PLAN(release_sends,
 LARAS_PLAN(none_parked, "UPDATE laras.installation SET parked_sends = 0 "
 						"WHERE parked_sends OPERATOR(pg_catalog.<>) 0");
 
-LARAS_PLAN(read_parked, "SELECT coalesce(pg_catalog.sum(parked_sends), 0)::pg_catalog.int8 "
-						"FROM laras.installation");
-
 LARAS_PLAN(read_timeline, "SELECT i.timeline FROM laras.installation i FOR UPDATE");
 
 LARAS_PLAN(write_timeline, "UPDATE laras.installation SET timeline = $1", INT8OID);
@@ -77,13 +74,6 @@ laras_sends_release(void)
 {
 	laras_spi_run(&none_parked, NULL, NULL);
 	return laras_spi_run(&release_sends, NULL, NULL);
-}
-
-uint64
-laras_sends_parked(void)
-{
-	(void) laras_spi_run(&read_parked, NULL, NULL);
-	return (uint64) laras_spi_int8(0, 1);
 }
 
 /* It was: what the server before may have sent waits. Inside SPI. */

@@ -18,9 +18,6 @@ extern uint64 laras_sends_park(const char *reason, TimestampTz until);
 /* Somebody says that it did not: what was parked so is queued again. Likewise. */
 extern uint64 laras_sends_release(void);
 
-/* How many are parked so. Likewise. */
-extern uint64 laras_sends_parked(void);
-
 /*
  * Once at the courier's start, before it sends: was this server promoted since a
  * courier last began? In a transaction of its own. Raises nothing of its own.

@@ -310,6 +310,7 @@ settle_sent_messages(const LarasOutcome *outcomes, int n)
 				.connection_id = f->connection_id,
 				.channel = f->driver->channel,
 				.provider_id = outcomes[i].provider_id,
+				.provider_index = outcomes[i].provider_index,
 			};
 	}
 	if (count > 0)

@@ -34,6 +34,7 @@ laras_outcome_doubt(LarasOutcome *o)
 	o->message_status = "uncertain";
 	o->notice = "uncertain";
 	o->provider_id = (LarasText){NULL, 0};
+	o->provider_index = NULL;
 }
 
 void
@@ -46,7 +47,7 @@ laras_doubt_repeated(LarasOutcome *outcomes, int n)
 	laras_columns_init(c, 4, n);
 	for (int i = 0; i < n; i++)
 	{
-		const LarasOutcome *o = &outcomes[i];
+		LarasOutcome *o = &outcomes[i];
 		const LarasFlight *f = o->flight;
 
 		if (strcmp(o->outbox_state, "sent") != 0 || o->provider_id.s == NULL ||
@@ -55,9 +56,10 @@ laras_doubt_repeated(LarasOutcome *outcomes, int n)
 		c[0].values[named] = Int32GetDatum(i);
 		c[1].values[named] = Int64GetDatum(f->workspace_id);
 		c[2].values[named] = Int64GetDatum(f->message_id);
-		c[3].values[named++] = PointerGetDatum(
+		o->provider_index =
 			laras_index_bytea(f->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE, f->driver->channel,
-							  o->provider_id.s, o->provider_id.n));
+							  o->provider_id.s, o->provider_id.n);
+		c[3].values[named++] = PointerGetDatum(o->provider_index);
 	}
 	if (named == 0)
 		return;

@@ -361,9 +361,9 @@ settle_sends(ReturnSetInfo *result, bool taken_over, bool send_waiting)
 		n = laras_sends_release();
 	else
 	{
+		n = (uint64) laras_parked_sends();
 		if (taken_over)
-			(void) laras_sends_park("restored", laras_now());
-		n = laras_sends_parked();
+			n += laras_sends_park("restored", laras_now());
 	}
 	laras_spi_close();
 	if (send_waiting)

@@ -131,6 +131,7 @@ typedef struct LarasSentMessage
 	int64 connection_id;
 	const char *channel;
 	LarasText provider_id; /* s NULL: absent */
+	bytea *provider_index; /* blind index of that; NULL: made here */
 } LarasSentMessage;
 
 extern void laras_messages_sent(const LarasSentMessage *list, int n, TimestampTz at);

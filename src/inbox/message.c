@@ -171,9 +171,11 @@ laras_messages_sent(const LarasSentMessage *list, int n, TimestampTz at)
 		c[2].values[i] = PointerGetDatum(
 			laras_seal(m->workspace_slot, m->contact_slot, LARAS_FIELD_message_provider_message_id,
 					   m->workspace_id, m->message_id, m->provider_id.s, m->provider_id.n));
-		c[3].values[i] =
-			PointerGetDatum(laras_index_bytea(m->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE,
-											  m->channel, m->provider_id.s, m->provider_id.n));
+		c[3].values[i] = PointerGetDatum(
+			m->provider_index != NULL
+				? m->provider_index
+				: laras_index_bytea(m->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE, m->channel,
+									m->provider_id.s, m->provider_id.n));
 		known[0].values[indexed] = Int32GetDatum(i);
 		known[1].values[indexed] = c[0].values[i];
 		known[2].values[indexed++] = c[3].values[i];

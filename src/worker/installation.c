@@ -77,8 +77,8 @@ laras_keeper_must_wait(void)
 	return wait;
 }
 
-static int64
-read_parked_sends(void)
+int64
+laras_parked_sends(void)
 {
 	LarasRunAs saved;
 	int64 n;
@@ -96,7 +96,7 @@ void
 laras_doctor_resume(LarasDoctorSink *sink)
 {
 	bool needed = laras_resume_needed();
-	int64 parked = read_parked_sends();
+	int64 parked = laras_parked_sends();
 
 	laras_doctor_row(
 		sink, "contents", needed ? "fail" : "ok",

@@ -26,6 +26,12 @@ extern bool laras_resume_needed(void);
  */
 extern bool laras_keeper_must_wait(void);
 
+/*
+ * How many messages wait because another server may have sent them: parked at a
+ * restore or a promotion, until resume(true). As laras_resume_needed.
+ */
+extern int64 laras_parked_sends(void);
+
 /* This room's row of laras.doctor(). */
 struct LarasDoctorSink;
 extern void laras_doctor_resume(struct LarasDoctorSink *sink);

@@ -60,7 +60,7 @@ ok(wait_for_sql($stage->node, "SELECT count(*) >= 5 FROM laras.outbox WHERE stat
 is($stage->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'laras courier'"), 't', 'the courier is ended again');
 ok(all_sent(), 'the rest leaves');
 is($sandbox->totals->{violations}{pair_limit}, 0, 'no faster than one person may be written to');
-is($stage->sql("SELECT array_agg(id ORDER BY finished_at, id) = array_agg(id ORDER BY id) FROM laras.outbox WHERE conversation_id = $talker AND finished_at IS NOT NULL"), 't', 'and in the order they were written');
+is($stage->sql("SELECT array_agg(created_at ORDER BY finished_at, created_at) = array_agg(created_at ORDER BY created_at) FROM laras.outbox WHERE conversation_id = $talker AND finished_at IS NOT NULL"), 't', 'and in the order they were written');
 
 # --------------------------------------------------------- replies pass bulk
 my $template = $stage->bound(qq{SELECT laras.create_template($connection, 'promo', 'id', 'marketing', '[{"type": "BODY", "text": "Halo kak, {{1}} sedang diskon."}]')});
