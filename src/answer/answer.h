@@ -115,8 +115,8 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
 
 /*
  * For a batch of the keeper, which writes none of it: from here to the end of
- * the transaction the phrases of a workspace, and whether it has review rules at
- * all, are read once.  laras_judging_batch: is this such a transaction?
+ * the transaction the phrases and the voice of a workspace, and whether it has review
+ * rules at all, are read once.  laras_judging_batch: is this such a transaction?
  */
 extern void laras_judge_batch(void);
 extern bool laras_judging_batch(void);

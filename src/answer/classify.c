@@ -213,7 +213,6 @@ typedef struct Phrases
 {
 	Phrase *list;
 	int n;
-	LarasVoices voices;
 } Phrases;
 
 /* of the batch's transaction, those of the workspace that was asked about last */
@@ -256,7 +255,6 @@ read_all_phrases(int64 workspace_id, MemoryContext keep)
 			(Phrase){pstrdup(text), topic != NULL ? pstrdup(topic) : NULL, laras_spi_bool(i, 3)};
 	}
 	MemoryContextSwitchTo(outside);
-	laras_read_voices(workspace_id, &phrases.voices, keep);
 	return phrases;
 }
 
@@ -444,13 +442,14 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 {
 	const char *ungrounded[LARAS_GROUND_REASONS];
 	const char *manner[LARAS_MANNER_REASONS];
+	const LarasVoices *voices = laras_voices_of(workspace_id);
 	const char *whole = text;
 	size_t whole_n = n;
 	int count;
 
 	/* what the business always says needs no ground */
-	text = laras_without_voice(&phrases->voices, text, &n);
-	if (by->author != LARAS_BY_DRAFTER && laras_emoji_unwanted(&phrases->voices, text, n))
+	text = laras_without_voice(voices, text, &n);
+	if (by->author != LARAS_BY_DRAFTER && laras_emoji_unwanted(voices, text, n))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "emoji");
 	if (is_off_scope(text, n, by))
 		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");

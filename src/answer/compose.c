@@ -776,16 +776,14 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 	MemoryContext outside = CurrentMemoryContext;
 	MemoryContext work = AllocSetContextCreate(outside, "laras drafter", ALLOCSET_DEFAULT_SIZES);
 	LarasQuestion *read;
-	LarasVoices voices;
 	Composition c = {.confidence = 1};
 
 	MemoryContextSwitchTo(work);
 	(void) laras_spelling_refresh();
 	read = laras_read_question(question, n);
 	laras_read_intent(read);
-	laras_read_voices(workspace_id, &voices, work);
 	c.question = read;
-	c.voice = &voices.of[read->english];
+	c.voice = &laras_voices_of(workspace_id)->of[read->english];
 	initStringInfo(&c.text);
 	compose(&c, workspace_id);
 	speak(&c);

@@ -168,12 +168,10 @@ static const char voice_orders[] =
 static char *
 orders_with_voice(json_t *given, int64 workspace_id, bool english)
 {
-	LarasVoices voices;
-	const LarasVoice *voice = &voices.of[english];
+	const LarasVoice *voice = &laras_voices_of(workspace_id)->of[english];
 	json_t *shown = laras_json_own(made(laras_json_object()));
 	json_t *note;
 
-	laras_read_voices(workspace_id, &voices, CurrentMemoryContext);
 	if (!voice->given)
 		return pstrdup(orders);
 	put(shown, "address", json_string(voice->address));

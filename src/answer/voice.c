@@ -6,10 +6,13 @@
 
 #include <ctype.h>
 
+#include "answer/answer.h"
 #include "answer/question.h"
 #include "answer/voice.h"
+#include "base/compat.h"
 #include "base/spi.h"
 #include "mb/pg_wchar.h"
+#include "storage/proc.h"
 #include "utils/memutils.h"
 
 LARAS_PLAN(read_voices,
@@ -17,6 +20,11 @@ LARAS_PLAN(read_voices,
 		   "v.address, v.greeting, v.sign_off, v.manner, v.emoji FROM laras.brand_voice v "
 		   "WHERE v.workspace_id OPERATOR(pg_catalog.=) $1",
 		   INT8OID);
+
+/* of the batch's transaction, that of the workspace that was asked about last */
+static LocalTransactionId batch_lxid = InvalidLocalTransactionId;
+static int64 batch_workspace = 0;
+static const LarasVoices *batch_voices;
 
 static char *
 trimmed(uint64 row, int col, MemoryContext keep)
@@ -31,12 +39,11 @@ trimmed(uint64 row, int col, MemoryContext keep)
 	return MemoryContextStrdup(keep, pnstrdup(text, n));
 }
 
-void
-laras_read_voices(int64 workspace_id, LarasVoices *voices, MemoryContext keep)
+static void
+read_into(LarasVoices *voices, int64 workspace_id, MemoryContext keep)
 {
 	uint64 n;
 
-	memset(voices, 0, sizeof(*voices));
 	laras_spi_open();
 	n = laras_spi_read(&read_voices, (Datum[]){Int64GetDatum(workspace_id)}, NULL);
 	for (uint64 i = 0; i < n; i++)
@@ -51,6 +58,27 @@ laras_read_voices(int64 workspace_id, LarasVoices *voices, MemoryContext keep)
 			.emoji = laras_spi_bool(i, 8),
 		};
 	laras_spi_close();
+}
+
+const LarasVoices *
+laras_voices_of(int64 workspace_id)
+{
+	bool batch = laras_judging_batch();
+	LarasVoices *voices;
+
+	if (batch && batch_lxid == LARAS_MY_LXID && batch_workspace == workspace_id)
+		return batch_voices;
+	batch_lxid = InvalidLocalTransactionId;
+	voices = MemoryContextAllocZero(batch ? TopTransactionContext : CurrentMemoryContext,
+									sizeof(LarasVoices));
+	read_into(voices, workspace_id, batch ? TopTransactionContext : CurrentMemoryContext);
+	if (batch)
+	{
+		batch_voices = voices;
+		batch_workspace = workspace_id;
+		batch_lxid = LARAS_MY_LXID;
+	}
+	return voices;
 }
 
 /* Bytes of the text before which the greeting ends, blanks behind it included; 0: it does not begin so. */

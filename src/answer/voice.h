@@ -31,10 +31,11 @@ typedef struct LarasVoices
 } LarasVoices;
 
 /*
- * Reads them, into the memory context keep. Runs SQL as whoever calls: a
- * workspace is bound, or in the worker's reach.
+ * How this business speaks, in the caller's memory context; in a batch
+ * (laras_judge_batch) it is read once. Runs SQL as whoever calls: a workspace is
+ * bound, or in the worker's reach.
  */
-extern void laras_read_voices(int64 workspace_id, LarasVoices *voices, MemoryContext keep);
+extern const LarasVoices *laras_voices_of(int64 workspace_id);
 
 /*
  * Does the text begin with the greeting or end with the sign-off of this voice?
