@@ -413,6 +413,7 @@ typedef struct Measure
 	const char *language; /* in which it must be; NULL: any */
 	const LarasFact *facts;
 	int n_facts;
+	const LarasVoices *voices; /* NULL: not read yet */
 } Measure;
 
 /*
@@ -442,7 +443,7 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 {
 	const char *ungrounded[LARAS_GROUND_REASONS];
 	const char *manner[LARAS_MANNER_REASONS];
-	const LarasVoices *voices = laras_voices_of(workspace_id);
+	const LarasVoices *voices = by->voices != NULL ? by->voices : laras_voices_of(workspace_id);
 	const char *whole = text;
 	size_t whole_n = n;
 	int count;
@@ -478,7 +479,9 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
 				  .topic = composed->intent,
 				  /* the built-in drafter quotes a policy in the language that it has */
 				  .language = by_model ? composed->language : NULL,
-				  .facts = facts};
+				  .facts = facts,
+				  /* read again as another role, the plan would be made again each time */
+				  .voices = composed->voices};
 	const char *reason;
 	Phrases phrases;
 

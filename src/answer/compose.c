@@ -775,6 +775,7 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 {
 	MemoryContext outside = CurrentMemoryContext;
 	MemoryContext work = AllocSetContextCreate(outside, "laras drafter", ALLOCSET_DEFAULT_SIZES);
+	const LarasVoices *voices = laras_voices_of(workspace_id);
 	LarasQuestion *read;
 	Composition c = {.confidence = 1};
 
@@ -783,12 +784,13 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 	read = laras_read_question(question, n);
 	laras_read_intent(read);
 	c.question = read;
-	c.voice = &laras_voices_of(workspace_id)->of[read->english];
+	c.voice = &voices->of[read->english];
 	initStringInfo(&c.text);
 	compose(&c, workspace_id);
 	speak(&c);
 
 	MemoryContextSwitchTo(outside);
+	composed->voices = voices;
 	composed->intent = laras_intent_name(c.intent);
 	composed->language = read->english ? "en" : "id";
 	composed->confidence = Max(0, Min(c.confidence, 0.97f));

@@ -58,6 +58,7 @@ typedef struct LarasComposed
 	char *text;           /* proposed text; courteous where handed over; NULL: nothing to say */
 	const LarasSource *sources;
 	int n_sources;
+	const struct LarasVoices *voices; /* how the business speaks, as it was read for this */
 } LarasComposed;
 
 /*
