@@ -19,6 +19,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -73,7 +74,9 @@ probe_open(Probe *probe, const char *table)
 	if (!OidIsValid(relid))
 		return false;
 	probe->rel = table_open(relid, AccessShareLock);
-	probe->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	/* while others help with a query, what is newer than the query may not be looked at */
+	probe->snapshot =
+		RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
 	probe->scan = NULL;
 	return true;
 }

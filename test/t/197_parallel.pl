@@ -1,0 +1,75 @@
+# A large workspace is read by parallel workers, whatever the planner thinks of it: each
+# view says the same as one process says, to the application and to an operator. The
+# functions within the views look up who reads and which keys there are, which must
+# neither write nor see what is not committed yet while others read along.
+#
+# proves R003
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Laras;
+use Stage;
+use Test::More;
+
+my $stage = Stage->new('parallel', settings => { max_parallel_workers => 8, max_worker_processes => 24 });
+my $node = $stage->node;
+my $connection = $stage->connect;
+my $workspace = $stage->workspace;
+
+# ------------------------------------------------------- something to be read
+$stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, price, stock) VALUES ($workspace, 1, 'Kopi Toraja 250 gr', 105000, 9)");
+my $people = 12;
+$stage->customer("62812555000$_", $_ % 2 ? 'berapa harga kopi toraja?' : 'kirim ke bulan bisa?', wait => JSON::PP::false) for map { sprintf '%02d', $_ } 1 .. $people;
+ok($stage->wait_bound("SELECT count(*) = $people FROM laras.drafts", 60), 'people write, and drafts are made');
+$stage->bound("SELECT laras.approve_draft(id) FROM laras.drafts WHERE state = 'held' AND intent = 'price'");
+$stage->bound('SELECT count(laras.reply(id, $$terima kasih$$)) FROM laras.conversations');
+ok(wait_for_sql($node, "SELECT count(*) = 0 FROM laras.outbox WHERE state IN ('queued', 'sending')", 60), 'which are answered');
+$stage->sql("SELECT laras.pause_workers()");
+$stage->sql('VACUUM ANALYZE');
+
+# --------------------------------------------------------------------- read it
+my $serial = 'SET LOCAL max_parallel_workers_per_gather = 0;';
+my $costs = 'SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0; '
+  . 'SET LOCAL min_parallel_index_scan_size = 0; SET LOCAL max_parallel_workers_per_gather = 4;';
+my %way = (
+	'with all who help' => $costs,
+	'by helpers alone' => "$costs SET LOCAL parallel_leader_participation = off;",
+	'as a whole by one of them' => 'SET LOCAL ' . parallel_setting($node) . ' = on;',
+);
+
+my $gathered = 0;
+for my $role (qw(laras_app laras_dba))
+{
+	my @views = split /\n/, $stage->sql("SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind = 'v'
+		AND has_table_privilege('$role', c.oid, 'SELECT') ORDER BY 1");
+	cmp_ok(scalar @views, '>', 10, scalar @views . " views for $role");
+	for my $view (@views)
+	{
+		my $query = "SELECT count(*) || ' ' || coalesce(md5(string_agg(v::text, '/' ORDER BY v::text)), '') FROM laras.$view v";
+		my $before = said($role, $serial, $query);
+		my %differs;
+		for my $how (sort keys %way)
+		{
+			my $got = said($role, $way{$how}, $query);
+			$differs{$how} = $got if $got ne $before;
+			$gathered++ if said($role, $way{$how}, "EXPLAIN $query") =~ /Gather/;
+		}
+		# what changes by itself may differ, but not fail
+		%differs = map { $_ => $differs{$_} } grep { $differs{$_} =~ /ERROR/ } keys %differs if said($role, $serial, $query) ne $before || $before =~ /ERROR/;
+		is_deeply(\%differs, {}, "$role reads $view");
+	}
+}
+cmp_ok($gathered, ">=", 50, "$gathered times it was really read in parallel");
+is(said('laras_app', $costs, 'SELECT count(*) || $$ $$ || count(body) FROM laras.messages') =~ s/ .*//r, $stage->sql('SELECT count(*) FROM laras.message'), 'every message is there');
+
+$stage->stop;
+done_testing();
+
+sub said
+{
+	my ($role, $settings, $query) = @_;
+	my (undef, $out, $err) = $node->psql('postgres', "BEGIN; SELECT 'bound', laras.act_as($workspace); SET LOCAL ROLE $role; $settings $query; COMMIT", on_error_stop => 1);
+	$out =~ s/^bound\|\d+\n?//;
+	return $err =~ /(ERROR:.*)/ ? $1 : $out;
+}
