@@ -69,7 +69,7 @@ COMMENT ON COLUMN laras.outbox.purpose IS 'What it is sent for (laras.channel_ha
 COMMENT ON COLUMN laras.outbox.template_id IS 'The template, of a message that is one; its values are in message.element.';
 COMMENT ON COLUMN laras.outbox.target_id IS 'The comment it answers.';
 COMMENT ON COLUMN laras.outbox.state IS 'queued; sending from the commit before its request to its record; parked until its connection works again, or until somebody says that no other server sent it; the others are ends.';
-COMMENT ON COLUMN laras.outbox.priority IS 'Lower first: 0 for replies, and for whatever else answers somebody; 10 for bulk: what sells, and every template.';
+COMMENT ON COLUMN laras.outbox.priority IS 'Lower first: 0 for replies, and for whatever else answers somebody; 5 for what is sent a second time; 10 for bulk: what sells, and every template.';
 COMMENT ON COLUMN laras.outbox.not_before IS 'Earliest hand-off.';
 COMMENT ON COLUMN laras.outbox.attempt_id IS 'Current or last attempt.';
 COMMENT ON COLUMN laras.outbox.attempts IS 'Attempts so far.';

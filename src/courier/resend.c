@@ -37,12 +37,14 @@ LARAS_PLAN(
 
 /*
  * A template that the provider calls marketing by now is not sent again, nor
- * what goes through a connection that is no more.
+ * what goes through a connection that is no more. What nobody sent yet goes first
+ * (5: behind replies, before bulk): while the breaker is open one message a probe
+ * leaves, and those whose answers were lost are the likeliest to be lost again.
  */
 LARAS_PLAN(
 	queue_again,
 	"UPDATE laras.outbox o SET state = 'queued', reason = 'resend', resent = true, not_before = laras.now(), "
-	"finished_at = NULL FROM (SELECT x.workspace_id, x.id FROM laras.outbox x "
+	"priority = GREATEST(o.priority, 5::pg_catalog.int2), finished_at = NULL FROM (SELECT x.workspace_id, x.id FROM laras.outbox x "
 	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) x.workspace_id AND c.id OPERATOR(pg_catalog.=) x.connection_id "
 	"LEFT JOIN laras.message_template t ON t.workspace_id OPERATOR(pg_catalog.=) x.workspace_id AND t.id OPERATOR(pg_catalog.=) x.template_id "
 	"WHERE x.state OPERATOR(pg_catalog.=) 'uncertain' AND x.uncertain_policy OPERATOR(pg_catalog.=) 'resend_once' AND NOT x.resent "

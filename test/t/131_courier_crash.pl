@@ -149,6 +149,9 @@ ok(@resumed, 'a successor goes on sending');
 begin();
 
 # ------------------------------------------------------------------- all has ended
+# The provider comes to its senses once only those wait that it had lied about: each of hundreds that always fail would take a probe of the breaker.
+wait_for_sql($node, "SELECT count(*) = 0 FROM laras.outbox WHERE state IN ('queued', 'sending') AND NOT resent", long_run(120, 900));
+$sandbox->control(DELETE => 'fault');
 ok(wait_for_sql($node, "SELECT count(*) = 0 FROM laras.outbox WHERE state IN ('queued', 'sending') OR state = 'uncertain' AND uncertain_policy = 'resend_once' AND NOT resent", long_run(150, 900)), 'nothing waits any more')
   or diag $stage->sql('SELECT state, reason, count(*) FROM laras.outbox GROUP BY 1, 2') . "\n" . $stage->sql('SELECT worker, state, last_error FROM laras.worker_status');
 my $took = time - $began;
