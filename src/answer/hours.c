@@ -531,7 +531,8 @@ laras_answer_hours(int64 workspace_id, const LarasQuestion *question,
 	/* "when can I come" is about something else, unless nothing else is said */
 	if (n > 0 && !when.opening)
 		return false;
-	answer->unknown = !tell(&t, &when);
+	answer->sure &= !when.doubtful;
+	answer->unknown = when.past || !tell(&t, &when);
 	answer->text = t.text.data;
 	return !answer->unknown;
 }

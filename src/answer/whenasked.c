@@ -30,6 +30,8 @@ static const char now_words[] = "sekarang now currently";
 static const char going_on[] = "masih sudah belum lagi still yet already again reopen";
 static const char today_words[] = "today tonight nanti";
 static const char tomorrow_words[] = "besok besoknya esok tomorrow";
+static const char past_words[] =
+	"kemarin kemaren yesterday semalam semalem tadi lalu ago last were was";
 static const char day_parts[] = "pagi siang sore malam subuh morning afternoon evening night noon "
 								"midnight";
 static const char closing[] = "tutup close closes closing closed sampai hingga until till til";
@@ -186,6 +188,14 @@ read_weekdays(Reading *r)
 			week = true;
 			continue;
 		}
+		/* the evening before a day is called by that day: "malam minggu" is Saturday's */
+		if (at(r, i - 1, "malam"))
+		{
+			if (number_at(r, i - 2) >= 0)
+				when->doubtful = true;
+			else
+				day = (day + 6) % 7;
+		}
 		if (last >= 0 && last_at == i - 2 && at(r, i - 1, joints))
 			for (int k = last; k != day; k = (k + 1) % 7)
 				when->weekdays |= 1 << k;
@@ -206,6 +216,7 @@ laras_read_when(const LarasQuestion *question, LarasWhen *when)
 	bool today = false;
 	bool tomorrow = false;
 	bool later = false;
+	bool past = false;
 	bool closes = false;
 	bool hours;
 	bool clock = false;
@@ -231,6 +242,7 @@ laras_read_when(const LarasQuestion *question, LarasWhen *when)
 				 (at(&r, i, "ini") && at(&r, i - 1, "hari")) ||
 				 (at(&r, i, "this") && at(&r, i + 1, day_parts));
 		tomorrow |= at(&r, i, tomorrow_words);
+		past |= at(&r, i, past_words);
 		later |= at(&r, i, "lusa") || (at(&r, i, "after") && at(&r, i + 1, tomorrow_words));
 		closes |= at(&r, i, closing);
 		hours |= at(&r, i, as_such) || (at(&r, i, "hari") && at(&r, i + 1, "apa")) ||
@@ -243,6 +255,7 @@ laras_read_when(const LarasQuestion *question, LarasWhen *when)
 				clock |= read_clock(&r, i);
 		}
 	}
+	when->past = past && !date && !now && !today && !tomorrow && !later;
 	if (date)
 		return;
 	if (when->weekdays != 0)

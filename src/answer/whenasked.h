@@ -27,6 +27,8 @@ typedef struct LarasWhen
 	int days;       /* of LARAS_WHEN_DAY: 0 today, 1 tomorrow, 2 */
 	uint8 weekdays; /* of LARAS_WHEN_WEEKDAYS: 1 << 0 is monday */
 	bool coming;    /* the next one, not today's */
+	bool past;      /* of what is over, which no row tells */
+	bool doubtful;  /* "jam 7 malam minggu": the evening of that day, or the one before? */
 	int day;        /* of LARAS_WHEN_DATE */
 	int month;      /* 0: not said */
 	int year;       /* 0: not said */

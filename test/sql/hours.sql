@@ -57,6 +57,10 @@ SELECT q, r.intent, r.hand_over, r.body, jsonb_array_length(r.sources) AS cites,
   (SELECT bool_and(o.id IS NOT NULL) FROM jsonb_array_elements(r.sources) s LEFT JOIN laras.opening_hours o ON s ->> 'table' = 'opening_hours' AND o.id = (s ->> 'id')::bigint AND o.version = (s ->> 'version')::bigint) AS by_rows
 FROM unnest(ARRAY['jam buka kak?', 'What are your opening hours?', 'hari senin buka?', 'do you open on fridays?', 'sabtu buka jam berapa', 'weekend buka ga?', 'buka dari senin sampai rabu ga', 'senin depan buka?', 'natal buka?', 'toko emasnya buka jam berapa']) q, laras.preview_reply(q) r;
 SELECT laras.preview_draft('what are your opening hours?') ->> 'verdict' AS english, laras.preview_draft('jam buka kak?') ->> 'verdict' AS indonesian;
+-- the evening before a day bears its name, what is over stands in no row
+SELECT q, r.hand_over, r.confidence >= 0.7 AS sure, r.body
+FROM unnest(ARRAY['malam minggu buka sampai jam berapa?', 'mlm senin buka kak?', 'minggu malam buka?', 'jam 7 malam minggu masih buka?', 'kemarin buka?', 'kmrn sabtu tutup ya?', 'minggu lalu buka ga', 'were you open yesterday?']) WITH ORDINALITY AS u (q, n), laras.preview_reply(u.q) r ORDER BY n;
+SELECT body LIKE 'Hari ini (%' AS of_today FROM laras.preview_reply('kemarin tutup ya kak, hari ini buka?');
 -- every day alike; a weekday that nobody knows of; none at all, and the policy speaks again
 UPDATE laras.opening_hours SET hours = '07:00-21:30' WHERE weekday IS NOT NULL;
 SELECT body FROM unnest(ARRAY['jam buka kak?', 'What are your opening hours?']) q, laras.preview_reply(q);
