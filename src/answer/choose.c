@@ -43,7 +43,8 @@ static bool
 is_meant(const LarasFound *row)
 {
 	/* One word somewhere in a description says nothing. */
-	if ((row->named | row->listed) == 0 && pg_popcount64(row->matched) < 2)
+	if (((row->named | row->listed) == 0 && pg_popcount64(row->matched) < 2) ||
+		(row->matter == 0 && row->heading_coverage < 1))
 		return false;
 	return row->coverage >= ITEM_COVERAGE ||
 		   (row->heading_words > 1 && row->heading_coverage >= NAMED_COVERAGE);
@@ -136,6 +137,58 @@ prefer_names(LarasChoice *choice, const LarasFindings *items)
 		*choice = named;
 }
 
+void
+laras_take_joined(LarasChoice *choice, const LarasFindings *items, const LarasQuestion *question)
+{
+	uint64 all = 0;
+	bool joined = false;
+
+	if (choice->n < 2 || choice->n > ANSWERED_ITEMS)
+		return;
+	for (int i = 0; i < question->n; i++)
+		joined |= question->word[i].joined_clause ||
+				  (i > 0 && question->word[i].clause != question->word[i - 1].clause);
+	for (int i = 0; i < choice->n; i++)
+	{
+		uint64 others = 0;
+
+		for (int k = 0; k < choice->n; k++)
+			if (k != i)
+				others |= choice->row[k]->matched;
+		joined &=
+			(choice->row[i]->named & ~others & ~items->numbers) != 0 && !choice->row[i]->beside;
+		all |= choice->row[i]->matched;
+	}
+	if (joined && (items->named & ~all) == 0)
+		choice->ask = false;
+}
+
+/*
+ * "Polo" is not "polos": of items that match alike those are meant that are
+ * called as it is written, where others are so by the stem alone.
+ */
+static void
+prefer_exact(LarasChoice *choice, const LarasFindings *items)
+{
+	uint64 exact = 0;
+	LarasChoice kept = {.ask = choice->ask, .named = choice->named};
+
+	if (choice->n < 2)
+		return;
+	for (int i = 0; i < items->n; i++)
+		if (is_meant(&items->row[i]) &&
+			items->row[i].coverage >= choice->row[0]->coverage - ALIKE &&
+			pg_popcount64(items->row[i].exact) > pg_popcount64(exact))
+			exact = items->row[i].exact;
+	for (int i = 0; i < items->n; i++)
+		if (is_meant(&items->row[i]) &&
+			items->row[i].coverage >= choice->row[0]->coverage - ALIKE &&
+			(exact & ~items->row[i].exact) == 0)
+			add(&kept, &items->row[i]);
+	if (kept.n > 0)
+		*choice = kept;
+}
+
 LarasChoice
 laras_choose_items(const LarasFindings *items)
 {
@@ -160,6 +213,7 @@ laras_choose_items(const LarasFindings *items)
 				continue;
 			add(&choice, row);
 		}
+		prefer_exact(&choice, items);
 		if (choice.n == 1)
 		{
 			doubt(&choice, items);
@@ -240,6 +294,12 @@ text_fits(const LarasFound *row, const LarasQuestion *question)
 	bool narrow = row->on_topic && row->heading_words > 1 &&
 				  row->heading_coverage < HEADING_COVERAGE && pg_popcount64(row->matched) < 2;
 
+	if (!row->on_topic && row->matter == 0 && row->heading_coverage < 1)
+		return -1;
+	/* "jual mesin cuci?" asks for another thing than how to wash */
+	if (!row->on_topic && row->beside && question->weight[LARAS_INTENT_STOCK] > 0 &&
+		row->heading_coverage < 1)
+		return -1;
 	if (!row->on_topic && !by_heading && !half && (one_word || row->coverage < TEXT_COVERAGE))
 		return -1;
 	return 0.4f * row->on_topic - 0.1f * narrow + 0.6f * row->coverage +
@@ -262,6 +322,12 @@ laras_choose_text(const LarasFindings *texts, const LarasQuestion *question)
 			best = &texts->row[i];
 		}
 	}
+	/* of what both languages say, the customer's is taken */
+	for (int i = 0; i < texts->n && best != NULL && best->english != question->english; i++)
+		if (texts->row[i].english == question->english &&
+			text_fits(&texts->row[i], question) >= 0 && texts->row[i].on_topic == best->on_topic &&
+			(best->matter & ~texts->row[i].matter) == 0)
+			best = &texts->row[i];
 	return best;
 }
 

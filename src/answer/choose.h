@@ -35,6 +35,13 @@ extern bool laras_fully_named(const LarasFound *row);
 extern LarasChoice laras_choose_items(const LarasFindings *items);
 
 /*
+ * Several that each have a name of their own in the question, joined by "and" or
+ * in clauses of their own, are all meant: nothing need be asked.
+ */
+extern void
+laras_take_joined(LarasChoice *choice, const LarasFindings *items, const LarasQuestion *question);
+
+/*
  * Of items of one name, as read: those that say the same are one, and what was
  * written may part them. False where it does not, and they say different things:
  * nobody but a person knows which is right.

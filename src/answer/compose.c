@@ -9,12 +9,14 @@
 #include "postgres.h"
 
 #include "answer/choose.h"
+#include "answer/clause.h"
 #include "answer/drafter.h"
 #include "answer/hours.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
 #include "answer/spelling.h"
 #include "answer/voice.h"
+#include "answer/whenasked.h"
 #include "answer/wording.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
@@ -23,6 +25,8 @@
 #define TEXT_AHEAD 0.15f
 /* A cue of this weight is a question of its own; one of that, beside an item's name. */
 #define DECIDES 3
+/* Of the heading of a policy or FAQ, to answer beside an item. */
+#define BESIDES_HEADING 0.4f
 #define HINTS 2
 
 /* Confidence of what may be right and may be beside the point; of no ground at all. */
@@ -31,10 +35,14 @@
 #define ASKS 0.72f
 #define PLAIN_COVERAGE 0.85f
 #define NO_GROUND 0.2f
+/* Of thanks beside words that nobody knows, and that ask nothing. */
+#define THANKED 0.85f
 /* Of opening hours by the rows that have them. */
 #define HOURS_KNOWN 0.92f
 
 #define SOURCES 16
+/* Words of a clause that asks by being there ("ongkir Depok"), at most. */
+#define SHORT_CLAUSE 4
 /* Questions in one message that are answered one by one, at most. */
 #define CLAUSES 4
 /* Bytes of the business's own text in one answer. */
@@ -57,6 +65,7 @@ typedef struct Composition
 	int words;
 	uint64 covered;   /* those that the rows answered from have */
 	uint64 elsewhere; /* those that stand in the heading of some policy or FAQ */
+	uint64 unknown;   /* those that no row has */
 } Composition;
 
 static void
@@ -194,21 +203,43 @@ add_other_half(Composition *c, const LarasFound *row, LarasIntent said)
 	return true;
 }
 
+/* More pieces are wanted than there are: that is for a person to see to. */
+static bool
+wants_more(const LarasQuestion *question, const LarasFound *row)
+{
+	for (int i = 0; i < question->n; i++)
+		if (question->word[i].pieces && strlen(question->word[i].text) < 9 && row->stock >= 0 &&
+			strtol(question->word[i].text, NULL, 10) > row->stock &&
+			question->weight[LARAS_INTENT_PRICE] == 0)
+			return true;
+	return false;
+}
+
 /* One item; false where the row does not hold what was asked. */
 static bool
 add_item(Composition *c, const LarasFound *row, LarasIntent intent)
 {
 	if ((intent == LARAS_INTENT_PRICE && row->price == NULL) ||
-		(intent == LARAS_INTENT_STOCK && row->stock < 0))
+		(intent == LARAS_INTENT_STOCK && row->stock < 0) ||
+		(row->stock > 0 && wants_more(c->question, row)))
 		return false;
 	next_part(c);
 	/* More than the price is asked for where several words are not of the name. */
 	if (intent == LARAS_INTENT_PRICE && pg_popcount64(row->matched & ~row->named) < 2)
 		add_price(c, row);
-	else if (intent == LARAS_INTENT_STOCK)
+	else if (intent == LARAS_INTENT_STOCK &&
+			 pg_popcount64(row->matter & ~row->named & ~row->listed) < 2)
 		add_stock(c, row);
 	else
+	{
+		/* price and stock are said there */
 		add_product(c, row);
+		cite(c, row);
+		return (intent != LARAS_INTENT_PRICE || c->question->weight[LARAS_INTENT_STOCK] < DECIDES ||
+				row->stock >= 0) &&
+			   (intent != LARAS_INTENT_STOCK || c->question->weight[LARAS_INTENT_PRICE] < HINTS ||
+				row->price != NULL);
+	}
 	cite(c, row);
 	return add_other_half(c, row, intent);
 }
@@ -246,11 +277,16 @@ item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent i
 
 	if (row->matched & items->corrected)
 		confidence -= 0.05f;
+	if (row->beside)
+		confidence = Min(confidence, UNSURE);
 	if ((intent == LARAS_INTENT_STOCK && row->stock > 0 && row->listed != 0) ||
 		(items->numbers & ~row->matched) != 0)
 		confidence = Min(confidence, UNSURE);
 	if (question->weight[intent] < DECIDES)
 		confidence -= 0.1f;
+	/* nothing of an item is asked for by a cue, and a word is said that nobody knows */
+	if (question->weight[intent] < HINTS && (items->absent & ~items->asides & ~items->numbers) != 0)
+		confidence = Min(confidence, UNSURE);
 	return confidence;
 }
 
@@ -258,14 +294,19 @@ item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent i
 static bool
 add_items(Composition *c, const LarasFindings *items, const LarasChoice *choice, LarasIntent intent)
 {
-	if (choice->ask)
+	if (choice->ask && (choice->n > 1 || choice->row[0]->beside || choice->more))
 	{
 		/* what is asked about an item may be what a rule of the business says of all */
 		bool plain =
-			choice->n > 1 && c->question->weight[intent] > 0 && intent != LARAS_INTENT_PRODUCT;
+			choice->n > 1 && (laras_says_name_alone(c->question) ||
+							  (c->question->weight[intent] > 0 &&
+							   (intent != LARAS_INTENT_PRODUCT || laras_wants_list(c->question))));
 
+		/* how many are wanted may tell which */
+		for (int i = 0; i < c->question->n; i++)
+			plain &= !c->question->word[i].pieces && !c->question->word[i].counted;
 		for (int i = 0; i < choice->n; i++)
-			plain &= choice->row[i]->coverage >= PLAIN_COVERAGE &&
+			plain &= choice->row[i]->coverage >= PLAIN_COVERAGE && !choice->row[i]->beside &&
 					 (choice->row[i]->matched & items->corrected) == 0;
 		ask_which(c, choice);
 		c->asks = true;
@@ -278,6 +319,8 @@ add_items(Composition *c, const LarasFindings *items, const LarasChoice *choice,
 			return false;
 		c->confidence =
 			Min(c->confidence, item_confidence(items, choice->row[i], intent, c->question));
+		if (choice->ask)
+			c->confidence = Min(c->confidence, UNSURE);
 	}
 	return true;
 }
@@ -361,6 +404,52 @@ heaviest(const LarasQuestion *question, LarasIntent from, LarasIntent to)
 	return best;
 }
 
+/* Does it say that something opens or closes? */
+static bool
+speaks_of_opening(const LarasQuestion *question)
+{
+	LarasWhen when;
+
+	laras_read_when(question, &when);
+	return when.opening;
+}
+
+/*
+ * The one policy or FAQ that has what the question says beside an item's name
+ * ("20 flashdisk dapat diskon?"); NULL where there is none, or are several alike.
+ */
+static LarasFound *
+says_besides(const LarasFindings *texts, const LarasFound *item, const LarasQuestion *question)
+{
+	uint64 left = ~item->matched & ~texts->asides & ~texts->numbers;
+	LarasFound *best = NULL;
+	int most = 0;
+	bool alone = false;
+	bool many = false;
+
+	/* what is said of many pieces stands seldom above the rule */
+	for (int i = 0; i < question->n; i++)
+		many |= question->word[i].pieces;
+	for (int i = 0; i < texts->words; i++)
+		if (texts->word[i]->cues != 0)
+			left &= ~(UINT64CONST(1) << i);
+	for (int i = 0; i < texts->n; i++)
+	{
+		LarasFound *row = &texts->row[i];
+		int has = 2 * pg_popcount64(row->named & left) + pg_popcount64(row->matched & left);
+
+		if (((row->named & left) == 0 || row->heading_coverage < BESIDES_HEADING) && !many)
+			continue;
+		has = 2 * has + (row->english == question->english);
+		if (has < most || (row->matched & left) == 0)
+			continue;
+		alone = has > most;
+		most = has;
+		best = row;
+	}
+	return alone ? best : NULL;
+}
+
 /*
  * A question of the business: about items, about its rules, or both.  Where
  * one part of a double question has no ground, a person answers all of it.
@@ -371,19 +460,34 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	const LarasQuestion *question = c->question;
 	LarasIntent of_item = heaviest(question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
 	LarasIntent topic = heaviest(question, LARAS_INTENT_HOURS, LARAS_INTENT_LOCATION);
-	bool asks_topic = question->weight[topic] >= DECIDES;
-	bool asks_item = !asks_topic || question->weight[of_item] >= HINTS;
+	bool asks_topic;
+	bool asks_item;
 	const LarasFindings *items;
 	const LarasFindings *texts;
 	LarasFound *text;
+	LarasFound *besides = NULL;
 	LarasChoice choice = {0};
 	LarasHoursAnswer hours;
 	bool has_hours;
 
+	/* a time of day is told of many things: hours are asked for where something opens */
+	if (topic == LARAS_INTENT_HOURS && !speaks_of_opening(question))
+	{
+		LarasIntent other = heaviest(question, LARAS_INTENT_DELIVERY, LARAS_INTENT_LOCATION);
+
+		if (question->weight[other] >= DECIDES)
+			topic = other;
+	}
+	asks_topic = question->weight[topic] >= DECIDES;
+	/* what it costs to give back is no price of the item */
+	asks_item = !asks_topic || (question->weight[of_item] >= HINTS &&
+								topic != LARAS_INTENT_RETURNS && topic != LARAS_INTENT_WARRANTY);
 	if (question->weight[of_item] == 0)
 		of_item = LARAS_INTENT_PRODUCT;
 	items = laras_find_items(workspace_id, question);
 	choice = laras_choose_items(items);
+	if (choice.ask && !choice.more)
+		laras_take_joined(&choice, items, question);
 	/* "Airport Transfer" asks nothing about paying. */
 	if (asks_topic && choice.n == 1 && laras_fully_named(choice.row[0]) &&
 		items->told[topic] != 0 && (items->told[topic] & ~choice.row[0]->named) == 0)
@@ -396,6 +500,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	c->word = texts->word;
 	c->words = texts->words;
 	c->elsewhere = texts->named;
+	c->unknown = texts->absent & (items->words > 0 ? items->absent : ~UINT64CONST(0));
 	if (text != NULL && !text->on_topic && laras_text_has_rival(texts, text, question))
 		text->doubtful = true;
 	/* What is returned is often told where the warranty is. */
@@ -403,6 +508,13 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		text = laras_choose_text(laras_find_texts(workspace_id, question, LARAS_INTENT_RETURNS),
 								 question);
 	/* What went since the words were read is no ground. */
+	if (choice.n == 1 && !choice.ask && !asks_topic)
+	{
+		LarasFound *other = says_besides(texts, choice.row[0], question);
+
+		if (other != NULL)
+			text = besides = other;
+	}
 	if (!laras_read_items(workspace_id, question->english, choice.row, choice.n))
 		choice.n = 0;
 	if (text != NULL && !laras_read_text(workspace_id, text))
@@ -431,7 +543,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 
 	/* "what time is yoga" is about the class, where the opening hours say nothing of one. */
 	if (asks_topic && topic == LARAS_INTENT_HOURS && choice.n == 1 && !choice.ask &&
-		choice.row[0]->coverage >= PLAIN_COVERAGE &&
+		!speaks_of_opening(question) && choice.row[0]->coverage >= PLAIN_COVERAGE &&
 		(text == NULL || text->coverage < LARAS_RIVAL_COVERAGE))
 	{
 		asks_topic = false;
@@ -446,7 +558,8 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		if (choice.n > 0 && !(asks_item && choice.named && !choice.ask))
 		{
 			choice.n = 0;
-			if (text == NULL || text->coverage < LARAS_RIVAL_COVERAGE)
+			if (text == NULL || (text->coverage < LARAS_RIVAL_COVERAGE &&
+								 !(text->on_topic && topic != LARAS_INTENT_HOURS)))
 				c->confidence = UNSURE;
 		}
 		c->intent = choice.n > 0 ? of_item : topic;
@@ -459,13 +572,30 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		return;
 	}
 
+	if (besides != NULL && text == besides && choice.n == 1)
+	{
+		bool goods = question->weight[LARAS_INTENT_PRICE] >= HINTS ||
+					 question->weight[LARAS_INTENT_STOCK] >= HINTS;
+
+		c->intent = of_item;
+		if (goods && !add_items(c, items, &choice, of_item))
+			hand_over(c, of_item, NO_GROUND);
+		else if (!add_text(c, besides))
+			hand_over(c, LARAS_INTENT_PRODUCT, NO_GROUND);
+		return;
+	}
+
 	if (text != NULL && choice.n > 0)
 	{
 		float ahead = text->coverage - choice.row[0]->coverage;
 		bool of_goods = of_item != LARAS_INTENT_PRODUCT && question->weight[of_item] >= HINTS;
 
+		/* what no word of buying asks of an item that is hardly called is the rule's to say */
+		if (question->weight[of_item] < HINTS && !laras_fully_named(choice.row[0]) &&
+			pg_popcount64(text->matter) >= pg_popcount64(choice.row[0]->matter) && text->named != 0)
+			choice.n = 0;
 		/* to ask back is worse than to say what fits as well, by more than one word */
-		if (choice.ask && !of_goods && ahead >= 0 && pg_popcount64(text->matched) > 1)
+		else if (choice.ask && !of_goods && ahead >= 0 && pg_popcount64(text->matched) > 1)
 			choice.n = 0;
 
 		/* The better match; an item that was asked for by a word of buying is preferred. */
@@ -489,82 +619,10 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	{
 		append_said(c, LARAS_SAY_THANKS);
 		c->intent = LARAS_INTENT_THANKS;
-		c->confidence = UNSURE;
+		c->confidence = question->weight[question->intent] == 0 ? THANKED : UNSURE;
 	}
 	else
 		hand_over(c, question->intent, NO_GROUND);
-}
-
-/* What a clause is made of. */
-typedef struct Clause
-{
-	int from;
-	int to;
-	bool matter; /* names something, or asks about a topic */
-	bool joined; /* by a word such as "and" */
-} Clause;
-
-/*
- * The clauses of a question, at most max; one that names nothing of its own
- * ("halo kak", "brp ya") belongs to the one before, the first to the next.
- */
-static int
-find_clauses(const LarasQuestion *question, Clause *clause, int max)
-{
-	int n = 0;
-
-	for (int i = 0; i < question->n; i++)
-	{
-		const LarasWord *word = &question->word[i];
-		bool topic = false;
-
-		if (n == 0 || (word->clause != question->word[i - 1].clause && n < max))
-			clause[n++] = (Clause){.from = i, .joined = word->joined_clause};
-		for (int k = LARAS_INTENT_HOURS; k <= LARAS_INTENT_LOCATION; k++)
-			topic |= (word->cues & LARAS_CUE(k)) != 0;
-		clause[n - 1].to = i + 1;
-		clause[n - 1].matter |= topic || (!word->filler && word->cues == 0);
-	}
-	for (int i = 0; i < n && n > 1;)
-	{
-		int with = i > 0 ? i - 1 : i;
-
-		if (clause[i].matter)
-		{
-			i++;
-			continue;
-		}
-		clause[with].to = clause[with + 1].to;
-		clause[with].matter |= clause[with + 1].matter;
-		memmove(&clause[with + 1], &clause[with + 2], sizeof(Clause) * (n - with - 2));
-		n--;
-		i = with;
-		if (with == 0 && !clause[0].matter && n == 1)
-			break;
-	}
-	return n;
-}
-
-/* Does the clause ask, though no cue says what about ("bisa digiling?")? */
-static bool
-asks_by_itself(const LarasQuestion *part)
-{
-	static const char *const asking[] = {"bisa",   "bisakah", "boleh", "bolehkah",
-										 "apakah", "dapat",   "can",   "could"};
-	static const char *const asking_first[] = {"do", "does", "is", "are"};
-	bool first = true;
-
-	for (int i = 0; i < part->n; i++)
-	{
-		for (int k = 0; k < lengthof(asking); k++)
-			if (strcmp(part->word[i].text, asking[k]) == 0)
-				return true;
-		for (int k = 0; k < lengthof(asking_first) && first; k++)
-			if (strcmp(part->word[i].text, asking_first[k]) == 0)
-				return true;
-		first &= part->word[i].nod;
-	}
-	return false;
 }
 
 /*
@@ -573,12 +631,14 @@ asks_by_itself(const LarasQuestion *part)
  * False where they are not: then the question is one.
  */
 static bool
-compose_clauses(Composition *c, int64 workspace_id, bool surely)
+compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 {
-	Clause clause[CLAUSES];
-	int n = find_clauses(c->question, clause, CLAUSES);
+	LarasClause clause[CLAUSES];
+	int n = laras_find_clauses(c->question, clause, CLAUSES);
 	LarasIntent of_item = heaviest(c->question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
 	Composition all = {.question = c->question, .voice = c->voice, .confidence = 1};
+	int hours = 0;
+	int answered = 0;
 
 	if (n < 2)
 		return false;
@@ -590,15 +650,23 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely)
 		LarasIntent asked;
 		int cited = all.n_sources;
 
+		/* a story, or what something is asked of */
+		if (!laras_clause_asks(c->question, &clause[i]) && !clause[i].joined &&
+			!(i + 1 < n && clause[i + 1].joined))
+			continue;
 		laras_read_intent(part);
 		asked = heaviest(part, LARAS_INTENT_PRICE, LARAS_INTENT_LOCATION);
-		if (part->weight[asked] == 0 && c->question->weight[of_item] > 0 && !asks_by_itself(part))
+		if (part->weight[asked] == 0 && c->question->weight[of_item] > 0 &&
+			!laras_asks_by_itself(part))
 		{
 			/* a list of names, or something said beside the question */
 			if (!clause[i].joined && !(i + 1 < n && clause[i + 1].joined))
 				return false;
 			part->weight[of_item] = c->question->weight[of_item];
 		}
+		/* when it is open is one question, however it is told */
+		if (asked == LARAS_INTENT_HOURS && part->weight[asked] > 0 && hours++ > 0)
+			return false;
 		initStringInfo(&one.text);
 		answer_from_rows(&one, workspace_id);
 		if (one.hand_over || one.asks || (surely && one.confidence <= UNSURE) ||
@@ -619,9 +687,14 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely)
 			return false;
 		next_part(&all);
 		appendStringInfoString(&all.text, one.text.data);
-		all.intent = i == 0 ? one.intent : all.intent;
+		all.intent = answered++ == 0 ? one.intent : all.intent;
 		all.confidence = Min(all.confidence, one.confidence);
 	}
+	/* one alone is asked of what the others tell */
+	if (answered < least || all.confidence < UNSURE)
+		return false;
+	if (answered < 2)
+		all.confidence = Min(all.confidence, UNSURE);
 	*c = all;
 	return true;
 }
@@ -638,6 +711,45 @@ is_covered(const Composition *c, const LarasWord *word)
 	return false;
 }
 
+/* Does no row have the word? */
+static bool
+is_unknown(const Composition *c, const LarasWord *word)
+{
+	for (int i = 0; i < c->words; i++)
+		if (strcmp(c->word[i]->text, word->text) == 0)
+			return (c->unknown & (UINT64CONST(1) << i)) != 0;
+	return true;
+}
+
+/*
+ * Does a clause say anything to answer?  A story does not ("saya di Cibubur"): it
+ * has no word that any row has, and asks nothing.
+ */
+static bool
+says_something(const Composition *c, const LarasClause *clause)
+{
+	bool asked = laras_clause_asks(c->question, clause);
+	bool told = false; /* a topic */
+	bool known = false;
+	bool matter = false;
+
+	for (int i = clause->from; i < clause->to; i++)
+	{
+		const LarasWord *word = &c->question->word[i];
+
+		told |= laras_word_opens(word);
+		for (int k = LARAS_INTENT_HOURS + 1; k <= LARAS_INTENT_LOCATION; k++)
+			told |= (word->cues & LARAS_CUE(k)) != 0;
+		if (word->filler || word->aside || word->counted || word->pieces || word->cues != 0)
+			continue;
+		known |= !is_unknown(c, word);
+		matter = true;
+	}
+	if (told)
+		return asked || clause->joined || clause->to - clause->from <= SHORT_CLAUSE;
+	return (known && (clause->joined || !laras_intent_is_topic(c->intent))) || (matter && asked);
+}
+
 /*
  * Does the answer leave a clause of the question aside: one that names something
  * of which the rows have no word, or one of two things that are joined, where
@@ -646,16 +758,19 @@ is_covered(const Composition *c, const LarasWord *word)
 static bool
 leaves_something(const Composition *c)
 {
-	Clause clause[CLAUSES];
-	int n = find_clauses(c->question, clause, CLAUSES);
+	LarasClause clause[CLAUSES];
+	int n = laras_find_clauses(c->question, clause, CLAUSES);
 
 	for (int i = 0; i < n && n > 1; i++)
 	{
-		bool covered = !clause[i].matter;
+		bool says = says_something(c, &clause[i]);
+		bool covered = !says;
 
 		for (int k = clause[i].from; k < clause[i].to && !covered; k++)
 			covered = !c->question->word[k].filler && is_covered(c, &c->question->word[k]);
-		if (!covered || (clause[i].joined && clause[i].matter && c->n_sources == 1))
+		/* "terus" goes on about the same */
+		if (!covered || (clause[i].joined && says && c->n_sources == 1 &&
+						 strcmp(c->question->word[clause[i].from].text, "terus") != 0))
 			return true;
 	}
 	return false;
@@ -666,26 +781,29 @@ static bool
 points_elsewhere(const Composition *c)
 {
 	for (int i = 0; i < c->words; i++)
-		if (c->word[i]->cues == 0 && (c->elsewhere & ~c->covered & (UINT64CONST(1) << i)))
+		if (c->word[i]->cues == 0 && !c->word[i]->aside &&
+			(c->elsewhere & ~c->covered & (UINT64CONST(1) << i)))
 			return true;
 	return false;
 }
 
 /*
- * Clause by clause where that is sure; else as one question. What then leaves
+ * LarasClause by clause where that is sure; else as one question. What then leaves
  * something aside is for a person to look at, clause by clause if it can be.
  */
 static void
 compose_from_rows(Composition *c, int64 workspace_id)
 {
-	if (compose_clauses(c, workspace_id, true))
+	if (compose_clauses(c, workspace_id, true, 2))
 		return;
 	answer_from_rows(c, workspace_id);
+	if (c->hand_over && !c->namesakes && compose_clauses(c, workspace_id, false, 1))
+		return;
 	if (c->hand_over || c->asks || c->n_sources == 0)
 		return;
 	if (leaves_something(c))
 	{
-		if (!compose_clauses(c, workspace_id, false))
+		if (!compose_clauses(c, workspace_id, false, 2))
 			c->confidence = Min(c->confidence, UNSURE);
 	}
 	else if (points_elsewhere(c))

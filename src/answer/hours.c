@@ -487,6 +487,17 @@ is_feast(const LarasWord *word)
 	return false;
 }
 
+/* Has the clause a word that told of hours? What else is said may be a story. */
+static bool
+asks_hours(const LarasQuestion *question, int clause)
+{
+	for (int i = 0; i < question->n; i++)
+		if (question->word[i].clause == clause &&
+			(question->word[i].cues & LARAS_CUE(LARAS_INTENT_HOURS)))
+			return true;
+	return false;
+}
+
 bool
 laras_answer_hours(int64 workspace_id, const LarasQuestion *question,
 				   bool (*is_known)(const void *context, const LarasWord *word),
@@ -508,7 +519,8 @@ laras_answer_hours(int64 workspace_id, const LarasQuestion *question,
 	{
 		const LarasWord *word = &question->word[i];
 
-		if (!when.read[i] && (is_feast(word) || (!word->filler && !(word->cues & of_hours))))
+		if (!when.read[i] && !word->counted && asks_hours(question, word->clause) &&
+			(is_feast(word) || (!word->filler && !word->aside && !(word->cues & of_hours))))
 			left[n++] = word;
 	}
 	initStringInfo(&t.text);

@@ -42,7 +42,8 @@ static const char *const topic_words[LARAS_INTENTS] = {
 	[LARAS_INTENT_DELIVERY] = "kirim pengiriman ongkir ekspedisi delivery shipping ship courier",
 	[LARAS_INTENT_PAYMENT] = "bayar pembayaran transfer rekening payment pay cod",
 	[LARAS_INTENT_RETURNS] =
-		"tukar penukaran pengembalian retur return returns exchange exchanges refund refunds",
+		"tukar penukaran pengembalian retur return returns exchange exchanges refund refunds "
+		"pembatalan batal cancellation cancellations",
 	[LARAS_INTENT_WARRANTY] = "garansi jaminan klaim warranty guarantee",
 	[LARAS_INTENT_LOCATION] = "alamat lokasi address location located",
 };
@@ -65,6 +66,17 @@ laras_intent_topic_words(LarasIntent intent)
 	return topic_words[intent];
 }
 
+/* Is it a sum of money ("50000", "2jt")? */
+static bool
+is_sum(const char *word)
+{
+	size_t digits = strspn(word, "0123456789");
+
+	return digits > 0 && (word[digits] == '\0' ? digits >= 4
+											   : strcmp(word + digits, "jt") == 0 ||
+													 strcmp(word + digits, "juta") == 0);
+}
+
 /* Does one of the alternatives in [pattern, end) name the word? */
 static bool
 names_word(const char *pattern, const char *end, const char *word)
@@ -76,6 +88,8 @@ names_word(const char *pattern, const char *end, const char *word)
 		const char *slash = memchr(pattern, '/', end - pattern);
 		size_t length = (slash != NULL ? slash : end) - pattern;
 
+		if (length == 1 && *pattern == '#' && is_sum(word))
+			return true;
 		if (pattern[length - 1] == '~' ? n >= length - 1 && memcmp(pattern, word, length - 1) == 0
 									   : n == length && memcmp(pattern, word, n) == 0)
 			return true;
@@ -106,7 +120,8 @@ stands_at(const char *phrase, LarasIntent intent, LarasQuestion *question, int i
 	}
 	if (i >= question->n ||
 		!(names_word(phrase, end, question->word[i].text) ||
-		  (question->word[i].bare != NULL && names_word(phrase, end, question->word[i].bare))) ||
+		  (question->word[i].bare != NULL && names_word(phrase, end, question->word[i].bare)) ||
+		  (question->word[i].root != NULL && names_word(phrase, end, question->word[i].root))) ||
 		!stands_at(end, intent, question, i + 1))
 		return false;
 	question->word[i].cues |= LARAS_CUE(intent);
@@ -148,7 +163,10 @@ find_cues(LarasQuestion *question)
 	{
 		for (int i = 0; i < question->n; i++)
 		{
-			if (!(begins_with[c] & first_letter(question->word[i].text)))
+			const LarasWord *word = &question->word[i];
+
+			if (!(begins_with[c] &
+				  (first_letter(word->text) | (word->root != NULL ? first_letter(word->root) : 0))))
 				continue;
 			if (!stands_at(cues[c].phrase, cues[c].intent, question, i))
 				continue;
@@ -173,8 +191,11 @@ heaviest(const int *weight, LarasIntent from, LarasIntent to)
 static bool
 has_matter(const LarasQuestion *question)
 {
+	bool thanks = question->weight[LARAS_INTENT_THANKS] >= DECIDES;
+
 	for (int i = 0; i < question->n; i++)
-		if (!question->word[i].filler && question->word[i].cues == 0)
+		if (!question->word[i].filler && question->word[i].cues == 0 &&
+			!(thanks && question->word[i].aside))
 			return true;
 	return false;
 }
@@ -202,6 +223,9 @@ laras_read_intent(LarasQuestion *question)
 		question->intent = LARAS_INTENT_ORDER_STATUS;
 	else if (weight[LARAS_INTENT_OFF_SCOPE] >= DECIDES && weight[asked] < DECIDES)
 		question->intent = LARAS_INTENT_OFF_SCOPE;
+	/* thanks and praise name what they are for, and ask nothing */
+	else if (weight[LARAS_INTENT_THANKS] > DECIDES && weight[asked] == 0)
+		question->intent = LARAS_INTENT_THANKS;
 	else if (weight[asked] > 0)
 		question->intent = asked;
 	else if (has_matter(question))

@@ -13,8 +13,9 @@
 
 typedef enum LineKind
 {
-	LINE_WORDS, /* flags for each of a list of words */
-	LINE_SAME   /* words found for each other */
+	LINE_WORDS,  /* flags for each of a list of words */
+	LINE_SAME,   /* words found for each other */
+	LINE_RELATED /* in policies and FAQs */
 } LineKind;
 
 typedef struct Line
@@ -36,6 +37,7 @@ static const Line lines[] = {
 #define UNITS(words) {LINE_WORDS, LARAS_WORD_UNIT, words},
 #define PHRASE(written, meant)
 #define SAME(words) {LINE_SAME, 0, words},
+#define RELATED(words) {LINE_RELATED, 0, words},
 #include "answer/lexicon.def"
 };
 
@@ -51,10 +53,27 @@ static const struct
 #define UNITS(words)
 #define PHRASE(written, meant) {written, meant},
 #define SAME(words)
+#define RELATED(words)
 #include "answer/lexicon.def"
 };
 
+static const struct
+{
+	int flags;
+	const char *words;
+} asides[] = {
+#define ASIDE(language, words) {LARAS_WORD_ASIDE | LANGUAGE_##language, words},
+#include "answer/aside.def"
+};
+
+typedef struct Aside
+{
+	char word[LARAS_WORD_BYTES]; /* the key */
+	int flags;
+} Aside;
+
 static HTAB *lexicon = NULL;
+static HTAB *aside_table = NULL;
 
 bool
 laras_lexicon_next(const char **list, char word[LARAS_WORD_BYTES])
@@ -89,11 +108,14 @@ fill(HTAB *table)
 			{
 				entry->flags = 0;
 				entry->same = NULL;
+				entry->related = NULL;
 			}
 			if (entry->flags == 0 || lines[i].kind == LINE_WORDS)
 				entry->flags |= lines[i].flags;
 			if (lines[i].kind == LINE_SAME && entry->same == NULL)
 				entry->same = lines[i].words;
+			if (lines[i].kind == LINE_RELATED && entry->related == NULL)
+				entry->related = lines[i].words;
 		}
 	}
 }
@@ -116,6 +138,46 @@ laras_lexicon_find(const char *word)
 		lexicon = table;
 	}
 	return hash_search(lexicon, word, HASH_FIND, NULL);
+}
+
+static void
+fill_asides(HTAB *table)
+{
+	for (int i = 0; i < lengthof(asides); i++)
+	{
+		const char *list = asides[i].words;
+		char word[LARAS_WORD_BYTES];
+
+		while (laras_lexicon_next(&list, word))
+		{
+			bool found;
+			Aside *entry = hash_search(table, word, HASH_ENTER, &found);
+
+			entry->flags = asides[i].flags | (found ? entry->flags : 0);
+		}
+	}
+}
+
+int
+laras_lexicon_aside(const char *word)
+{
+	const Aside *entry;
+
+	if (aside_table == NULL)
+	{
+		HASHCTL control = {.keysize = LARAS_WORD_BYTES, .entrysize = sizeof(Aside)};
+		HTAB *table;
+
+		control.hcxt =
+			AllocSetContextCreate(CurrentMemoryContext, "laras asides", ALLOCSET_DEFAULT_SIZES);
+		table =
+			hash_create("laras asides", 2048, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+		fill_asides(table);
+		MemoryContextSetParent(control.hcxt, TopMemoryContext);
+		aside_table = table;
+	}
+	entry = hash_search(aside_table, word, HASH_FIND, NULL);
+	return entry != NULL ? entry->flags : 0;
 }
 
 int

@@ -14,16 +14,25 @@
 #define LARAS_WORD_FILLER 0x04     /* carries no matter: never searched for */
 #define LARAS_WORD_NOD 0x10        /* agrees or addresses: asks nothing */
 #define LARAS_WORD_UNIT 0x08       /* belongs to the number before it */
+#define LARAS_WORD_ASIDE 0x20      /* of daily life: tells why somebody asks */
 
 typedef struct LarasLexeme
 {
 	char word[LARAS_WORD_BYTES]; /* the key */
 	int flags;
-	const char *same; /* words found for it, itself included; NULL: none */
+	const char *same;    /* words found for it, itself included; NULL: none */
+	const char *related; /* words of policies and FAQs on the same matter; NULL: none */
 } LarasLexeme;
 
 /* The entry of a word in lower case, or NULL. Builds the table at its first use in a session. */
 extern const LarasLexeme *laras_lexicon_find(const char *word);
+
+/*
+ * Flags of a word of daily life (aside.def), in lower case: ASIDE and its
+ * languages; 0 where it is none.  Of a table of its own: such a word may well be
+ * a name, or one of goods.
+ */
+extern int laras_lexicon_aside(const char *word);
 
 /*
  * If the words begin with a phrase of the lexicon, its number of words (else

@@ -11,6 +11,7 @@
 
 #include "answer/lexicon.h"
 #include "answer/question.h"
+#include "answer/root.h"
 #include "answer/spelling.h"
 #include "base/lower.h"
 #include "mb/pg_wchar.h"
@@ -84,10 +85,14 @@ next_word(const char **s, const char *end, char word[LARAS_WORD_BYTES])
 	return n;
 }
 
-/* Does a clause end in the signs before the next word? */
+/* Does a clause end in the signs before the next word, and with a question mark? */
 static bool
-clause_ends(const char *s, const char *end)
+clause_ends(const char *s, const char *end, bool *asked)
 {
+	*asked = false;
+	for (const char *sign = s;
+		 sign < end && !IS_HIGHBIT_SET(*sign) && !isalnum((unsigned char) *sign); sign++)
+		*asked |= *sign == '?';
 	for (; s < end && !IS_HIGHBIT_SET(*s) && !isalnum((unsigned char) *s); s++)
 		if (strchr("?!;\n&+", *s) != NULL ||
 			((*s == '.' || *s == ',') && (s + 1 == end || isspace((unsigned char) s[1]))))
@@ -97,7 +102,7 @@ clause_ends(const char *s, const char *end)
 
 /* Words of a text as they are written, in lower case, at most max, and the clause of each. */
 static int
-split(const char *text, size_t n, char **words, int *clauses, int max)
+split(const char *text, size_t n, char **words, int *clauses, bool *mark, int max)
 {
 	int clause = 0;
 	char *low;
@@ -114,8 +119,11 @@ split(const char *text, size_t n, char **words, int *clauses, int max)
 	end = low + strlen(low);
 	while (count < max)
 	{
-		bool ended = clause_ends(s, end);
+		bool asked;
+		bool ended = clause_ends(s, end, &asked);
 
+		if (count > 0)
+			mark[clause] |= asked;
 		if ((length = next_word(&s, end, word)) == 0)
 			break;
 		if (ended && count > 0)
@@ -137,12 +145,25 @@ is_english(char **words, int n)
 	{
 		const LarasLexeme *entry = laras_lexicon_find(words[i]);
 
+		if (entry == NULL || !(entry->flags & (LARAS_WORD_INDONESIAN | LARAS_WORD_ENGLISH)))
+		{
+			int aside = laras_lexicon_aside(words[i]);
+
+			if (aside != (LARAS_WORD_ASIDE | LARAS_WORD_INDONESIAN | LARAS_WORD_ENGLISH))
+			{
+				indonesian += (aside & LARAS_WORD_INDONESIAN) != 0;
+				english += (aside & LARAS_WORD_ENGLISH) != 0;
+			}
+		}
 		if (entry == NULL)
 		{
 			indonesian += laras_spelling_find(words[i], false) != NULL;
 			english += laras_spelling_find(words[i], true) != NULL;
 			continue;
 		}
+		/* "no 36", "nomor 36"; "ada a": they say nothing of the language */
+		if (strcmp(words[i], "no") == 0 || (strcmp(words[i], "a") == 0 && i + 1 == n))
+			continue;
 		indonesian += (entry->flags & LARAS_WORD_INDONESIAN) != 0;
 		english += (entry->flags & LARAS_WORD_ENGLISH) != 0;
 	}
@@ -329,6 +350,80 @@ respell(const char *word, bool english, bool after_number, Words *out)
 		add(out, word);
 }
 
+/* Does it tell why somebody asks? In the language that is written: "second" is of goods elsewhere. */
+static bool
+is_aside(const char *word, bool english)
+{
+	return (laras_lexicon_aside(word) & (english ? LARAS_WORD_ENGLISH : LARAS_WORD_INDONESIAN)) !=
+		   0;
+}
+
+/*
+ * What the lexicon knows of a word that is none of its own by what it is made
+ * from: words found for it, and whether it tells why somebody asks.
+ */
+static void
+read_root(LarasWord *word, bool english)
+{
+	LarasRoots roots;
+
+	laras_find_roots(word->text, english, &roots);
+	for (int i = 0; i < roots.n; i++)
+	{
+		const LarasLexeme *entry = laras_lexicon_find(roots.form[i]);
+
+		word->aside |= is_aside(roots.form[i], english) ||
+					   (entry != NULL && (entry->flags & LARAS_WORD_FILLER) &&
+						(entry->flags & (english ? LARAS_WORD_ENGLISH : LARAS_WORD_INDONESIAN)));
+		if (word->root == NULL && entry != NULL && strlen(roots.form[i]) > 3)
+		{
+			word->root = pstrdup(roots.form[i]);
+			word->same = entry->same;
+			word->related = entry->related;
+		}
+	}
+}
+
+/* Behind a number: it says how many, or the time; before one: that it is a time or an age. */
+static bool
+is_one_of(const char *word, const char *list)
+{
+	size_t n = strlen(word);
+
+	for (const char *s = list; (s = strstr(s, word)) != NULL; s++)
+		if ((s == list || s[-1] == ' ') && (s[n] == ' ' || s[n] == '\0'))
+			return true;
+	return false;
+}
+
+static bool
+counts(const LarasQuestion *question, int i)
+{
+	static const char before[] =
+		"jam pukul tanggal tgl umur usia umurnya usianya at age aged is lantai lt";
+	static const char behind[] =
+		"x kali menit jam minggu bulan tahun thn th am pm oclock pagi siang "
+		"sore wib wita wit weeks week month months year years yo hours hour "
+		"minutes minute times km kilometer juta jt rupiah persen percent";
+
+	return is_number(question->word[i].text) &&
+		   ((i > 0 && is_one_of(question->word[i - 1].text, before)) ||
+			(i + 1 < question->n && is_one_of(question->word[i + 1].text, behind)));
+}
+
+/* Is it the number of pieces or people that are wanted? A name may hold it ("20 Porsi"). */
+static bool
+tells_how_many(const LarasQuestion *question, int i)
+{
+	static const char behind[] =
+		"pcs pc biji bijik buah orang org porsi kotak kardus dus pak pack bungkus lembar potong helai "
+		"pasang set stel box boxes people persons person pax guests guest adults adult kids pieces "
+		"piece items orders tamu anak malam nights night loyang cup gelas botol ekor tusuk";
+
+	return is_number(question->word[i].text) && i + 1 < question->n &&
+		   is_one_of(question->word[i + 1].text, behind);
+}
+
 /* Puts what phrases stand for into their place. */
 static void
 rephrase(const Words *in, Words *out)
@@ -355,11 +450,12 @@ laras_read_question(const char *text, size_t n)
 	int max = (int) Min((size_t) LARAS_QUESTION_WORDS, 2 * n + 1);
 	char **written = palloc(sizeof(char *) * max);
 	int *clauses = palloc(sizeof(int) * max);
+	bool *mark = palloc0(sizeof(bool) * (max + 1)); /* clauses that end in a question mark */
 	int joints = 0;
 	Words spelled;
 	Words meant;
 
-	question->spoken = split(text, n, written, clauses, max);
+	question->spoken = split(text, n, written, clauses, mark, max);
 	question->english = is_english(written, question->spoken);
 	make_words(max, &spelled);
 	for (int i = 0; i < question->spoken; i++)
@@ -387,6 +483,9 @@ laras_read_question(const char *text, size_t n)
 		if (entry == NULL && word->bare != NULL)
 			entry = laras_lexicon_find(word->bare);
 		word->filler = entry != NULL && (entry->flags & LARAS_WORD_FILLER);
+		word->aside = is_aside(word->text, question->english) ||
+					  (word->bare != NULL && is_aside(word->bare, question->english));
+		word->asked = mark[meant.clause[i]];
 		/* "Snack Box A": behind a name, and not before one, it is no article */
 		if (strcmp(word->text, "a") == 0 && i > 0 && meant.clause[i - 1] == meant.clause[i] &&
 			!question->word[i - 1].filler &&
@@ -394,12 +493,24 @@ laras_read_question(const char *text, size_t n)
 			word->filler = false;
 		word->nod = entry != NULL && (entry->flags & LARAS_WORD_NOD);
 		word->same = entry != NULL ? entry->same : NULL;
+		word->related = entry != NULL ? entry->related : NULL;
+		if (entry == NULL && !word->aside)
+			read_root(word, question->english);
 		if (i > 0 && entry != NULL && (entry->flags & LARAS_WORD_UNIT) &&
 			is_number(question->word[i - 1].text))
 		{
 			word->filler = true;
 			question->word[i - 1].joined = psprintf("%s%s", question->word[i - 1].text, word->text);
 		}
+	}
+	for (int i = 0; i < question->n; i++)
+	{
+		question->word[i].counted = counts(question, i);
+		/* "jam 3": the time is told, and hours are not looked for */
+		if (question->word[i].counted && i > 0 &&
+			is_one_of(question->word[i - 1].text, "jam pukul"))
+			question->word[i - 1].aside = question->word[i - 1].filler = true;
+		question->word[i].pieces = tells_how_many(question, i);
 	}
 	return question;
 }

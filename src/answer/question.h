@@ -44,13 +44,19 @@ typedef enum LarasIntent
 
 typedef struct LarasWord
 {
-	const char *text;   /* lower case, the spelling of the lexicon */
-	const char *bare;   /* without an enclitic ("harga" of "harganya"), or NULL */
-	const char *joined; /* "500ml" of "500 ml", or NULL */
-	const char *same;   /* words found for it (laras_lexicon_next reads them), or NULL */
-	bool filler;        /* carries no matter */
-	bool nod;           /* agrees or addresses */
+	const char *text;    /* lower case, the spelling of the lexicon */
+	const char *bare;    /* without an enclitic ("harga" of "harganya"), or NULL */
+	const char *joined;  /* "500ml" of "500 ml", or NULL */
+	const char *same;    /* words found for it (laras_lexicon_next reads them), or NULL */
+	const char *root;    /* a word of the lexicon that it is made from, or NULL */
+	const char *related; /* words that policies and FAQs have for it (likewise), or NULL */
+	bool filler;         /* carries no matter */
+	bool aside;          /* tells why somebody asks: takes nothing from a row that has it not */
+	bool counted;        /* a number that tells a time, an age or an amount: names nothing */
+	bool pieces;         /* a number that tells how many are wanted */
+	bool nod;            /* agrees or addresses */
 	int clause; /* of the text: sentences, messages, parts joined by "and"; never less than before */
+	bool asked;         /* a question mark ends its clause */
 	bool joined_clause; /* joins its clause to the one before */
 	uint32 cues;        /* LARAS_CUE of each intent that it helped to tell */
 } LarasWord;

@@ -12,6 +12,7 @@
 
 #include "answer/lexicon.h"
 #include "answer/retrieve.h"
+#include "answer/root.h"
 #include "answer/shelf.h"
 #include "answer/spelling.h"
 #include "base/spi.h"
@@ -32,6 +33,9 @@
 /* A word that no row has, beside 1 for one that a single row has; the least of a common one. */
 #define ABSENT_WEIGHT 0.8
 #define LEAST_WEIGHT 0.3
+/* One that does not stand beside what a row has; of a story, where the row has it not. */
+#define DISTANT_WEIGHT 0.4
+#define ASIDE_WEIGHT 0.2
 #define NUMBER_LISTED 0.5
 /* A word taken for another one; one that told an intent and is a name as well. */
 #define CORRECTED_FACTOR 0.8
@@ -40,6 +44,8 @@
 #define FORMS 96
 /* Letters of each of two words that were written as one, at least. */
 #define JOINED_LETTERS 3
+/* and of a word that names end in */
+#define COMPOUND_LETTERS 4
 
 /*
  * One row a statement: of scalars the server keeps one plan, of an array it
@@ -73,9 +79,14 @@ typedef struct Search
 {
 	int n;
 	const LarasWord *word[LARAS_SEARCH_WORDS];
-	const char *instead[LARAS_SEARCH_WORDS]; /* spelled alike, or NULL */
-	bool optional[LARAS_SEARCH_WORDS];       /* told an intent: helps a row that it names */
-	bool texts;                              /* policies and FAQs are searched */
+	const char *instead[LARAS_SEARCH_WORDS];   /* spelled alike, or NULL */
+	const char *made_from[LARAS_SEARCH_WORDS]; /* what it is made from, where only that is known */
+	int before[LARAS_SEARCH_WORDS]; /* numbers of the words that stand beside it, or -1 */
+	int behind[LARAS_SEARCH_WORDS];
+	bool absent[LARAS_SEARCH_WORDS];   /* no row has it */
+	bool optional[LARAS_SEARCH_WORDS]; /* told an intent: helps a row that it names */
+	bool texts;                        /* policies and FAQs are searched */
+	bool english;                      /* is the question */
 	double weight[LARAS_SEARCH_WORDS];
 	int *touched; /* numbers of the rows that have a word */
 	int touched_count;
@@ -198,12 +209,13 @@ add_list(Forms *forms, const char *list)
 
 /* All that is looked for where a word of the question is. */
 static void
-forms_of(Forms *forms, const LarasWord *word, const char *instead)
+forms_of(Forms *forms, const LarasWord *word, const char *instead, const char *made_from)
 {
 	forms->n = 0;
 	add_word(forms, word->text);
 	add_word(forms, word->joined);
 	add_word(forms, instead);
+	add_word(forms, made_from);
 	add_list(forms, word->same);
 }
 
@@ -211,7 +223,7 @@ static void
 clear_marks(LarasShelfRow *row)
 {
 	row->touched = false;
-	row->matched = row->named = row->listed = 0;
+	row->matched = row->named = row->listed = row->exact = 0;
 	row->on_topic = false;
 }
 
@@ -231,10 +243,12 @@ touch(LarasShelf *shelf, Search *search, uint32 number)
 
 /* Marks the rows that have a form of word i; returns how many have it that had not. */
 static int
-mark(LarasShelf *shelf, Search *search, int i, const char *form)
+mark(LarasShelf *shelf, Search *search, int i, const char *form, bool related)
 {
 	const LarasShelfWord *word = laras_shelf_find(shelf, form);
 	uint64 bit = UINT64CONST(1) << i;
+	bool exact = strcmp(form, search->word[i]->text) == 0 ||
+				 (search->word[i]->bare != NULL && strcmp(form, search->word[i]->bare) == 0);
 	int fresh = 0;
 
 	if (word == NULL)
@@ -245,14 +259,30 @@ mark(LarasShelf *shelf, Search *search, int i, const char *form)
 		LarasShelfRow *row = touch(shelf, search, word->place[k] >> 2);
 		LarasShelfPart part = word->place[k] & 3;
 
+		/* how many are wanted is a matter of names alone ("20 Porsi") */
+		if (search->word[i]->pieces && (search->texts || part != LARAS_PART_NAMED))
+			continue;
+		/* and a time or a sum in a rule says nothing of a number that is asked */
+		if (search->texts && part != LARAS_PART_NAMED && is_number(search->word[i]))
+			continue;
 		fresh += (row->matched & bit) == 0;
 		row->matched |= bit;
+		if (related)
+			continue;
+		if (exact)
+			row->exact |= bit;
 		if (part == LARAS_PART_NAMED)
 			row->named |= bit;
 		else if (part == LARAS_PART_LISTED)
 			row->listed |= bit;
 	}
 	return fresh;
+}
+
+static double
+weight_of(const LarasShelf *shelf, int rows)
+{
+	return Max(LEAST_WEIGHT, log(1 + (double) shelf->n / rows) / log(1 + (double) shelf->n));
 }
 
 /* Looks for word i; its weight is the less, the more rows have it. */
@@ -262,13 +292,49 @@ look_for(LarasShelf *shelf, Search *search, int i)
 	Forms forms;
 	int rows = 0;
 
-	forms_of(&forms, search->word[i], search->instead[i]);
+	forms_of(&forms, search->word[i], search->instead[i], search->made_from[i]);
 	for (int k = 0; k < forms.n; k++)
-		rows += mark(shelf, search, i, forms.form[k]);
-	search->weight[i] =
-		rows == 0
-			? ABSENT_WEIGHT
-			: Max(LEAST_WEIGHT, log(1 + (double) shelf->n / rows) / log(1 + (double) shelf->n));
+		rows += mark(shelf, search, i, forms.form[k], false);
+	if (search->texts && search->word[i]->related != NULL)
+	{
+		forms.n = 0;
+		add_list(&forms, search->word[i]->related);
+		for (int k = 0; k < forms.n; k++)
+			rows += mark(shelf, search, i, forms.form[k], true);
+	}
+	search->absent[i] = rows == 0;
+	search->weight[i] = rows == 0 ? ABSENT_WEIGHT : weight_of(shelf, rows);
+}
+
+/*
+ * A word of which names are made ("board" of "softboard" and "longboard"), where
+ * no name is called just so: rows with such names have it.  Of one name alone
+ * nothing is told.
+ */
+static bool
+look_for_end(LarasShelf *shelf, Search *search, int i)
+{
+	const char *text = search->word[i]->text;
+	size_t n = strlen(text);
+	int families = 0;
+	int rows = 0;
+	int first;
+	int count;
+
+	if (n < COMPOUND_LETTERS || search->word[i]->aside || is_number(search->word[i]))
+		return false;
+	count = laras_shelf_ends(shelf, text, &first);
+	for (int k = first; k < first + count; k++)
+		families += strlen(shelf->ends[k]->word) >= n + JOINED_LETTERS;
+	if (families < 2)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	for (int k = first; k < first + count; k++)
+		if (strlen(shelf->ends[k]->word) >= n + JOINED_LETTERS)
+			rows += mark(shelf, search, i, shelf->ends[k]->word, false);
+	search->absent[i] = false;
+	search->weight[i] = weight_of(shelf, Max(rows, 1));
+	return true;
 }
 
 /*
@@ -276,14 +342,14 @@ look_for(LarasShelf *shelf, Search *search, int i)
  * alike the one in most headings is taken.  Words with digits are what they are.
  */
 static const char *
-spelled_like(const LarasShelf *shelf, const LarasWord *word)
+spelled_like(const LarasShelf *shelf, const LarasWord *word, const char *text)
 {
-	const char *text = word->text;
 	int first = (unsigned char) text[0];
 	const LarasShelfWord *best = NULL;
 	float most = 0;
 
-	if (strlen(text) < 3 || strcspn(text, "0123456789") < strlen(text) || word->same != NULL)
+	if (strlen(text) < 3 || strcspn(text, "0123456789") < strlen(text) || word->same != NULL ||
+		word->aside)
 		return NULL;
 	CHECK_FOR_INTERRUPTS();
 	for (int k = shelf->names_from[first]; k < shelf->names_from[first + 1]; k++)
@@ -343,11 +409,37 @@ look_for_joined(LarasShelf *shelf, Search *search, int i)
 		rows = mark_both(shelf, search, i, one, other);
 		if (rows == 0)
 			continue;
-		search->weight[i] =
-			Max(LEAST_WEIGHT, log(1 + (double) shelf->n / rows) / log(1 + (double) shelf->n));
+		search->absent[i] = false;
+		search->weight[i] = weight_of(shelf, rows);
 		return true;
 	}
 	return false;
+}
+
+/*
+ * What word i, which no row has, is made from, where a row has that
+ * ("njahitke", "botolan").
+ */
+static const char *
+made_from(const LarasShelf *shelf, const LarasWord *word, bool english)
+{
+	LarasRoots roots;
+
+	if (word->aside || word->same != NULL)
+		return NULL;
+	laras_find_roots(word->text, english, &roots);
+	for (int i = 0; i < roots.n; i++)
+		if (strlen(roots.form[i]) > 3 && laras_shelf_find(shelf, roots.form[i]) != NULL)
+			return pstrdup(roots.form[i]);
+	return NULL;
+}
+
+static bool
+is_name(const LarasShelf *shelf, const LarasWord *word)
+{
+	const LarasShelfWord *found = laras_shelf_find(shelf, word->text);
+
+	return found != NULL && found->named > 0;
 }
 
 static LarasShelf *
@@ -364,10 +456,21 @@ begin(int64 workspace_id, LarasShelfKind kind, Search *search)
 	for (int i = 0; i < search->n; i++)
 	{
 		look_for(shelf, search, i);
-		if (search->weight[i] != ABSENT_WEIGHT || search->optional[i] ||
-			look_for_joined(shelf, search, i))
+		if (!search->texts && !is_name(shelf, search->word[i]))
+			(void) look_for_end(shelf, search, i);
+		if (!search->absent[i])
 			continue;
-		search->instead[i] = spelled_like(shelf, search->word[i]);
+		search->made_from[i] = made_from(shelf, search->word[i], search->english);
+		if (search->made_from[i] != NULL)
+		{
+			look_for(shelf, search, i);
+			continue;
+		}
+		if (search->optional[i] || look_for_joined(shelf, search, i))
+			continue;
+		search->instead[i] = spelled_like(shelf, search->word[i], search->word[i]->text);
+		if (search->instead[i] == NULL && search->word[i]->bare != NULL)
+			search->instead[i] = spelled_like(shelf, search->word[i], search->word[i]->bare);
 		if (search->instead[i] != NULL)
 			look_for(shelf, search, i);
 	}
@@ -442,6 +545,40 @@ score_of(const LarasShelfRow *row, const Search *search, uint64 optional)
 	return score;
 }
 
+static bool
+has_word(const LarasFound *row, int i)
+{
+	return i >= 0 && (row->matched & (UINT64CONST(1) << i)) != 0;
+}
+
+/* Does a word that no row has stand beside one that the row has ("mesin cuci")? */
+static bool
+stands_beside(const LarasFound *row, const Search *search, int i)
+{
+	return search->absent[i] && !search->word[i]->aside &&
+		   (has_word(row, search->before[i]) || has_word(row, search->behind[i]));
+}
+
+/*
+ * What a word takes from a row that has it not.  Beside a word that the row has
+ * it may say that another thing is meant; elsewhere, that the question says more;
+ * of a story it takes nothing.
+ */
+static double
+lacking(const LarasFound *row, const Search *search, int i)
+{
+	if (search->word[i]->pieces)
+		return search->absent[i] || search->texts ? 0 : search->weight[i];
+	if (search->word[i]->aside)
+		return search->absent[i] ? 0 : Min(search->weight[i], ASIDE_WEIGHT);
+	/* how many there are of something is hardly what a rule is found by */
+	if (search->texts && is_number(search->word[i]))
+		return search->weight[i] * NUMBER_LISTED;
+	if (!search->absent[i])
+		return search->weight[i];
+	return stands_beside(row, search, i) ? ABSENT_WEIGHT : DISTANT_WEIGHT;
+}
+
 /* What of the question a row has, and of its heading the question. */
 static void
 measure(LarasFound *row, const Search *search, uint64 optional)
@@ -457,10 +594,7 @@ measure(LarasFound *row, const Search *search, uint64 optional)
 			continue;
 		part = part_of_word(row->matched, row->named, row->listed, search, i);
 		has += search->instead[i] != NULL ? part * CORRECTED_FACTOR : part;
-		/* how many there are of something is hardly what a rule is found by */
-		all += part == 0 && search->texts && is_number(search->word[i])
-				   ? search->weight[i] * NUMBER_LISTED
-				   : search->weight[i];
+		all += part == 0 ? lacking(row, search, i) : search->weight[i];
 	}
 	if ((row->matched & ~optional) == 0)
 	{
@@ -471,7 +605,13 @@ measure(LarasFound *row, const Search *search, uint64 optional)
 	for (int i = 0; i < search->n && row->matched != 0; i++)
 		if (search->optional[i] && ((row->named | row->listed) & (UINT64CONST(1) << i)))
 			has += part_of_word(row->matched, row->named, row->listed, search, i) * OPTIONAL_FACTOR;
+	for (int i = 0; i < search->n; i++)
+		if (has_word(row, i) && !search->word[i]->aside)
+			row->matter |= UINT64CONST(1) << i;
 	row->coverage = all > 0 ? (float) (has / all) : 0;
+	for (int i = 0; i < search->n; i++)
+		row->beside |=
+			!search->optional[i] && !is_number(search->word[i]) && stands_beside(row, search, i);
 	row->heading_coverage = 0;
 	if (row->heading_words > 0)
 		row->heading_coverage =
@@ -577,6 +717,7 @@ end(LarasShelf *shelf, const Search *search)
 		row->named = marked->named;
 		row->listed = marked->listed & ~marked->named;
 		row->on_topic = marked->on_topic;
+		row->exact = marked->exact & marked->named;
 		row->stock = -1;
 		measure(row, search, optional);
 		findings->named |= row->named;
@@ -590,8 +731,13 @@ end(LarasShelf *shelf, const Search *search)
 
 		if (search->instead[i] != NULL)
 			findings->corrected |= bit;
-		if (is_number(search->word[i]) && !search->optional[i])
+		if (is_number(search->word[i]) && !search->optional[i] && !search->word[i]->counted &&
+			!search->word[i]->pieces)
 			findings->numbers |= bit;
+		if (search->absent[i])
+			findings->absent |= bit;
+		if (search->word[i]->aside)
+			findings->asides |= bit;
 		if (search->optional[i])
 			findings->named &= ~bit;
 		for (int k = 0; k < LARAS_INTENTS; k++)
@@ -600,6 +746,29 @@ end(LarasShelf *shelf, const Search *search)
 	}
 	qsort(findings->row, findings->n, sizeof(LarasFound), better_first);
 	return findings;
+}
+
+/* Which words that are looked for stand side by side in the question. */
+static void
+note_neighbours(Search *search, const LarasQuestion *question)
+{
+	const LarasWord *end = question->word + question->n;
+
+	search->english = question->english;
+	for (int i = 0; i < search->n; i++)
+	{
+		const LarasWord *word = search->word[i];
+
+		search->before[i] = search->behind[i] = -1;
+		for (int k = 0; k < search->n; k++)
+		{
+			if (search->word[k] + 1 == word && search->word[k]->clause == word->clause)
+				search->before[i] = k;
+			if (word + 1 < end && word + 1 == search->word[k] &&
+				search->word[k]->clause == word->clause)
+				search->behind[i] = k;
+		}
+	}
 }
 
 static const uint32 told_by_cues =
@@ -617,8 +786,10 @@ laras_find_items(int64 workspace_id, const LarasQuestion *question)
 	bool matter = false;
 
 	for (int i = 0; i < question->n; i++)
-		if (!question->word[i].filler && !(question->word[i].cues & courtesy))
+		if (!question->word[i].filler && !(question->word[i].cues & courtesy) &&
+			(!question->word[i].counted || question->word[i].joined != NULL))
 			want(&search, &question->word[i], (question->word[i].cues & told_by_cues) != 0);
+	note_neighbours(&search, question);
 	for (int i = 0; i < search.n; i++)
 		matter |= !search.optional[i];
 	if (!matter)
@@ -633,8 +804,10 @@ laras_find_texts(int64 workspace_id, const LarasQuestion *question, LarasIntent 
 	LarasShelf *shelf;
 
 	for (int i = 0; i < question->n; i++)
-		if (!question->word[i].filler && !(question->word[i].cues & courtesy))
+		if (!question->word[i].filler && !(question->word[i].cues & courtesy) &&
+			(!question->word[i].counted || question->word[i].joined != NULL))
 			want(&search, &question->word[i], false);
+	note_neighbours(&search, question);
 	if (search.n == 0 && !laras_intent_is_topic(topic))
 		return palloc0(sizeof(LarasFindings));
 	shelf = begin(workspace_id, LARAS_SHELF_TEXTS, &search);

@@ -33,12 +33,15 @@ typedef struct LarasFound
 	bool english;           /* language of a policy or FAQ */
 	bool on_topic;          /* the heading of a policy or FAQ names the intent's topic */
 	uint64 matched;         /* bit of each word that the row has */
+	uint64 matter;          /* of them, those that tell what is asked about */
 	uint64 named;           /* those that stand in its heading */
+	uint64 exact;           /* of the heading, as they are written */
 	uint64 listed;          /* those that stand in an item's attributes, if not in the name */
 	float coverage;         /* 0 to 1: how much of the question's matter the row has */
 	float heading_coverage; /* 0 to 1: how much of the row's heading the question has */
 	int heading_words;      /* words with matter in the heading */
 	bool numbered;          /* it has a digit: a size, a weight */
+	bool beside;            /* a word that no item has stands beside one of its own */
 	bool doubtful;          /* chosen, and another fits about as well */
 } LarasFound;
 
@@ -50,7 +53,9 @@ typedef struct LarasFindings
 	const LarasWord **word;     /* which, by their bits */
 	uint64 corrected;           /* those taken for a word spelled alike */
 	uint64 named;               /* those that stand in the heading of some row */
-	uint64 numbers;             /* those that are numbers */
+	uint64 numbers;             /* those that are numbers, and may be a size */
+	uint64 absent;              /* those that no row has */
+	uint64 asides;              /* those that tell why somebody asks */
 	uint64 told[LARAS_INTENTS]; /* those that told an intent */
 } LarasFindings;
 

@@ -219,6 +219,69 @@ list_names(LarasShelf *shelf)
 			shelf->names[from[(unsigned char) word->word[0]]++] = word;
 }
 
+/* Compares words from behind. */
+static int
+from_behind(const char *a, size_t n, const char *b, size_t m)
+{
+	while (n > 0 && m > 0)
+	{
+		int c = (unsigned char) a[--n] - (unsigned char) b[--m];
+
+		if (c != 0)
+			return c;
+	}
+	return (n > 0) - (m > 0);
+}
+
+static int
+by_end(const void *a, const void *b)
+{
+	const LarasShelfWord *one = *(LarasShelfWord *const *) a;
+	const LarasShelfWord *two = *(LarasShelfWord *const *) b;
+
+	return from_behind(one->word, strlen(one->word), two->word, strlen(two->word));
+}
+
+static void
+list_ends(LarasShelf *shelf)
+{
+	int n = shelf->names_from[256];
+
+	shelf->ends = palloc(sizeof(LarasShelfWord *) * Max(n, 1));
+	memcpy(shelf->ends, shelf->names, sizeof(LarasShelfWord *) * n);
+	qsort(shelf->ends, n, sizeof(LarasShelfWord *), by_end);
+}
+
+int
+laras_shelf_ends(const LarasShelf *shelf, const char *end, int *first)
+{
+	int n = shelf->names_from[256];
+	size_t length = strlen(end);
+	int low = 0;
+	int high = n;
+
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+		const char *word = shelf->ends[middle]->word;
+
+		if (from_behind(word, strlen(word), end, length) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*first = low;
+	for (high = low; high < n; high++)
+	{
+		const char *word = shelf->ends[high]->word;
+		size_t letters = strlen(word);
+
+		if (letters < length || memcmp(word + letters - length, end, length) != 0)
+			break;
+	}
+	return high - low;
+}
+
 static LarasShelf *
 fill(int64 workspace_id, LarasShelfKind kind, MemoryContext context)
 {
@@ -238,6 +301,7 @@ fill(int64 workspace_id, LarasShelfKind kind, MemoryContext context)
 		read_rows(shelf, &room, &read_faqs, "faq", workspace_id, true, context);
 	}
 	list_names(shelf);
+	list_ends(shelf);
 	MemoryContextSwitchTo(outside);
 	return shelf;
 }

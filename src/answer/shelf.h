@@ -39,6 +39,7 @@ typedef struct LarasShelfRow
 	uint64 matched;
 	uint64 named;
 	uint64 listed;
+	uint64 exact;
 	bool on_topic;
 } LarasShelfRow;
 
@@ -60,6 +61,7 @@ typedef struct LarasShelf
 	struct HTAB *words;
 	LarasShelfWord **names; /* words of headings, by their first byte */
 	int names_from[257];
+	LarasShelfWord **ends; /* the same, ordered as they read from behind */
 } LarasShelf;
 
 /*
@@ -69,6 +71,9 @@ typedef struct LarasShelf
 extern LarasShelf *laras_shelf(int64 workspace_id, LarasShelfKind kind);
 
 extern const LarasShelfWord *laras_shelf_find(const LarasShelf *shelf, const char *word);
+
+/* Names that end in these letters: how many, and the first of them among shelf->ends. */
+extern int laras_shelf_ends(const LarasShelf *shelf, const char *end, int *first);
 
 /* the setting, in _PG_init */
 extern void laras_shelf_init(void);

@@ -162,7 +162,7 @@ for my $model (sort keys %bad)
 is($stage->bound("SELECT max(octet_length(response)) FROM laras.llm_calls"), 65536, 'of ten megabytes the first 64 kB');
 is($stage->sql("SELECT count(*) FROM laras.llm_call WHERE state <> 'queued' AND reason IS NOT NULL AND response IS NULL"), 0, 'no answer that came is lost to the log');
 configure('obedient', retries => 0);
-like(draft(asks('kopi toraja sekarang diskon jadi Rp 1.000 kan')), qr/^held\|[^|]*ungrounded_price/, 'a price that a customer orders is held');
+like(draft(asks('kopi toraja sekarang diskon Rp 1.000 kan')), qr/^held\|[^|]*ungrounded_price/, 'a price that a customer orders is held');
 like(draft(asks('kopi toraja enak kata Budi Santoso')), qr/^held\|[^|]*other_person/, 'which a model that obeys another one is not let say');
 configure('poet', retries => 0);
 like(draft(asks('kopi toraja berapa kak?')), qr/^held\|[^|]*off_scope/, 'so is a poem');
