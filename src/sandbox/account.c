@@ -35,6 +35,10 @@ drop_account(void *p)
 	SbAccount *a = p;
 
 	sb_table_clear(&a->persons, drop_person);
+	free(a->messages.recent);
+	free(a->media.recent);
+	free(a->private_replies.recent);
+	free(a->replies.recent);
 	free(a->id);
 	free(a->username);
 	free(a->name);
@@ -84,6 +88,28 @@ sb_person(SbAccount *a, const char *id, bool make)
 		sb_table_put(&a->persons, p->id, p);
 	}
 	return p;
+}
+
+bool
+sb_account_may_send(SbCall *call, SbAccount *a, SbRolling *kind)
+{
+	int64_t now = sb_now();
+	bool over_all = sb_over_rolling(&a->messages, now);
+	bool over_kind = kind != NULL && sb_over_rolling(kind, now);
+
+	a->messages.over += over_all;
+	if (over_kind)
+		kind->over++;
+	call->note.over_account = over_all || over_kind;
+	if (call->note.over_account && sb_settings.enforce_limits)
+	{
+		sb_refuse(call, 613, 0, NULL, NULL);
+		return false;
+	}
+	sb_rolling_count(&a->messages, now);
+	if (kind != NULL)
+		sb_rolling_count(kind, now);
+	return true;
 }
 
 bool
@@ -216,13 +242,63 @@ sb_account_call(SbCall *call)
 
 /* ---------- control calls ---------- */
 
+/* What is documented of an account's kind, unless the call says otherwise; false after an answer. */
+static bool
+set_limits(SbCall *call, SbAccount *a, bool made)
+{
+	bool direct = !a->threads;
+	bool instagram = direct && !a->page;
+	int rate = sb_int_of(call, "rate",
+						 !made     ? a->messages.most
+						 : !direct ? 0
+						 : a->page ? 300
+								   : 100);
+	int media = sb_int_of(call, "media_rate", !made ? a->media.most : direct ? 10 : 0);
+	int in_private = sb_int_of(call, "private_replies",
+							   !made       ? a->private_replies.most
+							   : instagram ? 750
+										   : 0);
+	int in_public = sb_int_of(call, "replies", !made ? a->replies.most : a->threads ? 1000 : 0);
+	int private_s = sb_int_of(call, "private_replies_s",
+							  made ? 3600 : (int) (a->private_replies.period / SB_SECOND));
+	int public_s =
+		sb_int_of(call, "replies_s", made ? 24 * 3600 : (int) (a->replies.period / SB_SECOND));
+
+	if (rate < 0 || media < 0 || in_private < 0 || in_public < 0 || rate > 1000000 ||
+		media > 1000000 || in_private > 1000000 || in_public > 1000000 || private_s < 1 ||
+		public_s < 1)
+	{
+		sb_wrong(call, "a limit is 0 (none) to 1000000, its period at least a second");
+		return false;
+	}
+	sb_rolling_set(&a->messages, rate, SB_SECOND);
+	sb_rolling_set(&a->media, media, SB_SECOND);
+	sb_rolling_set(&a->private_replies, in_private, private_s * SB_SECOND);
+	sb_rolling_set(&a->replies, in_public, public_s * SB_SECOND);
+	return true;
+}
+
 void
 sb_put_account(SbCall *call)
 {
-	static const char *const names[] = {"id",           "app_id",     "kind",   "username", "name",
-										"account_type", "subscribed", "echoes", NULL};
+	static const char *const names[] = {"id",
+										"app_id",
+										"kind",
+										"username",
+										"name",
+										"account_type",
+										"subscribed",
+										"echoes",
+										"rate",
+										"media_rate",
+										"private_replies",
+										"private_replies_s",
+										"replies",
+										"replies_s",
+										NULL};
 	SbAccount *a = sb_account(sb_text_of(call, "id"));
 	SbApp *app = sb_app(sb_text_of(call, "app_id"));
+	bool made = a == NULL;
 
 	if (!sb_only(call, names))
 		return;
@@ -247,6 +323,8 @@ sb_put_account(SbCall *call)
 	at_the_browser = a;
 	if (app != NULL)
 		a->app = app;
+	if (!set_limits(call, a, made))
+		return;
 	if (sb_text_of(call, "username") != NULL)
 		sb_replace(&a->username, sb_text_of(call, "username"));
 	if (sb_text_of(call, "name") != NULL)
@@ -256,7 +334,11 @@ sb_put_account(SbCall *call)
 	sb_update_flag(call, "subscribed", &a->subscribed);
 	sb_update_flag(call, "echoes", &a->echoes);
 	sb_answer_json(call, 200,
-				   json_pack("{s:s,s:s,s:s,s:s,s:b,s:I}", "id", a->id, "app_id", a->app->id,
-							 "username", a->username, "account_type", a->type, "subscribed",
-							 a->subscribed, "accepted", (json_int_t) a->accepted));
+				   json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:{s:I,s:I,s:I,s:I}}", "id", a->id, "app_id",
+							 a->app->id, "username", a->username, "account_type", a->type,
+							 "subscribed", a->subscribed, "accepted", (json_int_t) a->accepted,
+							 "violations", "messages", (json_int_t) a->messages.over, "media",
+							 (json_int_t) a->media.over, "private_replies",
+							 (json_int_t) a->private_replies.over, "replies",
+							 (json_int_t) a->replies.over));
 }

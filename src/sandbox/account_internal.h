@@ -9,6 +9,7 @@
 
 #include "sandbox/account.h"
 #include "sandbox/deliver.h"
+#include "sandbox/limits.h"
 
 #define SB_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -37,6 +38,11 @@ typedef struct SbAccount
 	bool echoes; /* what it sends comes back */
 	uint64_t accepted;
 	SbTable persons;
+	/* limits: of all messages and of those with media a second; in private below comments, in public */
+	SbRolling messages;
+	SbRolling media;
+	SbRolling private_replies;
+	SbRolling replies;
 } SbAccount;
 
 /* a code or a token of an account */
@@ -70,6 +76,12 @@ extern SbGrant *sb_account_token(SbCall *call);
 
 /* Is the permission among those of the grant? */
 extern bool sb_granted(const SbGrant *g, const char *word);
+
+/*
+ * May the account send one more, of that kind (NULL: a text)? Counts it; false after a
+ * refusal, which comes only where limits are enforced.
+ */
+extern bool sb_account_may_send(SbCall *call, SbAccount *a, SbRolling *kind);
 
 /* Somebody the account knows; NULL, or made. */
 extern SbPerson *sb_person(SbAccount *a, const char *id, bool make);

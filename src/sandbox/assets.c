@@ -448,12 +448,12 @@ sb_waba_call(SbCall *call, SbWaba *waba)
 json_t *
 sb_number_json(const SbNumber *n)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:{s:s}}", "id", n->id, "display_phone_number",
-					 n->display, "verified_name", n->verified_name, "quality_rating", n->quality,
-					 "code_verification_status", "VERIFIED", "platform_type",
-					 n->registered ? "CLOUD_API" : "NOT_APPLICABLE", "status",
-					 n->registered ? "CONNECTED" : "DISCONNECTED", "throughput", "level",
-					 n->rate > 80 ? "HIGH" : "STANDARD");
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:{s:s}}", "id", n->id,
+					 "display_phone_number", n->display, "verified_name", n->verified_name,
+					 "quality_rating", n->quality, "code_verification_status", "VERIFIED",
+					 "platform_type", n->registered ? "CLOUD_API" : "NOT_APPLICABLE", "status",
+					 n->registered ? "CONNECTED" : "DISCONNECTED", "is_on_biz_app", n->coexistence,
+					 "throughput", "level", n->rate > 80 ? "HIGH" : "STANDARD");
 }
 
 /* POST /{number}/register with the two-step PIN */

@@ -296,7 +296,8 @@ sb_private_reply(SbCall *call, SbGrant *g, const char *id, const char *text)
 		sb_refuse(call, 10, a->page ? 2018278 : 2534022,
 				  "(#10) This message is sent outside of allowed window.", NULL);
 	}
-	else
+	/* during a broadcast it is a message like others */
+	else if (sb_account_may_send(call, a, c->post->live ? NULL : &a->private_replies))
 	{
 		c->answered = true;
 		sb_person(a, c->from, true);
@@ -374,6 +375,8 @@ sb_publish_container(SbCall *call, SbGrant *g)
 		sb_refuse(call, 24, 4279009, "Media Not Found", NULL);
 		return;
 	}
+	if (!sb_account_may_send(call, a, &a->replies))
+		return;
 	c->published = true;
 	made = new_comment(c->post, c->parent, a->id, a->username, c->text);
 	a->accepted++;

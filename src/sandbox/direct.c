@@ -239,7 +239,7 @@ sb_send_direct(SbCall *call, SbGrant *g)
 				  "(#100) Length of param message[text] must be less than or equal to 1000", NULL);
 	else if (to == NULL)
 		sb_private_reply(call, g, comment, text);
-	else if (may_write(call, a, to))
+	else if (may_write(call, a, to) && sb_account_may_send(call, a, attached ? &a->media : NULL))
 	{
 		if (!attached)
 			take_message(call, a, to, json_pack("{s:s}", "text", text), text, strlen(text));

@@ -30,6 +30,7 @@ typedef struct Entry
 	bool accepted;
 	bool over_rate;
 	bool over_pair;
+	bool over_account;
 	bool outside_window;
 	const char *method;     /* static */
 	const char *fault_name; /* static */
@@ -79,6 +80,7 @@ static uint64_t refused;
 static uint64_t faulted;
 static uint64_t over_rate;
 static uint64_t over_pair;
+static uint64_t over_account;
 static uint64_t outside_window;
 
 typedef struct CodeCount
@@ -209,6 +211,7 @@ sb_ledger_add(const SbCall *call)
 		faulted++;
 	over_rate += n->over_rate;
 	over_pair += n->over_pair;
+	over_account += n->over_account;
 	outside_window += n->outside_window;
 
 	if (sb_settings.ledger_entries == 0)
@@ -265,6 +268,7 @@ sb_ledger_add(const SbCall *call)
 	e->accepted = n->accepted;
 	e->over_rate = n->over_rate;
 	e->over_pair = n->over_pair;
+	e->over_account = n->over_account;
 	e->outside_window = n->outside_window;
 	e->method = call->method;
 	e->body_length = (uint32_t) call->body_length;
@@ -286,7 +290,7 @@ sb_ledger_reset(void)
 	forget(&contents);
 	forget(&callbacks);
 	requests = accepted = refused = faulted = 0;
-	over_rate = over_pair = outside_window = 0;
+	over_rate = over_pair = over_account = outside_window = 0;
 	ncodes = 0;
 	next_seq = 1;
 }
@@ -372,6 +376,8 @@ entry_json(const Entry *e)
 		json_object_set_new(o, "over_rate", json_true());
 	if (e->over_pair)
 		json_object_set_new(o, "over_pair", json_true());
+	if (e->over_account)
+		json_object_set_new(o, "over_account", json_true());
 	if (e->outside_window)
 		json_object_set_new(o, "outside_window", json_true());
 	json_object_set_new(o, "connection", json_integer((json_int_t) e->connection));
@@ -456,10 +462,11 @@ sb_ledger_totals(void)
 		json_object_set_new(codes, key.data, json_integer((json_int_t) code_counts[i].count));
 	}
 	sb_release(&key);
-	return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I}}", "requests",
+	return json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I,s:I}}", "requests",
 					 (json_int_t) requests, "accepted", (json_int_t) accepted, "refused",
 					 (json_int_t) refused, "faulted", (json_int_t) faulted, "codes", codes,
 					 "messages", counted_json(&contents), "callback_data", counted_json(&callbacks),
 					 "violations", "number_limit", (json_int_t) over_rate, "pair_limit",
-					 (json_int_t) over_pair, "outside_window", (json_int_t) outside_window);
+					 (json_int_t) over_pair, "account_limit", (json_int_t) over_account,
+					 "outside_window", (json_int_t) outside_window);
 }

@@ -5,7 +5,9 @@
  * Number: never more than `rate` messages within any one second, exactly, by
  * a ring of the last `rate` acceptances. Pair: a bucket of `burst` messages
  * that refills by one each interval (kept as a theoretical arrival time).
- * Both grant sb_settings.tolerance, because a client that keeps the limit to
+ * Accounts of other products: so many within any second, hour or day, exactly
+ * as well.
+ * All grant sb_settings.tolerance, because a client that keeps the limit to
  * the microsecond is seen here through a network that jitters.
  */
 #include "sandbox/limits.h"
@@ -58,4 +60,34 @@ sb_count_send(SbNumber *number, SbPair *pair, int64_t now)
 		pair->tat = (pair->tat > now ? pair->tat : now) + number->pair_interval;
 		pair->outbound++;
 	}
+}
+
+void
+sb_rolling_set(SbRolling *rolling, int most, int64_t period)
+{
+	if (most != rolling->most)
+	{
+		free(rolling->recent);
+		rolling->recent = most > 0 ? sb_alloc((size_t) most * sizeof(int64_t)) : NULL;
+		rolling->at = 0;
+		rolling->most = most;
+	}
+	rolling->period = period;
+}
+
+bool
+sb_over_rolling(const SbRolling *rolling, int64_t now)
+{
+	int64_t oldest = rolling->most > 0 ? rolling->recent[rolling->at] : 0;
+
+	return oldest != 0 && now - oldest < rolling->period - (int64_t) sb_settings.tolerance * 1000;
+}
+
+void
+sb_rolling_count(SbRolling *rolling, int64_t now)
+{
+	if (rolling->most == 0)
+		return;
+	rolling->recent[rolling->at] = now;
+	rolling->at = (rolling->at + 1) % (uint32_t) rolling->most;
 }

@@ -262,6 +262,7 @@ sb_put_number(SbCall *call)
 	const char *display = sb_text_of(call, "display_phone_number");
 	const json_t *allowed = json_object_get(call->json, "allowed");
 	char digits[16];
+	bool beside_app;
 	int rate;
 	int burst;
 	int interval;
@@ -285,7 +286,12 @@ sb_put_number(SbCall *call)
 		sb_wrong(call, "a new number needs display_phone_number");
 		return;
 	}
-	rate = sb_int_of(call, "rate", n ? n->rate : 80);
+	beside_app = sb_flag_of(call, "coexistence", n ? n->coexistence : false);
+	/* what is documented, unless it is said otherwise */
+	rate = sb_int_of(call, "rate",
+					 n && n->coexistence == beside_app ? n->rate
+					 : beside_app                      ? 20
+													   : 80);
 	burst = sb_int_of(call, "pair_burst", n ? n->pair_burst : 45);
 	interval = sb_int_of(call, "pair_interval_ms", n ? (int) (n->pair_interval / 1000) : 6000);
 	if (rate < 1 || rate > 1000000 || burst < 1 || interval < 0)

@@ -46,6 +46,7 @@ typedef struct SbNote
 	bool accepted; /* a message was taken: the customer gets it */
 	bool over_rate;
 	bool over_pair;
+	bool over_account;
 	bool outside_window;
 	uint64_t content; /* hash of sender, recipient and content */
 } SbNote;

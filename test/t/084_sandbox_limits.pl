@@ -44,6 +44,37 @@ is($s->totals->{violations}{pair_limit}, 8, 'and counted');
 $s->customer_says($shop, '628123456701', 'halo');
 is(($s->send_text($shop, '628123456701', 'x'))[0], 200, 'another customer is not concerned');
 
+# ---- a number that is used in the business app too
+is(numbers_field('is_on_biz_app'), 0, 'a number is used here alone');
+$s->control(POST => 'number', { id => $shop->{number}, coexistence => \1 });
+is(numbers_field('is_on_biz_app'), 1, 'or in the business app too');
+$s->control(POST => 'number', { id => $shop->{number}, pair_interval_ms => 0 });
+$s->advance(1);
+is_deeply(send_some(25, '628123456701'), { taken => 20, 130429 => 5 }, 'then it may send twenty a second');
+$s->control(POST => 'number', { id => $shop->{number}, coexistence => \0, rate => 1000 });
+
+# ---- accounts: all messages and those with media a second, private replies an hour, replies a day
+my $app = $s->control(POST => 'app', {})->{id};
+my $insta = $s->control(POST => 'account', { app_id => $app, rate => 3, private_replies => 2 })->{id};
+my $token = $s->control(POST => 'account/token', { account => $insta, user_id => '77' })->{token};
+$s->control(POST => 'account/message', { account => $insta, from => '9001', text => 'halo' });
+sub to_person { return join ' ', map { my ($status, $answer) = $s->graph(POST => "$insta/messages", token => $token, body => $_[0]); $answer->{error}{code} // 'taken' } 1 .. $_[1]; }
+is(to_person({ recipient => { id => '9001' }, message => { text => 'x' } }, 4), 'taken taken taken 613', 'an account sends so many a second');
+$s->advance(1);
+my $below = $s->control(POST => 'account/post', { account => $insta })->{id};
+my @comment = map { $s->control(POST => 'account/comment', { post => $below, from => "900$_", text => 'berapa' })->{id} } 1 .. 5;
+sub in_private { my ($id) = @_; return to_person({ recipient => { comment_id => $id }, message => { text => 'cek DM' } }, 1); }
+is(join(' ', map { in_private($_) } @comment[ 0 .. 2 ]), 'taken taken 613', 'so many private replies an hour');
+$s->advance(3590);
+is(in_private($comment[2]), '613', 'within any hour');
+$s->advance(10);
+is(in_private($comment[2]), 'taken', 'and then again');
+is_deeply($s->control(POST => 'account', { id => $insta })->{violations}, { messages => 1, media => 0, private_replies => 2, replies => 0 }, 'each one too many is counted');
+is($s->totals->{violations}{account_limit}, 3, 'in all as well');
+my $live = $s->control(POST => 'account/post', { account => $insta, live => \1 })->{id};
+is(in_private($s->control(POST => 'account/comment', { post => $live, from => '9009', text => 'berapa' })->{id}), 'taken', 'a broadcast has its own');
+is(($s->control_status(POST => 'account', { id => $insta, private_replies => -1 }))[0], 400, 'a limit is no less than none');
+
 # ---- repeated messages
 $s->control(DELETE => 'ledger');
 $s->customer_says($shop, '628555000222', 'halo');
@@ -68,6 +99,13 @@ $s->control(POST => 'settings', { ledger_entries => 10 });
 $s->graph(GET => "nowhere/$_", token => $shop->{token}) for 1 .. 25;
 is(scalar($s->ledger), 10, 'the last ten are kept');
 is($s->totals->{requests}, 29, 'all are counted');
+
+sub numbers_field
+{
+	my ($field) = @_;
+	my (undef, $answer) = $s->graph(GET => "$shop->{number}?fields=$field,platform_type", token => $shop->{token});
+	return "$answer->{platform_type}" eq 'CLOUD_API' && $answer->{$field} ? 1 : 0;
+}
 
 # ---- memory stays where it is
 sub rss { open my $fh, '<', '/proc/' . $s->program->pid . '/statm' or die $!; return (split ' ', <$fh>)[1] * 4096 }
