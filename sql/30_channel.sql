@@ -73,25 +73,35 @@ COMMENT ON COLUMN laras.window_rules.terms_version IS 'Version of the provider''
 GRANT SELECT ON laras.window_rules TO laras_app, laras_service, laras_worker, laras_dba;
 RESET ROLE;
 
--- How fast messages may leave through one account of a channel, and to one person. Rows of origin local are the operator's and win.
+-- How fast messages may leave through one account of a channel, of all kinds and of one, and to one person. Rows of origin local are the operator's and win.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.limit_rule (
   channel text NOT NULL REFERENCES laras.provider,
+  kind text NOT NULL DEFAULT 'message'
+    CHECK (kind IN ('message', 'message_beside_app', 'media', 'private_reply', 'live_private_reply', 'comment')),
   origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
   per_second integer CHECK (per_second BETWEEN 1 AND 100000),
   pair_burst integer CHECK (pair_burst > 0),
   pair_interval integer CHECK (pair_interval > 0),
+  quota integer CHECK (quota BETWEEN 1 AND 1000000),
+  quota_period integer CHECK (quota_period BETWEEN 1 AND 604800),
   remark text NOT NULL,
   terms_version text,
-  PRIMARY KEY (channel, origin),
-  CHECK ((pair_burst IS NULL) = (pair_interval IS NULL))
+  PRIMARY KEY (channel, kind, origin),
+  CHECK ((pair_burst IS NULL) = (pair_interval IS NULL)),
+  CHECK ((quota IS NULL) = (quota_period IS NULL)),
+  CHECK (pair_burst IS NULL OR kind = 'message'),
+  CHECK (quota IS NULL OR kind NOT IN ('message', 'message_beside_app'))
 );
-COMMENT ON TABLE laras.limit_rule IS 'How fast messages may leave through one account of a channel, and to one person. Rows of origin local are the operator''s and win.';
+COMMENT ON TABLE laras.limit_rule IS 'How fast messages may leave through one account of a channel, of all kinds and of one, and to one person. Rows of origin local are the operator''s and win.';
 COMMENT ON COLUMN laras.limit_rule.channel IS 'Channel.';
+COMMENT ON COLUMN laras.limit_rule.kind IS 'message: all that leaves through an account; message_beside_app: the same, of a number that is used in the provider''s own app too, in place of message; what is less beside that: media (a picture, film, voice or document), private_reply (in private below a comment), live_private_reply (below one of a broadcast), comment (in public).';
 COMMENT ON COLUMN laras.limit_rule.origin IS 'laras: came with the extension, not dumped; local: made by the operator, in force instead.';
 COMMENT ON COLUMN laras.limit_rule.per_second IS 'Messages within any second through one account, where set_send_rate says nothing else; null: no limit.';
 COMMENT ON COLUMN laras.limit_rule.pair_burst IS 'Messages to one person at once; null: no limit.';
 COMMENT ON COLUMN laras.limit_rule.pair_interval IS 'Milliseconds after which one more may follow.';
+COMMENT ON COLUMN laras.limit_rule.quota IS 'Messages of the kind within any quota_period; null: no such limit.';
+COMMENT ON COLUMN laras.limit_rule.quota_period IS 'Seconds.';
 COMMENT ON COLUMN laras.limit_rule.remark IS 'Where the limit stands, or why the operator made it.';
 COMMENT ON COLUMN laras.limit_rule.terms_version IS 'Version of the provider''s terms that it follows (laras.terms); null: not said.';
 ALTER TABLE laras.limit_rule ENABLE ROW LEVEL SECURITY;
@@ -105,15 +115,18 @@ SELECT pg_catalog.pg_extension_config_dump('laras.limit_rule', $$WHERE origin = 
 
 SET LOCAL ROLE laras_owner;
 CREATE VIEW laras.limit_rules AS
-  SELECT r.channel, r.per_second, r.pair_burst, r.pair_interval, r.remark, r.terms_version
+  SELECT r.channel, r.kind, r.per_second, r.pair_burst, r.pair_interval, r.quota, r.quota_period, r.remark, r.terms_version
     FROM laras.limit_rule r
     WHERE r.origin = 'local' OR NOT EXISTS (SELECT 1 FROM laras.limit_rule o
-      WHERE o.channel = r.channel AND o.origin = 'local');
+      WHERE o.channel = r.channel AND o.kind = r.kind AND o.origin = 'local');
 COMMENT ON VIEW laras.limit_rules IS 'The limits that are in force.';
 COMMENT ON COLUMN laras.limit_rules.channel IS 'Channel.';
+COMMENT ON COLUMN laras.limit_rules.kind IS 'What it limits: laras.limit_rule.kind has the list.';
 COMMENT ON COLUMN laras.limit_rules.per_second IS 'Messages within any second through one account; null: no limit.';
 COMMENT ON COLUMN laras.limit_rules.pair_burst IS 'Messages to one person at once; null: no limit.';
 COMMENT ON COLUMN laras.limit_rules.pair_interval IS 'Milliseconds after which one more may follow.';
+COMMENT ON COLUMN laras.limit_rules.quota IS 'Messages of the kind within any quota_period; null: no such limit.';
+COMMENT ON COLUMN laras.limit_rules.quota_period IS 'Seconds.';
 COMMENT ON COLUMN laras.limit_rules.remark IS 'Where the limit stands, or why the operator made it.';
 COMMENT ON COLUMN laras.limit_rules.terms_version IS 'Version of the provider''s terms that it follows.';
 GRANT SELECT ON laras.limit_rules TO laras_app, laras_service, laras_worker, laras_dba;
@@ -194,6 +207,7 @@ CREATE TABLE laras.connection (
   scopes text[] NOT NULL DEFAULT '{}',
   auto_send boolean NOT NULL DEFAULT false,
   send_rate integer CHECK (send_rate BETWEEN 1 AND 100000),
+  beside_app boolean,
   presence text NOT NULL DEFAULT 'off' CHECK (presence IN ('off', 'read', 'typing')),
   uncertain_policy text NOT NULL DEFAULT 'hold' CHECK (uncertain_policy IN ('hold', 'resend_once')),
   authorizer_known boolean NOT NULL DEFAULT false,
@@ -230,6 +244,7 @@ COMMENT ON COLUMN laras.connection.auto_send IS 'Drafts that pass are sent witho
 COMMENT ON COLUMN laras.connection.presence IS 'What is shown to persons beside messages: off: nothing; read: that theirs were read; typing: that, and that somebody writes.';
 COMMENT ON COLUMN laras.connection.uncertain_policy IS 'What becomes of a message of which nobody knows whether it was sent, unless the message says: hold: it waits for the provider''s word or for somebody; resend_once: after laras.uncertain_wait it is sent a second time.';
 COMMENT ON COLUMN laras.connection.send_rate IS 'Messages that may leave within a second; null: what laras.limit_rules says.';
+COMMENT ON COLUMN laras.connection.beside_app IS 'It is used in the provider''s own app too (WhatsApp Business), and may send less: asked when it is connected and every hour; null: nobody knows, or the channel has no such thing.';
 COMMENT ON COLUMN laras.connection.authorizer_known IS 'The exchange gave the app-scoped id of the person who connected; false reads: authorizer unknown.';
 COMMENT ON COLUMN laras.connection.token_expires_at IS 'When the token expires; null: it does not.';
 COMMENT ON COLUMN laras.connection.secret_given_at IS 'When take_webhook_secret gave its secret out; null: not yet, or there is none.';
@@ -414,10 +429,13 @@ SELECT pg_catalog.pg_extension_config_dump('laras.consent_grant', '');
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
   ('limit_rule', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'kind', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'origin', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'per_second', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'pair_burst', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'pair_interval', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'quota', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
+  ('limit_rule', 'quota_period', 'system', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'remark', 'system', NULL, NULL, 'words of the operator about a provider''s rule; names nobody', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('limit_rule', 'terms_version', 'system', NULL, NULL, 'a name of a version', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
   ('window_rule', 'channel', 'system', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'keep', NULL, NULL),
@@ -458,6 +476,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('connection', 'presence', 'automation_state', NULL, NULL, 'a word from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'uncertain_policy', 'automation_state', NULL, NULL, 'a word from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'send_rate', 'automation_state', NULL, NULL, 'a number without a person in it', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('connection', 'beside_app', 'automation_state', NULL, NULL, 'yes or no', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'authorizer_known', 'account_reference', NULL, NULL, 'a flag', 'keep', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'token_expires_at', 'access_token', NULL, NULL, 'a time', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('connection', 'health', 'account_reference', NULL, NULL, 'a word from a fixed list', 'null', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -536,3 +555,10 @@ INSERT INTO laras.limit_rule (channel, origin, per_second, pair_burst, pair_inte
   ('messenger', 'laras', 300, NULL, NULL, 'Send API, text.'),
   ('instagram', 'laras', 100, NULL, NULL, 'The older and lower of two published figures, text.'),
   ('telegram', 'laras', 30, NULL, NULL, 'Bots, to different people.');
+INSERT INTO laras.limit_rule (channel, kind, origin, per_second, quota, quota_period, remark) VALUES
+  ('whatsapp', 'message_beside_app', 'laras', 20, NULL, NULL, 'Throughput of a number that is used in the WhatsApp Business app too.'),
+  ('messenger', 'media', 'laras', 10, NULL, NULL, 'Send API, audio and video; of pictures and files nothing else is said.'),
+  ('instagram', 'media', 'laras', 10, NULL, NULL, 'Send API, audio and video; of pictures and files nothing else is said.'),
+  ('instagram', 'private_reply', 'laras', NULL, 750, 3600, 'Private replies to comments on posts and reels, an account and hour.'),
+  ('instagram', 'live_private_reply', 'laras', 100, NULL, NULL, 'Private replies to comments on a broadcast.'),
+  ('threads', 'comment', 'laras', NULL, 1000, 86400, 'Replies of a profile within 24 hours.');

@@ -54,7 +54,7 @@ CREATE VIEW laras.connections AS
     laras.reveal(c.display_name, c.id, 1::smallint) AS display_name,
     laras.reveal(c.profile, c.id, 3::smallint) AS profile,
     c.scopes, c.auto_send, c.authorizer_known, c.token_expires_at, c.connected_at, c.disconnected_at,
-    c.disconnect_trigger, c.remote_revoke, c.health, c.checked_at, c.presence, c.uncertain_policy
+    c.disconnect_trigger, c.remote_revoke, c.health, c.checked_at, c.presence, c.uncertain_policy, c.beside_app
   FROM laras.connection c;
 COMMENT ON VIEW laras.connections IS 'Connected accounts of the bound workspace, and tombstones of those that were cut; never a token.';
 COMMENT ON COLUMN laras.connections.id IS 'Id.';
@@ -73,6 +73,7 @@ COMMENT ON COLUMN laras.connections.health IS 'Do its events come: ok or unsubsc
 COMMENT ON COLUMN laras.connections.checked_at IS 'When that was asked last.';
 COMMENT ON COLUMN laras.connections.presence IS 'What is shown to persons beside messages (set_presence): off, read, or typing.';
 COMMENT ON COLUMN laras.connections.uncertain_policy IS 'What becomes of messages of which nobody knows whether they were sent (set_uncertain_policy): hold or resend_once.';
+COMMENT ON COLUMN laras.connections.beside_app IS 'Is it used in the provider''s own app too (WhatsApp Business), and may send less (laras.limit_rules, message_beside_app); null: nobody knows, or the channel has no such thing.';
 COMMENT ON COLUMN laras.connections.remote_revoke IS 'Was the provider told: pending, done, failed, skipped, not_told.';
 GRANT SELECT ON laras.connections TO laras_app, laras_service;
 

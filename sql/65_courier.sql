@@ -50,6 +50,9 @@ CREATE INDEX outbox_sending ON laras.outbox (incarnation) WHERE state = 'sending
 CREATE INDEX outbox_connection ON laras.outbox (workspace_id, connection_id) WHERE state IN ('queued', 'parked');
 CREATE INDEX outbox_resend ON laras.outbox (finished_at)
   WHERE state = 'uncertain' AND uncertain_policy = 'resend_once' AND NOT resent;
+-- what waits for a limit of its kind: how much that is, and who else waits behind it
+CREATE INDEX outbox_limited ON laras.outbox (workspace_id, connection_id, conversation_id, reason, priority)
+  WHERE state = 'queued' AND reason IN ('limit_media', 'limit_private_reply', 'limit_live_private_reply', 'limit_comment');
 CREATE INDEX outbox_contact ON laras.outbox (workspace_id, contact_id);
 COMMENT ON TABLE laras.outbox IS 'Messages to hand to a provider. A row cannot exist without a passing verdict on exactly its text, for its purpose.';
 COMMENT ON COLUMN laras.outbox.workspace_id IS 'Owning workspace.';
@@ -74,7 +77,7 @@ COMMENT ON COLUMN laras.outbox.not_before IS 'Earliest hand-off.';
 COMMENT ON COLUMN laras.outbox.attempt_id IS 'Current or last attempt.';
 COMMENT ON COLUMN laras.outbox.attempts IS 'Attempts so far.';
 COMMENT ON COLUMN laras.outbox.incarnation IS 'Run of the courier that took it; what an earlier run left sending is uncertain.';
-COMMENT ON COLUMN laras.outbox.reason IS 'Why it was refused, parked or cancelled (window_closed, opted_out, no_verdict, disconnected, provider_<code>).';
+COMMENT ON COLUMN laras.outbox.reason IS 'Why it was refused, parked or cancelled, or why it waits (window_closed, opted_out, disconnected, limit_private_reply): laras.send_reason has the list.';
 COMMENT ON COLUMN laras.outbox.error_code IS 'Error code of the provider.';
 COMMENT ON COLUMN laras.outbox.stage IS 'Of a message that leaves by two requests: the id that the first led to; sealed under the contact''s slot.';
 COMMENT ON COLUMN laras.outbox.uncertain_policy IS 'What becomes of it while nobody knows whether it was sent: hold, or, after laras.uncertain_wait, resend_once: never what sells, nor a private reply, which providers allow once.';
@@ -129,6 +132,8 @@ CREATE TABLE laras.send_attempt (
   id bigint NOT NULL,
   outbox_id bigint NOT NULL,
   contact_id bigint NOT NULL,
+  connection_id bigint,
+  limit_kind text CHECK (limit_kind IN ('media', 'private_reply', 'live_private_reply', 'comment')),
   outcome text NOT NULL DEFAULT 'sending'
     CHECK (outcome IN ('sending', 'sent', 'refused', 'retry', 'uncertain', 'not_sent', 'staged')),
   http_status integer,
@@ -140,15 +145,20 @@ CREATE TABLE laras.send_attempt (
   resolved_by text
     CHECK (resolved_by IN ('answer', 'status', 'echo', 'member', 'timeout', 'restart')),
   PRIMARY KEY (workspace_id, id),
+  CHECK ((limit_kind IS NULL) = (connection_id IS NULL)),
   FOREIGN KEY (workspace_id, outbox_id) REFERENCES laras.outbox (workspace_id, id)
 ) WITH (fillfactor = 50); -- each row is written twice; its end fits beside its beginning
 CREATE INDEX send_attempt_outbox ON laras.send_attempt (workspace_id, outbox_id);
+-- how much of a quota is used: as many rows as the quota has
+CREATE INDEX send_attempt_limited ON laras.send_attempt (workspace_id, connection_id, limit_kind, started_at) WHERE limit_kind IS NOT NULL;
 CREATE INDEX send_attempt_contact ON laras.send_attempt (workspace_id, contact_id);
 COMMENT ON TABLE laras.send_attempt IS 'One try to hand a message to a provider, with its one end.';
 COMMENT ON COLUMN laras.send_attempt.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.send_attempt.id IS 'Attempt id; its MAC travels in biz_opaque_callback_data.';
 COMMENT ON COLUMN laras.send_attempt.outbox_id IS 'Outbox row.';
 COMMENT ON COLUMN laras.send_attempt.contact_id IS 'Contact.';
+COMMENT ON COLUMN laras.send_attempt.connection_id IS 'Connection, of a message of which providers take less than of others; else null.';
+COMMENT ON COLUMN laras.send_attempt.limit_kind IS 'Which kind that is, as in laras.limit_rule.';
 COMMENT ON COLUMN laras.send_attempt.outcome IS 'End of the attempt; staged: the first of two requests succeeded.';
 COMMENT ON COLUMN laras.send_attempt.http_status IS 'HTTP status.';
 COMMENT ON COLUMN laras.send_attempt.error_code IS 'Error code of the provider.';
@@ -311,6 +321,8 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('send_attempt', 'id', 'delivery_log', NULL, NULL, 'random id', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('send_attempt', 'outbox_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('send_attempt', 'contact_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('send_attempt', 'connection_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'keep', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('send_attempt', 'limit_kind', 'delivery_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('send_attempt', 'outcome', 'delivery_log', NULL, NULL, 'a word from a fixed list', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('send_attempt', 'http_status', 'delivery_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('send_attempt', 'error_code', 'delivery_log', NULL, NULL, 'a number without a person in it', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
@@ -414,7 +426,7 @@ CREATE FUNCTION laras.set_send_rate(connection_id bigint, per_second integer) RE
   AS 'MODULE_PATHNAME', 'laras_set_send_rate';
 ALTER FUNCTION laras.set_send_rate(bigint, integer) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.set_send_rate(bigint, integer) IS
-  'How many messages may leave within a second through a connection that the provider allows more, or less, than others of its channel: 1 to 100000, or 0 for what laras.limit_rules says. Holds from the next message on. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another number. Definer: callers hold no right on the tables.';
+  'How many messages may leave within a second through a connection that the provider allows more, or less, than others of its channel: 1 to 100000, or 0 for what laras.limit_rules says (less, of a number that is used in the WhatsApp Business app too). Holds from the next message on. Needs scope connect. P0002 for no such connection, 55000 when it was disconnected, 22023 for another number. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.set_send_rate(bigint, integer) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.set_presence(connection_id bigint, presence text) RETURNS void
@@ -610,6 +622,10 @@ INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('withdrawn', 'Somebody withdrew it before it left.', 'Seseorang menariknya sebelum terkirim.'),
   ('retry', 'It was not sent and is tried again by itself.', 'Belum terkirim dan dicoba lagi dengan sendirinya.'),
   ('throttled', 'The provider asked to send slower; it is tried again by itself.', 'Penyedia meminta kirim lebih lambat; dicoba lagi dengan sendirinya.'),
+  ('limit_media', 'The provider takes only so many messages with a file a second from this account; it leaves by itself when there is room.', 'Penyedia hanya menerima sejumlah pesan berkas per detik dari akun ini; terkirim sendiri bila sudah ada tempat.'),
+  ('limit_private_reply', 'The provider takes only so many private replies an hour from this account; it leaves by itself when there is room.', 'Penyedia hanya menerima sejumlah balasan pribadi per jam dari akun ini; terkirim sendiri bila sudah ada tempat.'),
+  ('limit_live_private_reply', 'The provider takes only so many private replies a second during a broadcast; it leaves by itself when there is room.', 'Penyedia hanya menerima sejumlah balasan pribadi per detik selama siaran; terkirim sendiri bila sudah ada tempat.'),
+  ('limit_comment', 'The provider takes only so many public replies a day from this account; it leaves by itself when there is room.', 'Penyedia hanya menerima sejumlah balasan publik per hari dari akun ini; terkirim sendiri bila sudah ada tempat.'),
   ('gave_up', 'It was tried many times and never sent.', 'Sudah dicoba berkali-kali dan tidak pernah terkirim.'),
   ('provider_refused', 'The provider refused it.', 'Penyedia menolaknya.'),
   ('outcome_unknown', 'Nobody knows yet whether it was sent: the answer was lost. It is not sent a second time, unless that was chosen.', 'Belum diketahui apakah terkirim: jawabannya hilang. Pesan tidak dikirim dua kali, kecuali itu yang dipilih.'),
@@ -633,7 +649,8 @@ CREATE VIEW laras.send_troubles AS
     e.concerns,
     CASE WHEN o.state = 'uncertain' THEN r.words_en ELSE coalesce(e.words_en, r.words_en) END AS words_en,
     CASE WHEN o.state = 'uncertain' THEN r.words_id ELSE coalesce(e.words_id, r.words_id) END AS words_id,
-    e.retryable
+    e.retryable,
+    CASE WHEN o.state = 'queued' THEN o.not_before END AS next_try_at
   FROM laras.outbox o
     JOIN laras.message m ON m.workspace_id = o.workspace_id AND m.id = o.message_id
     LEFT JOIN laras.provider_error e ON e.provider = CASE WHEN m.channel IN ('telegram', 'email') THEN m.channel ELSE 'meta' END
@@ -652,6 +669,7 @@ COMMENT ON COLUMN laras.send_troubles.concerns IS 'What the error is about: mess
 COMMENT ON COLUMN laras.send_troubles.words_en IS 'What it means, in English; null for a code that laras does not know.';
 COMMENT ON COLUMN laras.send_troubles.words_id IS 'The same in Indonesian.';
 COMMENT ON COLUMN laras.send_troubles.retryable IS 'Does the provider''s error pass by itself? The courier tries such a message again while it waits (retried); one that it gave up, or that failed after it was taken, is worth writing anew. Null without a code, and for one that laras does not know.';
+COMMENT ON COLUMN laras.send_troubles.next_try_at IS 'When it is tried next, or leaves as far as is known; null where it is not.';
 GRANT SELECT ON laras.send_troubles TO laras_app, laras_service;
 RESET ROLE;
 

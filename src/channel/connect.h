@@ -107,6 +107,14 @@ typedef struct LarasConnectDriver
 									const LarasAllocator *allocator, LarasProviderRequest *request);
 	bool (*is_subscribed)(const json_t *answer, LarasText app_id);
 
+	/*
+	 * Is the account that webhooks carry used in the provider's own app too? Asked with
+	 * its token, and what the answer says. NULL: the channel has no such thing.
+	 */
+	bool (*build_read_account)(const LarasAccountRequest *about, LarasText number,
+							   const LarasAllocator *allocator, LarasProviderRequest *request);
+	LarasBesideApp (*read_account)(const json_t *answer);
+
 	/* NULL: no error of the provider is about the token */
 	LarasTokenState (*read_token)(int code, int subcode);
 

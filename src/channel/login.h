@@ -31,6 +31,14 @@ typedef enum LarasLoginWith
 	LARAS_WITH_APP    /* the app's own: its id, a bar, its secret */
 } LarasLoginWith;
 
+/* is an account used in the provider's own app too? */
+typedef enum LarasBesideApp
+{
+	LARAS_BESIDE_APP_UNKNOWN,
+	LARAS_BESIDE_APP_NO,
+	LARAS_BESIDE_APP_YES
+} LarasBesideApp;
+
 /* what is carried from step to step: plain bytes, zero at the start, wiped by their keeper */
 typedef struct LarasLoginMemory
 {
@@ -45,6 +53,7 @@ typedef struct LarasLoginMemory
 	char display[256];
 	char profile[1024]; /* JSON text; "": none */
 	int64_t expires_at; /* seconds since 1970; 0: never */
+	LarasBesideApp beside_app;
 } LarasLoginMemory;
 
 typedef struct LarasLogin

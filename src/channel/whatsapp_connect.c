@@ -65,6 +65,35 @@ build_read_subscription(const LarasAccountRequest *about, const LarasAllocator *
 	return build("GET", about, allocator, request);
 }
 
+/*
+ * A number that is used in the WhatsApp Business app too ("coexistence") says so by
+ * these two; it may send less ("Throughput").
+ */
+#define BESIDE_APP "is_on_biz_app,platform_type"
+
+static bool
+build_read_number(const LarasAccountRequest *about, LarasText number,
+				  const LarasAllocator *allocator, LarasProviderRequest *request)
+{
+	request->method = "GET";
+	request->url = laras_text_print(allocator, "%s/%s/%.*s?fields=" BESIDE_APP, about->base_url,
+									about->api_version, (int) number.n, number.s);
+	return request->url.s != NULL;
+}
+
+static LarasBesideApp
+read_number(const json_t *answer)
+{
+	const json_t *on_app = laras_json_get(answer, "is_on_biz_app");
+	LarasText platform = laras_json_text_at(answer, "platform_type");
+
+	if (!json_is_boolean(on_app))
+		return LARAS_BESIDE_APP_UNKNOWN;
+	return json_is_true(on_app) && (platform.s == NULL || laras_text_is(platform, "CLOUD_API"))
+			   ? LARAS_BESIDE_APP_YES
+			   : LARAS_BESIDE_APP_NO;
+}
+
 /* ------------------------------------------------------------------- log-in */
 
 static LarasLoginNext
@@ -106,7 +135,7 @@ ask_numbers(LarasLogin *login)
 		login, STEP_NUMBERS, "read_numbers", "GET",
 		laras_text_print(
 			login->allocator,
-			"%s/%s/%.*s/phone_numbers?fields=id,display_phone_number,verified_name,quality_rating",
+			"%s/%s/%.*s/phone_numbers?fields=id,display_phone_number,verified_name,quality_rating," BESIDE_APP,
 			login->base_url, login->api_version, (int) waba.n, waba.s),
 		LARAS_WITH_TOKEN);
 }
@@ -199,7 +228,11 @@ find_number(LarasLogin *login)
 			continue;
 		laras_login_keep(m->display, sizeof(m->display),
 						 laras_json_text_at(number, "display_phone_number"));
+		m->beside_app = read_number(number);
 		profile = laras_json_without(number, "id");
+		/* what the account may do is no part of what it is recognised by */
+		json_object_del(profile, "is_on_biz_app");
+		json_object_del(profile, "platform_type");
 		text = laras_json_dump(profile, &n);
 		laras_login_keep(m->profile, sizeof(m->profile), (LarasText){text, n});
 		free(text);
@@ -285,5 +318,7 @@ const struct LarasConnectDriver laras_whatsapp_connect = {
 	.build_unsubscribe = build_unsubscribe,
 	.build_read_subscription = build_read_subscription,
 	.is_subscribed = laras_meta_is_subscribed,
+	.build_read_account = build_read_number,
+	.read_account = read_number,
 	.read_token = laras_meta_read_token,
 };

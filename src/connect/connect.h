@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/spi.h"
 #include "channel/channel.h"
+#include "channel/login.h"
 #include "datatype/timestamp.h"
 #include "evidence/evidence.h"
 
@@ -63,8 +64,9 @@ typedef struct LarasNewConnection
 	int scope_count;
 	TimestampTz token_expires_at; /* 0: does not */
 	LarasText app_user;           /* app-scoped id of who authorised; absent: unknown */
-	int64 attempt_id;             /* 0: none */
-	const char *path;             /* for evidence: "pair", "embedded_signup", "migration" */
+	LarasBesideApp beside_app;
+	int64 attempt_id; /* 0: none */
+	const char *path; /* for evidence: "pair", "embedded_signup", "migration" */
 } LarasNewConnection;
 
 /*
@@ -73,6 +75,10 @@ typedef struct LarasNewConnection
  * account is connected already, with one text whoever has it. Returns its id.
  */
 extern int64 laras_connection_create(int64 workspace_id, const LarasNewConnection *connection);
+
+/* What the provider says of it, where it says anything. As laras_owner or laras_worker, SPI open. */
+extern void
+laras_connection_beside_app(int64 workspace_id, int64 connection_id, LarasBesideApp beside_app);
 
 /* The driver of a channel that somebody named; raises 42704 where there is none. */
 extern const LarasChannelDriver *laras_require_channel(const char *channel);

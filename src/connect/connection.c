@@ -104,6 +104,13 @@ LARAS_PLAN(
 	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 RETURNING slot",
 	INT8OID, INT8OID, INT8OID, TEXTARRAYOID, TIMESTAMPTZOID, BOOLOID, LARAS_SEALED, LARAS_SEALED);
 
+LARAS_PLAN(
+	set_beside_app,
+	"UPDATE laras.connection SET beside_app = $3 WHERE workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND id OPERATOR(pg_catalog.=) $2 AND beside_app IS DISTINCT FROM $3 "
+	"AND state OPERATOR(pg_catalog.<>) 'disconnected'",
+	INT8OID, INT8OID, BOOLOID);
+
 LARAS_PLAN(find_connection_slot,
 		   "SELECT c.slot FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 "
 		   "AND c.id OPERATOR(pg_catalog.=) $2 FOR UPDATE",
@@ -266,6 +273,16 @@ record_connected(int64 workspace_id, uint32 w, uint32 slot, int64 connection_id,
 	laras_evidence_append(&act);
 }
 
+void
+laras_connection_beside_app(int64 workspace_id, int64 connection_id, LarasBesideApp beside_app)
+{
+	if (beside_app != LARAS_BESIDE_APP_UNKNOWN)
+		laras_spi_run(&set_beside_app,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(connection_id),
+								BoolGetDatum(beside_app == LARAS_BESIDE_APP_YES)},
+					  NULL);
+}
+
 int64
 laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 {
@@ -312,6 +329,7 @@ laras_connection_create(int64 workspace_id, const LarasNewConnection *c)
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(c->id),
 								PointerGetDatum(token), TimestampTzGetDatum(c->token_expires_at)},
 					  c->token_expires_at == 0 ? "   n" : NULL);
+	laras_connection_beside_app(workspace_id, c->id, c->beside_app);
 	store_routes(workspace_id, w, c);
 	store_authorizer(workspace_id, c->id, c);
 	finish_log_in(workspace_id, c->id, c);
@@ -416,6 +434,7 @@ laras_connection_renew(int64 workspace_id, int64 connection_id, const LarasNewCo
 																 c->token.s, c->token.n)),
 								TimestampTzGetDatum(c->token_expires_at)},
 					  c->token_expires_at == 0 ? "   n" : NULL);
+	laras_connection_beside_app(workspace_id, connection_id, c->beside_app);
 	/* it may have been another app */
 	laras_spi_run(&forget_routes, key, NULL);
 	store_routes(workspace_id, w, &own);

@@ -100,7 +100,7 @@ LARAS_PLAN(
 	bury,
 	"UPDATE laras.connection SET state = 'disconnected', provider_app_id = NULL, display_name = NULL, "
 	"account_ids = NULL, profile = NULL, account_index = NULL, scopes = '{}', auto_send = false, "
-	"send_rate = NULL, presence = 'off', uncertain_policy = 'hold', secret_given_at = NULL, stopped_at = NULL, "
+	"send_rate = NULL, beside_app = NULL, presence = 'off', uncertain_policy = 'hold', secret_given_at = NULL, stopped_at = NULL, "
 	"token_expires_at = NULL, health = NULL, checked_at = NULL, disconnected_at = laras.now(), disconnect_trigger = $3, "
 	"disconnect_reason = $4, remote_revoke = $5 "
 	"WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",

@@ -2,7 +2,9 @@
  * health.c
  *		Connected accounts are looked at once an hour: a provider whose deliveries
  *		failed for a while ends the subscription by itself and says nothing. It is
- *		made again, and the owner is told.
+ *		made again, and the owner is told. Asked with that: is the account used in
+ *		the provider's own app too? Then it may send less; nobody tells when that
+ *		begins or ends.
  *
  * An access that the owner took away at the provider (a token refused for that
  * reason, an event of the account) ends as a disconnect does: the connection is
@@ -72,7 +74,8 @@ typedef struct Memory
 enum
 {
 	STEP_READ,
-	STEP_SUBSCRIBE
+	STEP_SUBSCRIBE,
+	STEP_ACCOUNT
 };
 
 bool
@@ -138,6 +141,33 @@ note(const LarasTask *task, const char *health, const char *notice, LarasAction 
 	laras_evidence_append(&act);
 }
 
+/* The end of the task in that word, or one question more. */
+static LarasTaskNext
+ask_account(LarasTask *task, const LarasReach *reach, LarasTaskRequest *request,
+			LarasTaskResult *result, const char *word)
+{
+	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
+	Memory *m = task->memory;
+	LarasProviderRequest made = {0};
+
+	if (reach->driver->connect->build_read_account == NULL)
+		return laras_task_ends(result, LARAS_TASK_DONE, word);
+	if (!reach->driver->connect->build_read_account(&reach->about, reach->number, &allocator,
+													&made))
+		return laras_task_ends(result, LARAS_TASK_FAILED, "out_of_memory");
+	task->step = STEP_ACCOUNT;
+	return laras_reach_ask(&made, &m->token, "read_number", request);
+}
+
+static void
+note_account(const LarasTask *task, const LarasReach *reach, const LarasTaskAnswer *answer)
+{
+	laras_spi_open();
+	laras_connection_beside_app(task->workspace_id, task->connection_id,
+								reach->driver->connect->read_account(answer->document));
+	laras_spi_close();
+}
+
 static LarasTaskNext
 answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *request,
 		 LarasTaskResult *result)
@@ -153,14 +183,21 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	if (laras_token_refused(task->workspace_id, task->connection_id, reach.driver,
 							answer->error_code, answer->error_subcode))
 		return laras_task_ends(result, LARAS_TASK_FAILED, "token_dead");
-	if (task->step == STEP_SUBSCRIBE)
+	if (task->step == STEP_ACCOUNT)
 	{
 		if (ok)
-			note(task, "ok", "resubscribed", LARAS_ACT_SUBSCRIPTION_RESTORED);
-		else
+			note_account(task, &reach, answer);
+		return laras_task_ends(result, LARAS_TASK_DONE, ok ? "subscribed" : "not_answered");
+	}
+	if (task->step == STEP_SUBSCRIBE)
+	{
+		if (!ok)
+		{
 			note(task, "unsubscribed", "unsubscribed", LARAS_ACT_SUBSCRIPTION_LOST);
-		return laras_task_ends(result, ok ? LARAS_TASK_DONE : LARAS_TASK_FAILED,
-							   ok ? "resubscribed" : "unsubscribed");
+			return laras_task_ends(result, LARAS_TASK_FAILED, "unsubscribed");
+		}
+		note(task, "ok", "resubscribed", LARAS_ACT_SUBSCRIPTION_RESTORED);
+		return ask_account(task, &reach, request, result, "resubscribed");
 	}
 	/* asked again in an hour */
 	if (!ok)
@@ -168,7 +205,7 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 	if (reach.driver->connect->is_subscribed(answer->document, laras_text(reach.app_id)))
 	{
 		note(task, "ok", NULL, 0);
-		return laras_task_ends(result, LARAS_TASK_DONE, "subscribed");
+		return ask_account(task, &reach, request, result, "subscribed");
 	}
 	/* where that needs the log-in, the owner has to do it */
 	if (reach.driver->connect->build_subscribe == NULL)

@@ -295,6 +295,7 @@ create(LarasTask *task, const LarasChannelDriver *driver, int64 app_id, LarasLog
 		.account_ids = login->accounts,
 		.token = {m->token, m->token_n},
 		.scopes = login->scopes,
+		.beside_app = m->beside_app,
 		.attempt_id = task->attempt_id,
 		.path = login->code.s != NULL ? driver->connect->by_code : "pair",
 	};

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "base/monotonic.h"
+#include "common/pg_prng.h"
 #include "courier/again.h"
 #include "worker/worker.h"
 
@@ -61,4 +62,14 @@ laras_again_waits(void)
 		return;
 	left = Max(due[0] - laras_monotonic_us(), 0);
 	laras_worker_wake_in((int) Min((left + 999) / 1000, PG_INT32_MAX));
+}
+
+int64_t
+laras_again_jitter(int64_t first, int nth, int64_t longest)
+{
+	int64 bound = first;
+
+	while (nth-- > 0 && bound < longest)
+		bound *= 2;
+	return (int64) (pg_prng_double(&pg_global_prng_state) * Min(bound, longest)) + 1;
 }

@@ -43,6 +43,7 @@ typedef struct LarasFlight
 	uint32_t connection_slot;
 	int attempts;
 	int64_t departed_at; /* when its first byte could leave (limit.h); 0: not yet, or never */
+	int limit_kind;      /* of rule.h: what is limited beside all messages */
 	bool first_step;     /* the first of two requests: nobody sees what it does */
 	bool uploads;        /* that one, of media */
 	bool staged;         /* the second of two requests */

@@ -27,6 +27,7 @@
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "courier/courier.h"
+#include "courier/defer.h"
 #include "courier/egress.h"
 #include "courier/lane.h"
 #include "courier/limit.h"
@@ -68,6 +69,13 @@ LARAS_PLAN(add_attempts,
 		   "INSERT INTO laras.send_attempt (workspace_id, id, outbox_id, contact_id) "
 		   "SELECT u.w, u.a, u.o, u.c FROM unnest($1, $2, $3, $4) AS u (w, a, o, c)",
 		   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+
+/* the same where there are some of which providers take less: their kinds, and through what they leave */
+LARAS_PLAN(
+	add_limited_attempts,
+	"INSERT INTO laras.send_attempt (workspace_id, id, outbox_id, contact_id, connection_id, limit_kind) "
+	"SELECT u.w, u.a, u.o, u.c, u.n, u.k FROM unnest($1, $2, $3, $4, $5, $6) AS u (w, a, o, c, n, k)",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID);
 
 static int
 compare_pair(const void *a, const void *b)
@@ -186,29 +194,45 @@ judge_apart(uint64 row, LarasDeparture *d, LarasRoutes *routes, MemoryContext co
 static void
 mark(const LarasDeparture *list, int n)
 {
-	LarasColumn c[4];
+	LarasColumn c[6];
 	Datum workspaces;
 	Datum rows;
 	Datum attempts;
+	Datum contacts;
+	bool *no_kind = palloc(sizeof(bool) * n);
+	int limited = 0;
 
-	laras_columns_init(c, 4, n);
+	laras_columns_init(c, 6, n);
 	for (int i = 0; i < n; i++)
 	{
 		c[0].values[i] = Int64GetDatum(list[i].flight.workspace_id);
 		c[1].values[i] = Int64GetDatum(list[i].flight.outbox_id);
 		c[2].values[i] = Int64GetDatum(list[i].flight.attempt_id);
 		c[3].values[i] = Int64GetDatum(list[i].flight.contact_id);
+		no_kind[i] = list[i].flight.limit_kind == LARAS_LIMIT_NONE;
+		c[4].values[i] = Int64GetDatum(list[i].flight.connection_id);
+		c[5].values[i] = no_kind[i] ? (Datum) 0
+									: CStringGetTextDatum(laras_limit_kind_name(
+										  (LarasLimitKind) list[i].flight.limit_kind));
+		limited += !no_kind[i];
 	}
+	c[4].nulls = c[5].nulls = no_kind;
 	workspaces = laras_column_array(&c[0], n, INT8OID);
 	rows = laras_column_array(&c[1], n, INT8OID);
 	attempts = laras_column_array(&c[2], n, INT8OID);
+	contacts = laras_column_array(&c[3], n, INT8OID);
 	/* a request may begin that must not begin again after a crash or a failover */
 	laras_commit_durably();
 	laras_spi_run(&mark_sending,
 				  (Datum[]){workspaces, rows, attempts, Int64GetDatum(laras_courier_run)}, NULL);
-	laras_spi_run(&add_attempts,
-				  (Datum[]){workspaces, attempts, rows, laras_column_array(&c[3], n, INT8OID)},
-				  NULL);
+	if (limited == 0)
+		laras_spi_run(&add_attempts, (Datum[]){workspaces, attempts, rows, contacts}, NULL);
+	else
+		laras_spi_run(&add_limited_attempts,
+					  (Datum[]){workspaces, attempts, rows, contacts,
+								laras_column_array(&c[4], n, INT8OID),
+								laras_column_array(&c[5], n, TEXTOID)},
+					  NULL);
 }
 
 /* flights of the messages that leave, in their order; NULL once begun */
@@ -377,6 +401,7 @@ laras_courier_dispatch(int n)
 	int leaving = 0;
 	int found;
 	volatile int left = 0;
+	volatile int deferred = 0;
 
 	MemoryContextSwitchTo(context);
 	list = palloc(sizeof(LarasDeparture) * (n + 1));
@@ -402,9 +427,11 @@ laras_courier_dispatch(int n)
 		left = leaving;
 		MemoryContextSwitchTo(context);
 		depart(list, reserve);
+		deferred = laras_defer_write();
 	}
 	PG_FINALLY();
 	{
+		laras_defer_drop();
 		if (chosen != NULL)
 			free_stayers(chosen, list, left);
 		give_back(reserve);
@@ -413,5 +440,5 @@ laras_courier_dispatch(int n)
 		MemoryContextDelete(context);
 	}
 	PG_END_TRY();
-	return found;
+	return found + deferred;
 }

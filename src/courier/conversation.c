@@ -71,7 +71,7 @@ LARAS_PLAN(
 	"WINDOW later AS (PARTITION BY w.workspace_id, o.conversation_id ORDER BY a.started_at, a.id)) AS s "
 	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) s.workspace_id "
 	"AND c.id OPERATOR(pg_catalog.=) s.connection_id "
-	"JOIN laras.limit_rules r ON r.channel OPERATOR(pg_catalog.=) c.channel "
+	"JOIN laras.limit_rules r ON r.channel OPERATOR(pg_catalog.=) c.channel AND r.kind OPERATOR(pg_catalog.=) 'message' "
 	"WHERE r.pair_interval IS NOT NULL GROUP BY s.workspace_id, s.conversation_id",
 	INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID);
 

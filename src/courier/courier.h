@@ -13,6 +13,7 @@
  * http.c		libcurl multi on one epoll descriptor: call.c how a call is made, body.c
  *				what it carries.
  * limit.c		how much may leave now; pause.c what of it outlives the courier.
+ * allowance.c	how much of a kind; defer.c what waits for that. rule.c: the limits as data.
  * promotion.c	what the server before this one may have sent.
  * talk.c		mails on it, once libcurl has logged in; mail.c what is said.
  * thread.c		what a message answers, for channels whose messages name it.

@@ -16,12 +16,14 @@ typedef struct LarasChoice
 	Datum *conversation;
 	Datum *connection;
 	Datum *contact;
+	int *limit_kind; /* of rule.h */
 } LarasChoice;
 
 /*
  * Up to n rows that are due and may leave by the provider's limits, one a
  * conversation, in turns of their workspaces, replies before what is sent in
- * bulk. What waits for a limit wakes the courier when it need not wait longer.
+ * bulk. What waits for a limit wakes the courier when it need not wait longer; what
+ * waits for one of its kind is to be put off (defer.h).
  * Allocated in context, since it outlives SPI. In a transaction as laras_worker bound to
  * all, SPI open.
  */

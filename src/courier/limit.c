@@ -31,7 +31,8 @@
 #include "base/monotonic.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
-#include "common/pg_prng.h"
+#include "courier/again.h"
+#include "courier/allowance.h"
 #include "courier/conversation.h"
 #include "courier/limit.h"
 #include "utils/memutils.h"
@@ -324,21 +325,11 @@ spend(LarasLane *lane, int64 until)
 
 /* --------------------------------------------------------------- how it ended */
 
-/* full jitter: anything between nothing and a bound that doubles */
-static int64
-jitter(int64 first, int nth, int64 longest)
-{
-	int64 bound = first;
-
-	while (nth-- > 0 && bound < longest)
-		bound *= 2;
-	return (int64) (pg_prng_double(&pg_global_prng_state) * Min(bound, longest)) + 1;
-}
-
 static void
 rest(LarasLane *lane, int64 now, int64 first, int64 longest)
 {
-	lane->rests_until = Max(lane->rests_until, now + jitter(first, lane->rests, longest));
+	lane->rests_until =
+		Max(lane->rests_until, now + laras_again_jitter(first, lane->rests, longest));
 	lane->rests++;
 }
 
@@ -360,7 +351,8 @@ rest_with_others(LarasLane *lane, LarasThrottle kind, int64 departed_at, int64 n
 	if (departed_at > above->rested_at)
 	{
 		above->rests_until =
-			Max(above->rests_until, now + jitter(5 * FIRST_REST, above->rests, LONGEST_THROTTLE));
+			Max(above->rests_until,
+				now + laras_again_jitter(5 * FIRST_REST, above->rests, LONGEST_THROTTLE));
 		above->rests++;
 		above->rested_at = now;
 	}
@@ -441,6 +433,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 	bool answered = flight->call != NULL && flight->call->end == LARAS_HTTP_ANSWERED &&
 					flight->call->http_status < 500;
 	bool opens = false;
+	bool of_kind = laras_allowance_ended(flight, outcome, answered, now);
 	LarasLane before;
 
 	if (lane == NULL)
@@ -462,7 +455,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 		laras_conversation_spend(flight, &lane->limits, outcome->throttle == LARAS_THROTTLE_PAIR,
 								 now);
 	}
-	switch (outcome->throttle)
+	switch (of_kind ? LARAS_THROTTLE_NONE : outcome->throttle)
 	{
 		case LARAS_THROTTLE_NONE:
 		case LARAS_THROTTLE_PAIR:
@@ -505,6 +498,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 	note_change(lane, &before, now);
 	sweep_lanes(now);
 	laras_conversation_sweep(now);
+	laras_allowance_sweep(now);
 	return opens;
 }
 

@@ -11,19 +11,12 @@
 #define LARAS_LIMIT_H
 
 #include "courier/carry.h"
+#include "courier/rule.h"
 
 /* All moments below are microseconds of laras_monotonic_us(). */
 
 /* what leaves through one connection */
 typedef struct LarasLane LarasLane;
-
-/* the limits in force for it; 0: none */
-typedef struct LarasLaneLimits
-{
-	int per_second;
-	int pair_burst;
-	int pair_interval_ms;
-} LarasLaneLimits;
 
 /* with whom a connection is left alone, where the provider means them all; 0: with nobody */
 typedef struct LarasLaneAbove

@@ -24,10 +24,10 @@
 LARAS_PLAN(
 	add_row,
 	"INSERT INTO laras.outbox (workspace_id, id, connection_id, conversation_id, contact_id, message_id, "
-	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, media_id, uncertain_policy, not_before, priority, state, reason, finished_at) "
+	"draft_id, verdict_id, text_digest, approved_by, kind, target_id, purpose, template_id, media_id, uncertain_policy, not_before, created_at, priority, state, reason, finished_at) "
 	"SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, nullif($12, 0), $13, nullif($14, 0), nullif($15, 0), "
 	"CASE WHEN $13 OPERATOR(pg_catalog.=) 'service' AND $11 OPERATOR(pg_catalog.<>) 'private_reply' THEN coalesce($16, (SELECT c.uncertain_policy "
-	"FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $3)) ELSE 'hold' END, $17, $18, "
+	"FROM laras.connection c WHERE c.workspace_id OPERATOR(pg_catalog.=) $1 AND c.id OPERATOR(pg_catalog.=) $3)) ELSE 'hold' END, $17, $17, $18, "
 	"CASE WHEN s.it THEN 'cancelled' ELSE 'queued' END, "
 	"CASE WHEN s.it THEN 'opted_out' END, CASE WHEN s.it THEN laras.now() END FROM (SELECT EXISTS (SELECT 1 "
 	"FROM laras.contact p WHERE p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) $5 "

@@ -17,6 +17,7 @@
 #include "channel/connect.h"
 #include "courier/enclosed.h"
 #include "courier/prepare.h"
+#include "courier/rule.h"
 #include "courier/templated.h"
 #include "courier/thread.h"
 #include "inbox/inbox.h"
@@ -227,6 +228,15 @@ open_route(Route *r, MemoryContext context)
 	return r->token != NULL;
 }
 
+/* Does the row answer a comment on a broadcast? */
+static bool
+is_live(uint64 row)
+{
+	char *kind = laras_spi_cstring(row, 22);
+
+	return kind != NULL && strcmp(kind, "live_comment") == 0;
+}
+
 int
 laras_departures_read(LarasDeparture *list, const Datum *workspaces, const Datum *rows, int n)
 {
@@ -246,6 +256,7 @@ laras_departures_read(LarasDeparture *list, const Datum *workspaces, const Datum
 		f->contact_slot = (uint32) laras_spi_int8(i, 10);
 		f->resent = laras_spi_bool(i, 28);
 		list[i].media_id = laras_spi_int8(i, 29);
+		f->limit_kind = laras_limit_kind(laras_spi_cstring(i, 17), is_live(i));
 	}
 	return found;
 }

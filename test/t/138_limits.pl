@@ -30,7 +30,7 @@ $stage->customer($person + $_ . q(), 'halo', wait => JSON::PP::false) for 1 .. $
 ok($stage->wait_bound("SELECT count(*) = $people FROM laras.conversations", 30), "$people people write");
 
 # -------------------------------------------------------------- what is set
-is($stage->sql("SELECT string_agg(channel || ' ' || per_second || coalesce(' ' || pair_burst || ' ' || pair_interval, ''), ', ' ORDER BY channel) FROM laras.limit_rules"),
+is($stage->sql("SELECT string_agg(channel || ' ' || per_second || coalesce(' ' || pair_burst || ' ' || pair_interval, ''), ', ' ORDER BY channel) FROM laras.limit_rules WHERE kind = 'message'"),
 	'instagram 100, messenger 300, telegram 30, whatsapp 80 45 6000', 'the limits that came with laras');
 is($stage->bound("SELECT laras.set_send_rate($connection, $rate)"), '', 'a number may have its own');
 is($stage->bound("SELECT count(*) FROM laras.evidence_log WHERE action = 'send_rate.set' AND subject_id = $connection"), 1, 'with evidence');
