@@ -163,32 +163,6 @@ laras_take_joined(LarasChoice *choice, const LarasFindings *items, const LarasQu
 		choice->ask = false;
 }
 
-/*
- * "Polo" is not "polos": of items that match alike those are meant that are
- * called as it is written, where others are so by the stem alone.
- */
-static void
-prefer_exact(LarasChoice *choice, const LarasFindings *items)
-{
-	uint64 exact = 0;
-	LarasChoice kept = {.ask = choice->ask, .named = choice->named};
-
-	if (choice->n < 2)
-		return;
-	for (int i = 0; i < items->n; i++)
-		if (is_meant(&items->row[i]) &&
-			items->row[i].coverage >= choice->row[0]->coverage - ALIKE &&
-			pg_popcount64(items->row[i].exact) > pg_popcount64(exact))
-			exact = items->row[i].exact;
-	for (int i = 0; i < items->n; i++)
-		if (is_meant(&items->row[i]) &&
-			items->row[i].coverage >= choice->row[0]->coverage - ALIKE &&
-			(exact & ~items->row[i].exact) == 0)
-			add(&kept, &items->row[i]);
-	if (kept.n > 0)
-		*choice = kept;
-}
-
 LarasChoice
 laras_choose_items(const LarasFindings *items)
 {
@@ -213,7 +187,6 @@ laras_choose_items(const LarasFindings *items)
 				continue;
 			add(&choice, row);
 		}
-		prefer_exact(&choice, items);
 		if (choice.n == 1)
 		{
 			doubt(&choice, items);
@@ -298,7 +271,7 @@ text_fits(const LarasFound *row, const LarasQuestion *question)
 		return -1;
 	/* "jual mesin cuci?" asks for another thing than how to wash */
 	if (!row->on_topic && row->beside && question->weight[LARAS_INTENT_STOCK] > 0 &&
-		row->heading_coverage < 1)
+		row->heading_coverage < HEADING_COVERAGE)
 		return -1;
 	if (!row->on_topic && !by_heading && !half && (one_word || row->coverage < TEXT_COVERAGE))
 		return -1;

@@ -66,6 +66,7 @@ typedef struct Composition
 	uint64 covered;   /* those that the rows answered from have */
 	uint64 elsewhere; /* those that stand in the heading of some policy or FAQ */
 	uint64 unknown;   /* those that no row has */
+	uint64 asides;    /* those that tell why somebody asks */
 } Composition;
 
 static void
@@ -290,6 +291,27 @@ item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent i
 	return confidence;
 }
 
+/* "C to C": a word is looked for once, and may tell more by being said again. */
+static bool
+is_said_again(const LarasQuestion *question, int i)
+{
+	for (int k = 0; k < i && !question->word[i].filler; k++)
+		if (strcmp(question->word[k].text, question->word[i].text) == 0)
+			return true;
+	return false;
+}
+
+/* Is it asked when it is there again?  That it is not there does not say so. */
+static bool
+asks_when(const LarasQuestion *question)
+{
+	for (int i = 0; i < question->n; i++)
+		if (strcmp(question->word[i].text, "kapan") == 0 ||
+			strcmp(question->word[i].text, "when") == 0)
+			return true;
+	return false;
+}
+
 /* The part about items; false where a row does not hold what was asked. */
 static bool
 add_items(Composition *c, const LarasFindings *items, const LarasChoice *choice, LarasIntent intent)
@@ -304,7 +326,9 @@ add_items(Composition *c, const LarasFindings *items, const LarasChoice *choice,
 
 		/* how many are wanted may tell which */
 		for (int i = 0; i < c->question->n; i++)
-			plain &= !c->question->word[i].pieces && !c->question->word[i].counted;
+			plain &= !c->question->word[i].pieces && !c->question->word[i].counted &&
+					 !is_said_again(c->question, i);
+		plain &= !choice->more;
 		for (int i = 0; i < choice->n; i++)
 			plain &= choice->row[i]->coverage >= PLAIN_COVERAGE && !choice->row[i]->beside &&
 					 (choice->row[i]->matched & items->corrected) == 0;
@@ -319,10 +343,19 @@ add_items(Composition *c, const LarasFindings *items, const LarasChoice *choice,
 			return false;
 		c->confidence =
 			Min(c->confidence, item_confidence(items, choice->row[i], intent, c->question));
-		if (choice->ask)
+		if (choice->ask || (choice->row[i]->stock == 0 && asks_when(c->question)))
 			c->confidence = Min(c->confidence, UNSURE);
 	}
 	return true;
+}
+
+/* Does its heading have all that is asked, and is nothing asked of goods? */
+static bool
+is_all_asked(const Composition *c, const LarasFound *row)
+{
+	return row->named != 0 && row->coverage >= PLAIN_COVERAGE &&
+		   c->question->weight[LARAS_INTENT_PRICE] < HINTS &&
+		   c->question->weight[LARAS_INTENT_STOCK] < HINTS;
 }
 
 /* The part that is the business's own words; false where no sentence of them is short enough. */
@@ -337,7 +370,7 @@ add_text(Composition *c, const LarasFound *row)
 		return false;
 	cite(c, row);
 	if (!row->on_topic && pg_popcount64(row->matched) == 1 &&
-		row->heading_coverage < LARAS_RIVAL_COVERAGE)
+		row->heading_coverage < LARAS_RIVAL_COVERAGE && !is_all_asked(c, row))
 		confidence = Min(confidence, UNSURE);
 	if (row->doubtful)
 		confidence = Min(confidence, UNSURE);
@@ -500,6 +533,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	c->word = texts->word;
 	c->words = texts->words;
 	c->elsewhere = texts->named;
+	c->asides = texts->asides;
 	c->unknown = texts->absent & (items->words > 0 ? items->absent : ~UINT64CONST(0));
 	if (text != NULL && !text->on_topic && laras_text_has_rival(texts, text, question))
 		text->doubtful = true;
@@ -721,6 +755,15 @@ is_unknown(const Composition *c, const LarasWord *word)
 	return true;
 }
 
+static bool
+is_aside(const Composition *c, const LarasWord *word)
+{
+	for (int i = 0; i < c->words; i++)
+		if (strcmp(c->word[i]->text, word->text) == 0)
+			return (c->asides & (UINT64CONST(1) << i)) != 0;
+	return word->aside;
+}
+
 /*
  * Does a clause say anything to answer?  A story does not ("saya di Cibubur"): it
  * has no word that any row has, and asks nothing.
@@ -740,7 +783,7 @@ says_something(const Composition *c, const LarasClause *clause)
 		told |= laras_word_opens(word);
 		for (int k = LARAS_INTENT_HOURS + 1; k <= LARAS_INTENT_LOCATION; k++)
 			told |= (word->cues & LARAS_CUE(k)) != 0;
-		if (word->filler || word->aside || word->counted || word->pieces || word->cues != 0)
+		if (word->filler || is_aside(c, word) || word->counted || word->pieces || word->cues != 0)
 			continue;
 		known |= !is_unknown(c, word);
 		matter = true;

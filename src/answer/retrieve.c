@@ -83,6 +83,7 @@ typedef struct Search
 	const char *made_from[LARAS_SEARCH_WORDS]; /* what it is made from, where only that is known */
 	int before[LARAS_SEARCH_WORDS]; /* numbers of the words that stand beside it, or -1 */
 	int behind[LARAS_SEARCH_WORDS];
+	bool named[LARAS_SEARCH_WORDS];    /* a heading has it */
 	bool absent[LARAS_SEARCH_WORDS];   /* no row has it */
 	bool optional[LARAS_SEARCH_WORDS]; /* told an intent: helps a row that it names */
 	bool texts;                        /* policies and FAQs are searched */
@@ -223,7 +224,7 @@ static void
 clear_marks(LarasShelfRow *row)
 {
 	row->touched = false;
-	row->matched = row->named = row->listed = row->exact = 0;
+	row->matched = row->named = row->listed = 0;
 	row->on_topic = false;
 }
 
@@ -247,8 +248,6 @@ mark(LarasShelf *shelf, Search *search, int i, const char *form, bool related)
 {
 	const LarasShelfWord *word = laras_shelf_find(shelf, form);
 	uint64 bit = UINT64CONST(1) << i;
-	bool exact = strcmp(form, search->word[i]->text) == 0 ||
-				 (search->word[i]->bare != NULL && strcmp(form, search->word[i]->bare) == 0);
 	int fresh = 0;
 
 	if (word == NULL)
@@ -269,8 +268,7 @@ mark(LarasShelf *shelf, Search *search, int i, const char *form, bool related)
 		row->matched |= bit;
 		if (related)
 			continue;
-		if (exact)
-			row->exact |= bit;
+		search->named[i] |= part == LARAS_PART_NAMED;
 		if (part == LARAS_PART_NAMED)
 			row->named |= bit;
 		else if (part == LARAS_PART_LISTED)
@@ -551,6 +549,16 @@ has_word(const LarasFound *row, int i)
 	return i >= 0 && (row->matched & (UINT64CONST(1) << i)) != 0;
 }
 
+/*
+ * Does the word tell why somebody asks?  One that stands above a rule is what is
+ * asked about ("is breakfast included").
+ */
+static bool
+is_aside(const Search *search, int i)
+{
+	return search->word[i]->aside && !(search->texts && search->named[i]);
+}
+
 /* Does a word that no row has stand beside one that the row has ("mesin cuci")? */
 static bool
 stands_beside(const LarasFound *row, const Search *search, int i)
@@ -573,7 +581,7 @@ lacking(const LarasFound *row, const Search *search, int i)
 		return search->absent[i] ? 0 : Min(search->weight[i], ASIDE_WEIGHT);
 	/* how many there are of something is hardly what a rule is found by */
 	if (search->texts && is_number(search->word[i]))
-		return search->weight[i] * NUMBER_LISTED;
+		return 0;
 	if (!search->absent[i])
 		return search->weight[i];
 	return stands_beside(row, search, i) ? ABSENT_WEIGHT : DISTANT_WEIGHT;
@@ -606,7 +614,7 @@ measure(LarasFound *row, const Search *search, uint64 optional)
 		if (search->optional[i] && ((row->named | row->listed) & (UINT64CONST(1) << i)))
 			has += part_of_word(row->matched, row->named, row->listed, search, i) * OPTIONAL_FACTOR;
 	for (int i = 0; i < search->n; i++)
-		if (has_word(row, i) && !search->word[i]->aside)
+		if (has_word(row, i) && !is_aside(search, i))
 			row->matter |= UINT64CONST(1) << i;
 	row->coverage = all > 0 ? (float) (has / all) : 0;
 	for (int i = 0; i < search->n; i++)
@@ -717,7 +725,6 @@ end(LarasShelf *shelf, const Search *search)
 		row->named = marked->named;
 		row->listed = marked->listed & ~marked->named;
 		row->on_topic = marked->on_topic;
-		row->exact = marked->exact & marked->named;
 		row->stock = -1;
 		measure(row, search, optional);
 		findings->named |= row->named;
@@ -736,7 +743,7 @@ end(LarasShelf *shelf, const Search *search)
 			findings->numbers |= bit;
 		if (search->absent[i])
 			findings->absent |= bit;
-		if (search->word[i]->aside)
+		if (is_aside(search, i))
 			findings->asides |= bit;
 		if (search->optional[i])
 			findings->named &= ~bit;

@@ -35,7 +35,6 @@ typedef struct LarasFound
 	uint64 matched;         /* bit of each word that the row has */
 	uint64 matter;          /* of them, those that tell what is asked about */
 	uint64 named;           /* those that stand in its heading */
-	uint64 exact;           /* of the heading, as they are written */
 	uint64 listed;          /* those that stand in an item's attributes, if not in the name */
 	float coverage;         /* 0 to 1: how much of the question's matter the row has */
 	float heading_coverage; /* 0 to 1: how much of the row's heading the question has */

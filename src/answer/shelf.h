@@ -39,7 +39,6 @@ typedef struct LarasShelfRow
 	uint64 matched;
 	uint64 named;
 	uint64 listed;
-	uint64 exact;
 	bool on_topic;
 } LarasShelfRow;
 
