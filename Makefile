@@ -118,6 +118,7 @@ REGRESS = \
 	install \
 	sealed \
 	tenancy \
+	asking \
 	drafter
 
 ISOLATION = \
