@@ -18,7 +18,7 @@ COMMENT ON TABLE laras.workspace IS 'A tenant: one business with its members, ch
 COMMENT ON COLUMN laras.workspace.workspace_id IS 'Random id.';
 COMMENT ON COLUMN laras.workspace.slot IS 'Key slot W; destroying it makes all of the workspace unreadable.';
 COMMENT ON COLUMN laras.workspace.name IS 'Name of the business, sealed under (W, W).';
-COMMENT ON COLUMN laras.workspace.preset IS 'Preset of retention and policy it was made with.';
+COMMENT ON COLUMN laras.workspace.preset IS 'Preset of retention and policy it was made with: laras, the only one.';
 COMMENT ON COLUMN laras.workspace.state IS 'active; closed: nobody enters any more; erased: its key is destroyed, rows follow.';
 COMMENT ON COLUMN laras.workspace.created_at IS 'When it was made.';
 COMMENT ON COLUMN laras.workspace.region IS 'Region by whose habits a phone number without country code is read.';
@@ -221,7 +221,7 @@ CREATE FUNCTION laras.create_workspace(name text, owner_email text, owner_passwo
   LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_create_workspace';
 ALTER FUNCTION laras.create_workspace(text, text, text, text) OWNER TO laras_owner;
-COMMENT ON FUNCTION laras.create_workspace(text, text, text, text) IS 'Makes a workspace with its owner and returns its id. 22023 for a name, address, password or preset that will not do, LRT02 in a bound transaction, LRK01 while the vault is shut.';
+COMMENT ON FUNCTION laras.create_workspace(text, text, text, text) IS 'Makes a workspace with its owner and returns its id. 22023 for a name, address or password that will not do, or a preset other than laras, the only one, LRT02 in a bound transaction, LRK01 while the vault is shut.';
 GRANT EXECUTE ON FUNCTION laras.create_workspace(text, text, text, text) TO laras_service;
 
 CREATE FUNCTION laras.log_in(email text, password text) RETURNS text

@@ -17,6 +17,7 @@ SELECT laras.create_workspace('x', E'a\nb@x.example', 'password');
 SELECT laras.create_workspace('x', 'x@x.example', 'short');
 SELECT laras.create_workspace('x', 'x@x.example', repeat('p', 73));
 SELECT laras.create_workspace('x', 'x@x.example', 'password', 'No Preset');
+SELECT laras.create_workspace('x', 'x@x.example', 'password', 'zzz');
 BEGIN;
 SELECT laras.act_as(:one) = :one AS bound;
 SELECT laras.create_workspace('x', 'x@x.example', 'password');
