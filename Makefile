@@ -16,7 +16,7 @@ VAULT = numbers crypto derive sealedbytes slot files slab lease journal keyringf
 # src/tenancy/
 TENANCY = tenancy binding permission lookup token password workspace region member session key doctor checks roles guard install
 # src/channel/
-CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram instagram_mention messenger messenger_connect threads threads_send threads_media telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_report email_text email_send email_connect generic generic_mapping generic_media whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence
+CHANNEL = driver record media sendmedia login meta meta_message meta_send meta_send_media meta_media meta_connect instagram instagram_mention messenger messenger_connect threads threads_send threads_media telegram telegram_send telegram_send_media telegram_media telegram_connect email email_header email_mime email_report email_text email_send email_connect generic generic_mapping generic_media whatsapp whatsapp_parse whatsapp_message whatsapp_send whatsapp_send_media whatsapp_media whatsapp_template whatsapp_connect presence visible
 # src/evidence/
 EVIDENCE = detail evidence highwater integrate keyfile leaf merkle note sign sink tree verify
 # src/worker/
@@ -32,7 +32,7 @@ INBOX = rows names processing addressee phone lookup identity comment merge appl
 # src/media/
 MEDIA = store enclosure fetch duty read give link
 # src/answer/
-ANSWER = voice span calendar whenasked hours digest ground scope manner others rule reviewrule classify reply template followup followrule draft store wanted duty decide drafterrole freshness lexicon root spelling question intent shelf retrieve choose wording clause compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
+ANSWER = voice span calendar whenasked hours digest ground scope manner others rule reviewrule written classify reply template followup followrule draft store wanted duty decide drafterrole freshness lexicon root spelling question intent shelf retrieve choose wording clause compose preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext
 # src/erasure/
 ERASURE = plan accept list listwork request remove writers expire status replay resume keyring copies
 # src/gateway/

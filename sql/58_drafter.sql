@@ -35,5 +35,5 @@ GRANT EXECUTE ON FUNCTION laras.preview_reply(text) TO laras_service, laras_app;
 CREATE FUNCTION laras.preview_draft(question text, channel text DEFAULT 'whatsapp') RETURNS jsonb
   LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
   AS 'MODULE_PATHNAME', 'laras_preview_draft';
-COMMENT ON FUNCTION laras.preview_draft(text, text) IS 'What the built-in drafter would answer to this text over that channel, as preview_reply, and what the classifier would say of the answer: intent, language, confidence, hand_over, body, sources, verdict, reasons. Nothing is stored or sent. LRT01 when unbound, 22023 for an unknown channel.';
+COMMENT ON FUNCTION laras.preview_draft(text, text) IS 'What the built-in drafter would answer to this text over that channel, as preview_reply, and what the classifier would say of the answer: intent, language, confidence, hand_over, body, sources, verdict, reasons. would_send: would it leave by itself now, where the connection has auto_send on; else hold_reasons, with the review rules of this moment among them, says what would hold it. Nothing is stored or sent. LRT01 when unbound, 22023 for an unknown channel.';
 GRANT EXECUTE ON FUNCTION laras.preview_draft(text, text) TO laras_service, laras_app;

@@ -1,21 +1,37 @@
 -- 60_answer: the knowledge of the business, drafts, verdicts and approvals.
 
+-- What is written into the tables of knowledge says itself what is wrong with it.
+CREATE FUNCTION laras.check_catalog_item(name text, price numeric, currency text, stock integer, state text, language text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
+  AS 'MODULE_PATHNAME', 'laras_check_catalog_item';
+COMMENT ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text) IS 'Check constraint of laras.catalog_item: true, or 22023 with the column that is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text) TO laras_owner, laras_app, laras_service, laras_worker;
+
+CREATE FUNCTION laras.check_written(relation text, name text, body text, language text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
+  AS 'MODULE_PATHNAME', 'laras_check_written';
+COMMENT ON FUNCTION laras.check_written(text, text, text, text) IS 'Check constraint of laras.policy_text, laras.faq and laras.follow_up_rule: true, or 22023 for a text that shows nothing and a language that there is not.';
+GRANT EXECUTE ON FUNCTION laras.check_written(text, text, text, text) TO laras_owner, laras_app, laras_service, laras_worker;
+
+CREATE FUNCTION laras.check_channel(channel text) RETURNS boolean
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'laras_check_channel';
+COMMENT ON FUNCTION laras.check_channel(text) IS 'Check constraint of channels that people name: true, or 22023 with the channels that there are.';
+GRANT EXECUTE ON FUNCTION laras.check_channel(text) TO laras_owner, laras_app, laras_service, laras_worker;
 
 -- What the business sells. Plain DML under row security; price and stock are what drafts may say.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.catalog_item (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
-  name text NOT NULL CHECK (octet_length(name) BETWEEN 1 AND 500),
+  name text NOT NULL,
   description text NOT NULL DEFAULT '',
-  price numeric(18,2) CHECK (price >= 0),
-  currency text NOT NULL DEFAULT 'IDR' CHECK (currency ~ '^[A-Z]{3}$'),
-  stock integer CHECK (stock >= 0),
+  price numeric(18,2),
+  currency text NOT NULL DEFAULT 'IDR',
+  stock integer,
   attributes jsonb NOT NULL DEFAULT '{}',
-  state text NOT NULL DEFAULT 'active'
-    CHECK (state IN ('active', 'hidden')),
-  language text NOT NULL DEFAULT 'id'
-    CHECK (language IN ('id', 'en')),
+  state text NOT NULL DEFAULT 'active',
+  language text NOT NULL DEFAULT 'id',
   translations jsonb NOT NULL DEFAULT '{}'
     CHECK (jsonb_typeof(translations) = 'object' AND translations - '{id,en}'::text[] = '{}'
       AND jsonb_typeof(coalesce(translations -> 'id', '{}')) = 'object' AND jsonb_typeof(coalesce(translations -> 'en', '{}')) = 'object'),
@@ -24,7 +40,8 @@ CREATE TABLE laras.catalog_item (
     coalesce(stock::text, '') || E'\x1f' || attributes::text || E'\x1f' || state || E'\x1f' || language || E'\x1f' || translations::text, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(name, attributes::text, description)) STORED,
-  PRIMARY KEY (workspace_id, id)
+  PRIMARY KEY (workspace_id, id),
+  CHECK (laras.check_catalog_item(name, price, currency, stock, state, language))
 );
 COMMENT ON TABLE laras.catalog_item IS 'What the business sells. Plain DML under row security; price and stock are what drafts may say.';
 COMMENT ON COLUMN laras.catalog_item.workspace_id IS 'Owning workspace.';
@@ -63,14 +80,14 @@ CREATE TABLE laras.policy_text (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
   topic text NOT NULL,
-  language text NOT NULL DEFAULT 'id'
-    CHECK (language IN ('id', 'en')),
+  language text NOT NULL DEFAULT 'id',
   body text NOT NULL,
   version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
     topic || E'\x1f' || language || E'\x1f' || body, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(topic, '', body)) STORED,
-  PRIMARY KEY (workspace_id, id)
+  PRIMARY KEY (workspace_id, id),
+  CHECK (laras.check_written('policy_text', topic, body, language))
 );
 COMMENT ON TABLE laras.policy_text IS 'A rule of the business (delivery, returns, payment) in its own words.';
 COMMENT ON COLUMN laras.policy_text.workspace_id IS 'Owning workspace.';
@@ -104,13 +121,13 @@ CREATE TABLE laras.faq (
   id bigint NOT NULL,
   question text NOT NULL,
   answer text NOT NULL,
-  language text NOT NULL DEFAULT 'id'
-    CHECK (language IN ('id', 'en')),
+  language text NOT NULL DEFAULT 'id',
   version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
     question || E'\x1f' || answer || E'\x1f' || language, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(question, '', answer)) STORED,
-  PRIMARY KEY (workspace_id, id)
+  PRIMARY KEY (workspace_id, id),
+  CHECK (laras.check_written('faq', question, answer, language))
 );
 COMMENT ON TABLE laras.faq IS 'A question with the answer of the business.';
 COMMENT ON COLUMN laras.faq.workspace_id IS 'Owning workspace.';
@@ -492,7 +509,7 @@ SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.review_rule (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
-  channel text REFERENCES laras.provider,
+  channel text REFERENCES laras.provider CHECK (laras.check_channel(channel)),
   topic text,
   minimum_confidence real,
   act text NOT NULL DEFAULT 'review',

@@ -4,7 +4,7 @@ SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.follow_up_rule (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
-  channel text REFERENCES laras.provider,
+  channel text REFERENCES laras.provider CHECK (laras.check_channel(channel)),
   idle_hours integer NOT NULL CHECK (idle_hours BETWEEN 1 AND 720),
   body text CHECK (octet_length(body) BETWEEN 1 AND 4096),
   template_id bigint,
@@ -13,7 +13,8 @@ CREATE TABLE laras.follow_up_rule (
   state text NOT NULL DEFAULT 'new'
     CHECK (state IN ('new', 'ready', 'template_gone', 'template_not_approved', 'template_not_owned', 'values_do_not_fit', 'account_cut')),
   PRIMARY KEY (workspace_id, id),
-  CHECK (body IS NOT NULL OR template_id IS NOT NULL)
+  CHECK (body IS NOT NULL OR template_id IS NOT NULL),
+  CHECK (laras.check_written('follow_up_rule', NULL, body, NULL))
 );
 COMMENT ON TABLE laras.follow_up_rule IS 'When a conversation that the business answered last is followed up, and by which words: a draft inside the window, an approved template outside. Plain DML under row security.';
 COMMENT ON COLUMN laras.follow_up_rule.workspace_id IS 'Owning workspace.';

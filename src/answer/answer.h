@@ -128,6 +128,13 @@ extern bool laras_judging_batch(void);
 extern const char *laras_review_rule(int64 workspace_id, const char *channel, const char *topic,
 									 float confidence, const LarasSource *sources, int n_sources);
 
+/*
+ * Why a person decides on a draft that is sure of itself or not: review_rule, or
+ * low_confidence where no rule fits; NULL: it may leave as far as that goes.
+ */
+extern const char *
+laras_review_reason(int64 workspace_id, const char *channel, const LarasComposed *composed);
+
 /* Does a rule ask that what people write on the channel is judged like a draft, now? */
 extern bool laras_people_rule(int64 workspace_id, const char *channel);
 

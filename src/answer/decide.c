@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "answer/written.h"
 #include "answer/draft.h"
 #include "base/arguments.h"
 #include "base/errors.h"
@@ -334,9 +335,7 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 										  &words, &n) != LARAS_OPENED)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the draft has no text"),
 						errhint("Give the text as edited_body.")));
-	if (n == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reply must not be empty")));
+	laras_require_shown((LarasText){words, n}, "a reply");
 	d.row.approved_by = laras_principal_text(who);
 	if (d.template_id != 0)
 		queue_template(&d, edited);

@@ -50,9 +50,6 @@
 /* bytes of a customer's earlier messages that are read with the newest one */
 #define QUESTION_BYTES 8192
 
-/* without a rule of its own a workspace sends by itself from here on */
-#define DEFAULT_CONFIDENCE 0.7f
-
 /*
  * With each message, all that its customer wrote and nobody read yet, wherever
  * in the order it stands: one draft answers them. $3 bounds what a flood may
@@ -366,10 +363,9 @@ decide(LarasDrafting *d)
 		give_reason(d, d->judgement.reasons[i]);
 	if (!d->auto_send)
 		give_reason(d, "auto_send_off");
-	rule = laras_review_rule(d->workspace_id, d->channel, d->composed.intent,
-							 d->composed.confidence, d->composed.sources, d->composed.n_sources);
-	if (rule != NULL ? strcmp(rule, "review") == 0 : d->composed.confidence < DEFAULT_CONFIDENCE)
-		give_reason(d, rule != NULL ? "review_rule" : "low_confidence");
+	rule = laras_review_reason(d->workspace_id, d->channel, &d->composed);
+	if (rule != NULL)
+		give_reason(d, rule);
 	d->state = d->reasons.len > 0 ? "held" : "approved";
 }
 

@@ -18,8 +18,10 @@
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_collation_d.h"
+#include "channel/send.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
@@ -255,7 +257,7 @@ typedef struct Line
 	json_t *row; /* what is stored */
 	const char *act;
 	int64 id;
-	const char *problem; /* a constant: what was written is not repeated */
+	const char *problem; /* a column's name may be repeated, what stands in it is not */
 } Line;
 
 /* ----------------------------------------------------------------- checking */
@@ -267,6 +269,50 @@ column_named(const Kind *kind, const char *name)
 		if (strcmp(c->name, name) == 0)
 			return c;
 	return NULL;
+}
+
+/* Is one word the other but for a slip: a letter too many, too few, another, or two in turn? */
+static bool
+is_slip(const char *a, const char *b)
+{
+	size_t n = strlen(a);
+	size_t m = strlen(b);
+	size_t i = 0;
+
+	while (i < n && a[i] == b[i])
+		i++;
+	if (n == m)
+		return strcmp(a + i + 1, b + i + 1) == 0 ||
+			   (i + 1 < n && a[i] == b[i + 1] && a[i + 1] == b[i] &&
+				strcmp(a + i + 2, b + i + 2) == 0);
+	return n + 1 == m   ? strcmp(a + i, b + i + 1) == 0
+		   : m + 1 == n ? strcmp(a + i + 1, b + i) == 0
+						: false;
+}
+
+/* The column whose name that is but for a slip; NULL: none. */
+static const Column *
+column_meant(const Kind *kind, const char *name)
+{
+	for (const Column *c = kind->columns; c->name != NULL; c++)
+		if (is_slip(name, c->name))
+			return c;
+	return NULL;
+}
+
+static const char *
+unknown_column(const char *name, const Column *meant)
+{
+	size_t n = strlen(name);
+	bool plain =
+		laras_text_shows((LarasText){name, n}) && !laras_text_has_control((LarasText){name, n});
+	char *shown = pnstrdup(name, pg_mbcliplen(name, (int) n, 63));
+
+	if (!plain)
+		return "has a column that is not known";
+	return meant == NULL ? psprintf("has a column that is not known: \"%s\"", shown)
+						 : psprintf("has a column that is not known: \"%s\"; is \"%s\" meant?",
+									shown, meant->name);
 }
 
 /* Digits, and where decimals is not 0 a point and at most that many more. */
@@ -392,26 +438,39 @@ yes_or_no(LarasText t)
 	return NULL;
 }
 
+/* NULL, or what is wrong with what a row is known by. */
+static const char *
+check_name(const char *column, LarasText t)
+{
+	if (!laras_text_shows(t))
+		return psprintf("its %s is missing", column);
+	if (t.n > 500)
+		return psprintf("its %s is longer than 500 bytes", column);
+	if (laras_text_has_control(t))
+		return psprintf("its %s holds control characters or such as turn the direction of writing",
+						column);
+	return laras_text_has_letter(t) ? NULL : psprintf("its %s has no letter", column);
+}
+
 /* NULL, or what is wrong with a value; an absent t is null. */
 static const char *
-check(ColumnKind kind, LarasText t)
+check(const Column *column, LarasText t)
 {
 	bool empty = t.s == NULL || t.n == 0;
 
-	switch (kind)
+	switch (column->kind)
 	{
 		case COLUMN_NAME:
-			return empty       ? "its name is missing"
-				   : t.n > 500 ? "its name is longer than 500 bytes"
-							   : NULL;
+			return check_name(column->name, t);
 		case COLUMN_BODY:
-			return empty ? "its text is missing" : NULL;
+			return laras_text_shows(t) ? NULL : psprintf("its %s is missing", column->name);
 		case COLUMN_PRICE:
-			return empty || is_number(t, 15, 2)
-					   ? NULL
-					   : "the price is no plain number: write 45000 or 45000.50";
+			return empty || is_number(t, 15, 2) ? NULL
+												: "the price must be 0 to 999999999999999.99, "
+												  "a plain number: write 45000 or 45000.50";
 		case COLUMN_STOCK:
-			return empty || is_number(t, 9, 0) ? NULL : "the stock is no whole number";
+			return empty || is_number(t, 9, 0) ? NULL
+											   : "the stock must be 0 to 999999999, a whole number";
 		case COLUMN_CURRENCY:
 			return empty || (t.n == 3 && strspn(t.s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3)
 					   ? NULL
@@ -479,6 +538,7 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 {
 	const Column *column = column_named(kind, name);
 	json_t *attributes = laras_json_get(row, "attributes");
+	const Column *meant;
 	LarasText t;
 	const char *problem;
 
@@ -486,18 +546,19 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 		return json_object_update(attributes, value) == 0 ? NULL : "out of memory";
 	if (column == NULL || column->kind == COLUMN_ATTRIBUTES)
 	{
-		if (!kind->takes_attributes || (column != NULL && !json_is_null(value)))
-			return column == NULL ? "has a column that is not known"
-								  : "the attributes are no object";
-		if (column == NULL)
-			put(attributes, name, json_incref(value));
+		if (column != NULL)
+			return json_is_null(value) ? NULL : "the attributes are no object";
+		meant = column_meant(kind, name);
+		if (!kind->takes_attributes || meant != NULL)
+			return unknown_column(name, meant);
+		put(attributes, name, json_incref(value));
 		return NULL;
 	}
 	t = json_is_boolean(value) ? laras_text(json_is_true(value) ? "true" : "false")
 							   : trimmed(value);
 	if (t.s == NULL && !json_is_null(value))
 		return "a value is neither text nor number";
-	problem = check(column->kind, t);
+	problem = check(column, t);
 	if (problem == NULL && column->limit > 0 && t.n > column->limit)
 		problem = psprintf("its %s is longer than %zu bytes", column->name, column->limit);
 	if (problem == NULL && column->kind == COLUMN_TRANSLATED)
@@ -537,7 +598,7 @@ read_record(const Kind *kind, Line *line, int n)
 	}
 	for (const Column *c = kind->columns; c->name != NULL && line->problem == NULL; c++)
 		if (c->kind == COLUMN_NAME || c->kind == COLUMN_DAY)
-			line->problem = check(c->kind, laras_json_text_at(line->row, c->name));
+			line->problem = check(c, laras_json_text_at(line->row, c->name));
 	if (line->problem == NULL)
 		line->act = NULL;
 }
@@ -663,24 +724,19 @@ refuse_incomplete(const Kind *kind, Line *lines, int n)
 				laras_json_text_at(lines[i].row, c->name).s == NULL)
 			{
 				lines[i].act = "refused";
-				lines[i].problem = check(c->kind, (LarasText){NULL, 0});
+				lines[i].problem = check(c, (LarasText){NULL, 0});
 			}
 }
 
 /* A file whose records say nowhere what they are about has another header than it should. */
 static void
-require_names(const Kind *kind, const LarasKnowledgeRecord *records, int n)
+require_names(const Kind *kind, const LarasKnowledgeRecord *records, int n, bool named)
 {
-	bool any = false;
 	StringInfoData names;
 
-	for (int i = 0; i < n; i++)
-	{
-		if (laras_json_get(records[i].values, kind->columns[0].name) != NULL)
-			return;
-		any |= records[i].values != NULL;
-	}
-	if (!any)
+	for (int i = 0; i < n && !named; i++)
+		named = laras_json_get(records[i].values, kind->columns[0].name) != NULL;
+	if (named)
 		return;
 	initStringInfo(&names);
 	for (const Column *c = kind->columns; c->name != NULL; c++)
@@ -728,6 +784,8 @@ laras_import_knowledge(PG_FUNCTION_ARGS)
 	const Kind *kind = NULL;
 	LarasKnowledgeRecord *records;
 	Line *lines;
+	bool named = false;
+	bool objects = false;
 	int n;
 
 	laras_require_workspace();
@@ -749,11 +807,18 @@ laras_import_knowledge(PG_FUNCTION_ARGS)
 	data = PG_GETARG_TEXT_PP(2);
 	InitMaterializedSRF(fcinfo, 0);
 	if (strcmp(format, "csv") == 0)
-		records = laras_knowledge_csv(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), MOST_RECORDS, &n);
+		records = laras_knowledge_csv(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), MOST_RECORDS,
+									  kind->columns[0].name, &named, &n);
 	else
+	{
 		records =
 			laras_knowledge_json(VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), MOST_RECORDS, &n);
-	require_names(kind, records, n);
+		/* records that are no objects are told one by one */
+		for (int i = 0; i < n && !named; i++)
+			objects |= records[i].values != NULL;
+		named = !objects;
+	}
+	require_names(kind, records, n, named);
 	lines = palloc0(sizeof(Line) * (n + 1));
 	for (int i = 0; i < n; i++)
 	{

@@ -79,7 +79,7 @@ lines_in(char **fields, int n)
 
 /* The names of the header, in lower case, without what a byte order mark or spreadsheet adds. */
 static char **
-read_header(char **fields, int n)
+read_header(char **fields, int n, const char *needed, bool *named)
 {
 	char **names = palloc(sizeof(char *) * n);
 	bool any = false;
@@ -101,6 +101,8 @@ read_header(char **fields, int n)
 				*p += 'a' - 'A';
 		names[i] = name;
 		any |= length > 0;
+		if (needed != NULL)
+			*named |= strcmp(name, needed) == 0;
 		for (int k = 0; k < i; k++)
 			if (length > 0 && strcmp(names[k], name) == 0)
 				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -114,11 +116,13 @@ read_header(char **fields, int n)
 }
 
 static void
-read_fields(LarasKnowledgeRecord *record, char **names, int columns, char **fields, int n)
+read_fields(LarasKnowledgeRecord *record, char **names, int columns, bool whole, char **fields,
+			int n)
 {
-	if (n > columns)
+	if (n > columns || (n < columns && whole))
 	{
-		record->problem = "has more fields than the header";
+		record->problem =
+			n > columns ? "has more fields than the header" : "has fewer fields than the header";
 		return;
 	}
 	record->values = laras_json_own(laras_json_object());
@@ -129,7 +133,8 @@ read_fields(LarasKnowledgeRecord *record, char **names, int columns, char **fiel
 }
 
 LarasKnowledgeRecord *
-laras_knowledge_csv(const char *text, size_t n, int limit, int *count)
+laras_knowledge_csv(const char *text, size_t n, int limit, const char *needed, bool *named,
+					int *count)
 {
 	/* COPY wants a table; nothing of this one is read or written */
 	Relation table =
@@ -149,6 +154,8 @@ laras_knowledge_csv(const char *text, size_t n, int limit, int *count)
 		text += 3;
 		n -= 3;
 	}
+	if (needed != NULL)
+		*named = false;
 	source_at = text;
 	source_end = text + n;
 	copy = BeginCopyFrom(
@@ -169,7 +176,7 @@ laras_knowledge_csv(const char *text, size_t n, int limit, int *count)
 			continue;
 		if (names == NULL)
 		{
-			names = read_header(fields, got);
+			names = read_header(fields, got, needed, named);
 			columns = got;
 			continue;
 		}
@@ -178,16 +185,44 @@ laras_knowledge_csv(const char *text, size_t n, int limit, int *count)
 		if (*count == room)
 			records = repalloc(records, sizeof(LarasKnowledgeRecord) * (room *= 2));
 		records[*count] = (LarasKnowledgeRecord){.line = at};
-		read_fields(&records[(*count)++], names, columns, fields, got);
+		read_fields(&records[(*count)++], names, columns, needed != NULL, fields, got);
 	}
 	EndCopyFrom(copy);
 	table_close(table, AccessShareLock);
 	if (names == NULL)
-		(void) read_header(NULL, 0);
+		(void) read_header(NULL, 0, needed, named);
 	return records;
 }
 
 /* -------------------------------------------------------------------- JSON */
+
+/* The elements of an array that parses, which hold a key twice: which of two values is meant? */
+static void
+refuse_repeated_keys(const char *text, size_t n, LarasKnowledgeRecord *records, int count)
+{
+	const char *at = memchr(text, '[', n);
+	const char *end = text + n;
+
+	for (int i = 0; i < count && at != NULL && ++at < end; i++)
+	{
+		size_t length = laras_json_length(at, (size_t) (end - at));
+		const char *reason = NULL;
+		json_t *strict;
+
+		CHECK_FOR_INTERRUPTS();
+		if (length == 0)
+			return;
+		strict = laras_json_parse_once(at, length, &reason);
+		if (strict != NULL)
+			json_decref(strict);
+		else if (json_is_object(records[i].values) && strcmp(reason, "repeated_key") == 0)
+		{
+			records[i].values = NULL;
+			records[i].problem = "has a member twice";
+		}
+		at = memchr(at + length, ',', (size_t) (end - at) - length);
+	}
+}
 
 LarasKnowledgeRecord *
 laras_knowledge_json(const char *text, size_t n, int limit, int *count)
@@ -218,5 +253,7 @@ laras_knowledge_json(const char *text, size_t n, int limit, int *count)
 		}
 	}
 	*count = (int) json_array_size(document);
+	if (laras_json_own(laras_json_parse_once(text, n, &reason)) == NULL)
+		refuse_repeated_keys(text, n, records, *count);
 	return records;
 }

@@ -4,7 +4,10 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "answer/llm.h"
+#include "answer/written.h"
 #include "base/arguments.h"
 #include "base/clock.h"
 #include "base/logguard.h"
@@ -23,7 +26,7 @@
 
 PG_FUNCTION_INFO_V1(laras_configure_llm);
 
-/* options are checked by the table; what is not named takes the column's default */
+/* what is not named takes the column's default */
 LARAS_PLAN(
 	configure,
 	"INSERT INTO laras.llm_endpoint AS e (workspace_id, url, host, model, api_key, enabled, on_failure, daily_calls, "
@@ -47,6 +50,34 @@ refuse(const char *message, const char *hint)
 					hint != NULL ? errhint("%s", hint) : 0));
 }
 
+/* An option that is a number, from 0 on. */
+static void
+check_number(const json_t *options, const char *name, int most)
+{
+	const json_t *value = laras_json_get(options, name);
+
+	if (value != NULL && (json_integer_value(value) < 0 || json_integer_value(value) > most))
+		refuse(psprintf("%s is out of range", name), psprintf("It must be 0 to %d.", most));
+}
+
+/* "Name: value", of what the table takes: 64 letters, digits and hyphens, 200 characters of ASCII. */
+static bool
+is_header(LarasText t)
+{
+	size_t name = 0;
+
+	while (name < t.n && (isalnum((unsigned char) t.s[name]) || t.s[name] == '-') &&
+		   (unsigned char) t.s[name] < 0x80)
+		name++;
+	if (name < 1 || name > 64 || t.n < name + 3 || t.n > name + 202 || t.s[name] != ':' ||
+		t.s[name + 1] != ' ')
+		return false;
+	for (size_t i = name + 2; i < t.n; i++)
+		if (t.s[i] < ' ' || t.s[i] > '~')
+			return false;
+	return true;
+}
+
 static void
 check_options(Datum given)
 {
@@ -57,7 +88,19 @@ check_options(Datum given)
 										{"request_options", 'o'}};
 	const json_t *options = laras_options_read(given, known, lengthof(known));
 	const json_t *value;
+	LarasText header = laras_json_text_at(options, "no_train_header");
+	LarasText on_failure = laras_json_text_at(options, "on_failure");
 
+	if (on_failure.s != NULL && !laras_text_is(on_failure, "queue") &&
+		!laras_text_is(on_failure, "built_in"))
+		refuse("on_failure has no such value", "It is queue or built_in.");
+	check_number(options, "daily_calls", PG_INT32_MAX);
+	check_number(options, "retries", 4);
+	check_number(options, "keep_days", 3650);
+	check_number(options, "cache_minutes", 10080);
+	if (header.s != NULL && !is_header(header))
+		refuse("no_train_header is no header of a request",
+			   "Write its name, a colon, a blank and its value, as in X-No-Train: 1.");
 	value = laras_json_get(options, "request_options");
 	if (laras_json_get(value, "messages") != NULL || laras_json_get(value, "model") != NULL ||
 		laras_json_get(value, "stream") != NULL)
@@ -95,6 +138,11 @@ laras_configure_llm(PG_FUNCTION_ARGS)
 		refuse("url must be the https address of a chat endpoint",
 			   "Plain http is accepted in laras.test_mode alone, for a loopback address such as "
 			   "that of laras-sandbox.");
+	if (strlen(url) > 1000)
+		refuse("url must have at most 1000 bytes", NULL);
+	laras_require_shown((LarasText){VARDATA_ANY(model), VARSIZE_ANY_EXHDR(model)}, "model");
+	if (VARSIZE_ANY_EXHDR(model) > 200)
+		refuse("model must have at most 200 bytes", NULL);
 	if (VARSIZE_ANY_EXHDR(key) > 1000)
 		refuse("api_key must have at most 1000 characters", NULL);
 	check_options(options);

@@ -6,8 +6,11 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "answer/answer.h"
 #include "answer/question.h"
+#include "answer/written.h"
 #include "base/arguments.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
@@ -81,6 +84,13 @@ put(json_t *object, const char *key, json_t *value)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 }
 
+/* The digits that four bytes hold: 0.85, not what is nearest to it. */
+static json_t *
+shortest_real(float value)
+{
+	return json_real(strtod(psprintf("%.*g", FLT_DIG, value), NULL));
+}
+
 static json_t *
 id_text(int64 id)
 {
@@ -116,21 +126,23 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 	LARAS_NO_NULLS(fcinfo);
 	text *question = PG_GETARG_TEXT_P_SLICE(0, 0, LARAS_QUESTION_BYTES + MAX_MULTIBYTE_CHAR_LEN);
 	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const char *rule = NULL;
 	int64 workspace_id;
 	LarasComposed composed;
 	LarasJudgement judgement = {0};
 	json_t *draft;
 	json_t *reasons;
+	json_t *holds;
+	char *written;
 
 	laras_require_workspace();
-	if (laras_channel_driver(channel) == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such channel")));
+	laras_require_channel_named(laras_text(channel));
 	workspace_id = laras_bound_workspace();
 	laras_compose(workspace_id, VARDATA_ANY(question), VARSIZE_ANY_EXHDR(question), &composed);
 	draft = laras_json_own(laras_json_object());
 	put(draft, "intent", json_string(composed.intent));
 	put(draft, "language", json_string(composed.language));
-	put(draft, "confidence", json_real((double) composed.confidence));
+	put(draft, "confidence", shortest_real(composed.confidence));
 	put(draft, "hand_over", json_boolean(composed.hand_over));
 	put(draft, "body", composed.text != NULL ? json_string(composed.text) : json_null());
 	put(draft, "sources", json_incref(sources_array(&composed)));
@@ -141,6 +153,7 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 		/* the classifier sees names of contacts, which whoever asks does not */
 		laras_run_as_owner(&caller);
 		laras_judge_draft(workspace_id, 0, channel, &composed, false, &judgement);
+		rule = laras_review_reason(workspace_id, channel, &composed);
 		laras_run_as_end(&caller);
 	}
 	put(draft, "verdict",
@@ -149,6 +162,18 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 	for (int i = 0; i < judgement.n_reasons; i++)
 		json_array_append_new(reasons, json_string(judgement.reasons[i]));
 	put(draft, "reasons", json_incref(reasons));
-	PG_RETURN_DATUM(
-		DirectFunctionCall1(jsonb_in, CStringGetDatum(laras_json_text_of(draft, NULL))));
+	/* in the order in which a draft's own hold_reasons would have them */
+	holds = laras_json_own(json_array());
+	if (composed.text == NULL)
+		json_array_append_new(holds, json_string("no_ground"));
+	else if (composed.hand_over)
+		json_array_append_new(holds, json_string(composed.namesakes ? "namesakes" : "hand_over"));
+	json_array_extend(holds, reasons);
+	if (rule != NULL)
+		json_array_append_new(holds, json_string(rule));
+	put(draft, "would_send", json_boolean(json_array_size(holds) == 0));
+	put(draft, "hold_reasons", json_incref(holds));
+	written = laras_json_text_of(draft, NULL);
+	laras_json_shorten_reals(written);
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(written)));
 }

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "answer/written.h"
 #include "base/arguments.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -75,9 +76,8 @@ require_writer(const text *body, bool may_be_empty)
 	laras_require_workspace();
 	laras_require_scope(LARAS_SCOPE_INBOX);
 	laras_vault_require_open();
-	if (VARSIZE_ANY_EXHDR(body) == 0 && !may_be_empty)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reply must not be empty")));
+	if (VARSIZE_ANY_EXHDR(body) > 0 || !may_be_empty)
+		laras_require_shown((LarasText){VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body)}, "a reply");
 }
 
 /* Lock what the text goes through, and see that it may. Inside SPI. */

@@ -16,6 +16,9 @@
 #include "storage/proc.h"
 #include "utils/builtins.h"
 
+/* without a rule of its own a workspace sends by itself from here on */
+#define USUAL_CONFIDENCE 0.7f
+
 /* at this moment, by the rule's own zone; a time that ends earlier than it begins goes over midnight */
 #define AT_THIS_TIME                                                                                  \
 	"(r.from_time IS NULL OR CASE WHEN r.from_time OPERATOR(pg_catalog.<=) r.to_time "                \
@@ -95,6 +98,18 @@ laras_review_rule(int64 workspace_id, const char *channel, const char *topic, fl
 		act = laras_spi_cstring(0, 1);
 	laras_spi_close();
 	return act;
+}
+
+const char *
+laras_review_reason(int64 workspace_id, const char *channel, const LarasComposed *composed)
+{
+	const char *rule =
+		laras_review_rule(workspace_id, channel, composed->intent, composed->confidence,
+						  composed->sources, composed->n_sources);
+
+	if (rule != NULL)
+		return strcmp(rule, "review") == 0 ? "review_rule" : NULL;
+	return composed->confidence < USUAL_CONFIDENCE ? "low_confidence" : NULL;
 }
 
 bool

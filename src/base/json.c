@@ -89,6 +89,8 @@ word_of(const json_error_t *error)
 			return "null_character";
 		case json_error_numeric_overflow:
 			return "number_out_of_range";
+		case json_error_duplicate_key:
+			return "repeated_key";
 		default:
 			return "invalid_json";
 	}
@@ -171,8 +173,8 @@ quote_long_integers(const char *bytes, size_t n, size_t *new_n)
 	return copy;
 }
 
-json_t *
-laras_json_parse(const char *bytes, size_t n, const char **reason)
+static json_t *
+parse(const char *bytes, size_t n, size_t flags, const char **reason)
 {
 	json_error_t error;
 	json_t *document;
@@ -184,7 +186,7 @@ laras_json_parse(const char *bytes, size_t n, const char **reason)
 			*reason = "too_deep";
 		return NULL;
 	}
-	document = json_loadb(bytes, n, 0, &error);
+	document = json_loadb(bytes, n, flags, &error);
 	if (document == NULL && json_error_code(&error) == json_error_numeric_overflow)
 	{
 		size_t quoted_n;
@@ -196,7 +198,7 @@ laras_json_parse(const char *bytes, size_t n, const char **reason)
 				*reason = "out_of_memory";
 			return NULL;
 		}
-		document = json_loadb(quoted, quoted_n, 0, &error);
+		document = json_loadb(quoted, quoted_n, flags, &error);
 		free(quoted);
 	}
 	if (document == NULL)
@@ -204,6 +206,32 @@ laras_json_parse(const char *bytes, size_t n, const char **reason)
 	if (reason)
 		*reason = why;
 	return document;
+}
+
+json_t *
+laras_json_parse(const char *bytes, size_t n, const char **reason)
+{
+	return parse(bytes, n, 0, reason);
+}
+
+size_t
+laras_json_length(const char *bytes, size_t n)
+{
+	json_error_t error;
+	json_t *value =
+		json_loadb(bytes, n, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL,
+				   &error);
+
+	if (value == NULL)
+		return 0;
+	json_decref(value);
+	return (size_t) error.position;
+}
+
+json_t *
+laras_json_parse_once(const char *bytes, size_t n, const char **reason)
+{
+	return parse(bytes, n, JSON_REJECT_DUPLICATES, reason);
 }
 
 json_t *
@@ -303,6 +331,70 @@ laras_json_dump(const json_t *j, size_t *n)
 	if (text != NULL && n != NULL)
 		*n = strlen(text);
 	return text;
+}
+
+/* A number in the fewest digits that read as the same number; no longer than it was. */
+static size_t
+shortened(char *out, const char *number, size_t n)
+{
+	char given[32];
+	char shorter[40];
+
+	if (n >= sizeof(given) || strcspn(number, ".eE") >= n)
+	{
+		memmove(out, number, n);
+		return n;
+	}
+	memcpy(given, number, n);
+	given[n] = '\0';
+	for (int digits = 1; digits < 17; digits++)
+	{
+		size_t length =
+			(size_t) snprintf(shorter, sizeof(shorter), "%.*g", digits, strtod(given, NULL));
+
+		if (strtod(shorter, NULL) != strtod(given, NULL))
+			continue;
+		/* it stays a real number for who tells them apart */
+		if (strpbrk(shorter, ".e") == NULL)
+			length += (size_t) snprintf(shorter + length, sizeof(shorter) - length, ".0");
+		if (length <= n)
+		{
+			memcpy(out, shorter, length);
+			return length;
+		}
+		break;
+	}
+	memmove(out, number, n);
+	return n;
+}
+
+void
+laras_json_shorten_reals(char *text)
+{
+	char *out = text;
+	bool in_string = false;
+
+	while (*text != '\0')
+	{
+		size_t n = 1;
+
+		if (in_string && *text == '\\' && text[1] != '\0')
+			n = 2;
+		else if (*text == '"')
+			in_string = !in_string;
+		else if (!in_string && in_number(*text) && *text != 'e' && *text != 'E')
+		{
+			while (in_number(text[n]))
+				n++;
+			out += shortened(out, text, n);
+			text += n;
+			continue;
+		}
+		memmove(out, text, n);
+		out += n;
+		text += n;
+	}
+	*out = '\0';
 }
 
 bool

@@ -53,6 +53,15 @@ laras_text(const char *s)
  */
 extern json_t *laras_json_parse(const char *bytes, size_t n, const char **reason);
 
+/*
+ * The same, of a document in which no object has a key twice: else NULL and
+ * repeated_key. For what a person or a program of theirs wrote to us.
+ */
+extern json_t *laras_json_parse_once(const char *bytes, size_t n, const char **reason);
+
+/* Bytes of the value that a text begins with, what stands before it included; 0: none. */
+extern size_t laras_json_length(const char *bytes, size_t n);
+
 /* A new empty object; NULL when memory is short. */
 extern json_t *laras_json_object(void);
 
@@ -84,6 +93,12 @@ extern bool laras_json_true(const json_t *j);
  * free(); NULL when memory is short.
  */
 extern char *laras_json_dump(const json_t *j, size_t *n);
+
+/*
+ * Real numbers of a dumped text, in place, in as few digits as they need: 0.85
+ * rather than 0.84999999999999998. For people; what is hashed stays as it is.
+ */
+extern void laras_json_shorten_reals(char *text);
 
 /* Is this text exactly that word? */
 extern bool laras_text_is(LarasText t, const char *word);

@@ -164,4 +164,13 @@ typedef struct LarasSendDriver
 /* The length of a text, well-formed UTF-8, as that channel measures it. */
 extern size_t laras_text_measure(LarasTextUnit unit, const char *s, size_t n);
 
+/* Does a text in UTF-8 show anything (visible.c)? */
+extern bool laras_text_shows(LarasText t);
+
+/* Does it hold a letter, or any character beyond ASCII that shows? */
+extern bool laras_text_has_letter(LarasText t);
+
+/* Does it hold control characters beside line breaks and tabs, or such as turn the direction of writing? */
+extern bool laras_text_has_control(LarasText t);
+
 #endif /* LARAS_SEND_H */

@@ -16,7 +16,6 @@
 #include <strings.h>
 
 #define NAME_LIMIT 512
-#define LANGUAGE_LIMIT 16
 #define HEADER_LIMIT 60
 #define BODY_LIMIT 1024
 #define FOOTER_LIMIT 60
@@ -217,6 +216,39 @@ check_buttons(const json_t *buttons)
 	return NULL;
 }
 
+/* Two or three small letters, as a language; then perhaps a country: en_US. */
+static bool
+is_language(LarasText t)
+{
+	size_t small = 0;
+
+	while (small < t.n && t.s[small] >= 'a' && t.s[small] <= 'z')
+		small++;
+	if (small < 2 || small > 3)
+		return false;
+	return small == t.n ||
+		   (t.n == small + 3 && t.s[small] == '_' && t.s[small + 1] >= 'A' &&
+			t.s[small + 1] <= 'Z' && t.s[small + 2] >= 'A' && t.s[small + 2] <= 'Z');
+}
+
+/* Does a place stand first or last, but for blanks? Refused with code 100, subcode 2388299. */
+static bool
+is_at_an_end(LarasText text)
+{
+	size_t at = 0;
+	size_t end = 0;
+	size_t begin;
+	LarasText name;
+
+	while (next_place(text, &at, &begin, &name))
+	{
+		if (end == 0 && !laras_text_shows((LarasText){text.s, begin}))
+			return true;
+		end = at;
+	}
+	return end > 0 && !laras_text_shows((LarasText){text.s + end, text.n - end});
+}
+
 static const char *
 check(const LarasTemplate *t)
 {
@@ -229,18 +261,21 @@ check(const LarasTemplate *t)
 	for (size_t i = 0; i < t->name.n; i++)
 		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789_", t->name.s[i]) == NULL)
 			return "the name consists of a-z, 0-9 and _";
-	if (t->language.n < 2 || t->language.n > LANGUAGE_LIMIT)
+	if (!is_language(t->language))
 		return "the language is a code such as id or en_US";
 	if (category_of(t->category) == NULL)
 		return "the category is marketing, utility or authentication";
 	if (!json_is_array(t->components))
 		return "components are an array";
-	if (text.s == NULL || text.n == 0)
+	if (!laras_text_shows(text))
 		return "a template has a body";
 	if (characters(text) > BODY_LIMIT)
 		return "the body has at most 1,024 characters";
 	if (places_of(text).count < 0)
 		return "places of the body are {{1}}, {{2}} and so on, or names";
+	/* the words of a code for logging in are the provider's own */
+	if (strcmp(category_of(t->category), "authentication") != 0 && is_at_an_end(text))
+		return "the body neither begins nor ends with a place: words stand before and after each";
 	if (header != NULL && !is_file(header))
 	{
 		LarasText title = laras_json_text_at(header, "text");
@@ -264,7 +299,7 @@ check_value(LarasText value)
 {
 	size_t spaces = 0;
 
-	if (value.s == NULL || value.n == 0)
+	if (!laras_text_shows(value))
 		return "every place needs a value of text";
 	for (size_t i = 0; i < value.n; i++)
 	{

@@ -278,7 +278,8 @@ laras_erase_listed(PG_FUNCTION_ARGS)
 						errdetail("At most 16 MB are read by one call.")));
 	list = PG_GETARG_TEXT_PP(0);
 	if (strcmp(format, "csv") == 0)
-		records = laras_knowledge_csv(VARDATA_ANY(list), VARSIZE_ANY_EXHDR(list), MOST_LINES, &n);
+		records = laras_knowledge_csv(VARDATA_ANY(list), VARSIZE_ANY_EXHDR(list), MOST_LINES, NULL,
+									  NULL, &n);
 	else
 	{
 		size_t length;

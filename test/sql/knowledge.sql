@@ -27,8 +27,9 @@ SELECT line, act, id IS NOT NULL AS has_id, problem FROM laras.import_knowledge(
   'Beras,12000,5,,enak,lebih\r\n'
   '\r\n'
   'zaitun,7000,1,,\r\n'
-  'Kecap,9000,3\r\n'
-  'Zaitun,6000');
+  'Kecap,9000,3,,\r\n'
+  'Zaitun,6000,,,\r\n'
+  'Merica,6000,3');
 SELECT name, description, price, currency, stock, attributes, state FROM laras.catalog_item ORDER BY name COLLATE "C";
 COMMIT;
 
@@ -74,6 +75,50 @@ SELECT laras.act_as(:one) > 0 AS bound;
 SELECT body FROM laras.preview_reply('harga teh poci berapa?');
 COMMIT;
 
+-- What is not known, nearly known, said twice, or shows nothing.
+BEGIN;
+SELECT laras.act_as(:one) > 0 AS bound;
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'csv', E'name,prise\nGaram,5000\n');
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'json', '[{"name": "Garam", "stok": 5}, {"name": "Garam halus", "warna": "putih", "attributes": {"prise": "1"}}, {"Name": "Gula"}, {"name": "Gula", "pirce": 1}]');
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'json', ' [ {"name": "Lada", "price": 1, "price": 2} ,{"name": "Lada, [hitam]", "price": 12345678901234567890, "x": {"a": 1, "a": 2}}, {"name": "Lada putih", "price": 99999999999999999999}, "x", {"name": "Lada merah", "price": 3}]');
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'json', '[{"name": "12345"}, {"name": "\u200b \u2060"}, {"name": "\u202eatak"}, {"name": "kopi\u0007"}, {"name": "..."}, {"name": "501 jeans"}, {"name": "咖啡"}, {"name": "A", "stock": -3}, {"name": "B", "stock": 1000000000}, {"name": "C", "stock": 1.5}, {"name": "D", "price": -1}]');
+SELECT line, act, problem FROM laras.import_knowledge('policies', 'json', '[{"body": "Setiap hari."}, {"topic": " ", "body": "Setiap hari."}, {"topic": "retur", "body": "\u00a0"}, {"topic": "retur"}, {"topic": "retur", "body": "Bisa.", "warna": "merah"}]');
+ROLLBACK;
+
+-- By DML as well.
+\set VERBOSITY default
+BEGIN;
+SELECT laras.act_as(:one) > 0 AS bound;
+\set ON_ERROR_ROLLBACK on
+INSERT INTO laras.catalog_item (workspace_id, id, name) VALUES (:one, 77, '   ');
+INSERT INTO laras.catalog_item (workspace_id, id, name) VALUES (:one, 77, repeat('x', 501));
+INSERT INTO laras.catalog_item (workspace_id, id, name, price) VALUES (:one, 77, 'Teh', -1);
+INSERT INTO laras.catalog_item (workspace_id, id, name, stock) VALUES (:one, 77, 'Teh', -1);
+INSERT INTO laras.catalog_item (workspace_id, id, name, currency) VALUES (:one, 77, 'Teh', 'idr');
+INSERT INTO laras.catalog_item (workspace_id, id, name, state) VALUES (:one, 77, 'Teh', 'sold');
+INSERT INTO laras.catalog_item (workspace_id, id, name, language) VALUES (:one, 77, 'Teh', 'fr');
+INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES (:one, 77, ' ', 'Bisa.');
+INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES (:one, 77, 'retur', E'\u200b\n');
+INSERT INTO laras.policy_text (workspace_id, id, topic, body, language) VALUES (:one, 77, 'retur', 'Bisa.', 'fr');
+INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES (:one, 77, '', 'Bisa.');
+INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES (:one, 77, 'COD?', E'\t');
+INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES (:one, 77, 5, E'\u200b');
+INSERT INTO laras.follow_up_rule (workspace_id, id, channel, idle_hours, body) VALUES (:one, 77, 'wa', 5, 'Halo');
+INSERT INTO laras.review_rule (workspace_id, id, channel) VALUES (:one, 77, 'wa');
+SELECT laras.preview_draft('halo', 'wa');
+\set ON_ERROR_ROLLBACK off
+ROLLBACK;
+\set VERBOSITY terse
+
+-- A look at a draft says whether it would leave by itself, by the review rules, too.
+BEGIN;
+SELECT laras.act_as(:one) > 0 AS bound;
+SELECT q, d -> 'confidence' AS confidence, d -> 'would_send' AS would_send, d -> 'hold_reasons' AS hold_reasons, d -> 'verdict' AS verdict
+FROM unnest(ARRAY['harga teh poci berapa?', 'saya kecewa, mau komplain', 'xyzzy qwerty']) q, laras.preview_draft(q) d;
+INSERT INTO laras.review_rule (workspace_id, id, channel, topic) VALUES (:one, 1, 'whatsapp', 'price');
+SELECT c, d -> 'would_send' AS would_send, d -> 'hold_reasons' AS hold_reasons FROM unnest(ARRAY['whatsapp', 'telegram']) c, laras.preview_draft('harga teh poci berapa?', c) d;
+ROLLBACK;
+
 -- Files that are none.
 BEGIN;
 SELECT laras.act_as(:one) > 0 AS bound;
@@ -83,6 +128,8 @@ SELECT * FROM laras.import_knowledge('catalog', 'xlsx', 'name');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', '');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'\n\n');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', 'name');
+SELECT * FROM laras.import_knowledge('catalog', 'csv', 'qwertyrubbish');
+SELECT * FROM laras.import_knowledge('policies', 'csv', repeat('TG9yZW0gaXBzdW0', 1400));
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'nama,harga\nKopi,8000');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name,Name\na,b');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name\n"open');

@@ -55,6 +55,12 @@ is(column($id, 'verdict || verdict_reasons::text'), 'pass{}', 'it passed the cla
 is(column($id, 'hold_reasons'), '{auto_send_off}', 'and the reason to wait is named');
 is($stage->bound("SELECT count(*) FROM laras.approval_queue WHERE id = $id AND question = 'Halo kak, berapa harga kopi gayo?'"), 1, 'it stands in the queue with the question');
 is($stage->sandbox->totals->{messages}{accepted} // 0, 0, 'nothing was sent');
+for my $blank ("''", "'   '", "E'\\n'", "E'\\u200b'", "E'\\u2060 \\ufeff'", "E'\\u3164'")
+{
+	like(attempt("SELECT laras.approve_draft($id, $blank)"), qr/ERROR:  22023: a reply must not be empty/, "a draft is not approved in the words $blank");
+	like(attempt("SELECT laras.reply((SELECT conversation_id FROM laras.drafts WHERE id = $id), $blank)"), qr/ERROR:  22023: a reply must not be empty/, 'nor is that a reply');
+	like(attempt("SELECT laras.private_reply(1, $blank)"), qr/ERROR:  22023: a reply must not be empty/, 'nor one in private');
+}
 my $proposed = column($id, 'body');
 my $from = $stage->sql('SELECT laras.now()');
 my $message = $stage->bound("SELECT laras.approve_draft($id)");

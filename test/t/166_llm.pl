@@ -60,6 +60,15 @@ is(configure('good'), 0, 'the operator names an endpoint');
 isnt($node->psql('postgres', "SET ROLE $_; SELECT laras.configure_llm($workspace, '$endpoint', 'good', '', '{}')"), 0, "$_ does not") for qw(laras_app laras_service);
 isnt(configure('good', url => $_), 0, "no endpoint: $_") for 'http://example.org/v1', 'file:///etc/passwd', 'ftp://127.0.0.1/', "$endpoint?x=1", '';
 isnt(configure('good', %$_), 0, 'no option: ' . $json->encode($_)) for { unknown => 1 }, { retries => 'many' }, { retries => 9 }, { on_failure => 'shrug' }, { request_options => { messages => [] } }, { request_options => {} }, { request_options => { store => JSON::PP::true } }, { no_train => JSON::PP::true, request_options => { seed => 1 } }, { no_train_header => "X: y\nZ: w" };
+# what is refused is said with the argument, and not by a statement inside
+for my $bad ({ on_failure => 'panic' }, { daily_calls => -1 }, { daily_calls => 3_000_000_000 }, { retries => 5 }, { keep_days => 3651 }, { cache_minutes => -1 }, { no_train_header => 'none' }, { model => '' }, { model => ' ' }, { model => 'x' x 201 }, { url => 'https://model.example/' . 'x' x 1000 })
+{
+	my %options = %$bad;
+	my (undef, undef, $error) = configure(delete $options{model} // 'good', %options);
+	my ($named) = keys %$bad;
+	like($error, qr/ERROR:  $named /, "refused by name: $named");
+	unlike($error, qr/INSERT|violates/, 'and nothing of the inside');
+}
 isnt($node->psql('postgres', "SET ROLE laras_dba; SELECT laras.configure_llm(1, '$endpoint', 'good', '', '{}')"), 0, 'no such workspace');
 
 # ---- a good model

@@ -49,6 +49,11 @@ sub came_to
 my %bad = (
 	'a name in capitals' => [ 'Promo', 'utility', { type => 'BODY', text => 'Halo' } ],
 	'another category' => [ 'promo', 'spam', { type => 'BODY', text => 'Halo' } ],
+	'a body of a place alone' => [ 'promo', 'utility', { type => 'BODY', text => '{{1}}' } ],
+	'a body of places' => [ 'promo', 'utility', { type => 'BODY', text => '{{1}} {{2}}' } ],
+	'a body that begins with a place' => [ 'promo', 'utility', { type => 'BODY', text => "\n{{1}}, halo" } ],
+	'a body that ends with a place' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo {{nama}} ' } ],
+	'a body that shows nothing' => [ 'promo', 'utility', { type => 'BODY', text => " \x{200b}" } ],
 	'no body' => [ 'promo', 'utility', { type => 'FOOTER', text => 'Toko' } ],
 	'a body that is too long' => [ 'promo', 'utility', { type => 'BODY', text => 'x' x 1025 } ],
 	'places out of order' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo {{2}} dan {{1}}' } ],
@@ -62,6 +67,7 @@ for my $what (sort keys %bad)
 	my ($name, $category, @component) = @{ $bad{$what} };
 	refused("SELECT laras.create_template($connection, '$name', 'id', '$category', '" . $json->encode(\@component) . "')", '22023', "$what is not taken");
 }
+refused("SELECT laras.create_template($connection, 'promo', '$_', 'utility', '[{\"type\":\"BODY\",\"text\":\"Halo\"}]')", '22023', "no language: $_") for 'xx-yy-zz', 'indonesia', 'ID', 'en-US', 'en_us', 'en_USA', 'e', '';
 my $order = create('pesanan_siap', 'utility', { type => 'HEADER', format => 'TEXT', text => 'Pesanan {{1}}' },
 	{ type => 'BODY', text => 'Halo {{1}}, pesanan {{2}} siap diambil. Salam, {{1}}!' }, { type => 'FOOTER', text => 'Toko Kopi' },
 	{ type => 'BUTTONS', buttons => [ { type => 'URL', text => 'Lihat', url => 'https://toko.example/{{1}}' } ] });
@@ -97,6 +103,7 @@ my %misfit = (
 	'a tab' => q('{"header": ["A"], "body": ["Sari\tkopi", "x"], "buttons": ["a"]}'),
 	'five spaces' => q('{"header": ["A"], "body": ["Sari     kopi", "x"], "buttons": ["a"]}'),
 	'an empty one' => q('{"header": ["A"], "body": ["", "x"], "buttons": ["a"]}'),
+	'one that shows nothing' => q('{"header": ["A"], "body": [" \u200b", "x"], "buttons": ["a"]}'),
 	'a number' => q('{"header": ["A"], "body": [17, "x"], "buttons": ["a"]}'),
 	'no button' => q('{"header": ["A"], "body": ["Sari", "kopi"]}'),
 	'too long' => qq('{"header": ["A"], "body": ["Sari", "${\ ('x' x 1100)}"], "buttons": ["a"]}'),

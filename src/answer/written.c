@@ -1,0 +1,159 @@
+/*
+ * written.c
+ *		What people write into tables and arguments says what is wrong with it
+ *		before it is stored.
+ *
+ * The check constraints of the knowledge tables call these for every row. They
+ * raise where a plain check would give nothing but its name, and never repeat
+ * what was written.
+ */
+#include "postgres.h"
+
+#include "answer/written.h"
+#include "channel/send.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+PG_FUNCTION_INFO_V1(laras_check_catalog_item);
+PG_FUNCTION_INFO_V1(laras_check_written);
+PG_FUNCTION_INFO_V1(laras_check_channel);
+
+#define LONGEST_NAME 500
+
+static LarasText
+text_of(FunctionCallInfo fcinfo, int argument)
+{
+	LarasText t = {NULL, 0};
+
+	if (!PG_ARGISNULL(argument))
+	{
+		text *given = PG_GETARG_TEXT_PP(argument);
+
+		t = (LarasText){VARDATA_ANY(given), VARSIZE_ANY_EXHDR(given)};
+	}
+	return t;
+}
+
+static void
+refuse(const char *message, const char *detail, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message),
+					errdetail("%s", detail), errhint("%s", hint)));
+}
+
+void
+laras_require_shown(LarasText t, const char *what)
+{
+	if (laras_text_shows(t))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be empty", what),
+					t.n == 0 ? 0 : errdetail("It consists of characters that show nothing.")));
+}
+
+/* A column of a relation that must show something; an absent text is its own matter. */
+static void
+check_column(const char *relation, const char *column, LarasText t)
+{
+	if (t.s == NULL || laras_text_shows(t))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("%s of %s must not be empty", column, relation),
+					errdetail("A text of blanks or of characters that show nothing is empty, too."),
+					errhint("Write what customers would read.")));
+}
+
+static void
+check_language(const char *relation, LarasText language)
+{
+	if (language.s == NULL || laras_text_is(language, "id") || laras_text_is(language, "en"))
+		return;
+	refuse(psprintf("language of %s has no such value", relation), "It is id or en.",
+		   "Write id for Indonesian, en for English.");
+}
+
+/*
+ * laras.check_catalog_item(name text, price numeric, currency text,
+ *		stock integer, state text, language text) returns boolean
+ *
+ * True or an error; nulls where the columns have them.
+ */
+Datum
+laras_check_catalog_item(PG_FUNCTION_ARGS)
+{
+	LarasText name = text_of(fcinfo, 0);
+	LarasText currency = text_of(fcinfo, 2);
+	LarasText state = text_of(fcinfo, 4);
+
+	check_column("catalog_item", "name", name);
+	if (name.n > LONGEST_NAME)
+		refuse("name of catalog_item is too long", "It has at most 500 bytes.",
+			   "Write in the description what need not be said each time.");
+	if (!PG_ARGISNULL(1) &&
+		!DatumGetBool(DirectFunctionCall2(numeric_ge, PG_GETARG_DATUM(1),
+										  NumericGetDatum(int64_to_numeric(0)))))
+		refuse("price of catalog_item is negative", "It must be 0 to 9999999999999999.99.",
+			   "Leave it null where no price is to be told.");
+	if (currency.s != NULL && (currency.n != 3 || strspn(pnstrdup(currency.s, currency.n),
+														 "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3))
+		refuse("currency of catalog_item is no currency",
+			   "It is a code of ISO 4217: three capital letters.", "Write IDR for rupiah.");
+	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 0)
+		refuse("stock of catalog_item is negative", "It must be 0 to 2147483647.",
+			   "Leave it null where nobody counts.");
+	if (state.s != NULL && !laras_text_is(state, "active") && !laras_text_is(state, "hidden"))
+		refuse("state of catalog_item has no such value", "It is active or hidden.",
+			   "Hidden items are not spoken of.");
+	check_language("catalog_item", text_of(fcinfo, 5));
+	PG_RETURN_BOOL(true);
+}
+
+/*
+ * laras.check_written(relation text, name text, body text, language text)
+ *		returns boolean
+ *
+ * The same of laras.policy_text and laras.faq, and of follow_up_rule.body alone.
+ */
+Datum
+laras_check_written(PG_FUNCTION_ARGS)
+{
+	LarasText relation = text_of(fcinfo, 0);
+	bool policy = laras_text_is(relation, "policy_text");
+	const char *table = policy                           ? "policy_text"
+						: laras_text_is(relation, "faq") ? "faq"
+														 : "follow_up_rule";
+
+	check_column(table, policy ? "topic" : "question", text_of(fcinfo, 1));
+	check_column(table, strcmp(table, "faq") == 0 ? "answer" : "body", text_of(fcinfo, 2));
+	check_language(table, text_of(fcinfo, 3));
+	PG_RETURN_BOOL(true);
+}
+
+void
+laras_require_channel_named(LarasText channel)
+{
+	StringInfoData known;
+
+	initStringInfo(&known);
+	for (size_t i = 0; laras_channel_nth(i) != NULL; i++)
+	{
+		if (laras_text_is(channel, laras_channel_nth(i)->channel))
+			return;
+		appendStringInfo(&known, "%s%s", i == 0 ? "" : ", ", laras_channel_nth(i)->channel);
+	}
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such channel"),
+					errhint("The channels are %s.", known.data)));
+}
+
+/*
+ * laras.check_channel(channel text) returns boolean
+ *
+ * True, null for null, or 22023 with the channels that there are.
+ */
+Datum
+laras_check_channel(PG_FUNCTION_ARGS)
+{
+	laras_require_channel_named(text_of(fcinfo, 0));
+	PG_RETURN_BOOL(true);
+}
