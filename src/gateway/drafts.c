@@ -59,7 +59,7 @@ laras_http_draft(LarasHttp *h)
 static void
 decide(LarasHttp *h, LarasPlan *plan, const char *member)
 {
-	LarasText text = laras_json_text_at(laras_http_json_body(h), member);
+	LarasText text = laras_json_text_at(h->document, member);
 	int64 id;
 
 	laras_require_scope(LARAS_SCOPE_INBOX);

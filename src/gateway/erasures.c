@@ -50,7 +50,7 @@ LARAS_PLAN(take_list, "SELECT laras.erase_listed($1, $2, $3, $4) AS id", TEXTOID
 void
 laras_http_request_erasure(LarasHttp *h)
 {
-	json_t *body = laras_http_json_body(h);
+	json_t *body = h->document;
 	LarasText scope = laras_json_text_at(body, "scope");
 	json_t *subject = laras_json_get(body, "subject");
 	char *code;
@@ -89,17 +89,21 @@ laras_http_take_deletion_list(LarasHttp *h)
 {
 	LarasText type = laras_http_header(h, "content-type");
 	bool csv = type.s != NULL && type.n >= 8 && memcmp(type.s, "text/csv", 8) == 0;
-	json_t *body = csv ? NULL : laras_http_json_body(h);
+	json_t *body = csv ? NULL : h->document;
 	LarasText list = csv ? h->body : laras_json_text_at(body, "list");
 	LarasText format = laras_json_text_at(body, "format");
-	LarasText channel =
-		csv ? laras_http_parameter(h->query, "channel") : laras_json_text_at(body, "channel");
-	LarasText kind =
-		csv ? laras_http_parameter(h->query, "kind") : laras_json_text_at(body, "kind");
+	LarasText channel = laras_json_text_at(body, "channel");
+	LarasText kind = laras_json_text_at(body, "kind");
 	json_t *members = laras_json_get(body, "list");
-	char nulls[] = {' ', ' ', channel.s ? ' ' : 'n', kind.s ? ' ' : 'n', '\0'};
+	char nulls[] = "    ";
 
 	laras_require_scope(LARAS_SCOPE_ERASE);
+	if (channel.s == NULL)
+		channel = laras_http_parameter(h->query, "channel");
+	if (kind.s == NULL)
+		kind = laras_http_parameter(h->query, "kind");
+	nulls[2] = channel.s ? ' ' : 'n';
+	nulls[3] = kind.s ? ' ' : 'n';
 	if (json_is_array(members))
 	{
 		list.s = laras_json_text_of(members, &list.n);

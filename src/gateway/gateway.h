@@ -37,6 +37,7 @@ typedef struct LarasHttp
 	LarasText path;
 	LarasText query;
 	LarasText body;
+	json_t *document; /* the body as the JSON object that the route takes; NULL: there is none */
 	LarasText capture[LARAS_HTTP_MAX_CAPTURES]; /* of the route's pattern */
 	int header_count;                           /* names and values in turn */
 	const LarasText *headers;
@@ -54,12 +55,27 @@ typedef struct LarasHttp
 
 typedef void (*LarasHttpHandler)(LarasHttp *h);
 
+/* what a route's body is */
+typedef enum LarasHttpBody
+{
+	LARAS_BODY_OBJECT,         /* a JSON object of the route's members, or nothing */
+	LARAS_BODY_PIECES,         /* such an object; anything else is no request (400) */
+	LARAS_BODY_OBJECT_OR_CSV,  /* such an object, or text/csv */
+	LARAS_BODY_OBJECT_OR_FORM, /* such an object, or a form */
+	LARAS_BODY_RAW             /* what the handler reads by itself, or nothing that is read */
+} LarasHttpBody;
+
 typedef struct LarasRoute
 {
 	const char *method;
 	const char *pattern; /* segments; {} captures one */
 	LarasHttpAuth auth;
 	LarasHttpHandler handler;
+	/* the parameters of the query; NULL: whatever others append to the address */
+	const char *query;
+	LarasHttpBody body;
+	/* "name:type ...": s a text, b true or false, a an array, o an object, l a list or its text */
+	const char *members;
 	bool visited; /* a person's browser is sent here: answered by a page where it wants one */
 } LarasRoute;
 
@@ -69,8 +85,16 @@ extern LarasText laras_http_header(const LarasHttp *h, const char *name);
 /* A decoded parameter of a query or form; palloc'd and zero-terminated, absent if not there or malformed. */
 extern LarasText laras_http_parameter(LarasText form, const char *name);
 
-/* The body as JSON, owned by the call; NULL when it is none. */
-extern json_t *laras_http_json_body(const LarasHttp *h);
+/*
+ * Are query and body what the route takes (strict.c)? False: answered. h->document
+ * is the body's object from then on.
+ */
+extern bool laras_http_fits(LarasHttp *h, const LarasRoute *route);
+
+/* Is a parameter's value, where it is given, a channel, one of these words? False: answered. */
+extern bool laras_http_known_channel(LarasHttp *h, LarasText channel);
+extern bool
+laras_http_known_word(LarasHttp *h, LarasText word, const char *what, const char *words);
 
 /*
  * Guessing is limited for each client (limiter.c). wait: seconds until this
@@ -92,6 +116,8 @@ extern void laras_http_text(LarasHttp *h, int status, const char *content_type, 
 extern void
 laras_http_bytes(LarasHttp *h, int status, const char *content_type, const void *bytes, size_t n);
 extern void laras_http_error(LarasHttp *h, int status, const char *code, const char *message);
+extern void laras_http_refuse(LarasHttp *h, int status, const char *code, const char *message,
+							  const char *hint);
 /* How an attempt ended, in a word and a sentence of the house: an error from 400 on, a page where h->page. */
 extern void laras_http_outcome(LarasHttp *h, int status, const char *word, const char *message);
 extern void laras_http_add_header(LarasHttp *h, const char *name, const char *value);

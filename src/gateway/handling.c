@@ -42,7 +42,7 @@ laras_http_terms(LarasHttp *h)
 void
 laras_http_accept_terms(LarasHttp *h)
 {
-	json_t *body = laras_http_json_body(h);
+	json_t *body = h->document;
 	LarasText party = laras_json_text_at(body, "party");
 	LarasText version = laras_json_text_at(body, "version");
 
@@ -64,7 +64,7 @@ laras_http_accept_terms(LarasHttp *h)
 void
 laras_http_configure_channel(LarasHttp *h)
 {
-	json_t *purposes = laras_json_get(laras_http_json_body(h), "purposes");
+	json_t *purposes = laras_json_get(h->document, "purposes");
 	size_t n = json_array_size(purposes);
 	Datum words[MAX_PURPOSES];
 

@@ -81,7 +81,8 @@ laras_http_conversations(LarasHttp *h)
 	uint64 found;
 
 	laras_require_scope(LARAS_SCOPE_INBOX);
-	if (!laras_http_page(h, true, &page))
+	if (!laras_http_page(h, true, &page) || !laras_http_known_channel(h, channel) ||
+		!laras_http_known_word(h, state, "state", "open waiting closed"))
 		return;
 	laras_spi_open();
 	found = laras_spi_read(&read_conversations,
@@ -152,7 +153,7 @@ laras_http_messages(LarasHttp *h)
 static void
 say(LarasHttp *h, LarasPlan *plan, const char *options, const char *nobody)
 {
-	LarasText text = laras_json_text_at(laras_http_json_body(h), "body");
+	LarasText text = laras_json_text_at(h->document, "body");
 	int64 id;
 
 	laras_require_scope(LARAS_SCOPE_INBOX);
@@ -179,7 +180,7 @@ say(LarasHttp *h, LarasPlan *plan, const char *options, const char *nobody)
 void
 laras_http_reply(LarasHttp *h)
 {
-	json_t *options = laras_json_get(laras_http_json_body(h), "options");
+	json_t *options = laras_json_get(h->document, "options");
 
 	say(h, &send_reply, json_is_object(options) ? laras_json_text_of(options, NULL) : "{}",
 		"no such conversation");

@@ -99,14 +99,6 @@ laras_http_parameter(LarasText form, const char *name)
 	return absent;
 }
 
-json_t *
-laras_http_json_body(const LarasHttp *h)
-{
-	if (h->body.s == NULL || h->body.n == 0)
-		return NULL;
-	return laras_json_own(laras_json_parse(h->body.s, h->body.n, NULL));
-}
-
 void
 laras_http_add_header(LarasHttp *h, const char *name, const char *value)
 {
@@ -137,8 +129,10 @@ laras_http_text(LarasHttp *h, int status, const char *content_type, const char *
 void
 laras_http_json(LarasHttp *h, int status, json_t *document)
 {
-	laras_http_text(h, status, "application/json",
-					laras_json_text_of(laras_json_own(document), NULL));
+	char *text = laras_json_text_of(laras_json_own(document), NULL);
+
+	laras_json_shorten_reals(text);
+	laras_http_text(h, status, "application/json", text);
 }
 
 /* detail, hint: NULL where there is none */
@@ -158,6 +152,12 @@ void
 laras_http_error(LarasHttp *h, int status, const char *code, const char *message)
 {
 	answer_error(h, status, code, message, NULL, NULL);
+}
+
+void
+laras_http_refuse(LarasHttp *h, int status, const char *code, const char *message, const char *hint)
+{
+	answer_error(h, status, code, message, NULL, hint);
 }
 
 void
@@ -284,6 +284,8 @@ dispatch(LarasHttp *h)
 			continue;
 		h->page = r->visited && laras_http_wants_html(h);
 		if (r->auth == LARAS_HTTP_MEMBER && !authenticate(h))
+			return;
+		if (!laras_http_fits(h, r))
 			return;
 		r->handler(h);
 		return;

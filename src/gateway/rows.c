@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -76,8 +78,8 @@ value_json(uint64 row, int col)
 		case TEXTARRAYOID:
 			return words_json(value);
 		case FLOAT4OID:
-			/* by its shortest text: 0.8 and not 0.800000011920929 */
-			return json_real(strtod(laras_spi_cstring(row, col), NULL));
+			/* the digits that four bytes hold: 0.8 and not 0.800000011920929 */
+			return json_real(strtod(psprintf("%.*g", FLT_DIG, DatumGetFloat4(value)), NULL));
 		case JSONBOID:
 			text = laras_spi_cstring(row, col);
 			return json_incref(laras_json_own(laras_json_parse(text, strlen(text), NULL)));

@@ -118,7 +118,7 @@ laras_http_disconnect(LarasHttp *h)
 {
 	int64 id;
 	LarasDisconnectReceipt receipt;
-	LarasText reason = laras_json_text_at(laras_http_json_body(h), "reason");
+	LarasText reason = laras_json_text_at(h->document, "reason");
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	if (!laras_http_id(h->capture[0], &id))
@@ -136,7 +136,7 @@ laras_http_disconnect(LarasHttp *h)
 void
 laras_http_auto_send(LarasHttp *h)
 {
-	json_t *enabled = laras_json_get(laras_http_json_body(h), "enabled");
+	json_t *enabled = laras_json_get(h->document, "enabled");
 	int64 id;
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
@@ -222,16 +222,6 @@ attempt_error(LarasHttp *h, LarasAttemptState state)
 	}
 }
 
-/* Is the body what these routes read? False: answered. */
-static bool
-is_object(LarasHttp *h, const json_t *body)
-{
-	if (json_is_object(body))
-		return true;
-	laras_http_error(h, 400, "bad_request", "the body is no JSON object");
-	return false;
-}
-
 /*
  * The accounts that a log-in in the browser names, by the driver's members;
  * NULL where one is missing.
@@ -284,7 +274,7 @@ wait_for_courier(LarasHttp *h, const uint8 ticket[32])
 void
 laras_http_finish_connect(LarasHttp *h)
 {
-	json_t *body = laras_http_json_body(h);
+	json_t *body = h->document;
 	json_t *session = laras_json_get(body, "session_info");
 	LarasText state = laras_json_text_at(body, "state");
 	LarasText code = laras_json_text_at(body, "code");
@@ -294,8 +284,6 @@ laras_http_finish_connect(LarasHttp *h)
 	LarasAttemptState found;
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	if (!is_object(h, body))
-		return;
 	accounts = named_accounts(driver, session ? session : body);
 	if (code.s == NULL || code.n == 0 || code.n > 1024 || accounts == NULL)
 	{
@@ -317,15 +305,13 @@ void
 laras_http_connect_by_token(LarasHttp *h)
 {
 	const LarasChannelDriver *driver = driver_of(h);
-	json_t *body = laras_http_json_body(h);
+	json_t *body = h->document;
 	LarasText token = laras_json_text_at(body, "token");
 	json_t *named = laras_json_own(laras_json_object());
 	LarasProviderApp app;
 	uint8 ticket[32];
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
-	if (!is_object(h, body))
-		return;
 	if (token.s == NULL || token.n == 0 || token.n > LARAS_LONGEST_TOKEN)
 	{
 		laras_http_error(h, 422, "incomplete", "the token of the account is needed");
@@ -387,7 +373,7 @@ laras_http_connect_callback(LarasHttp *h)
 void
 laras_http_cancel_connect(LarasHttp *h)
 {
-	LarasText state = laras_json_text_at(laras_http_json_body(h), "state");
+	LarasText state = laras_json_text_at(h->document, "state");
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	cancel(h, state);

@@ -16,7 +16,7 @@
 void
 laras_http_login(LarasHttp *h)
 {
-	json_t *body = laras_http_json_body(h);
+	json_t *body = h->document;
 	LarasText email = laras_json_text_at(body, "email");
 	LarasText password = laras_json_text_at(body, "password");
 	int wait;
