@@ -352,7 +352,9 @@ shortened(char *out, const char *number, size_t n)
 		size_t length =
 			(size_t) snprintf(shorter, sizeof(shorter), "%.*g", digits, strtod(given, NULL));
 
-		if (strtod(shorter, NULL) != strtod(given, NULL))
+		/* 250000.0 has no more digits than it needs, and 2.5e+05 is no easier to read */
+		if (strtod(shorter, NULL) != strtod(given, NULL) ||
+			(strchr(shorter, 'e') != NULL && strpbrk(given, "eE") == NULL))
 			continue;
 		/* it stays a real number for who tells them apart */
 		if (strpbrk(shorter, ".e") == NULL)

@@ -150,11 +150,61 @@ check_getters(void)
 	json_decref(document);
 }
 
+/* What people wrote: each key once, and the length of one value among others. */
+static void
+check_strict(void)
+{
+	static const char twice[] = "{\"a\":1,\"b\":{\"c\":1,\"c\":2}}";
+	static const char list[] = "  {\"a\":\"]},\",\"a\":12345678901234567890123} ,5]";
+	const char *reason = NULL;
+	json_t *document = laras_json_parse_once(twice, sizeof(twice) - 1, &reason);
+
+	ok(document == NULL && reason != NULL && strcmp(reason, "repeated_key") == 0, "a key twice");
+	json_decref(document);
+	document = laras_json_parse_once("{\"a\":{\"a\":1}}", 13, &reason);
+	ok(document != NULL, "the same key in two objects");
+	json_decref(document);
+	ok(laras_json_length(list, sizeof(list) - 1) ==
+		   strlen("  {\"a\":\"]},\",\"a\":12345678901234567890123}"),
+	   "where a value ends");
+	ok(laras_json_length("]", 1) == 0 && laras_json_length("", 0) == 0, "no value has no length");
+}
+
+/* Real numbers in as few digits as they need, and nothing else changed. */
+static void
+check_reals(void)
+{
+	static const char *const cases[][2] = {
+		{"0.84999999999999998", "0.85"},
+		{"[0.10000000000000001,-0.10000000000000001,1.0,0.0]", "[0.1,-0.1,1.0,0.0]"},
+		{"250000.0", "250000.0"},
+		{"8000000.5", "8000000.5"},
+		{"1234567890.1234567", "1234567890.1234567"},
+		{"3.1415926535897931", "3.141592653589793"},
+		{"1e300", "1e300"},
+		{"{\"0.84999999999999998\":\"a\\\"0.84999999999999998\\\\\",\"n\":12345678901234567890}",
+		 "{\"0.84999999999999998\":\"a\\\"0.84999999999999998\\\\\",\"n\":12345678901234567890}"},
+		{"true", "true"},
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char text[200];
+
+		strcpy(text, cases[i][0]);
+		laras_json_shorten_reals(text);
+		ok(strcmp(text, cases[i][1]) == 0, "%s becomes %s (%s)", cases[i][0], cases[i][1], text);
+	}
+}
+
 int
 main(void)
 {
 	check_refusals();
 	check_long_integers();
 	check_getters();
+	check_strict();
+	check_reals();
 	return tap_done();
 }

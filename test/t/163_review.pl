@@ -18,7 +18,6 @@ my $connection = $stage->connect;
 my $workspace = $stage->workspace;
 my $other = $stage->sql(q{SELECT laras.create_workspace('Toko Lain', 'other@shop.example', 'correct horse battery')});
 Laras->go_live($stage->node, $other);
-$stage->sql(q{INSERT INTO laras.provider (channel, display_name, driver) VALUES ('pigeon', 'Pigeons', 'pigeon')});
 $stage->bound(qq{INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, stock) VALUES
 	($workspace, 1, 'Kopi Toraja 250 gr', 'Biji sangrai gelap.', 105000, 9), ($workspace, 2, 'Teh Poci', 'Diseduh lama.', 6000, 40)});
 $stage->bound(qq{INSERT INTO laras.policy_text (workspace_id, id, topic, language, body) VALUES
@@ -49,8 +48,8 @@ for (
 	[ 'review all', [ 'd d review d 0' ], price => 'held review_rule', hours => 'held review_rule' ],
 	[ 'review a topic', [ 'd price review d 0' ], price => 'held review_rule', hours => 'goes' ],
 	[ 'review a channel', [ 'whatsapp d review d 0' ], price => 'held review_rule' ],
-	[ 'review another channel', [ 'pigeon d review d 0' ], price => 'goes', unsure => 'held low_confidence' ],
-	[ 'review a topic on another channel', [ 'pigeon price review d 0' ], price => 'goes' ],
+	[ 'review another channel', [ 'telegram d review d 0' ], price => 'goes', unsure => 'held low_confidence' ],
+	[ 'review a topic on another channel', [ 'telegram price review d 0' ], price => 'goes' ],
 	[ 'review below what nothing reaches', [ 'd d review 1 0' ], price => 'held review_rule' ],
 	[ 'review below little', [ 'd d review 0.1 0' ], price => 'goes', unsure => 'held low_confidence' ],
 	[ 'allow from little on', [ 'd d allow 0.1 0' ], price => 'goes', unsure => 'goes' ],
