@@ -13,6 +13,7 @@
  * template.c	a template with its values: the same.
  * followup.c	drafts where a customer was answered and said no more.
  * wanted.c		which of them come next.
+ * earlier.c	what the customer wrote before and nobody answered.
  * duty.c		drafts for messages that came.
  * store.c		their rows.
  * draft.c		the end of drafts that wait.

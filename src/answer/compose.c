@@ -957,6 +957,7 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 	composed->confidence = Max(0, Min(c.confidence, 0.97f));
 	composed->hand_over = c.hand_over;
 	composed->namesakes = c.namesakes;
+	composed->asks = c.asks;
 	composed->text = c.text.len > 0 ? pstrdup(c.text.data) : NULL;
 	composed->n_sources = c.n_sources;
 	composed->sources = NULL;

@@ -24,6 +24,7 @@
  * drafterrole.c	drafting as laras_drafter.
  * wording.c	phrases around facts, prices, sentences of the business.
  * compose.c	which rows answer it, and how; laras_compose.
+ * ellipsis.c	a question that leaves out what was said before.
  * preview.c	laras.preview_reply.
  */
 #ifndef LARAS_ANSWER_DRAFTER_H
@@ -55,6 +56,7 @@ typedef struct LarasComposed
 	float confidence;     /* 0 to 1 */
 	bool hand_over;       /* no ground, or a person is wanted: never sent by itself */
 	bool namesakes;       /* handed over, since items of one name say different things */
+	bool asks;            /* back, which of several rows is meant */
 	char *text;           /* proposed text; courteous where handed over; NULL: nothing to say */
 	const LarasSource *sources;
 	int n_sources;

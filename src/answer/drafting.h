@@ -22,8 +22,12 @@ typedef struct LarasDrafting
 	bool auto_send;
 	bool shows; /* the connection shows persons more than messages */
 	StringInfoData question;
-	bool not_text; /* a message among them is a picture, a place, ...: nobody read it */
-	bool damaged;  /* or does not open */
+	bool not_text;   /* a message among them is a picture, a place, ...: nobody read it */
+	bool damaged;    /* or does not open */
+	bool unanswered; /* an earlier message has no answer: a draft for it was left to a person */
+	StringInfoData before; /* what was asked before, and answered by itself a short while ago */
+	LarasSource *cited;    /* by that answer; n_cited of them */
+	int n_cited;
 
 	LarasComposed composed;
 	bool is_composed;

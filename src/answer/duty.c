@@ -18,6 +18,8 @@
 #include "answer/draft.h"
 #include "answer/drafterrole.h"
 #include "answer/drafting.h"
+#include "answer/earlier.h"
+#include "answer/ellipsis.h"
 #include "answer/llm.h"
 #include "answer/wanted.h"
 #include "base/clock.h"
@@ -268,6 +270,7 @@ read_batch(const LarasColumn *head, int head_count, LarasDrafting *list, LarasCo
 		d->not_text |= !laras_spi_bool(row, 15);
 		d->inbound_id = id;
 	}
+	laras_read_earlier(list, n);
 	return n;
 }
 
@@ -282,6 +285,17 @@ compose_one(void *arg)
 	LARAS_FAULT("answer_compose");
 	laras_drafter_begin(&role, d->workspace_id, d->conversation_id);
 	laras_compose(d->workspace_id, d->question.data, d->question.len, &d->composed);
+	/* a model is asked about both questions, too */
+	if (laras_compose_after(d->workspace_id,
+							&(LarasAskedBefore){.text = d->before.data,
+												.n = d->before.len,
+												.cited = d->cited,
+												.n_cited = d->n_cited},
+							d->question.data, d->question.len, &d->composed))
+	{
+		appendStringInfo(&d->before, "\n%s", d->question.data);
+		d->question = d->before;
+	}
 	laras_drafter_end(&role);
 	laras_llm_draft(d);
 	if (d->waits)
@@ -351,7 +365,10 @@ decide(LarasDrafting *d)
 		give_reason(d, "damaged");
 	if (!d->judged)
 	{
-		d->state = d->not_text || d->damaged ? "held" : "withheld";
+		/* "ok" needs no answer, but what was asked before it does: that draft is superseded now */
+		if (d->unanswered)
+			give_reason(d, "earlier_unanswered");
+		d->state = d->not_text || d->damaged || d->unanswered ? "held" : "withheld";
 		give_reason(d, "no_ground");
 		return;
 	}
@@ -361,8 +378,11 @@ decide(LarasDrafting *d)
 		give_reason(d, d->llm_reason);
 	for (int i = 0; i < d->judgement.n_reasons; i++)
 		give_reason(d, d->judgement.reasons[i]);
+	/* where nothing goes by itself it would tell nobody anything */
 	if (!d->auto_send)
 		give_reason(d, "auto_send_off");
+	else if (d->unanswered)
+		give_reason(d, "earlier_unanswered");
 	rule = laras_review_reason(d->workspace_id, d->channel, &d->composed);
 	if (rule != NULL)
 		give_reason(d, rule);
