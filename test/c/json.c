@@ -192,7 +192,7 @@ check_reals(void)
 	{
 		char text[200];
 
-		strcpy(text, cases[i][0]);
+		memcpy(text, cases[i][0], strlen(cases[i][0]) + 1);
 		laras_json_shorten_reals(text);
 		ok(strcmp(text, cases[i][1]) == 0, "%s becomes %s (%s)", cases[i][0], cases[i][1], text);
 	}
