@@ -518,6 +518,7 @@ CREATE TABLE laras.notice (
   seen_at timestamptz,
   details laras.sealed,
   event_index bytea CHECK (octet_length(event_index) = 16),
+  reason text,
   PRIMARY KEY (workspace_id, id),
   UNIQUE (workspace_id, event_index)
 );
@@ -531,6 +532,7 @@ COMMENT ON COLUMN laras.notice.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notice.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notice.message_id IS 'Message.';
 COMMENT ON COLUMN laras.notice.code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.notice.reason IS 'Why the message did not leave, as laras.send_reason has it; null where the notice is about something else.';
 COMMENT ON COLUMN laras.notice.created_at IS 'When.';
 COMMENT ON COLUMN laras.notice.seen_at IS 'When somebody saw it.';
 COMMENT ON COLUMN laras.notice.details IS 'JSON of what the provider said about the account, or of the rule that stopped; no customer in it.';
@@ -678,6 +680,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('notice', 'conversation_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'null', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'message_id', 'delivery_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'null', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'code', 'delivery_log', NULL, NULL, 'a number without a person in it', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
+  ('notice', 'reason', 'delivery_log', NULL, NULL, 'a word from a fixed list', 'none', 'null', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'created_at', 'delivery_log', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'seen_at', 'delivery_log', NULL, NULL, 'a time', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('notice', 'details', 'delivery_log', 28, 'connection', NULL, 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -957,7 +960,8 @@ CREATE VIEW laras.notices AS
     n.code,
     n.created_at,
     n.seen_at,
-    laras.reveal(n.details, n.id, 28::smallint) AS details
+    laras.reveal(n.details, n.id, 28::smallint) AS details,
+    n.reason
   FROM laras.notice n WHERE laras.may('inbox');
 COMMENT ON VIEW laras.notices IS 'What the owner should see.';
 COMMENT ON COLUMN laras.notices.id IS 'Id.';
@@ -966,6 +970,7 @@ COMMENT ON COLUMN laras.notices.connection_id IS 'Connection.';
 COMMENT ON COLUMN laras.notices.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.notices.message_id IS 'Message.';
 COMMENT ON COLUMN laras.notices.code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.notices.reason IS 'Why the message did not leave: laras.send_reason has the words; null where the notice is about something else.';
 COMMENT ON COLUMN laras.notices.created_at IS 'When.';
 COMMENT ON COLUMN laras.notices.seen_at IS 'When somebody saw it.';
 COMMENT ON COLUMN laras.notices.details IS 'JSON of what the provider said about the account: field, event, value; of follow_up_stopped the rule: rule_id, state. Null once the account is disconnected.';

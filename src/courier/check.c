@@ -195,8 +195,8 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 		case LARAS_CHECK_LOST:
 			laras_spi_run_one(&give_up, key, NULL);
 			laras_message_set_status(task->workspace_id, u.message_id, "failed", 0);
-			laras_notice(task->workspace_id, "send_failed", task->connection_id, 0, u.message_id,
-						 0);
+			laras_send_notice(task->workspace_id, "send_failed", task->connection_id, 0,
+							  u.message_id, 0, "provider_refused");
 			record(task, &u, LARAS_ACT_MESSAGE_REFUSED);
 			break;
 		case LARAS_CHECK_UNKNOWN:

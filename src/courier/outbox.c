@@ -162,8 +162,8 @@ laras_outbox_add(int64 workspace_id, const LarasOutboxRow *given)
 	if (suppressed)
 	{
 		laras_message_set_status(workspace_id, row->message_id, "cancelled", 0);
-		laras_notice(workspace_id, "send_refused", row->connection_id, row->conversation_id,
-					 row->message_id, 0);
+		laras_send_notice(workspace_id, "send_refused", row->connection_id, row->conversation_id,
+						  row->message_id, 0, "opted_out");
 	}
 	laras_spi_close();
 	act.action = suppressed ? LARAS_ACT_SEND_SUPPRESSED : LARAS_ACT_MESSAGE_QUEUED;

@@ -28,7 +28,10 @@ LARAS_PLAN(
 
 LARAS_PLAN(
 	read_message,
-	"SELECT m.id, m.channel, m.direction, m.kind, m.status, m.error_code, m.created_at FROM laras.message m "
+	"SELECT m.id, m.channel, m.direction, m.kind, m.status, m.error_code, "
+	"CASE WHEN o.state OPERATOR(pg_catalog.<>) 'sent' OR m.status OPERATOR(pg_catalog.=) 'failed' THEN o.reason END AS reason, "
+	"m.created_at FROM laras.message m LEFT JOIN laras.outbox o "
+	"ON o.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND o.message_id OPERATOR(pg_catalog.=) m.id "
 	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 

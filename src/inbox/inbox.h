@@ -145,6 +145,11 @@ laras_message_set_status(int64 workspace_id, int64 message_id, const char *statu
 extern void laras_notice(int64 workspace_id, const char *kind, int64 connection_id,
 						 int64 conversation_id, int64 message_id, int code);
 
+/* The same about a message, with the reason in the words of laras.send_reason; NULL: none. */
+extern void
+laras_send_notice(int64 workspace_id, const char *kind, int64 connection_id, int64 conversation_id,
+				  int64 message_id, int code, const char *reason);
+
 /*
  * The same about an account, with details: JSON without a customer in it, sealed
  * under the connection's slot, and left out where that is destroyed or 0.

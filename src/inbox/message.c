@@ -79,9 +79,9 @@ LARAS_PLAN(set_status,
 
 LARAS_PLAN(
 	add_notice,
-	"INSERT INTO laras.notice (workspace_id, id, kind, connection_id, conversation_id, message_id, code) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7)",
-	INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, INT4OID);
+	"INSERT INTO laras.notice (workspace_id, id, kind, connection_id, conversation_id, message_id, code, reason) "
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, INT4OID, TEXTOID);
 
 void
 laras_outbound_message(int64 workspace_id, int64 id, int64 conversation_id, const char *kind,
@@ -223,23 +223,32 @@ laras_message_set_status(int64 workspace_id, int64 message_id, const char *statu
 }
 
 void
-laras_notice(int64 workspace_id, const char *kind, int64 connection_id, int64 conversation_id,
-			 int64 message_id, int code)
+laras_send_notice(int64 workspace_id, const char *kind, int64 connection_id, int64 conversation_id,
+				  int64 message_id, int code, const char *reason)
 {
-	char nulls[8] = "       ";
+	char nulls[9] = "        ";
 
 	nulls[3] = connection_id == 0 ? 'n' : ' ';
 	nulls[4] = conversation_id == 0 ? 'n' : ' ';
 	nulls[5] = message_id == 0 ? 'n' : ' ';
 	nulls[6] = code == 0 ? 'n' : ' ';
+	nulls[7] = reason == NULL ? 'n' : ' ';
 	laras_spi_open();
 	laras_spi_run_one(&add_notice,
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(laras_new_id()),
 								CStringGetTextDatum(kind), Int64GetDatum(connection_id),
 								Int64GetDatum(conversation_id), Int64GetDatum(message_id),
-								Int32GetDatum(code)},
+								Int32GetDatum(code),
+								reason == NULL ? (Datum) 0 : CStringGetTextDatum(reason)},
 					  nulls);
 	laras_spi_close();
+}
+
+void
+laras_notice(int64 workspace_id, const char *kind, int64 connection_id, int64 conversation_id,
+			 int64 message_id, int code)
+{
+	laras_send_notice(workspace_id, kind, connection_id, conversation_id, message_id, code, NULL);
 }
 
 LARAS_PLAN(
