@@ -243,13 +243,20 @@ RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.brand_voice', '');
 
 -- Phrases that no text may contain.
+CREATE FUNCTION laras.check_phrase(phrase text, topic text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'laras_check_phrase';
+COMMENT ON FUNCTION laras.check_phrase(text, text) IS 'Check constraint of laras.forbidden_phrase and laras.required_phrase: true, or 22023 with what is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_phrase(text, text) TO laras_owner, laras_app, laras_service, laras_worker;
+
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.forbidden_phrase (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
-  phrase text NOT NULL CHECK (octet_length(phrase) BETWEEN 1 AND 500),
+  phrase text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
-  PRIMARY KEY (workspace_id, id)
+  PRIMARY KEY (workspace_id, id),
+  CHECK (laras.check_phrase(phrase, NULL))
 );
 COMMENT ON TABLE laras.forbidden_phrase IS 'Phrases that no text may contain.';
 COMMENT ON COLUMN laras.forbidden_phrase.workspace_id IS 'Owning workspace.';
@@ -273,11 +280,11 @@ SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.required_phrase (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
-  phrase text NOT NULL CHECK (octet_length(phrase) BETWEEN 1 AND 500),
-  topic text
-    CHECK (topic IN ('unclear', 'price', 'stock', 'product', 'hours', 'delivery', 'payment', 'warranty', 'returns', 'location', 'complaint', 'order_status', 'human', 'off_scope', 'thanks', 'greeting')),
+  phrase text NOT NULL,
+  topic text,
   created_at timestamptz NOT NULL DEFAULT laras.now(),
-  PRIMARY KEY (workspace_id, id)
+  PRIMARY KEY (workspace_id, id),
+  CHECK (laras.check_phrase(phrase, topic))
 );
 COMMENT ON TABLE laras.required_phrase IS 'Phrases that drafts must contain.';
 COMMENT ON COLUMN laras.required_phrase.workspace_id IS 'Owning workspace.';
@@ -360,7 +367,7 @@ CREATE TABLE laras.draft (
   decided_at timestamptz,
   decided_by text,
   template_id bigint,
-  template_values jsonb CHECK ((template_values IS NOT NULL) = (template_id IS NOT NULL)),
+  template_values laras.sealed CHECK ((template_values IS NOT NULL) = (template_id IS NOT NULL)),
   PRIMARY KEY (workspace_id, id),
   FOREIGN KEY (workspace_id, conversation_id) REFERENCES laras.conversation (workspace_id, id)
 );
@@ -368,7 +375,9 @@ CREATE INDEX draft_conversation ON laras.draft (workspace_id, conversation_id);
 CREATE INDEX draft_contact ON laras.draft (workspace_id, contact_id);
 CREATE INDEX draft_waiting ON laras.draft (workspace_id, created_at) WHERE state IN ('pending', 'held');
 CREATE INDEX draft_open ON laras.draft (workspace_id, conversation_id) WHERE state IN ('pending', 'held');
-CREATE UNIQUE INDEX draft_inbound ON laras.draft (workspace_id, inbound_message_id, purpose);
+-- a silence has one follow-up in the window and, where nobody approved that in time, one by template
+CREATE UNIQUE INDEX draft_inbound ON laras.draft (workspace_id, inbound_message_id, purpose, (template_id IS NULL));
+CREATE INDEX draft_follow_up ON laras.draft (workspace_id, id) WHERE state IN ('pending', 'held') AND purpose = 'sales' AND template_id IS NULL;
 COMMENT ON TABLE laras.draft IS 'A reply proposed by laras, waiting for its verdict, a person or the courier.';
 COMMENT ON COLUMN laras.draft.workspace_id IS 'Owning workspace.';
 COMMENT ON COLUMN laras.draft.id IS 'Random, time-ordered id (laras.new_id()).';
@@ -388,7 +397,7 @@ COMMENT ON COLUMN laras.draft.purpose IS 'What it was made for (laras.channel_ha
 COMMENT ON COLUMN laras.draft.created_at IS 'When it was drafted.';
 COMMENT ON COLUMN laras.draft.decided_at IS 'When it was approved, rejected or superseded.';
 COMMENT ON COLUMN laras.draft.template_id IS 'Template that it proposes in place of a text of its own.';
-COMMENT ON COLUMN laras.draft.template_values IS 'Its values, from laras.follow_up_rule.';
+COMMENT ON COLUMN laras.draft.template_values IS 'Its values as JSON: those of laras.follow_up_rule, with what the person is called.';
 COMMENT ON COLUMN laras.draft.decided_by IS 'Principal that decided (auto, or kind and random id).';
 ALTER TABLE laras.draft ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.draft FORCE ROW LEVEL SECURITY;
@@ -632,7 +641,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('draft', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'decided_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'template_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
-  ('draft', 'template_values', 'message', NULL, NULL, 'the business''s own words', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('draft', 'template_values', 'message', 32, 'contact', NULL, 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft', 'decided_by', 'message', NULL, NULL, 'random id of a member', 'none', 'delete', 'anonymise', 'none', 'delete', NULL, NULL),
   ('draft_source', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('draft_source', 'draft_id', 'ai_log', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),

@@ -7,7 +7,7 @@ CREATE FUNCTION laras.approve_draft(draft_id bigint, edited_body text DEFAULT NU
   AS 'MODULE_PATHNAME', 'laras_approve_draft';
 ALTER FUNCTION laras.approve_draft(bigint, text) OWNER TO laras_owner;
 COMMENT ON FUNCTION laras.approve_draft(bigint, text) IS
-  'Approves a draft, as it stands or with the text given, judges that text and queues it for the courier; returns the id of the message. A draft that was approved before gives the same message again and is sent once; in other words than those it is refused. Needs scope inbox. P0002 for no such draft, LRA01 when a cited row changed, LRA02 when a newer message, a reply, a rejection or an approval in other words closed the draft, LRA03 while the classifier is off, 22023 for a text that is empty or not let through, 55000 when the channel was disconnected, LRK01. Definer: callers hold no right on the tables.';
+  'Approves a draft, as it stands or with the text given, judges that text and queues it for the courier; returns the id of the message. A draft that was approved before gives the same message again and is sent once; in other words than those it is refused. Needs scope inbox. P0002 for no such draft, LRA01 when a cited row changed, LRA02 when a newer message, a reply, a rejection or an approval in other words closed the draft, LRA03 while the classifier is off, 22023 for a text that is empty or not let through, 55000 when the channel was disconnected or the window has closed (approval_queue.needs_template), LRK01. Definer: callers hold no right on the tables.';
 GRANT EXECUTE ON FUNCTION laras.approve_draft(bigint, text) TO laras_app, laras_service;
 
 CREATE FUNCTION laras.reject_draft(draft_id bigint, reason text DEFAULT NULL) RETURNS boolean
@@ -88,7 +88,7 @@ COMMENT ON COLUMN laras.drafts.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.drafts.contact_id IS 'Contact.';
 COMMENT ON COLUMN laras.drafts.inbound_message_id IS 'Message it answers.';
 COMMENT ON COLUMN laras.drafts.message_id IS 'Id the message has, or will have, when it is approved.';
-COMMENT ON COLUMN laras.drafts.state IS 'held: waits for a person; approved: queued; sent; withheld: nothing to say; stale: a cited row changed; superseded: a newer message or a reply came; rejected.';
+COMMENT ON COLUMN laras.drafts.state IS 'held: waits for a person; approved: queued; sent; withheld: nothing to say; stale: a cited row changed, or the window closed before a follow-up was approved; superseded: a newer message or a reply came, or the customer opted out; rejected.';
 COMMENT ON COLUMN laras.drafts.body IS 'Proposed text; null when there is none, or once erased.';
 COMMENT ON COLUMN laras.drafts.intent IS 'What the drafter took the message for.';
 COMMENT ON COLUMN laras.drafts.confidence IS 'How sure it was, 0 to 1.';
@@ -119,10 +119,16 @@ CREATE VIEW laras.approval_queue AS
     v.last_inbound_at,
     d.created_at,
     d.purpose,
-    d.template_id
+    d.template_id,
+    s.closes_at AS window_closes_at,
+    d.template_id IS NULL AND coalesce(s.reason = 'window_closed', false) AS needs_template
   FROM laras.draft d
     JOIN laras.conversation v ON v.workspace_id = d.workspace_id AND v.id = d.conversation_id
     LEFT JOIN laras.message m ON m.workspace_id = d.workspace_id AND m.id = d.inbound_message_id
+    LEFT JOIN laras.window_rules r ON r.channel = v.channel
+      AND r.purpose = CASE v.surface WHEN 'comment' THEN 'public_reply' ELSE 'reply' END
+    LEFT JOIN LATERAL laras.window_state(r.lasts, r.uses, r.enabled,
+      CASE v.surface WHEN 'comment' THEN coalesce(m.provider_timestamp, m.created_at) ELSE v.last_inbound_at END, 0) s ON r.channel IS NOT NULL
   WHERE d.state IN ('pending', 'held') AND laras.may('inbox');
 COMMENT ON VIEW laras.approval_queue IS 'Drafts that wait for a person, with the question and the reasons.';
 COMMENT ON COLUMN laras.approval_queue.id IS 'Id of the draft.';
@@ -138,6 +144,8 @@ COMMENT ON COLUMN laras.approval_queue.sources_changed IS 'A cited row changed o
 COMMENT ON COLUMN laras.approval_queue.last_inbound_at IS 'Provider''s time of the customer''s last message, from which the window counts.';
 COMMENT ON COLUMN laras.approval_queue.purpose IS 'service: it answers; sales: it follows up on a silence.';
 COMMENT ON COLUMN laras.approval_queue.template_id IS 'Template that it proposes; null: the text itself.';
+COMMENT ON COLUMN laras.approval_queue.window_closes_at IS 'Until when it may be approved, or since when not any more; null: the window never closes. A template needs no window.';
+COMMENT ON COLUMN laras.approval_queue.needs_template IS 'The window has closed: approve_draft refuses the text, and only an approved template, or an answer to the customer''s next message, may leave.';
 COMMENT ON COLUMN laras.approval_queue.created_at IS 'When it was drafted.';
 GRANT SELECT ON laras.approval_queue TO laras_app, laras_service;
 RESET ROLE;

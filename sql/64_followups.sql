@@ -1,20 +1,27 @@
 -- 64_followups: what is proposed where a customer was answered and said no more.
 
+CREATE FUNCTION laras.check_follow_up_rule(idle_hours integer, body text, template_id bigint, template_values jsonb) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL UNSAFE
+  AS 'MODULE_PATHNAME', 'laras_check_follow_up_rule';
+COMMENT ON FUNCTION laras.check_follow_up_rule(integer, text, bigint, jsonb) IS 'Check constraint of laras.follow_up_rule: true, or 22023 with the column that is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_follow_up_rule(integer, text, bigint, jsonb) TO laras_owner, laras_app, laras_service, laras_worker;
+
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.follow_up_rule (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
   channel text REFERENCES laras.provider CHECK (laras.check_channel(channel)),
-  idle_hours integer NOT NULL CHECK (idle_hours BETWEEN 1 AND 720),
-  body text CHECK (octet_length(body) BETWEEN 1 AND 4096),
+  idle_hours integer NOT NULL,
+  body text,
   template_id bigint,
-  template_values jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(template_values) = 'object'),
+  template_values jsonb NOT NULL DEFAULT '{}',
   enabled boolean NOT NULL DEFAULT true,
   state text NOT NULL DEFAULT 'new'
     CHECK (state IN ('new', 'ready', 'template_gone', 'template_not_approved', 'template_not_owned', 'values_do_not_fit', 'account_cut')),
   PRIMARY KEY (workspace_id, id),
-  CHECK (body IS NOT NULL OR template_id IS NOT NULL),
-  CHECK (laras.check_written('follow_up_rule', NULL, body, NULL))
+  CHECK (laras.check_written('follow_up_rule', NULL, body, NULL)),
+  -- one for the rest: it says what is wrong with which column
+  CHECK (laras.check_follow_up_rule(idle_hours, body, template_id, template_values))
 );
 COMMENT ON TABLE laras.follow_up_rule IS 'When a conversation that the business answered last is followed up, and by which words: a draft inside the window, an approved template outside. Plain DML under row security.';
 COMMENT ON COLUMN laras.follow_up_rule.workspace_id IS 'Owning workspace.';
@@ -23,7 +30,7 @@ COMMENT ON COLUMN laras.follow_up_rule.channel IS 'Channel; null: every one.';
 COMMENT ON COLUMN laras.follow_up_rule.idle_hours IS 'Hours after the last message.';
 COMMENT ON COLUMN laras.follow_up_rule.body IS 'Words of the draft inside the window; null: none.';
 COMMENT ON COLUMN laras.follow_up_rule.template_id IS 'Template of message_templates outside the window, of conversations through its own account; null: none.';
-COMMENT ON COLUMN laras.follow_up_rule.template_values IS 'Its values, as send_template takes them.';
+COMMENT ON COLUMN laras.follow_up_rule.template_values IS 'Its values, as send_template takes them; in each may stand {name} (what the person is called), {name|Kak} (the same, and Kak of whom no name is known) and {business} (the workspace''s name).';
 COMMENT ON COLUMN laras.follow_up_rule.enabled IS 'Is it in use.';
 COMMENT ON COLUMN laras.follow_up_rule.state IS 'How it stands, looked at once a minute while it is in use: new (not looked at yet, or its template waits for its first approval), ready, or why its template is not proposed: template_gone, template_not_approved (not any more), template_not_owned (found at the provider, or changed there: adopt_template), values_do_not_fit, account_cut. Kept by laras, which puts right what others write here.';
 ALTER TABLE laras.follow_up_rule ENABLE ROW LEVEL SECURITY;

@@ -12,6 +12,7 @@
  * reply.c		a person's own reply: judged, stored, queued.
  * template.c	a template with its values: the same.
  * followup.c	drafts where a customer was answered and said no more.
+ * followrule.c	its rules; followvalues.c what they say for the person.
  * wanted.c		which of them come next.
  * earlier.c	what the customer wrote before and nobody answered.
  * duty.c		drafts for messages that came.
@@ -72,6 +73,9 @@ typedef struct LarasOutgoing
 	size_t n;
 	bool own_words; /* a person's, not those of a template */
 } LarasOutgoing;
+
+/* Has the phrase nothing left once it is compared without case and white space? */
+extern bool laras_phrase_is_blank(const char *text, size_t n);
 
 /*
  * Judge a text that a person wrote. Blocks what the channel cannot carry

@@ -201,6 +201,12 @@ folded(const char *text, size_t n)
 	return low;
 }
 
+bool
+laras_phrase_is_blank(const char *text, size_t n)
+{
+	return folded(text, n)[0] == '\0';
+}
+
 /* What the business forbids, and what it demands, folded; and how it speaks. */
 typedef struct Phrase
 {

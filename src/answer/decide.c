@@ -12,6 +12,7 @@
 #include "answer/written.h"
 #include "answer/draft.h"
 #include "base/arguments.h"
+#include "base/clock.h"
 #include "base/errors.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -68,11 +69,14 @@ LARAS_PLAN(
 	"EXISTS (SELECT 1 FROM laras.draft_source s " LARAS_CITED_ROWS
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) d.id "
 	"AND " LARAS_NO_LONGER_HOLDS
-	"), d.purpose, coalesce(d.template_id, 0), d.template_values::text "
+	"), d.purpose, coalesce(d.template_id, 0), d.template_values, v.surface, "
+	"CASE WHEN v.surface OPERATOR(pg_catalog.=) 'comment' THEN coalesce(b.provider_timestamp, b.created_at) ELSE v.last_inbound_at END, "
+	"p.opt_out_at IS NOT NULL, 'window_closed' OPERATOR(pg_catalog.=) ANY (d.hold_reasons) "
 	"FROM laras.draft d "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "
 	"JOIN laras.connection c ON c.workspace_id OPERATOR(pg_catalog.=) v.workspace_id AND c.id OPERATOR(pg_catalog.=) v.connection_id "
+	"LEFT JOIN laras.message b ON b.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND b.id OPERATOR(pg_catalog.=) d.inbound_message_id "
 	"LEFT JOIN laras.verdict j ON j.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND j.id OPERATOR(pg_catalog.=) d.verdict_id "
 	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
@@ -114,7 +118,11 @@ typedef struct Draft
 	bool passed; /* the verdict on the text as it stands */
 	bytea *body;
 	int64 template_id; /* 0: the text goes as it is */
-	char *template_values;
+	bytea *template_values;
+	char *surface;
+	TimestampTz since;  /* what the window counts from; 0: they never wrote */
+	bool opted_out;     /* and did not opt in since */
+	bool window_missed; /* a follow-up that nobody approved in time */
 	LarasOutboxRow row;
 } Draft;
 
@@ -155,7 +163,11 @@ take_draft(int64 id, Draft *d)
 	d->sources_changed = laras_spi_bool(0, 15);
 	d->row.purpose = laras_spi_cstring(0, 16);
 	d->template_id = laras_spi_int8(0, 17);
-	d->template_values = laras_spi_cstring(0, 18);
+	d->template_values = (bytea *) laras_spi_varlena(0, 18);
+	d->surface = laras_spi_cstring(0, 19);
+	d->since = laras_spi_time(0, 20);
+	d->opted_out = laras_spi_bool(0, 21);
+	d->window_missed = laras_spi_bool(0, 22);
 	d->row.draft_id = id;
 	d->row.kind = "text";
 }
@@ -175,13 +187,51 @@ was_approved(const Draft *d)
 static void
 refuse_closed(const Draft *d)
 {
+	if (strcmp(d->state, "stale") == 0 && d->window_missed)
+		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
+						errmsg("the window closed before anybody approved the draft"),
+						errhint("Where the rule has a template, that is proposed in its place.")));
 	if (strcmp(d->state, "stale") == 0)
 		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_STALE),
 						errmsg("a row that the draft cites has changed"),
 						errhint("Reply in your own words, or wait for the next message's draft.")));
 	ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
 					errmsg("the draft no longer waits for a decision"),
-					errdetail("Its state is \"%s\".", d->state)));
+					errdetail("Its state is \"%s\".", d->state),
+					d->opted_out ? errhint("The customer asked not to be written to; nothing is "
+										   "sent before they write or opt in again.")
+								 : 0));
+}
+
+/*
+ * The courier would refuse it, and the draft would come back. The longer window
+ * is for what a person writes, so no draft leaves in it: the hint names that way.
+ */
+static void
+require_window(const Draft *d)
+{
+	bool comment = strcmp(d->surface, "comment") == 0;
+	bool longer;
+
+	if (d->template_id != 0)
+		return;
+	laras_window_refresh();
+	if (laras_window(d->channel, comment ? LARAS_WINDOW_PUBLIC_REPLY : LARAS_WINDOW_REPLY, d->since,
+					 0, laras_now())
+			.state != LARAS_WINDOW_CLOSED)
+		return;
+	longer = !comment &&
+			 laras_window(d->channel, LARAS_WINDOW_HUMAN_AGENT, d->since, 0, laras_now()).state ==
+				 LARAS_WINDOW_OPEN;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the window for this draft has closed"),
+			 errdetail("The customer last wrote longer ago than the channel lets a draft answer."),
+			 longer ? errhint("A member may still answer in their own words, by laras.reply.")
+			 : comment
+				 ? errhint("Wait until they write again.")
+				 : errhint("Send an approved template (laras.send_template) where the channel has "
+						   "them, or wait until they write again.")));
 }
 
 /* Everything that may stand between a draft and its sending. */
@@ -190,10 +240,14 @@ require_approvable(const Draft *d)
 {
 	if (!waits(d) && strcmp(d->state, "withheld") != 0)
 		refuse_closed(d);
+	if (d->newer_message && d->opted_out)
+		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
+						errmsg("the customer has opted out since the draft was made"),
+						errhint("Nothing is sent to them before they write or opt in again.")));
 	if (d->newer_message)
 		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
 						errmsg("the customer has written again since the draft was made"),
-						errhint("A draft for the newer message follows.")));
+						errhint("Look for a draft of the newer message, or reply to it.")));
 	if (d->sources_changed)
 		ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_STALE),
 						errmsg("a row that the draft cites has changed"),
@@ -208,6 +262,7 @@ require_approvable(const Draft *d)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the contact is being erased or is restricted")));
 	laras_require_processing(d->workspace_id, d->channel, d->row.purpose);
+	require_window(d);
 }
 
 static void
@@ -263,15 +318,21 @@ queue_template(Draft *d, bool edited)
 		.author_id = d->id,
 		.purpose = d->row.purpose,
 	};
+	char *values;
+	size_t n;
 
 	if (edited)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("the words of a template cannot be changed"),
 						errhint("Approve it as it stands, or use laras.send_template.")));
+	if (d->template_values == NULL ||
+		laras_open(d->template_values, d->workspace_id, d->id, LARAS_FIELD_draft_template_values,
+				   &values, &n) != LARAS_OPENED)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the values of the draft's template cannot be had"),
+						errhint("Send the template by laras.send_template.")));
 	laras_template_queue(d->workspace_id, d->row.conversation_id, d->template_id,
-						 laras_json_own(laras_json_parse(d->template_values,
-														 strlen(d->template_values), NULL)),
-						 &as);
+						 laras_json_own(laras_json_parse(values, n, NULL)), &as);
 	d->row.verdict_id = as.verdict_id;
 	memcpy(d->row.text_digest, as.digest, sizeof(d->row.text_digest));
 }

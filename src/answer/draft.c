@@ -17,6 +17,7 @@
 #include "inbox/rows.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #define WAITS "state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[])"
 
@@ -40,6 +41,34 @@ LARAS_PLAN(
 	"WHERE o." WAITS " FOR UPDATE OF o SKIP LOCKED) " CLOSE("'superseded'", "'worker'"),
 	INT8ARRAYOID, INT8ARRAYOID);
 
+/* whoever opts out and writes again afterwards waits for an answer to that */
+LARAS_PLAN(
+	close_unwanted,
+	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o JOIN laras.conversation v "
+	"ON v.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND v.id OPERATOR(pg_catalog.=) o.conversation_id "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.contact_id OPERATOR(pg_catalog.=) $2 "
+	"AND coalesce(v.last_inbound_at OPERATOR(pg_catalog.<=) $3, true) "
+	"AND o." WAITS " FOR UPDATE OF o SKIP LOCKED) " CLOSE("'superseded'", "$4"),
+	INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID);
+
+/* its message keeps the id it ended under */
+LARAS_PLAN(
+	hold_again,
+	"UPDATE laras.draft d SET state = CASE WHEN n.newer THEN 'superseded' ELSE 'held' END, "
+	"hold_reasons = pg_catalog.array_append(pg_catalog.array_remove(d.hold_reasons, 'needs_template'), 'needs_template'), "
+	"message_id = u.m, text_digest = NULL, verdict_id = NULL, "
+	"decided_at = CASE WHEN n.newer THEN laras.now() END, decided_by = CASE WHEN n.newer THEN 'worker' END "
+	"FROM unnest($1, $2, $3) AS u (w, i, m) CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM laras.draft x "
+	"JOIN laras.message q ON q.workspace_id OPERATOR(pg_catalog.=) x.workspace_id AND q.id OPERATOR(pg_catalog.=) x.inbound_message_id "
+	"JOIN laras.message y ON y.workspace_id OPERATOR(pg_catalog.=) x.workspace_id "
+	"AND y.conversation_id OPERATOR(pg_catalog.=) x.conversation_id AND y.direction OPERATOR(pg_catalog.=) 'in' AND NOT y.historical "
+	"AND y.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend}'::pg_catalog.text[]) "
+	"AND (y.created_at, y.id) OPERATOR(pg_catalog.>) (q.created_at, q.id) "
+	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i) AS newer) n "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i "
+	"AND d.state OPERATOR(pg_catalog.=) 'approved' RETURNING d.workspace_id, d.id, n.newer",
+	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
+
 LARAS_PLAN(
 	close_stale,
 	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o WHERE o." WAITS " "
@@ -48,6 +77,19 @@ LARAS_PLAN(
 	"AND " LARAS_NO_LONGER_HOLDS ") "
 	"LIMIT $1 FOR UPDATE OF o SKIP LOCKED) " CLOSE("'stale'", "'worker'"),
 	INT4OID);
+
+/* who decides on one holds its conversation, and so does this */
+LARAS_PLAN(
+	close_missed,
+	"WITH f AS (SELECT o.workspace_id, o.id FROM unnest($1, $2, $3) AS u (w, i, t) JOIN laras.draft o "
+	"ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
+	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
+	"AND v.id OPERATOR(pg_catalog.=) o.conversation_id AND v.last_inbound_at OPERATOR(pg_catalog.=) u.t "
+	"WHERE o." WAITS " FOR NO KEY UPDATE OF v SKIP LOCKED FOR UPDATE OF o SKIP LOCKED) "
+	"UPDATE laras.draft d SET state = 'stale', hold_reasons = pg_catalog.array_append(d.hold_reasons, 'window_closed'), "
+	"decided_at = laras.now(), decided_by = 'worker' FROM f WHERE d.workspace_id OPERATOR(pg_catalog.=) f.workspace_id "
+	"AND d.id OPERATOR(pg_catalog.=) f.id RETURNING d.workspace_id, d.id",
+	INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID);
 
 LARAS_PLAN(add_decisions,
 		   "INSERT INTO laras.draft_decision (workspace_id, id, draft_id, act, actor) "
@@ -134,6 +176,104 @@ laras_drafts_overtaken(const int64 *workspace_ids, const int64 *conversation_ids
 									 laras_column_array(&c[1], n, INT8OID)},
 						   NULL);
 	write_down(closed, LARAS_ACT_DRAFT_SUPERSEDED, "superseded", "worker");
+}
+
+void
+laras_drafts_unwanted(int64 workspace_id, int64 contact_id, TimestampTz since)
+{
+	const LarasPrincipal *who = laras_principal();
+	const char *by = who->kind == LARAS_PRINCIPAL_NONE ? "worker" : laras_principal_text(who);
+	uint64 n;
+
+	laras_spi_open();
+	n = laras_spi_run(&close_unwanted,
+					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(contact_id),
+								TimestampTzGetDatum(since), CStringGetTextDatum(by)},
+					  NULL);
+	write_down(n, LARAS_ACT_DRAFT_SUPERSEDED, "superseded", by);
+	laras_spi_close();
+}
+
+/* One decision and one entry of what became of a draft. */
+static void
+write_one(int64 workspace_id, int64 draft_id, LarasAction action, const char *act)
+{
+	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_REASON, "needs_template")};
+	LarasEvidence entry = {
+		.workspace_id = workspace_id,
+		.action = action,
+		.actor_kind = LARAS_ACTOR_WORKER,
+		.subject_kind = LARAS_SUBJECT_DRAFT,
+		.subject_id = draft_id,
+		.nfields = lengthof(fields),
+		.fields = fields,
+	};
+
+	laras_decisions_add(&workspace_id, &draft_id, 1, act, "worker");
+	laras_evidence_append(&entry);
+}
+
+void
+laras_drafts_held_again(const int64 *workspace_ids, const int64 *draft_ids, int n)
+{
+	LarasColumn c[3];
+	int64 *workspaces;
+	int64 *drafts;
+	bool *newer;
+	uint64 held;
+
+	if (n == 0)
+		return;
+	laras_columns_init(c, 3, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = Int64GetDatum(workspace_ids[i]);
+		c[1].values[i] = Int64GetDatum(draft_ids[i]);
+		c[2].values[i] = Int64GetDatum(laras_new_id());
+	}
+	held = laras_spi_run(&hold_again,
+						 (Datum[]){laras_column_array(&c[0], n, INT8OID),
+								   laras_column_array(&c[1], n, INT8OID),
+								   laras_column_array(&c[2], n, INT8OID)},
+						 NULL);
+	workspaces = palloc(sizeof(int64) * (held + 1));
+	drafts = palloc(sizeof(int64) * (held + 1));
+	newer = palloc(sizeof(bool) * (held + 1));
+	for (uint64 i = 0; i < held; i++)
+	{
+		workspaces[i] = laras_spi_int8(i, 1);
+		drafts[i] = laras_spi_int8(i, 2);
+		newer[i] = laras_spi_bool(i, 3);
+	}
+	for (uint64 i = 0; i < held; i++)
+		write_one(workspaces[i], drafts[i],
+				  newer[i] ? LARAS_ACT_DRAFT_SUPERSEDED : LARAS_ACT_DRAFT_HELD,
+				  newer[i] ? "superseded" : "held");
+}
+
+uint64
+laras_drafts_missed(const int64 *workspace_ids, const int64 *draft_ids,
+					const TimestampTz *last_inbound, int n)
+{
+	LarasColumn c[3];
+	uint64 closed;
+
+	if (n == 0)
+		return 0;
+	laras_columns_init(c, 3, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = Int64GetDatum(workspace_ids[i]);
+		c[1].values[i] = Int64GetDatum(draft_ids[i]);
+		c[2].values[i] = TimestampTzGetDatum(last_inbound[i]);
+	}
+	closed = laras_spi_run(&close_missed,
+						   (Datum[]){laras_column_array(&c[0], n, INT8OID),
+									 laras_column_array(&c[1], n, INT8OID),
+									 laras_column_array(&c[2], n, TIMESTAMPTZOID)},
+						   NULL);
+	write_down(closed, LARAS_ACT_DRAFT_STALE, "stale", "worker");
+	return closed;
 }
 
 uint64

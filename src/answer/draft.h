@@ -9,6 +9,8 @@
 #ifndef LARAS_ANSWER_DRAFT_H
 #define LARAS_ANSWER_DRAFT_H
 
+#include "datatype/timestamp.h"
+
 /*
  * SQL: the cited row, as it now is, of each s of laras.draft_source; and whether
  * s no longer holds: the row changed or went, what was told of the clock is
@@ -51,6 +53,27 @@ extern void laras_drafts_answered(int64 workspace_id, int64 conversation_id, con
  */
 extern void
 laras_drafts_overtaken(const int64 *workspace_ids, const int64 *conversation_ids, int n);
+
+/*
+ * Close the drafts of a contact who wants nothing more since that moment, but for
+ * those in conversations where they have written again. As laras_worker, or as
+ * laras_owner with the workspace bound. Opens SPI itself.
+ */
+extern void laras_drafts_unwanted(int64 workspace_id, int64 contact_id, TimestampTz since);
+
+/*
+ * Drafts whose message was refused at hand-off because the window had closed:
+ * they wait for a person again, under another message id and without a verdict.
+ * Where the customer wrote again meanwhile, they are superseded.
+ */
+extern void laras_drafts_held_again(const int64 *workspace_ids, const int64 *draft_ids, int n);
+
+/*
+ * Close follow-ups in a text of their own for which the window has closed: each
+ * while nobody decided of it and its customer has not written since. Returns how many.
+ */
+extern uint64 laras_drafts_missed(const int64 *workspace_ids, const int64 *draft_ids,
+								  const TimestampTz *last_inbound, int n);
 
 /* Close drafts of which a cited row changed or went; at most limit. Returns how many. */
 extern uint64 laras_drafts_close_stale(int limit);

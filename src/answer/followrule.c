@@ -11,7 +11,9 @@
  */
 #include "postgres.h"
 
+#include "answer/answer.h"
 #include "answer/followrule.h"
+#include "answer/followvalues.h"
 #include "base/json_owner.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -23,9 +25,14 @@
 #include "miscadmin.h"
 #include "tenancy/tenancy.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+PG_FUNCTION_INFO_V1(laras_check_follow_up_rule);
 PG_FUNCTION_INFO_V1(laras_check_follow_up_rules);
+
+#define BODY_BYTES 4096
+#define LONGEST_IDLE 720 /* hours */
 
 LARAS_PLAN(
 	read_written,
@@ -75,16 +82,18 @@ LARAS_PLAN(
 	"AND id OPERATOR(pg_catalog.=) $2 AND state OPERATOR(pg_catalog.=) $3 AND enabled",
 	INT8OID, INT8OID, TEXTOID, TEXTOID);
 
-/* Why the values do not fit the template; NULL: they do. */
+/* Why the values do not fit the template, whatever the person is called; NULL: they do. */
 static const char *
 misfit(const LarasTemplateDriver *driver, const char *components, const char *values)
 {
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
+	const LarasFollowNames anybody = {laras_text("Sari"), laras_text("Laras")};
 	const char *why = "they cannot be read";
 	LarasText text =
 		driver->fill(laras_json_own(laras_json_parse(components, strlen(components), NULL)),
-					 laras_json_own(laras_json_parse(values, strlen(values), NULL)), &allocator,
-					 &why);
+					 laras_follow_values(
+						 laras_json_own(laras_json_parse(values, strlen(values), NULL)), &anybody),
+					 &allocator, &why);
 
 	return text.s == NULL ? why : NULL;
 }
@@ -151,6 +160,69 @@ laras_check_follow_up_rules(PG_FUNCTION_ARGS)
 		renew_changed(bound);
 	laras_spi_close();
 	PG_RETURN_POINTER(NULL);
+}
+
+static void
+check_idle(int32 hours)
+{
+	if (hours >= 1 && hours <= LONGEST_IDLE)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("idle_hours is not between 1 and %d", LONGEST_IDLE),
+					errdetail("It is how many hours after the last message a silence is followed "
+							  "up."),
+					errhint("A day is 24, a week 168, thirty days are 720.")));
+}
+
+static void
+check_body(const text *body)
+{
+	if (VARSIZE_ANY_EXHDR(body) > BODY_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("the body of a rule for following up is too long"),
+						errdetail("It has at most %d bytes.", BODY_BYTES)));
+}
+
+static void
+check_values(Datum values)
+{
+	char *written = DatumGetCString(DirectFunctionCall1(jsonb_out, values));
+	const json_t *parsed = laras_json_own(laras_json_parse(written, strlen(written), NULL));
+
+	if (!json_is_object(parsed))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("template_values is no JSON object"),
+						errhint("Give as template_values what laras.send_template would take.")));
+	if (laras_follow_has_stray(parsed))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("template_values has braces that are no placeholder"),
+						errhint("Placeholders are {name}, {business}, and with words for where "
+								"none is known {name|Kak}.")));
+}
+
+/*
+ * laras.check_follow_up_rule(idle_hours integer, body text, template_id bigint,
+ *		template_values jsonb) returns boolean
+ *
+ * True or an error; nulls where the columns have them. It raises where plain
+ * checks would give nothing but their names.
+ */
+Datum
+laras_check_follow_up_rule(PG_FUNCTION_ARGS)
+{
+	if (!PG_ARGISNULL(0))
+		check_idle(PG_GETARG_INT32(0));
+	if (!PG_ARGISNULL(1))
+		check_body(PG_GETARG_TEXT_PP(1));
+	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a rule for following up has neither body nor template_id"),
+						errdetail("It would never propose anything."),
+						errhint("Give the words for inside the window, the template for outside, "
+								"or both.")));
+	if (!PG_ARGISNULL(3))
+		check_values(PG_GETARG_DATUM(3));
+	PG_RETURN_BOOL(true);
 }
 
 /* ------------------------------------------------------------ while they are in use */

@@ -6,12 +6,16 @@
  * Inside the window it is a draft, outside a template that the provider approved
  * and the business wrote; neither ever leaves without a person's approval, and
  * at hand-off all is asked once more. A draft names the customer's last message,
- * and that has at most one of this purpose: so a silence is followed up once.
+ * and that has at most one of this purpose that anybody could approve: so a silence
+ * is followed up once. A draft that nobody approved before the window closed goes
+ * stale, and the template may take its place.
  */
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "answer/draft.h"
 #include "answer/followrule.h"
+#include "answer/followvalues.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -30,19 +34,24 @@
 
 #define BATCH 50
 
+/* follow-ups that are looked at at once */
+#define PAGE 500
+
 /* microseconds between two looks */
 #define LOOK_EVERY (60 * USECS_PER_SEC)
 
 /*
  * Conversations of which the business had the last word so long ago, and whose
- * customer's last message has no follow-up yet. Silences of more than two months
+ * customer's last message has no follow-up yet; one that went stale because nobody
+ * approved it in time reached nobody, and counts for none. Silences of more than two months
  * are left alone. Behind ($2, $3): what nothing can be said to keeps nobody waiting.
  */
 LARAS_PLAN(
 	find_idle,
 	"SELECT v.workspace_id, v.id, v.contact_id, v.channel, v.last_inbound_at, p.slot, q.id, r.body, "
 	"r.template_id, r.template_values::text, t.components::text, "
-	"t.status IS NOT DISTINCT FROM 'approved' AND t.author IS NOT NULL FROM laras.follow_up_rule r "
+	"t.status IS NOT DISTINCT FROM 'approved' AND t.author IS NOT NULL, p.name, (SELECT s.name FROM laras.workspace s "
+	"WHERE s.workspace_id OPERATOR(pg_catalog.=) v.workspace_id) FROM laras.follow_up_rule r "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) r.workspace_id "
 	"AND v.last_message_at OPERATOR(pg_catalog.<=) (laras.now() OPERATOR(pg_catalog.-) "
 	"pg_catalog.make_interval(hours => r.idle_hours)) "
@@ -64,18 +73,30 @@ LARAS_PLAN(
 	"AND o.created_at OPERATOR(pg_catalog.>=) q.created_at) "
 	"AND NOT EXISTS (SELECT 1 FROM laras.draft d WHERE d.workspace_id OPERATOR(pg_catalog.=) v.workspace_id "
 	"AND d.conversation_id OPERATOR(pg_catalog.=) v.id AND (d.state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) "
-	"OR d.inbound_message_id OPERATOR(pg_catalog.=) q.id AND d.purpose OPERATOR(pg_catalog.=) 'sales')) "
+	"OR d.inbound_message_id OPERATOR(pg_catalog.=) q.id AND d.purpose OPERATOR(pg_catalog.=) 'sales' "
+	"AND d.state OPERATOR(pg_catalog.<>) 'stale')) "
 	"ORDER BY v.workspace_id, v.id, r.channel IS NULL, r.idle_hours, r.id LIMIT $1 "
 	"FOR SHARE OF c SKIP LOCKED FOR KEY SHARE OF p SKIP LOCKED FOR NO KEY UPDATE OF v SKIP LOCKED",
+	INT4OID, INT8OID, INT8OID);
+
+/* Follow-ups that wait in a text of their own, behind ($2, $3), and what their window counts from. */
+LARAS_PLAN(
+	find_waiting,
+	"SELECT d.workspace_id, d.id, v.channel, v.last_inbound_at FROM laras.draft d "
+	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id "
+	"AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
+	"WHERE d.state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) "
+	"AND d.purpose OPERATOR(pg_catalog.=) 'sales' AND d.template_id IS NULL "
+	"AND ROW(d.workspace_id, d.id) OPERATOR(pg_catalog.>) ROW($2, $3) ORDER BY d.workspace_id, d.id LIMIT $1",
 	INT4OID, INT8OID, INT8OID);
 
 LARAS_PLAN(
 	add_draft,
 	"INSERT INTO laras.draft (workspace_id, id, conversation_id, contact_id, inbound_message_id, message_id, state, "
 	"body, confidence, hold_reasons, drafter, purpose, template_id, template_values) "
-	"VALUES ($1, $2, $3, $4, $5, $6, 'held', $7, 1, '{follow_up}', 'laras-1 follow-up', 'sales', nullif($8, 0), "
-	"CASE WHEN $8 OPERATOR(pg_catalog.=) 0 THEN NULL ELSE $9::pg_catalog.jsonb END) ON CONFLICT DO NOTHING",
-	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, LARAS_SEALED, INT8OID, TEXTOID);
+	"VALUES ($1, $2, $3, $4, $5, $6, 'held', $7, 1, '{follow_up}', 'laras-1 follow-up', 'sales', nullif($8, 0), $9) "
+	"ON CONFLICT DO NOTHING",
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, LARAS_SEALED, INT8OID, LARAS_SEALED);
 
 typedef struct Silence
 {
@@ -91,6 +112,8 @@ typedef struct Silence
 	char *values;
 	char *components; /* NULL: no template of this account */
 	bool sendable;
+	bytea *name;     /* of the person; NULL: none */
+	bytea *business; /* of the workspace */
 } Silence;
 
 static void
@@ -110,20 +133,47 @@ read_silence(uint64 row, Silence *s)
 	s->values = laras_spi_cstring(row, 10);
 	s->components = laras_spi_cstring(row, 11);
 	s->sendable = laras_spi_bool(row, 12);
+	s->name = (bytea *) laras_spi_varlena(row, 13);
+	s->business = (bytea *) laras_spi_varlena(row, 14);
 }
 
-/* What the template says with the rule's values; absent where they do not fit. */
+/* A name that is sealed; absent where there is none. */
 static LarasText
-filled(const Silence *s, const LarasChannelDriver *driver)
+open_name(const Silence *s, bytea *sealed, int64 id, uint16 field)
+{
+	LarasText name = {NULL, 0};
+	char *opened;
+	size_t n;
+
+	if (sealed != NULL &&
+		laras_try_open(sealed, s->workspace_id, id, field, &opened, &n) == LARAS_OPENED)
+		name = (LarasText){opened, n};
+	return name;
+}
+
+/*
+ * What the template says with the rule's values for this person, which *values
+ * gets; absent where they do not fit, or the person has no name and needs one.
+ */
+static LarasText
+filled(const Silence *s, const LarasChannelDriver *driver, json_t **values)
 {
 	LarasAllocator allocator = {laras_context_alloc, CurrentMemoryContext};
+	LarasFollowNames names;
 	const char *why = NULL;
 
 	if (s->components == NULL || !s->sendable || driver->send->templates == NULL)
 		return (LarasText){NULL, 0};
+	names.name = open_name(s, s->name, s->contact_id, LARAS_FIELD_contact_name);
+	names.business = open_name(s, s->business, s->workspace_id, LARAS_FIELD_workspace_name);
+	*values =
+		laras_follow_values(laras_json_own(laras_json_parse(s->values, strlen(s->values), NULL)),
+							&names);
+	if (*values == NULL)
+		return (LarasText){NULL, 0};
 	return driver->send->templates->fill(
-		laras_json_own(laras_json_parse(s->components, strlen(s->components), NULL)),
-		laras_json_own(laras_json_parse(s->values, strlen(s->values), NULL)), &allocator, &why);
+		laras_json_own(laras_json_parse(s->components, strlen(s->components), NULL)), *values,
+		&allocator, &why);
 }
 
 static void
@@ -157,6 +207,8 @@ follow_up(const Silence *s)
 	LarasText text = {NULL, 0};
 	int64 template_id = 0;
 	int64 id = laras_new_id();
+	bytea *sealed_values = NULL;
+	json_t *values = NULL;
 	bool open;
 
 	if (driver == NULL || driver->send == NULL || laras_slot_is_destroyed(s->slot))
@@ -167,20 +219,70 @@ follow_up(const Silence *s)
 		text = laras_text(s->body);
 	else if (!open)
 	{
-		text = filled(s, driver);
+		text = filled(s, driver, &values);
 		template_id = s->template_id;
 	}
 	if (text.s == NULL)
 		return;
+	if (template_id != 0)
+	{
+		size_t n;
+		char *written = laras_json_text_of(values, &n);
+
+		/* with the person's name in them they are the person's */
+		sealed_values = laras_seal(w, s->slot, LARAS_FIELD_draft_template_values, s->workspace_id,
+								   id, written, n);
+	}
 	if (laras_spi_run(&add_draft,
 					  (Datum[]){Int64GetDatum(s->workspace_id), Int64GetDatum(id),
 								Int64GetDatum(s->conversation_id), Int64GetDatum(s->contact_id),
 								Int64GetDatum(s->inbound_id), Int64GetDatum(laras_new_id()),
 								PointerGetDatum(laras_seal(w, s->slot, LARAS_FIELD_draft_body,
 														   s->workspace_id, id, text.s, text.n)),
-								Int64GetDatum(template_id), CStringGetTextDatum(s->values)},
-					  NULL) > 0)
+								Int64GetDatum(template_id), PointerGetDatum(sealed_values)},
+					  sealed_values == NULL ? "        n" : NULL) > 0)
 		record(s, id, template_id == 0 ? "follow_up" : "follow_up_template", text);
+}
+
+/*
+ * End the follow-ups over which the window has closed before anybody approved
+ * them: the rules are asked anew, and may have a template. Inside SPI.
+ */
+static void
+close_missed(void)
+{
+	int64 *workspaces = palloc(sizeof(int64) * PAGE);
+	int64 *drafts = palloc(sizeof(int64) * PAGE);
+	TimestampTz *since = palloc(sizeof(TimestampTz) * PAGE);
+	int64 workspace_id = 0;
+	int64 id = 0;
+	uint64 found;
+
+	do
+	{
+		int n = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		found = laras_spi_run(&find_waiting,
+							  (Datum[]){Int32GetDatum(PAGE), Int64GetDatum(workspace_id),
+										Int64GetDatum(id)},
+							  NULL);
+		for (uint64 i = 0; i < found; i++)
+		{
+			TimestampTz last_inbound = laras_spi_time(i, 4);
+
+			workspace_id = laras_spi_int8(i, 1);
+			id = laras_spi_int8(i, 2);
+			if (laras_window(laras_spi_cstring(i, 3), LARAS_WINDOW_REPLY, last_inbound, 0,
+							 laras_now())
+					.state != LARAS_WINDOW_CLOSED)
+				continue;
+			workspaces[n] = workspace_id;
+			drafts[n] = id;
+			since[n++] = last_inbound;
+		}
+		laras_drafts_missed(workspaces, drafts, since, n);
+	} while (found == PAGE);
 }
 
 LarasTurn
@@ -202,6 +304,8 @@ laras_follow_up_duty(void)
 		laras_follow_rules_look();
 	laras_spi_open();
 	laras_window_refresh();
+	if (behind_workspace == 0)
+		close_missed();
 	found = laras_spi_run(&find_idle,
 						  (Datum[]){Int32GetDatum(BATCH), Int64GetDatum(behind_workspace),
 									Int64GetDatum(behind_conversation)},

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "answer/draft.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/json_owner.h"
@@ -232,6 +233,27 @@ settle_drafts(LarasPlan *plan, LarasOutcome *outcomes, int n, const bool *change
 					  NULL);
 }
 
+/* What was approved too late for its window waits for a person again. */
+static void
+hold_late_drafts(const LarasOutcome *outcomes, int n, const bool *changed)
+{
+	int64 *workspaces = palloc(sizeof(int64) * n);
+	int64 *drafts = palloc(sizeof(int64) * n);
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const LarasOutcome *o = &outcomes[i];
+
+		if (!changed[i] || o->flight->draft_id == 0 || strcmp(o->outbox_state, "refused") != 0 ||
+			o->reason == NULL || strcmp(o->reason, "window_closed") != 0)
+			continue;
+		workspaces[count] = o->flight->workspace_id;
+		drafts[count++] = o->flight->draft_id;
+	}
+	laras_drafts_held_again(workspaces, drafts, count);
+}
+
 /* The rows of the outbox; sets changed[] for those that were still the attempt's. */
 static void
 settle_outbox_rows(const LarasOutcome *outcomes, int n, bool *changed)
@@ -365,11 +387,12 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 									 strcmp(o->message_status, "cancelled") == 0 ? 0
 																				 : o->error_code);
 		if (o->notice != NULL)
-			laras_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id,
-						 f->message_id, o->error_code);
+			laras_send_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id,
+							  f->message_id, o->error_code, o->reason);
 	}
 	settle_drafts(&sent_drafts, outcomes, n, changed, "sent", NULL);
 	settle_drafts(&stale_drafts, outcomes, n, changed, "cancelled", "draft_stale");
+	hold_late_drafts(outcomes, n, changed);
 	laras_check_uncertain(outcomes, n, changed);
 	laras_spi_close();
 	write_evidence(outcomes, n, changed);

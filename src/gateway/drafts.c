@@ -17,7 +17,8 @@
 LARAS_PLAN(read_queue,
 		   "SELECT q.id, q.created_at, q.conversation_id, q.contact_id, q.channel, q.question, "
 		   "q.body, q.intent, q.confidence, q.hold_reasons, q.sources_changed, q.last_inbound_at, "
-		   "q.purpose, q.template_id FROM laras.approval_queue q "
+		   "q.purpose, q.template_id, q.window_closes_at, q.needs_template "
+		   "FROM laras.approval_queue q "
 		   "WHERE ROW(q.created_at, q.id) OPERATOR(pg_catalog.>) ROW($1, $2) "
 		   "ORDER BY q.created_at, q.id LIMIT $3",
 		   TIMESTAMPTZOID, INT8OID, INT4OID);

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "answer/draft.h"
 #include "base/arguments.h"
 #include "base/clock.h"
 #include "base/spi.h"
@@ -145,6 +146,9 @@ laras_suppression_wish(int64 workspace_id, uint32 workspace_slot, int64 contact_
 		laras_spi_run(stop ? &suppress : &release,
 					  (Datum[]){Int64GetDatum(workspace_id), hashes, TimestampTzGetDatum(at)},
 					  NULL);
+		/* nobody is asked about what could not leave any more */
+		if (stop)
+			laras_drafts_unwanted(workspace_id, contact_id, at);
 	}
 	laras_spi_close();
 	return changed;

@@ -60,7 +60,7 @@ DELETE FROM laras.review_rule;
 -- What is taken: each topic, the ends of what is between, hours over midnight, zones by name, abbreviation and offset.
 INSERT INTO laras.review_rule (workspace_id, id, topic)
   SELECT :one, row_number() OVER (), t FROM unnest('{unclear,price,stock,product,hours,delivery,payment,warranty,returns,location,complaint,order_status,human,off_scope,thanks,greeting}'::text[]) t;
-INSERT INTO laras.review_rule (workspace_id, id, minimum_confidence, minimum_value, maximum_value) VALUES (:one, 17, 0, 0, 0), (:one, 18, 1, 9999999999999999.99, 0);
+INSERT INTO laras.review_rule (workspace_id, id, minimum_confidence, minimum_value, maximum_value) VALUES (:one, 17, 0, 0, 0), (:one, 18, 1, 0, 9999999999999999.99);
 INSERT INTO laras.review_rule (workspace_id, id, from_time, to_time, time_zone) VALUES (:one, 19, '21:00', '07:00', 'Asia/Jayapura'), (:one, 20, '00:00', '24:00', 'UTC'), (:one, 21, '08:00', '09:00', 'PDT'), (:one, 22, '08:00', '09:00', 'WIB-7');
 INSERT INTO laras.review_rule (workspace_id, id, texts, from_time, to_time, channel, priority) VALUES (:one, 23, 'people', '08:00', '09:00', 'whatsapp', -3);
 SELECT count(*) FROM laras.review_rule;
