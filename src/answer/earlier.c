@@ -47,7 +47,7 @@ LARAS_PLAN(
 	"LEFT JOIN LATERAL (SELECT z.inbound_message_id FROM laras.draft z "
 	"WHERE z.workspace_id OPERATOR(pg_catalog.=) u.w AND z.conversation_id OPERATOR(pg_catalog.=) u.v "
 	"AND z.state OPERATOR(pg_catalog.=) ANY ('{pending,held}'::pg_catalog.text[]) "
-	"AND z.purpose OPERATOR(pg_catalog.=) 'service' ORDER BY z.id DESC LIMIT 1) h ON true "
+	"AND z.purpose OPERATOR(pg_catalog.=) 'service' LIMIT 1) h ON true "
 	"LEFT JOIN LATERAL (SELECT y.id, y.created_at, y.direction OPERATOR(pg_catalog.=) 'in' AS inbound, d.state, d.id AS draft_id, "
 	"coalesce(d.decided_by OPERATOR(pg_catalog.=) 'auto' AND d.decided_at OPERATOR(pg_catalog.>) (laras.now() OPERATOR(pg_catalog.-) " LATELY
 	"), false) AS lately, "
