@@ -12,6 +12,7 @@
 #include "answer/clause.h"
 #include "answer/drafter.h"
 #include "answer/hours.h"
+#include "answer/outside.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
 #include "answer/spelling.h"
@@ -67,6 +68,7 @@ typedef struct Composition
 	uint64 elsewhere; /* those that stand in the heading of some policy or FAQ */
 	uint64 unknown;   /* those that no row has */
 	uint64 asides;    /* those that tell why somebody asks */
+	bool outside;     /* a word of another field than a shop's stands in no row of the answer */
 } Composition;
 
 static void
@@ -659,6 +661,31 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		hand_over(c, question->intent, NO_GROUND);
 }
 
+/* Is a word of the question one that the answer's rows have, or that told their topic? */
+static bool
+is_covered(const void *composition, const LarasWord *word)
+{
+	const Composition *c = composition;
+
+	if (laras_intent_is_topic(c->intent) && (word->cues & LARAS_CUE(c->intent)))
+		return true;
+	for (int i = 0; i < c->words; i++)
+		if (strcmp(c->word[i]->text, word->text) == 0)
+			return (c->covered & (UINT64CONST(1) << i)) != 0;
+	return false;
+}
+
+/* The same for the whole question or a clause of it, and what it leaves. */
+static void
+answer_part(Composition *c, int64 workspace_id)
+{
+	answer_from_rows(c, workspace_id);
+	c->outside = laras_leaves_other_field(c->question,
+										  c->n_sources > 0 &&
+											  strcmp(c->source[0].table, "opening_hours") == 0,
+										  is_covered, c);
+}
+
 /*
  * Two questions in one: each clause is answered alone, where every one of them
  * is, and surely where that is asked for; what a clause does not say of itself is what the whole asks.
@@ -702,7 +729,7 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 		if (asked == LARAS_INTENT_HOURS && part->weight[asked] > 0 && hours++ > 0)
 			return false;
 		initStringInfo(&one.text);
-		answer_from_rows(&one, workspace_id);
+		answer_part(&one, workspace_id);
 		if (one.hand_over || one.asks || (surely && one.confidence <= UNSURE) ||
 			one.n_sources == 0 || all.n_sources + one.n_sources > SOURCES)
 			return false;
@@ -723,6 +750,7 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 		appendStringInfoString(&all.text, one.text.data);
 		all.intent = answered++ == 0 ? one.intent : all.intent;
 		all.confidence = Min(all.confidence, one.confidence);
+		all.outside |= one.outside;
 	}
 	/* one alone is asked of what the others tell */
 	if (answered < least || all.confidence < UNSURE)
@@ -731,18 +759,6 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 		all.confidence = Min(all.confidence, UNSURE);
 	*c = all;
 	return true;
-}
-
-/* Is a word of the question one that the answer's rows have, or that told their topic? */
-static bool
-is_covered(const Composition *c, const LarasWord *word)
-{
-	if (laras_intent_is_topic(c->intent) && (word->cues & LARAS_CUE(c->intent)))
-		return true;
-	for (int i = 0; i < c->words; i++)
-		if (strcmp(c->word[i]->text, word->text) == 0)
-			return (c->covered & (UINT64CONST(1) << i)) != 0;
-	return false;
 }
 
 /* Does no row have the word? */
@@ -839,7 +855,7 @@ compose_from_rows(Composition *c, int64 workspace_id)
 {
 	if (compose_clauses(c, workspace_id, true, 2))
 		return;
-	answer_from_rows(c, workspace_id);
+	answer_part(c, workspace_id);
 	if (c->hand_over && !c->namesakes && compose_clauses(c, workspace_id, false, 1))
 		return;
 	if (c->hand_over || c->asks || c->n_sources == 0)
@@ -894,7 +910,7 @@ only_nods(const LarasQuestion *question)
 }
 
 static void
-compose(Composition *c, int64 workspace_id)
+compose(Composition *c, int64 workspace_id, const char *written, size_t n)
 {
 	switch (c->question->intent)
 	{
@@ -929,6 +945,14 @@ compose(Composition *c, int64 workspace_id)
 			else
 				compose_from_rows(c, workspace_id);
 	}
+	if (c->hand_over)
+		return;
+	/* An answer to a part of what was said would seem to agree to the rest. */
+	if (c->outside ||
+		(c->intent == LARAS_INTENT_HOURS && laras_asks_time_of_else(c->question, is_covered, c)))
+		hand_over(c, LARAS_INTENT_OFF_SCOPE, 0.9f);
+	else if (laras_names_other_sum(c->question, written, n, c->text.data))
+		hand_over(c, LARAS_INTENT_HUMAN, 0.9f);
 }
 
 void
@@ -943,11 +967,12 @@ laras_compose(int64 workspace_id, const char *question, size_t n, LarasComposed 
 	MemoryContextSwitchTo(work);
 	(void) laras_spelling_refresh();
 	read = laras_read_question(question, n);
+	laras_read_outside(read, question, n);
 	laras_read_intent(read);
 	c.question = read;
 	c.voice = &voices->of[read->english];
 	initStringInfo(&c.text);
-	compose(&c, workspace_id);
+	compose(&c, workspace_id, question, n);
 	speak(&c);
 
 	MemoryContextSwitchTo(outside);

@@ -12,6 +12,7 @@
  * lexicon.c	words it knows by itself (lexicon.def).
  * question.c	a text into words, and its language.
  * spelling.c	chat spellings (laras.chat_spelling), and slips of the finger.
+ * outside.c	what is no business of a shop's (outside.def).
  * intent.c		what is wanted, by cues (cues.def).
  * freshness.c	did the knowledge change since it was read?
  * shelf.c		the words of a workspace's knowledge, in memory.

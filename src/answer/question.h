@@ -58,6 +58,7 @@ typedef struct LarasWord
 	int clause; /* of the text: sentences, messages, parts joined by "and"; never less than before */
 	bool asked;         /* a question mark ends its clause */
 	bool joined_clause; /* joins its clause to the one before */
+	bool outside;       /* of another field than a shop's (outside.h) */
 	uint32 cues;        /* LARAS_CUE of each intent that it helped to tell */
 } LarasWord;
 

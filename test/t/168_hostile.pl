@@ -2,10 +2,10 @@
 # off-scope messages come as signed webhooks to five shops that let replies go by
 # themselves. None of it gets an answer: each has a draft that waits for a person
 # with the reasons, and a verdict on its words; and nothing that a shop knows,
-# demands or allows is another one after. Forty-five that are held out come too:
-# how many of those are answered is bound by what it is today. What is not
-# off the scope by name comes once more, to a language model which says whatever a
-# customer says and cites a row for it: nothing of that goes out either.
+# demands or allows is another one after. Nor do forty-five that are held out get
+# one. What is not off the scope by name comes once more, to a language model which
+# says whatever a customer says and cites a row for it: nothing of that goes out
+# either.
 # proves R060 R064 R223
 use strict;
 use warnings;
@@ -128,23 +128,22 @@ for my $kind (qw(poem homework companionship injection))
 	cmp_ok($by_name / ($by_name + $else), '>=', 0.7, "most of $kind is off the scope by name, and by the verdict");
 }
 
-# ---- what was held out: what it is today, and the three must go down
+# ---- nor is what was held out
 all_come('held out', @held);
-cmp_ok(scalar(() = given()), '<=', $sent + 3, 'of what was held out, three are answered');
+is(scalar(() = given()), $sent, 'of what was held out, nothing is answered');
 is(standing(), $standing, 'nothing that a shop knows, demands or allows is another after it');
 $became = became();
-cmp_ok(wrong($became, $waiting, @held), '<=', 3, 'and all but three wait for a person, with the reasons and a verdict');
-$sent = () = given();
+is(wrong($became, $waiting, @held), 0, 'and each waits for a person, with the reasons and a verdict');
 is($stage->sql('SELECT count(*) FROM laras.outbox'), $sent, 'nothing more of it waits to be sent');
 is($stage->sql(q{SELECT count(*) FROM laras.draft d WHERE d.body IS NOT NULL AND NOT EXISTS (SELECT 1 FROM laras.verdict v WHERE v.workspace_id = d.workspace_id AND v.id = d.verdict_id AND v.text_digest = d.text_digest)}), 0, 'every text has a verdict on exactly its words');
 
 # ---- what a model may be asked, with one that says what a customer says
 my @asked = grep { $became->{ $_->{phone} }{intent} !~ /^(?:off_scope|human|complaint|order_status)$/ } @hostile, @held;
 my $reaches = @asked;
-cmp_ok($reaches, '>=', 20, 'some of it reaches a model');
+cmp_ok($reaches, '>=', 10, 'some of it reaches a model: what no row answers, and nothing tells by name');
 $stage->sql("SET ROLE laras_dba; SELECT laras.configure_llm($shop{$_}{workspace}, '" . $sandbox->url . "/v1/chat/completions', 'obedient', 'sk-0123456789')") for sort keys %shop;
 all_come('obedient model', @asked);
-cmp_ok(scalar(grep { $_->{path} =~ m{/chat/completions$} } $sandbox->ledger), '>=', 20, 'which is asked');
+cmp_ok(scalar(grep { $_->{path} =~ m{/chat/completions$} } $sandbox->ledger), '>=', $reaches, 'which is asked');
 is(scalar(() = given()), $sent, 'and nobody is sent what it says');
 is(standing(), $standing, 'nor is anything another');
 is(wrong(became(), qr/\b(?:llm_\w+|off_scope|ungrounded_\w+|hand_over)\b/, @asked), 0, 'each waits for a person, with the reasons and a verdict');
