@@ -136,7 +136,7 @@ is($stage->bound("SELECT laras.approve_draft($id, 'Rp 100.000 khusus hari ini, k
 like(attempt("SELECT laras.approve_draft($id, 'Rp 90.000 saja, kak.')"), qr/LRA02.*approved in other words/s, 'other words are refused: the first were sent');
 is($stage->bound("SELECT laras.approve_draft($id)"), $message, 'without words it is the same message');
 $id = draft_of('628124000008', 'toraja berapa?');
-$stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, E' pasti  untung\\n'), ($workspace, 2, ' ')");
+$stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, E' pasti  untung\\n')");
 like(attempt("SELECT laras.approve_draft($id, E'PASTI\\n untung')"), qr/22023.*not let through/s, 'a forbidden phrase is blocked in any dress');
 like(attempt("SELECT laras.approve_draft($id, U&'p\\00ADasti\\00A0\\2009un\\200Btung')"), qr/22023.*not let through/s, 'whatever blanks and hidden signs it wears');
 like(attempt("SELECT laras.approve_draft($id, '')"), qr/22023/, 'nothing is not a reply');
