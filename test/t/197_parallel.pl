@@ -39,7 +39,7 @@ my %way = (
 	'as a whole by one of them' => 'SET LOCAL ' . parallel_setting($node) . ' = on;',
 );
 
-my $gathered = 0;
+my %gathered;
 for my $role (qw(laras_app laras_dba))
 {
 	my @views = split /\n/, $stage->sql("SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'laras'::regnamespace AND c.relkind = 'v'
@@ -56,13 +56,16 @@ for my $role (qw(laras_app laras_dba))
 			my ($got, $plan) = splice @got, 0, 2;
 			# what changes by itself may differ, but not fail
 			$differs{$how} = $got if $got ne $before && ($got =~ /ERROR/ || $after eq $before);
-			$gathered++ if $plan =~ /Gather/;
+			$gathered{$view}++ if $plan =~ /Gather/;
 		}
 		unlike($before, qr/ERROR/, "$role reads $view");
 		is_deeply(\%differs, {}, 'and in parallel');
 	}
 }
-cmp_ok($gathered, ">=", 50, "$gathered times it was really read in parallel");
+# those that open sealed values among them
+my @sealed = qw(contact_identities contacts conversations drafts inbox messages);
+is(join(' ', grep { !$gathered{$_} } @sealed), '', 'read in parallel indeed');
+note join ' ', sort keys %gathered;
 is((said('laras_app', [ $costs, 'SELECT count(body) FROM laras.messages' ]))[0], $stage->sql('SELECT count(body) FROM laras.message'), 'every text is there');
 
 $stage->stop;
