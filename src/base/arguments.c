@@ -63,8 +63,8 @@ laras_refuse_nulls(FunctionCallInfo fcinfo)
 	return true;
 }
 
-static bool
-is_of_type(const json_t *value, char type)
+bool
+laras_json_is_of_type(const json_t *value, char type)
 {
 	switch (type)
 	{
@@ -78,6 +78,8 @@ is_of_type(const json_t *value, char type)
 			return json_is_array(value);
 		case 'n':
 			return json_is_integer(value) || json_is_string(value);
+		case 'l':
+			return json_is_array(value) || json_is_string(value);
 		default:
 			return json_is_object(value);
 	}
@@ -110,7 +112,7 @@ laras_options_read(Datum options, const LarasOption *known, int n)
 		bool fits = false;
 
 		for (int i = 0; i < n && !fits; i++)
-			fits = strcmp(known[i].name, name) == 0 && is_of_type(value, known[i].type);
+			fits = strcmp(known[i].name, name) == 0 && laras_json_is_of_type(value, known[i].type);
 		if (!fits)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("an option is not known, or not of its type"),

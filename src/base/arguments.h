@@ -23,12 +23,17 @@ extern bool laras_refuse_nulls(FunctionCallInfo fcinfo);
 /* the same of one argument, counted from 0, where others may be null */
 extern void laras_refuse_null(FunctionCallInfo fcinfo, int number);
 
+/*
+ * Is that value of the type that the letter stands for? b: boolean, i: integer, s: string,
+ * a: array, o: object, n: id, a number or a string, l: list, as members or as the text of a file.
+ */
+extern bool laras_json_is_of_type(const json_t *value, char type);
+
 /* An option that a function takes, and what its value is in JSON. */
 typedef struct LarasOption
 {
 	const char *name;
-	char
-		type; /* b: boolean, i: integer, s: string, a: array, o: object, n: id, a number or a string */
+	char type; /* a letter of laras_json_is_of_type */
 } LarasOption;
 
 /*

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/json_owner.h"
 #include "channel/channel.h"
 #include "gateway/gateway.h"
@@ -65,24 +66,6 @@ names_of(const char *what, const char *list)
 
 /* ------------------------------------------------------------------- bodies */
 
-static bool
-is_of_type(const json_t *value, char type)
-{
-	switch (type)
-	{
-		case 's':
-			return json_is_string(value);
-		case 'b':
-			return json_is_boolean(value);
-		case 'a':
-			return json_is_array(value);
-		case 'o':
-			return json_is_object(value);
-		default: /* l: a list, as members or as the text of a file */
-			return json_is_array(value) || json_is_string(value);
-	}
-}
-
 /* Is that a member of the list "name:type name:type", of its type? */
 static bool
 is_member(const char *members, const char *name, const json_t *value)
@@ -91,7 +74,7 @@ is_member(const char *members, const char *name, const json_t *value)
 
 	while (next_word(&members, &word))
 		if (same((LarasText){word.s, word.n - 2}, laras_text(name)))
-			return is_of_type(value, word.s[word.n - 1]);
+			return laras_json_is_of_type(value, word.s[word.n - 1]);
 	return false;
 }
 
