@@ -4,17 +4,14 @@
  *
  * A provider without idempotency keys leaves one way to learn what became of a
  * send whose answer was lost: its status webhook echoes the callback data of
- * the attempt, which nobody else can have made. Others tell of what the account
- * sent by itself, whoever sent it: what we sent is known among that by its text.
+ * the attempt, which nobody else can have made.
  */
 #include "postgres.h"
 
-#include "answer/answer.h"
 #include "base/clock.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
 #include "courier/carry.h"
-#include "courier/echo.h"
 #include "courier/reconcile.h"
 #include "courier/resend.h"
 #include "evidence/evidence.h"
@@ -34,31 +31,36 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 /* attempts whose end is not known yet; in the order in which the courier locks them */
 LARAS_PLAN(
 	lock_open,
-	"SELECT a.workspace_id, a.id FROM unnest($1, $2) AS u (w, a) JOIN laras.send_attempt a "
+	"SELECT u.n FROM unnest($1, $2, $3) AS u (n, w, a) JOIN laras.send_attempt a "
 	"ON a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
 	"JOIN laras.outbox o ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
 	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
 	"WHERE a.outcome OPERATOR(pg_catalog.<>) 'sent' OR m.provider_message_index IS NULL ORDER BY o.workspace_id, o.message_id FOR UPDATE OF o",
-	INT8ARRAYOID, INT8ARRAYOID);
+	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
+/* what they say now; their messages are locked in the same order */
 LARAS_PLAN(
-	find_attempt,
-	"SELECT a.outbox_id, a.outcome, o.message_id, o.state, o.resent, a.resolved_by IS NOT DISTINCT FROM 'member' "
-	"FROM laras.send_attempt a JOIN laras.outbox o "
-	"ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
-	"WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 AND a.id OPERATOR(pg_catalog.=) $2",
-	INT8OID, INT8OID);
+	find_attempts,
+	"SELECT u.n, a.outbox_id, a.outcome OPERATOR(pg_catalog.=) 'sent', o.message_id, o.state OPERATOR(pg_catalog.=) 'sent', o.resent, "
+	"a.resolved_by IS NOT DISTINCT FROM 'member', m.slot, m.connection_id "
+	"FROM unnest($1, $2, $3) AS u (n, w, a) JOIN laras.send_attempt a "
+	"ON a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a "
+	"JOIN laras.outbox o ON o.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND o.id OPERATOR(pg_catalog.=) a.outbox_id "
+	"JOIN laras.message m ON m.workspace_id OPERATOR(pg_catalog.=) a.workspace_id AND m.id OPERATOR(pg_catalog.=) o.message_id "
+	"ORDER BY m.workspace_id, m.id, a.id FOR UPDATE OF m",
+	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 
-LARAS_PLAN(settle_attempt,
-		   "UPDATE laras.send_attempt SET outcome = 'sent', resolved_by = $3, "
-		   "finished_at = coalesce(finished_at, laras.now()) "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID, TEXTOID);
+LARAS_PLAN(settle_attempts,
+		   "UPDATE laras.send_attempt a SET outcome = 'sent', resolved_by = $3, "
+		   "finished_at = coalesce(a.finished_at, laras.now()) FROM unnest($1, $2) AS u (w, a) "
+		   "WHERE a.workspace_id OPERATOR(pg_catalog.=) u.w AND a.id OPERATOR(pg_catalog.=) u.a",
+		   INT8ARRAYOID, INT8ARRAYOID, TEXTOID);
 
-LARAS_PLAN(settle_row,
-		   "UPDATE laras.outbox SET state = 'sent', reason = NULL, finished_at = laras.now() "
-		   "WHERE workspace_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
-		   INT8OID, INT8OID);
+LARAS_PLAN(settle_rows,
+		   "UPDATE laras.outbox o SET state = 'sent', reason = NULL, finished_at = laras.now() "
+		   "FROM unnest($1, $2) AS u (w, i) "
+		   "WHERE o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i",
+		   INT8ARRAYOID, INT8ARRAYOID);
 
 /* that it was not sent was a person's word, which a proof takes back; what failed by the provider's has a code */
 LARAS_PLAN(
@@ -67,45 +69,40 @@ LARAS_PLAN(
 	"AND id OPERATOR(pg_catalog.=) $2 AND status OPERATOR(pg_catalog.=) 'failed' AND error_code IS NULL",
 	INT8OID, INT8OID);
 
-/*
- * What may have been sent to that person, the likeliest first; nothing where the
- * id is known already. In public an answer may come back below another person's
- * comment, the top one of the thread: there everybody's count.
- */
+/* the drafts that the messages came from, where they came from one */
 LARAS_PLAN(
-	find_unanswered,
-	"SELECT o.attempt_id, o.message_id, o.text_digest, x.slot FROM laras.outbox o JOIN laras.message x "
-	"ON x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.id OPERATOR(pg_catalog.=) o.message_id "
-	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.connection_id OPERATOR(pg_catalog.=) $2 "
-	"AND (o.contact_id OPERATOR(pg_catalog.=) $3 OR $5) AND o.attempt_id IS NOT NULL "
-	"AND (o.state OPERATOR(pg_catalog.=) ANY ('{sending,uncertain}'::pg_catalog.text[]) "
-	"OR (o.resent AND o.state OPERATOR(pg_catalog.=) ANY ('{queued,parked}'::pg_catalog.text[])) "
-	"OR (o.state OPERATOR(pg_catalog.=) 'sent' AND o.stage IS NOT NULL AND EXISTS (SELECT 1 FROM laras.message s "
-	"WHERE s.workspace_id OPERATOR(pg_catalog.=) $1 AND s.id OPERATOR(pg_catalog.=) o.message_id "
-	"AND s.provider_message_index IS NULL)) "
-	"OR (o.state OPERATOR(pg_catalog.=) ANY ('{sent,refused}'::pg_catalog.text[]) AND x.provider_message_index IS NULL "
-	"AND EXISTS (SELECT 1 FROM laras.send_attempt a WHERE a.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND a.outbox_id OPERATOR(pg_catalog.=) o.id AND a.resolved_by OPERATOR(pg_catalog.=) 'member'))) "
-	"AND NOT EXISTS (SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND m.provider_message_index OPERATOR(pg_catalog.=) $4) "
-	"AND (o.kind OPERATOR(pg_catalog.=) 'comment') OPERATOR(pg_catalog.=) $5 "
-	"ORDER BY o.state, o.message_id DESC LIMIT 50",
-	INT8OID, INT8OID, INT8OID, BYTEAOID, BOOLOID);
-
-/* the draft that the message came from, where it came from one */
-LARAS_PLAN(
-	settle_draft,
-	"UPDATE laras.draft d SET state = 'sent' FROM laras.outbox o "
-	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.id OPERATOR(pg_catalog.=) $2 "
-	"AND d.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND d.id OPERATOR(pg_catalog.=) o.draft_id "
+	settle_drafts,
+	"UPDATE laras.draft d SET state = 'sent' FROM unnest($1, $2) AS u (w, i) JOIN laras.outbox o "
+	"ON o.workspace_id OPERATOR(pg_catalog.=) u.w AND o.id OPERATOR(pg_catalog.=) u.i "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) o.workspace_id AND d.id OPERATOR(pg_catalog.=) o.draft_id "
 	"AND d.state OPERATOR(pg_catalog.=) 'approved'",
-	INT8OID, INT8OID);
+	INT8ARRAYOID, INT8ARRAYOID);
 
+/* which of these ids another message has, or an earlier one of them */
 LARAS_PLAN(
-	find_other,
-	"SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 "
-	"AND m.provider_message_index OPERATOR(pg_catalog.=) $2 AND m.id OPERATOR(pg_catalog.<>) $3",
-	INT8OID, BYTEAOID, INT8OID);
+	find_others,
+	"SELECT u.n FROM (SELECT v.n, v.w, v.m, v.x, pg_catalog.row_number() OVER (PARTITION BY v.w, v.x ORDER BY v.n) AS nth "
+	"FROM unnest($1, $2, $3, $4) AS v (n, w, m, x)) AS u WHERE u.nth OPERATOR(pg_catalog.>) 1 "
+	"OR EXISTS (SELECT 1 FROM laras.message m WHERE m.workspace_id OPERATOR(pg_catalog.=) u.w "
+	"AND m.provider_message_index OPERATOR(pg_catalog.=) u.x AND m.id OPERATOR(pg_catalog.<>) u.m)",
+	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID);
+
+/* what a mark proves, and what stood in the rows before */
+typedef struct Proof
+{
+	const LarasMark *mark;
+	int64 attempt_id;
+	int64 outbox_id; /* 0: nothing is to be settled */
+	int64 message_id;
+	int64 connection_id; /* of the message */
+	uint32 contact_slot;
+	bool known;   /* the attempt was known to have been sent */
+	bool decided; /* by somebody's word, which a proof outweighs */
+	bool sent;    /* the row of the outbox said so */
+	bool resent;
+	LarasText id; /* of the message at the provider; absent: none */
+	bytea *index; /* of that id */
+} Proof;
 
 static void
 raw_of(uint32_t workspace_slot, int64_t attempt_id, uint8 raw[RAW_BYTES])
@@ -175,34 +172,74 @@ laras_callback_attempt(uint32_t workspace_slot, const char *data, size_t n, int6
 }
 
 /*
- * The id that a mark gives its message, or none where a provider gave the id to
+ * The ids that marks give their messages, but for those which a provider gave to
  * another one before: the mark proves the send, the id says nothing. Inside SPI.
  */
-static LarasText
-id_of(const LarasMark *mark, int64 message_id)
+static void
+find_ids(Proof **proofs, int n)
 {
-	LarasIgnored twice = {mark->channel, "id_twice", 1};
+	LarasColumn c[4];
+	int named = 0;
+	uint64 others;
 
-	if (mark->provider_id.s == NULL ||
-		laras_spi_run(&find_other,
-					  (Datum[]){Int64GetDatum(mark->workspace_id),
-								PointerGetDatum(laras_index_bytea(
-									mark->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE,
-									mark->channel, mark->provider_id.s, mark->provider_id.n)),
-								Int64GetDatum(message_id)},
-					  NULL) == 0)
-		return mark->provider_id;
-	laras_count_ignored(&twice, 1);
-	return (LarasText){NULL, 0};
+	laras_columns_init(c, 4, n);
+	for (int i = 0; i < n; i++)
+	{
+		Proof *p = proofs[i];
+
+		p->id = p->mark->provider_id;
+		if (p->id.s == NULL)
+			continue;
+		p->index = laras_index_bytea(p->mark->workspace_slot, LARAS_INDEX_PROVIDER_MESSAGE,
+									 p->mark->channel, p->id.s, p->id.n);
+		c[0].values[named] = Int32GetDatum(i);
+		c[1].values[named] = Int64GetDatum(p->mark->workspace_id);
+		c[2].values[named] = Int64GetDatum(p->message_id);
+		c[3].values[named++] = PointerGetDatum(p->index);
+	}
+	if (named == 0)
+		return;
+	others = laras_spi_run(&find_others,
+						   (Datum[]){laras_column_array(&c[0], named, INT4OID),
+									 laras_column_array(&c[1], named, INT8OID),
+									 laras_column_array(&c[2], named, INT8OID),
+									 laras_column_array(&c[3], named, BYTEAOID)},
+						   NULL);
+	for (uint64 i = 0; i < others; i++)
+	{
+		Proof *p = proofs[laras_spi_int4(i, 1)];
+
+		p->id = (LarasText){NULL, 0};
+		p->index = NULL;
+	}
+	for (int i = 0; i < n; i++)
+		if (proofs[i]->id.s == NULL && proofs[i]->mark->provider_id.s != NULL)
+			laras_count_ignored(&(LarasIgnored){proofs[i]->mark->channel, "id_twice", 1}, 1);
+}
+
+/* The rows of the outbox, workspaces beside their ids, end 'sent', and so do their drafts. */
+static void
+end_rows(LarasColumn c[2], int n)
+{
+	Datum rows[2];
+
+	if (n == 0)
+		return;
+	rows[0] = laras_column_array(&c[0], n, INT8OID);
+	rows[1] = laras_column_array(&c[1], n, INT8OID);
+	laras_spi_run(&settle_rows, rows, NULL);
+	laras_spi_run(&settle_drafts, rows, NULL);
 }
 
 void
 laras_outbox_known_sent(int64 workspace_id, int64 outbox_id)
 {
-	Datum row[2] = {Int64GetDatum(workspace_id), Int64GetDatum(outbox_id)};
+	LarasColumn c[2];
 
-	laras_spi_run_one(&settle_row, row, NULL);
-	laras_spi_run(&settle_draft, row, NULL);
+	laras_columns_init(c, 2, 1);
+	c[0].values[0] = Int64GetDatum(workspace_id);
+	c[1].values[0] = Int64GetDatum(outbox_id);
+	end_rows(c, 1);
 }
 
 /*
@@ -221,116 +258,241 @@ correct(const LarasMark *mark, int64 message_id, bool decided_sent)
 					 0);
 }
 
-/* The row is locked: settle it, unless the courier was faster. */
 static void
-settle(const LarasMark *mark, int64_t attempt_id, const char *by)
+settle_rows_of(Proof **proofs, int n, const char *by)
 {
-	int64 outbox_id;
-	int64 message_id;
-	char *outcome;
-	char *state;
-	bool resent;
-	bool decided;
-	LarasText id;
+	LarasColumn attempts[2];
+	LarasColumn rows[2];
+	int count = 0;
+	int open = 0;
 
-	laras_spi_open();
-	if (laras_spi_run(&find_attempt,
-					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id)},
-					  NULL) == 0)
+	laras_columns_init(attempts, 2, n);
+	laras_columns_init(rows, 2, n);
+	for (int i = 0; i < n; i++)
 	{
-		laras_spi_close();
-		return;
+		const Proof *p = proofs[i];
+
+		if (p->known && !p->decided)
+			continue;
+		attempts[0].values[count] = Int64GetDatum(p->mark->workspace_id);
+		attempts[1].values[count++] = Int64GetDatum(p->attempt_id);
+		if (p->sent)
+			continue;
+		rows[0].values[open] = Int64GetDatum(p->mark->workspace_id);
+		rows[1].values[open++] = Int64GetDatum(p->outbox_id);
 	}
-	outbox_id = laras_spi_int8(0, 1);
-	outcome = laras_spi_cstring(0, 2);
-	message_id = laras_spi_int8(0, 3);
-	state = laras_spi_cstring(0, 4);
-	resent = laras_spi_bool(0, 5);
-	decided = laras_spi_bool(0, 6);
-	id = id_of(mark, message_id);
-	if (strcmp(outcome, "sent") == 0 && !decided)
-	{
-		/* settled without an id (the provider was asked): now it has one */
-		if (id.s != NULL)
-			laras_message_sent(mark->workspace_id, message_id, mark->channel, id.s, id.n,
-							   laras_now());
-		laras_spi_close();
-		return;
-	}
-	laras_spi_run_one(&settle_attempt,
-					  (Datum[]){Int64GetDatum(mark->workspace_id), Int64GetDatum(attempt_id),
+	if (count > 0)
+		laras_spi_run(&settle_attempts,
+					  (Datum[]){laras_column_array(&attempts[0], count, INT8OID),
+								laras_column_array(&attempts[1], count, INT8OID),
 								CStringGetTextDatum(by)},
 					  NULL);
-	if (decided)
-		correct(mark, message_id, strcmp(outcome, "sent") == 0);
-	if (strcmp(state, "sent") != 0)
-		laras_outbox_known_sent(mark->workspace_id, outbox_id);
-	laras_message_sent(mark->workspace_id, message_id, mark->channel, id.s, id.n, laras_now());
-	if (resent)
-		laras_resend_settled(mark->workspace_id, outbox_id, message_id, mark->connection_id);
-	laras_spi_close();
+	end_rows(rows, open);
+}
+
+/* The messages are sent; one that was known to be so without an id (the provider was asked) has one now. */
+static void
+settle_messages(Proof **proofs, int n)
+{
+	LarasSentMessage *sent = palloc(sizeof(LarasSentMessage) * n);
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
 	{
-		LarasEvidenceField fields[] = {
-			LARAS_EV_CODE(LARAS_EVF_REASON, by),
-			LARAS_EV_CODE(LARAS_EVF_STATUS, mark->status),
-		};
-		LarasEvidence act = {
-			.workspace_id = mark->workspace_id,
-			.workspace_slot = mark->workspace_slot,
+		const Proof *p = proofs[i];
+
+		if (!p->known || p->decided || p->id.s != NULL)
+			sent[count++] = (LarasSentMessage){
+				.workspace_id = p->mark->workspace_id,
+				.workspace_slot = p->mark->workspace_slot,
+				.message_id = p->message_id,
+				.contact_slot = p->contact_slot,
+				.connection_id = p->connection_id,
+				.channel = p->mark->channel,
+				.provider_id = p->id,
+				.provider_index = p->index,
+			};
+	}
+	if (count > 0)
+		laras_messages_sent(sent, count, laras_now());
+}
+
+static void
+write_evidence(Proof **proofs, int n, const char *by)
+{
+	LarasEvidence *acts = palloc0(sizeof(LarasEvidence) * n);
+	LarasEvidenceField *fields = palloc(sizeof(LarasEvidenceField) * n * 2);
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const Proof *p = proofs[i];
+		LarasEvidenceField *f = &fields[count * 2];
+
+		if (p->known && !p->decided)
+			continue;
+		f[0] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_REASON, by);
+		f[1] = (LarasEvidenceField) LARAS_EV_CODE(LARAS_EVF_STATUS, p->mark->status);
+		acts[count++] = (LarasEvidence){
+			.workspace_id = p->mark->workspace_id,
+			.workspace_slot = p->mark->workspace_slot,
 			.action = LARAS_ACT_MESSAGE_SENT,
 			.actor_kind = LARAS_ACTOR_PROVIDER,
-			.actor_id = mark->connection_id,
+			.actor_id = p->mark->connection_id,
 			.subject_kind = LARAS_SUBJECT_MESSAGE,
-			.subject_id = message_id,
-			.nfields = lengthof(fields),
-			.fields = fields,
+			.subject_id = p->message_id,
+			.nfields = 2,
+			.fields = f,
 		};
-
-		laras_evidence_append(&act);
 	}
+	if (count > 0)
+		laras_evidence_append_many(acts, count);
+}
+
+/* What these marks prove, of as many messages, whose rows are locked. Inside SPI. */
+static void
+settle(Proof **proofs, int n, const char *by)
+{
+	find_ids(proofs, n);
+	settle_rows_of(proofs, n, by);
+	for (int i = 0; i < n; i++)
+		if (proofs[i]->decided)
+			correct(proofs[i]->mark, proofs[i]->message_id, proofs[i]->known);
+	settle_messages(proofs, n);
+	for (int i = 0; i < n; i++)
+	{
+		const Proof *p = proofs[i];
+
+		if (p->resent && (!p->known || p->decided))
+			laras_resend_settled(p->mark->workspace_id, p->outbox_id, p->message_id,
+								 p->mark->connection_id);
+	}
+	write_evidence(proofs, n, by);
+}
+
+/* By workspace and attempt, and among marks of one attempt as they came. */
+static int
+compare_proof(const void *a, const void *b)
+{
+	const Proof *x = a;
+	const Proof *y = b;
+
+	if (x->mark->workspace_id != y->mark->workspace_id)
+		return x->mark->workspace_id < y->mark->workspace_id ? -1 : 1;
+	if (x->attempt_id != y->attempt_id)
+		return x->attempt_id < y->attempt_id ? -1 : 1;
+	return x->mark < y->mark ? -1 : x->mark > y->mark;
+}
+
+/* One of each attempt that is ours (0: of none), its first mark. */
+static int
+distinct_proofs(const LarasMark *marks, const int64 *attempt, int n, Proof *proofs)
+{
+	int ours = 0;
+	int kept = 0;
+
+	for (int i = 0; i < n; i++)
+		if (attempt[i] != 0)
+			proofs[ours++] = (Proof){.mark = &marks[i], .attempt_id = attempt[i]};
+	qsort(proofs, ours, sizeof(Proof), compare_proof);
+	for (int i = 0; i < ours; i++)
+		if (i == 0 || proofs[i].attempt_id != proofs[i - 1].attempt_id ||
+			proofs[i].mark->workspace_id != proofs[i - 1].mark->workspace_id)
+			proofs[kept++] = proofs[i];
+	return kept;
 }
 
 /*
- * Settle what these marks are of: attempt[i], 0 where a mark is of none. Rows
- * are locked in the order in which the courier locks them, and settled in it
- * too, since their messages are locked one after the other.
+ * Lock what is open of these attempts and read what it says. Returns how many
+ * there are, sets order[] to them by workspace and message: the order in which
+ * the courier locks. Inside SPI.
  */
-static void
-settle_all(const LarasMark *marks, const int64 *attempt, int n, const char *by)
+static int
+lock_proofs(Proof *proofs, int n, Proof **order)
 {
-	LarasColumn c[2];
-	int64 *open;
-	uint64 open_count;
-	int ours = 0;
+	LarasColumn c[3];
+	uint64 found;
 
-	laras_columns_init(c, 2, n);
+	laras_columns_init(c, 3, n);
 	for (int i = 0; i < n; i++)
 	{
-		if (attempt[i] == 0)
-			continue;
-		c[0].values[ours] = Int64GetDatum(marks[i].workspace_id);
-		c[1].values[ours++] = Int64GetDatum(attempt[i]);
+		c[0].values[i] = Int32GetDatum(i);
+		c[1].values[i] = Int64GetDatum(proofs[i].mark->workspace_id);
+		c[2].values[i] = Int64GetDatum(proofs[i].attempt_id);
 	}
-	if (ours == 0)
+	found = laras_spi_run(&lock_open,
+						  (Datum[]){laras_column_array(&c[0], n, INT4OID),
+									laras_column_array(&c[1], n, INT8OID),
+									laras_column_array(&c[2], n, INT8OID)},
+						  NULL);
+	if (found == 0)
+		return 0;
+	for (uint64 i = 0; i < found; i++)
+	{
+		int k = laras_spi_int4(i, 1);
+
+		c[0].values[i] = Int32GetDatum(k);
+		c[1].values[i] = Int64GetDatum(proofs[k].mark->workspace_id);
+		c[2].values[i] = Int64GetDatum(proofs[k].attempt_id);
+	}
+	found = laras_spi_run(&find_attempts,
+						  (Datum[]){laras_column_array(&c[0], (int) found, INT4OID),
+									laras_column_array(&c[1], (int) found, INT8OID),
+									laras_column_array(&c[2], (int) found, INT8OID)},
+						  NULL);
+	for (uint64 i = 0; i < found; i++)
+	{
+		Proof *p = order[i] = &proofs[laras_spi_int4(i, 1)];
+
+		p->outbox_id = laras_spi_int8(i, 2);
+		p->known = laras_spi_bool(i, 3);
+		p->message_id = laras_spi_int8(i, 4);
+		p->sent = laras_spi_bool(i, 5);
+		p->resent = laras_spi_bool(i, 6);
+		p->decided = laras_spi_bool(i, 7);
+		p->contact_slot = (uint32) laras_spi_int8(i, 8);
+		p->connection_id = laras_spi_int8(i, 9);
+	}
+	return (int) found;
+}
+
+/*
+ * All by a few statements, since one body of a provider that was away may tell of
+ * thousands. Two attempts of one message are settled one after the other.
+ */
+void
+laras_reconcile_attempts(const LarasMark *marks, const int64 *attempt, int n, const char *by)
+{
+	Proof *proofs = palloc(sizeof(Proof) * (n + 1));
+	Proof **order = palloc(sizeof(Proof *) * (n + 1));
+	Proof **turn = palloc(sizeof(Proof *) * (n + 1));
+	int count = distinct_proofs(marks, attempt, n, proofs);
+
+	if (count == 0)
 		return;
 	laras_spi_open();
-	open_count = laras_spi_run(&lock_open,
-							   (Datum[]){laras_column_array(&c[0], ours, INT8OID),
-										 laras_column_array(&c[1], ours, INT8OID)},
-							   NULL);
-	open = palloc(sizeof(int64) * 2 * (open_count + 1));
-	for (uint64 i = 0; i < open_count; i++)
+	count = lock_proofs(proofs, count, order);
+	while (count > 0)
 	{
-		open[2 * i] = laras_spi_int8(i, 1);
-		open[2 * i + 1] = laras_spi_int8(i, 2);
-	}
-	for (uint64 i = 0; i < open_count; i++)
-		for (int k = 0; k < n; k++)
-			if (attempt[k] == open[2 * i + 1] && marks[k].workspace_id == open[2 * i])
+		int now = 0;
+		int later = 0;
+
+		for (int i = 0; i < count; i++)
+		{
+			bool again = now > 0 && turn[now - 1]->message_id == order[i]->message_id &&
+						 turn[now - 1]->mark->workspace_id == order[i]->mark->workspace_id;
+
+			if (again)
 			{
-				settle(&marks[k], attempt[k], by);
-				break;
+				order[i]->sent = true;
+				order[later++] = order[i];
 			}
+			else
+				turn[now++] = order[i];
+		}
+		settle(turn, now, by);
+		count = later;
+	}
 	laras_spi_close();
 }
 
@@ -339,7 +501,7 @@ laras_reconcile_checked(const LarasMark *mark, int64_t attempt_id)
 {
 	int64 attempt = attempt_id;
 
-	settle_all(mark, &attempt, 1, "status");
+	laras_reconcile_attempts(mark, &attempt, 1, "status");
 }
 
 void
@@ -361,82 +523,5 @@ laras_reconcile_statuses(const LarasMark *marks, int n)
 			laras_count_ignored(&ignored, 1);
 		}
 	}
-	settle_all(marks, attempt, n, "status");
-}
-
-/* Is it among those that other echoes are of? */
-static bool
-is_taken(const int64 *attempt, int n, int64 id)
-{
-	for (int i = 0; i < n; i++)
-		if (attempt[i] == id)
-			return true;
-	return false;
-}
-
-/* The attempt that an echo without callback data of ours is of, but for those taken; 0: none. Inside SPI. */
-static int64
-attempt_by_text(const LarasEcho *echo, const int64 *taken, int n)
-{
-	uint64 found;
-
-	if (echo->text.s == NULL || laras_slot_is_destroyed(echo->contact_slot))
-		return 0;
-	found =
-		laras_spi_run(&find_unanswered,
-					  (Datum[]){Int64GetDatum(echo->workspace_id),
-								Int64GetDatum(echo->connection_id), Int64GetDatum(echo->contact_id),
-								PointerGetDatum(
-									laras_index_bytea(echo->workspace_slot,
-													  LARAS_INDEX_PROVIDER_MESSAGE, echo->channel,
-													  echo->provider_id.s, echo->provider_id.n)),
-								BoolGetDatum(echo->comment)},
-					  NULL);
-	for (uint64 i = 0; i < found; i++)
-	{
-		bytea *judged = laras_spi_bytes(i, 3);
-		uint8 digest[LARAS_TEXT_DIGEST];
-		uint32 slot = (uint32) laras_spi_int8(i, 4);
-
-		if (is_taken(taken, n, laras_spi_int8(i, 1)) || laras_slot_is_destroyed(slot))
-			continue;
-		laras_text_digest(echo->workspace_slot, slot, laras_spi_int8(i, 2), echo->text.s,
-						  echo->text.n, digest);
-		if (VARSIZE_ANY_EXHDR(judged) == sizeof(digest) &&
-			memcmp(VARDATA_ANY(judged), digest, sizeof(digest)) == 0)
-			return laras_spi_int8(i, 1);
-	}
-	return 0;
-}
-
-void
-laras_reconcile_echoes(const LarasEcho *echoes, int n)
-{
-	LarasMark *marks = palloc0(sizeof(LarasMark) * n);
-	int64 *attempt = palloc0(sizeof(int64) * n);
-
-	laras_spi_open();
-	for (int i = 0; i < n; i++)
-	{
-		const LarasEcho *echo = &echoes[i];
-		int64_t id;
-
-		marks[i].workspace_id = echo->workspace_id;
-		marks[i].workspace_slot = echo->workspace_slot;
-		marks[i].connection_id = echo->connection_id;
-		marks[i].channel = echo->channel;
-		marks[i].provider_id = echo->provider_id;
-		marks[i].status = "sent";
-		if (echo->provider_id.s == NULL)
-			continue;
-		/* data of somebody else's is no matter: the text may still be ours */
-		if (echo->callback_data.s != NULL &&
-			laras_callback_attempt(echo->workspace_slot, echo->callback_data.s,
-								   echo->callback_data.n, &id))
-			attempt[i] = id;
-		else
-			attempt[i] = attempt_by_text(echo, attempt, i);
-	}
-	settle_all(marks, attempt, n, "echo");
-	laras_spi_close();
+	laras_reconcile_attempts(marks, attempt, n, "status");
 }

@@ -36,6 +36,13 @@ typedef struct LarasMark
  */
 extern void laras_reconcile_statuses(const LarasMark *marks, int n);
 
+/*
+ * The same of marks whose attempts are known: attempt[i], 0 where a mark is of
+ * none. by: the word of send_attempt.resolved_by. Inside SPI or not.
+ */
+extern void
+laras_reconcile_attempts(const LarasMark *marks, const int64 *attempt, int n, const char *by);
+
 /* The provider, asked, says that what this attempt was of has been sent. As laras_worker, SPI open. */
 extern void laras_reconcile_checked(const LarasMark *mark, int64_t attempt_id);
 
