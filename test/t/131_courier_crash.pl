@@ -168,7 +168,13 @@ is("@twice", '', 'what is held no customer got twice');
 my @again = grep { $taken{$_} > 1 && /^ulang/ } sort keys %taken;
 is(join(' ', grep { $taken{$_} > 2 } @again), '', 'and nobody anything three times');
 
-# Statuses that met a server that was down come again, after growing pauses.
+# Statuses that met a server that was down come again after pauses that double, after so many crashes to more than minutes: the provider's time moves on to them.
+ok(wait_for(sub {
+	my $webhooks = $sandbox->status->{webhooks};
+	return 1 if $webhooks->{retrying} + $webhooks->{in_flight} == 0;
+	$sandbox->advance(600) if $webhooks->{in_flight} == 0;
+	return 0;
+}, long_run(60, 300)), 'the provider has told all that it had to tell');
 my %reported = map { $_ => 1 } grep { !/lie:(silent|foreign)\./ } keys %taken;
 my (%state, %by, %resent, %told);
 wait_for(sub {
