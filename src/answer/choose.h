@@ -14,6 +14,8 @@
 
 /* A row this near the best one may be meant as well. */
 #define LARAS_RIVAL_COVERAGE 0.5f
+/* One that has this much of a question has all of it that matters. */
+#define LARAS_PLAIN_COVERAGE 0.85f
 
 /* Which items a question means. */
 typedef struct LarasChoice

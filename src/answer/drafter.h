@@ -24,7 +24,10 @@
  * hours.c	what the opening hours say to it.
  * drafterrole.c	drafting as laras_drafter.
  * wording.c	phrases around facts, prices, sentences of the business.
- * compose.c	which rows answer it, and how; laras_compose.
+ * choose.c	which of the rows it means.
+ * said.c	what they say, in words.
+ * clause.c	what of it asks.
+ * compose.c	a rule or an item, clause by clause; laras_compose.
  * ellipsis.c	a question that leaves out what was said before.
  * preview.c	laras.preview_reply.
  */

@@ -9,8 +9,6 @@
 #include "answer/lexicon.h"
 #include "answer/question.h"
 
-/* Cues of this weight together decide; a hint alone does not. */
-#define DECIDES 3
 /* What is off the scope whatever else is asked. */
 #define REFUSES 9
 /* Words that a "*" of a cue may stand for, at most. */
@@ -191,7 +189,7 @@ heaviest(const int *weight, LarasIntent from, LarasIntent to)
 static bool
 has_matter(const LarasQuestion *question)
 {
-	bool thanks = question->weight[LARAS_INTENT_THANKS] >= DECIDES;
+	bool thanks = question->weight[LARAS_INTENT_THANKS] >= LARAS_WEIGHT_DECIDES;
 
 	for (int i = 0; i < question->n; i++)
 		if (!question->word[i].filler && question->word[i].cues == 0 &&
@@ -215,22 +213,23 @@ laras_read_intent(LarasQuestion *question)
 
 	if (weight[LARAS_INTENT_OFF_SCOPE] >= REFUSES)
 		question->intent = LARAS_INTENT_OFF_SCOPE;
-	else if (weight[LARAS_INTENT_HUMAN] >= DECIDES)
+	else if (weight[LARAS_INTENT_HUMAN] >= LARAS_WEIGHT_DECIDES)
 		question->intent = LARAS_INTENT_HUMAN;
-	else if (weight[LARAS_INTENT_COMPLAINT] >= DECIDES)
+	else if (weight[LARAS_INTENT_COMPLAINT] >= LARAS_WEIGHT_DECIDES)
 		question->intent = LARAS_INTENT_COMPLAINT;
-	else if (weight[LARAS_INTENT_ORDER_STATUS] >= DECIDES)
+	else if (weight[LARAS_INTENT_ORDER_STATUS] >= LARAS_WEIGHT_DECIDES)
 		question->intent = LARAS_INTENT_ORDER_STATUS;
-	else if (weight[LARAS_INTENT_OFF_SCOPE] >= DECIDES && weight[asked] < DECIDES)
+	else if (weight[LARAS_INTENT_OFF_SCOPE] >= LARAS_WEIGHT_DECIDES &&
+			 weight[asked] < LARAS_WEIGHT_DECIDES)
 		question->intent = LARAS_INTENT_OFF_SCOPE;
 	/* thanks and praise name what they are for, and ask nothing */
-	else if (weight[LARAS_INTENT_THANKS] > DECIDES && weight[asked] == 0)
+	else if (weight[LARAS_INTENT_THANKS] > LARAS_WEIGHT_DECIDES && weight[asked] == 0)
 		question->intent = LARAS_INTENT_THANKS;
 	else if (weight[asked] > 0)
 		question->intent = asked;
 	else if (has_matter(question))
 		question->intent = LARAS_INTENT_UNCLEAR;
-	else if (weight[LARAS_INTENT_THANKS] >= DECIDES)
+	else if (weight[LARAS_INTENT_THANKS] >= LARAS_WEIGHT_DECIDES)
 		question->intent = LARAS_INTENT_THANKS;
 	else if (weight[LARAS_INTENT_GREETING] > 0)
 		question->intent = LARAS_INTENT_GREETING;

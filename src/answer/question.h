@@ -42,6 +42,10 @@ typedef enum LarasIntent
 
 #define LARAS_CUE(intent) (1u << (intent))
 
+/* Cues of this weight together are a question of its own; of that, one beside an item's name. */
+#define LARAS_WEIGHT_DECIDES 3
+#define LARAS_WEIGHT_HINTS 2
+
 typedef struct LarasWord
 {
 	const char *text;    /* lower case, the spelling of the lexicon */
