@@ -15,7 +15,7 @@ use Stage;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $messages = $ENV{LARAS_MESSAGES} // long_run(40, 40_000);
+my $messages = $ENV{LARAS_MESSAGES} // long_run(40, 40_000);    # a multiple of the people
 my $each = long_run(15, int(1_000_000 / $messages));    # statuses of a message
 my $body = long_run(120, 800);    # statuses of a body
 my $seed = $ENV{LARAS_SEED} // int(rand 1_000_000);
