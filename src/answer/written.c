@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "answer/written.h"
+#include "base/compat.h"
 #include "channel/send.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
