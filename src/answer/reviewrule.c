@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "answer/answer.h"
 #include "answer/question.h"
 #include "base/contain.h"

@@ -18,6 +18,7 @@
 #ifndef LARAS_BASE_SPI_H
 #define LARAS_BASE_SPI_H
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "catalog/pg_type_d.h"
 #include "datatype/timestamp.h"
