@@ -11,6 +11,7 @@
 
 #include "answer/answer.h"
 #include "answer/draft.h"
+#include "answer/wanted.h"
 #include "base/id.h"
 #include "base/spi.h"
 #include "evidence/evidence.h"
@@ -41,6 +42,62 @@ LARAS_PLAN(
 	"WHERE o." WAITS " FOR UPDATE OF o SKIP LOCKED) " CLOSE("'superseded'", "'worker'"),
 	INT8ARRAYOID, INT8ARRAYOID);
 
+/* for the message, or for what it was edited to */
+LARAS_PLAN(
+	close_withdrawn,
+	"WITH f AS (SELECT o.workspace_id, o.id FROM laras.draft o "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.conversation_id OPERATOR(pg_catalog.=) $2 "
+	"AND (o.inbound_message_id OPERATOR(pg_catalog.=) $3 OR EXISTS (SELECT 1 FROM laras.message t JOIN laras.message e "
+	"ON e.workspace_id OPERATOR(pg_catalog.=) $1 AND e.about_index OPERATOR(pg_catalog.=) t.provider_message_index "
+	"AND e.kind OPERATOR(pg_catalog.=) 'edit' WHERE t.workspace_id OPERATOR(pg_catalog.=) $1 AND t.id OPERATOR(pg_catalog.=) $3 "
+	"AND e.id OPERATOR(pg_catalog.=) o.inbound_message_id)) AND o." WAITS
+	" FOR UPDATE SKIP LOCKED) " CLOSE("'superseded'", "'worker'"),
+	INT8OID, INT8OID, INT8OID);
+
+/* for which the message may have been read, too */
+LARAS_PLAN(
+	hold_withdrawn,
+	"UPDATE laras.draft d SET state = 'held', hold_reasons = pg_catalog.array_append(d.hold_reasons, 'message_unsent') "
+	"FROM laras.message x WHERE x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.id OPERATOR(pg_catalog.=) $3 "
+	"AND d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.conversation_id OPERATOR(pg_catalog.=) $2 AND d." WAITS
+	" "
+	"AND d.purpose OPERATOR(pg_catalog.=) 'service' AND d.created_at OPERATOR(pg_catalog.>=) x.created_at "
+	"AND NOT ('message_unsent' OPERATOR(pg_catalog.=) ANY (d.hold_reasons)) RETURNING d.workspace_id, d.id",
+	INT8OID, INT8OID, INT8OID);
+
+/*
+ * The newest message that is left, where it has no answer and no draft that waits:
+ * the draft for it that the withdrawn one overtook, 0 for none. One that was never
+ * let be read for a draft has no sentiment.
+ */
+LARAS_PLAN(
+	find_left,
+	"SELECT m.id, m.contact_id, coalesce(d.id, 0) FROM (SELECT q.id, q.contact_id, q.created_at, q.sentiment IS NOT NULL AS read "
+	"FROM laras.message q WHERE q.workspace_id OPERATOR(pg_catalog.=) $1 AND q.conversation_id OPERATOR(pg_catalog.=) $2 "
+	"AND q.direction OPERATOR(pg_catalog.=) 'in' AND NOT q.historical AND q.unsent_at IS NULL AND q.hidden_at IS NULL "
+	"AND q.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend,edit,hide,show}'::pg_catalog.text[]) "
+	"ORDER BY q.created_at DESC, q.id DESC LIMIT 1) m "
+	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) $1 AND p.id OPERATOR(pg_catalog.=) m.contact_id "
+	"AND p.opt_out_at IS NULL AND p.state OPERATOR(pg_catalog.=) 'active' "
+	"LEFT JOIN laras.draft d ON d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.inbound_message_id OPERATOR(pg_catalog.=) m.id "
+	"AND d.purpose OPERATOR(pg_catalog.=) 'service' AND d.template_id IS NULL "
+	"WHERE CASE WHEN d.id IS NULL THEN m.read ELSE d.state OPERATOR(pg_catalog.=) 'superseded' "
+	"AND d.decided_by OPERATOR(pg_catalog.=) 'worker' END "
+	"AND NOT EXISTS (SELECT 1 FROM laras.message o WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND o.conversation_id OPERATOR(pg_catalog.=) $2 AND o.direction OPERATOR(pg_catalog.=) 'out' AND NOT o.historical "
+	"AND (o.created_at, o.id) OPERATOR(pg_catalog.>) (m.created_at, m.id)) "
+	"AND NOT EXISTS (SELECT 1 FROM laras.draft z WHERE z.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"AND z.conversation_id OPERATOR(pg_catalog.=) $2 AND z." WAITS
+	" AND z.purpose OPERATOR(pg_catalog.=) 'service')",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(
+	reopen,
+	"UPDATE laras.draft d SET state = 'held', decided_at = NULL, decided_by = NULL, "
+	"hold_reasons = pg_catalog.array_append(pg_catalog.array_remove(d.hold_reasons, 'message_unsent'), 'message_unsent') "
+	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2 RETURNING d.workspace_id, d.id",
+	INT8OID, INT8OID);
+
 /* whoever opts out and writes again afterwards waits for an answer to that */
 LARAS_PLAN(
 	close_unwanted,
@@ -62,7 +119,8 @@ LARAS_PLAN(
 	"JOIN laras.message q ON q.workspace_id OPERATOR(pg_catalog.=) x.workspace_id AND q.id OPERATOR(pg_catalog.=) x.inbound_message_id "
 	"JOIN laras.message y ON y.workspace_id OPERATOR(pg_catalog.=) x.workspace_id "
 	"AND y.conversation_id OPERATOR(pg_catalog.=) x.conversation_id AND y.direction OPERATOR(pg_catalog.=) 'in' AND NOT y.historical "
-	"AND y.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend}'::pg_catalog.text[]) "
+	"AND y.unsent_at IS NULL AND y.hidden_at IS NULL "
+	"AND y.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend,hide,show}'::pg_catalog.text[]) "
 	"AND (y.created_at, y.id) OPERATOR(pg_catalog.>) (q.created_at, q.id) "
 	"WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w AND x.id OPERATOR(pg_catalog.=) u.i) AS newer) n "
 	"WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i "
@@ -194,11 +252,12 @@ laras_drafts_unwanted(int64 workspace_id, int64 contact_id, TimestampTz since)
 	laras_spi_close();
 }
 
-/* One decision and one entry of what became of a draft. */
+/* One decision and one entry of what became of a draft, and why. */
 static void
-write_one(int64 workspace_id, int64 draft_id, LarasAction action, const char *act)
+write_one(int64 workspace_id, int64 draft_id, LarasAction action, const char *act,
+		  const char *reason)
 {
-	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_REASON, "needs_template")};
+	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_REASON, reason)};
 	LarasEvidence entry = {
 		.workspace_id = workspace_id,
 		.action = action,
@@ -248,7 +307,50 @@ laras_drafts_held_again(const int64 *workspace_ids, const int64 *draft_ids, int 
 	for (uint64 i = 0; i < held; i++)
 		write_one(workspaces[i], drafts[i],
 				  newer[i] ? LARAS_ACT_DRAFT_SUPERSEDED : LARAS_ACT_DRAFT_HELD,
-				  newer[i] ? "superseded" : "held");
+				  newer[i] ? "superseded" : "held", "needs_template");
+}
+
+/* The drafts that the last statement let wait for a person. */
+static void
+write_held(uint64 n)
+{
+	int64 *drafts = palloc(sizeof(int64) * 2 * (n + 1));
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		drafts[2 * i] = laras_spi_int8(i, 1);
+		drafts[2 * i + 1] = laras_spi_int8(i, 2);
+	}
+	for (uint64 i = 0; i < n; i++)
+		write_one(drafts[2 * i], drafts[2 * i + 1], LARAS_ACT_DRAFT_HELD, "held", "message_unsent");
+}
+
+void
+laras_drafts_withdrawn(int64 workspace_id, int64 conversation_id, int64 message_id)
+{
+	Datum message[3] = {Int64GetDatum(workspace_id), Int64GetDatum(conversation_id),
+						Int64GetDatum(message_id)};
+	LarasColumn wanted[3];
+	int64 draft_id;
+
+	write_down(laras_spi_run(&close_withdrawn, message, NULL), LARAS_ACT_DRAFT_SUPERSEDED,
+			   "superseded", "worker");
+	write_held(laras_spi_run(&hold_withdrawn, message, NULL));
+	if (laras_spi_run(&find_left, message, NULL) == 0)
+		return;
+	draft_id = laras_spi_int8(0, 3);
+	if (draft_id != 0)
+	{
+		write_held(laras_spi_run(&reopen,
+								 (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(draft_id)},
+								 NULL));
+		return;
+	}
+	laras_columns_init(wanted, 3, 1);
+	wanted[0].values[0] = Int64GetDatum(workspace_id);
+	wanted[1].values[0] = Int64GetDatum(laras_spi_int8(0, 1));
+	wanted[2].values[0] = Int64GetDatum(laras_spi_int8(0, 2));
+	laras_wanted_add(wanted, 1);
 }
 
 uint64

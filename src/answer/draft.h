@@ -55,6 +55,15 @@ extern void
 laras_drafts_overtaken(const int64 *workspace_ids, const int64 *conversation_ids, int n);
 
 /*
+ * A message was withdrawn (unsent, or hidden from everybody) for which drafts may
+ * wait. The one for itself is closed, one for which it was read too waits for a
+ * person (`message_unsent`). What was asked before and has no answer is not
+ * forgotten: the draft for it that the message had overtaken waits again, or it
+ * is drafted. The caller has locked the conversation; inside SPI, as laras_worker.
+ */
+extern void laras_drafts_withdrawn(int64 workspace_id, int64 conversation_id, int64 message_id);
+
+/*
  * Close the drafts of a contact who wants nothing more since that moment, but for
  * those in conversations where they have written again. As laras_worker, or as
  * laras_owner with the workspace bound. Opens SPI itself.

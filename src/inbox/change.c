@@ -210,7 +210,7 @@ unsend_target(const Pair *p)
 	laras_spi_run(&drop_parts, target, NULL);
 	laras_spi_run(&drop_wanted, target, NULL);
 	if (!p->outbound)
-		laras_drafts_overtaken(&p->workspace_id, &p->conversation_id, 1);
+		laras_drafts_withdrawn(p->workspace_id, p->conversation_id, p->target_id);
 	record_change(p, LARAS_ACT_MESSAGE_DELETED, NULL, 0);
 }
 
@@ -226,7 +226,7 @@ hide_target(const Pair *p)
 	if (hidden && !p->outbound)
 	{
 		laras_spi_run(&drop_wanted, target, NULL);
-		laras_drafts_overtaken(&p->workspace_id, &p->conversation_id, 1);
+		laras_drafts_withdrawn(p->workspace_id, p->conversation_id, p->target_id);
 	}
 	record_change(p, hidden ? LARAS_ACT_COMMENT_HIDDEN : LARAS_ACT_COMMENT_SHOWN, NULL, 0);
 }
