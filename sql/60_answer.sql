@@ -7,6 +7,12 @@ CREATE FUNCTION laras.check_catalog_item(name text, price numeric, currency text
 COMMENT ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text) IS 'Check constraint of laras.catalog_item: true, or 22023 with the column that is wrong and what would be right.';
 GRANT EXECUTE ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text) TO laras_owner, laras_app, laras_service, laras_worker;
 
+CREATE FUNCTION laras.check_attributes(attributes jsonb) RETURNS boolean
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'laras_check_attributes';
+COMMENT ON FUNCTION laras.check_attributes(jsonb) IS 'Check constraint of laras.catalog_item: true, or 22023 for attributes that are no object of names with texts, numbers or lists of them.';
+GRANT EXECUTE ON FUNCTION laras.check_attributes(jsonb) TO laras_owner, laras_app, laras_service, laras_worker;
+
 CREATE FUNCTION laras.check_written(relation text, name text, body text, language text) RETURNS boolean
   LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
   AS 'MODULE_PATHNAME', 'laras_check_written';
@@ -29,7 +35,7 @@ CREATE TABLE laras.catalog_item (
   price numeric(18,2),
   currency text NOT NULL DEFAULT 'IDR',
   stock integer,
-  attributes jsonb NOT NULL DEFAULT '{}',
+  attributes jsonb NOT NULL DEFAULT '{}' CHECK (laras.check_attributes(attributes)),
   state text NOT NULL DEFAULT 'active',
   language text NOT NULL DEFAULT 'id',
   translations jsonb NOT NULL DEFAULT '{}'
@@ -51,7 +57,7 @@ COMMENT ON COLUMN laras.catalog_item.description IS 'Description.';
 COMMENT ON COLUMN laras.catalog_item.price IS 'Price of one; null: not for quoting.';
 COMMENT ON COLUMN laras.catalog_item.currency IS 'ISO 4217 code.';
 COMMENT ON COLUMN laras.catalog_item.stock IS 'Pieces in stock; null: unknown.';
-COMMENT ON COLUMN laras.catalog_item.attributes IS 'Variants, sizes, colours.';
+COMMENT ON COLUMN laras.catalog_item.attributes IS 'Sizes, colours, materials: names with texts, numbers or lists of them. A variant with a price or a stock of its own is a row of its own.';
 COMMENT ON COLUMN laras.catalog_item.state IS 'Hidden items are not offered.';
 COMMENT ON COLUMN laras.catalog_item.language IS 'Language of name and description.';
 COMMENT ON COLUMN laras.catalog_item.translations IS 'The same in the other language: {"en": {"name": ..., "description": ...}}; what is not there is said in its own.';

@@ -29,6 +29,10 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+/* what is wrong with attributes that laras.check_attributes refuses */
+#define NESTED \
+	"an attribute is nested: a variant with a price or a stock of its own is a row of its own"
+
 PG_FUNCTION_INFO_V1(laras_import_knowledge);
 
 #define MOST_RECORDS 50000
@@ -198,6 +202,9 @@ typedef struct Column
 	ColumnKind kind;
 	size_t limit; /* bytes of a text; 0: as many as there are */
 } Column;
+
+#define NESTED \
+	"an attribute is nested: a variant with a price or a stock of its own is a row of its own"
 
 typedef struct Kind
 {
@@ -532,6 +539,36 @@ put_translated(json_t *row, const char *column, LarasText t)
 	put(of, member, t.s == NULL || t.n == 0 ? json_null() : json_stringn(t.s, t.n));
 }
 
+/* As laras.check_attributes has it: a text, a number or a list of them. */
+static bool
+is_attribute(const json_t *value)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach((json_t *) value, i, e)
+	{
+		if (json_is_object(e) || json_is_array(e))
+			return false;
+	}
+	return !json_is_object(value);
+}
+
+static const char *
+take_attributes(json_t *attributes, json_t *values)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(values, name, value)
+	{
+		if (!is_attribute(value))
+			return NESTED;
+		put(attributes, name, json_incref(value));
+	}
+	return NULL;
+}
+
 /* One member of a record into the row; what is wrong with it, or NULL. */
 static const char *
 take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
@@ -543,7 +580,7 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 	const char *problem;
 
 	if (column != NULL && column->kind == COLUMN_ATTRIBUTES && json_is_object(value))
-		return json_object_update(attributes, value) == 0 ? NULL : "out of memory";
+		return take_attributes(attributes, value);
 	if (column == NULL || column->kind == COLUMN_ATTRIBUTES)
 	{
 		if (column != NULL)
@@ -551,6 +588,8 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 		meant = column_meant(kind, name);
 		if (!kind->takes_attributes || meant != NULL)
 			return unknown_column(name, meant);
+		if (!is_attribute(value))
+			return NESTED;
 		put(attributes, name, json_incref(value));
 		return NULL;
 	}

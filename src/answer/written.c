@@ -15,9 +15,11 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/numeric.h"
 
 PG_FUNCTION_INFO_V1(laras_check_catalog_item);
+PG_FUNCTION_INFO_V1(laras_check_attributes);
 PG_FUNCTION_INFO_V1(laras_check_written);
 PG_FUNCTION_INFO_V1(laras_check_channel);
 
@@ -91,6 +93,9 @@ laras_check_catalog_item(PG_FUNCTION_ARGS)
 	if (name.n > LONGEST_NAME)
 		refuse("name of catalog_item is too long", "It has at most 500 bytes.",
 			   "Write in the description what need not be said each time.");
+	if (!PG_ARGISNULL(1) && numeric_is_nan(PG_GETARG_NUMERIC(1)))
+		refuse("price of catalog_item is no number", "It must be 0 to 9999999999999999.99.",
+			   "Leave it null where no price is to be told.");
 	if (!PG_ARGISNULL(1) &&
 		!DatumGetBool(DirectFunctionCall2(numeric_ge, PG_GETARG_DATUM(1),
 										  NumericGetDatum(int64_to_numeric(0)))))
@@ -107,6 +112,36 @@ laras_check_catalog_item(PG_FUNCTION_ARGS)
 		refuse("state of catalog_item has no such value", "It is active or hidden.",
 			   "Hidden items are not spoken of.");
 	check_language("catalog_item", text_of(fcinfo, 5));
+	PG_RETURN_BOOL(true);
+}
+
+/*
+ * laras.check_attributes(attributes jsonb) returns boolean
+ *
+ * True or an error: names with texts, numbers, true and false, or lists of these.
+ * What has a price or a stock of its own is an item of its own, whose price a draft
+ * can say: of a price that lies deeper nobody would know whose it is.
+ */
+Datum
+laras_check_attributes(PG_FUNCTION_ARGS)
+{
+	static const char form[] = "They are a JSON object of names with texts, numbers or lists of them.";
+	JsonbIterator *it = JsonbIteratorInit(&PG_GETARG_JSONB_P(0)->root);
+	JsonbIteratorToken token;
+	JsonbValue v;
+	int depth = 0;
+
+	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+	{
+		depth += token == WJB_BEGIN_OBJECT || token == WJB_BEGIN_ARRAY;
+		depth -= token == WJB_END_OBJECT || token == WJB_END_ARRAY;
+		if (depth == 1 && token == WJB_BEGIN_ARRAY)
+			refuse("attributes of catalog_item are no object", form,
+				   "Write {\"ukuran\": [\"S\", \"M\"], \"warna\": \"biru\"}.");
+		if (depth > 2 || (depth == 2 && token == WJB_BEGIN_OBJECT))
+			refuse("attributes of catalog_item are nested", form,
+				   "A variant with a price or a stock of its own is a row of its own.");
+	}
 	PG_RETURN_BOOL(true);
 }
 

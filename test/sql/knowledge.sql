@@ -39,7 +39,7 @@ SELECT laras.act_as(:one) > 0 AS bound;
 SELECT line, act, problem FROM laras.import_knowledge('catalog', 'csv', E'name;price\nKOPI GAYO, 250 GR;85000.00\nTeh Poci;6500\n');
 SELECT line, act, problem FROM laras.import_knowledge('catalog', 'json',
   '[{"name": "Kecap", "stock": null, "attributes": {"isi": "600 ml"}}, {"name": "Teh Poci", "Ukuran": null, "ukuran": null}, {"name": 7}, "Kecap", {"name": "Sabun", "price": 1e3},
-    {"name": "Roti", "price": [1]}, {"name": "Kue", "price": 99999999999999999999}, {"name": "Susu", "attributes": "segar"}, {"name": "Selai", "price": -5}, {"name": "Keju", "currency": "idr"}, {"name": "Krim", "state": "sold"}]');
+    {"name": "Roti", "price": [1]}, {"name": "Kue", "price": 99999999999999999999}, {"name": "Susu", "attributes": "segar"}, {"name": "Kemeja", "attributes": {"varian": [{"ukuran": "XXL", "harga": 175000}]}}, {"name": "Kaus", "ukuran": {"XL": 66000}}, {"name": "Topi", "price": "NaN"}, {"name": "Selai", "price": -5}, {"name": "Keju", "currency": "idr"}, {"name": "Krim", "state": "sold"}]');
 SELECT name, price, stock, attributes, updated_at > '2000-01-01' AS dated FROM laras.catalog_item ORDER BY name COLLATE "C";
 COMMIT;
 
@@ -93,6 +93,12 @@ SELECT laras.act_as(:one) > 0 AS bound;
 INSERT INTO laras.catalog_item (workspace_id, id, name) VALUES (:one, 77, '   ');
 INSERT INTO laras.catalog_item (workspace_id, id, name) VALUES (:one, 77, repeat('x', 501));
 INSERT INTO laras.catalog_item (workspace_id, id, name, price) VALUES (:one, 77, 'Teh', -1);
+INSERT INTO laras.catalog_item (workspace_id, id, name, price) VALUES (:one, 77, 'Teh', 'NaN');
+INSERT INTO laras.catalog_item (workspace_id, id, name, attributes) VALUES (:one, 77, 'Teh', '[1]');
+INSERT INTO laras.catalog_item (workspace_id, id, name, attributes) VALUES (:one, 77, 'Teh', '5');
+INSERT INTO laras.catalog_item (workspace_id, id, name, attributes) VALUES (:one, 77, 'Teh', '{"ukuran": {"S": 50000, "XL": 66000}}');
+INSERT INTO laras.catalog_item (workspace_id, id, name, attributes) VALUES (:one, 77, 'Teh', '{"varian": [{"ukuran": "XXL", "harga": 175000}]}');
+INSERT INTO laras.catalog_item (workspace_id, id, name, attributes) VALUES (:one, 77, 'Teh', '{"ukuran": ["S", "XL", 40], "warna": "biru", "halal": true, "berat": 250.5, "isi": null, "bahan": []}');
 INSERT INTO laras.catalog_item (workspace_id, id, name, stock) VALUES (:one, 77, 'Teh', -1);
 INSERT INTO laras.catalog_item (workspace_id, id, name, currency) VALUES (:one, 77, 'Teh', 'idr');
 INSERT INTO laras.catalog_item (workspace_id, id, name, state) VALUES (:one, 77, 'Teh', 'sold');
