@@ -125,7 +125,8 @@ laras_check_catalog_item(PG_FUNCTION_ARGS)
 Datum
 laras_check_attributes(PG_FUNCTION_ARGS)
 {
-	static const char form[] = "They are a JSON object of names with texts, numbers or lists of them.";
+	static const char form[] =
+		"They are a JSON object of names with texts, numbers or lists of them.";
 	JsonbIterator *it = JsonbIteratorInit(&PG_GETARG_JSONB_P(0)->root);
 	JsonbIteratorToken token;
 	JsonbValue v;
