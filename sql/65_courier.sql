@@ -618,6 +618,7 @@ INSERT INTO laras.send_reason (reason, words_en, words_id) VALUES
   ('scope_missing', 'The account was not connected with the permission that this needs.', 'Akun tidak dihubungkan dengan izin yang diperlukan untuk ini.'),
   ('comment_gone', 'The comment was deleted before the answer left.', 'Komentar dihapus sebelum balasan terkirim.'),
   ('comment_hidden', 'A comment that is hidden cannot be answered in public.', 'Komentar yang disembunyikan tidak bisa dibalas secara publik.'),
+  ('overtaken', 'Somebody answered before it left.', 'Sudah ada yang membalas sebelum terkirim.'),
   ('draft_stale', 'A row that the draft cites changed before it left.', 'Data yang dikutip draf berubah sebelum terkirim.'),
   ('withdrawn', 'Somebody withdrew it before it left.', 'Seseorang menariknya sebelum terkirim.'),
   ('retry', 'It was not sent and is tried again by itself.', 'Belum terkirim dan dicoba lagi dengan sendirinya.'),

@@ -51,12 +51,24 @@ LARAS_PLAN(lock_contacts,
 		   "AND x.id OPERATOR(pg_catalog.=) u.p FOR KEY SHARE OF x) AS p",
 		   INT8ARRAYOID, INT8ARRAYOID);
 
-/* drafts of which a cited row changed, or went, since they were made */
+/*
+ * Drafts of which a cited row changed, or went, since they were made; and those
+ * that were to go by themselves and that somebody came before with an answer. The
+ * index on times of conversations has the provider's, which may be behind ours.
+ */
 LARAS_PLAN(
 	find_stale,
-	"SELECT DISTINCT s.workspace_id, s.draft_id FROM unnest($1, $2) AS u (w, d) "
+	"SELECT s.workspace_id, s.draft_id, false FROM unnest($1, $2) AS u (w, d) "
 	"JOIN laras.draft_source s ON s.workspace_id OPERATOR(pg_catalog.=) u.w AND s.draft_id OPERATOR(pg_catalog.=) u.d " LARAS_CITED_ROWS
-	"WHERE " LARAS_NO_LONGER_HOLDS,
+	"WHERE " LARAS_NO_LONGER_HOLDS
+	" UNION SELECT d.workspace_id, d.id, true FROM unnest($1, $2) AS u (w, d) "
+	"JOIN laras.draft d ON d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.d "
+	"WHERE d.decided_by OPERATOR(pg_catalog.=) 'auto' AND EXISTS (SELECT 1 FROM laras.message o "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND o.conversation_id OPERATOR(pg_catalog.=) d.conversation_id "
+	"AND (CASE WHEN o.provider_timestamp IS NULL THEN o.created_at ELSE o.provider_timestamp END) OPERATOR(pg_catalog.>) "
+	"(d.decided_at OPERATOR(pg_catalog.-) '1 minute'::pg_catalog.interval) AND o.created_at OPERATOR(pg_catalog.>) d.decided_at "
+	"AND o.direction OPERATOR(pg_catalog.=) 'out' AND o.author_kind OPERATOR(pg_catalog.=) ANY ('{member,key,app}'::pg_catalog.text[]) AND NOT o.historical "
+	"AND o.status OPERATOR(pg_catalog.<>) ALL ('{cancelled,failed}'::pg_catalog.text[]))",
 	INT8ARRAYOID, INT8ARRAYOID);
 
 LARAS_PLAN(mark_sending,
@@ -115,7 +127,7 @@ lock_all_contacts(const LarasChoice *c)
 
 /* ------------------------------------------------------------------- judging */
 
-/* pairs of workspace and draft, sorted */
+/* workspace and draft, and whether somebody came before it; sorted */
 static int64 *
 find_stale_drafts(const LarasDeparture *list, int n, int *count)
 {
@@ -138,13 +150,14 @@ find_stale_drafts(const LarasDeparture *list, int n, int *count)
 								 (Datum[]){laras_column_array(&c[0], drafts, INT8OID),
 										   laras_column_array(&c[1], drafts, INT8OID)},
 								 NULL);
-	stale = palloc(sizeof(int64) * 2 * (*count + 1));
+	stale = palloc(sizeof(int64) * 3 * (*count + 1));
 	for (int i = 0; i < *count; i++)
 	{
-		stale[2 * i] = laras_spi_int8(i, 1);
-		stale[2 * i + 1] = laras_spi_int8(i, 2);
+		stale[3 * i] = laras_spi_int8(i, 1);
+		stale[3 * i + 1] = laras_spi_int8(i, 2);
+		stale[3 * i + 2] = laras_spi_bool(i, 3);
 	}
-	qsort(stale, *count, sizeof(int64) * 2, compare_pair);
+	qsort(stale, *count, sizeof(int64) * 3, compare_pair);
 	return stale;
 }
 
@@ -284,15 +297,20 @@ judge_all(const LarasChoice *c, LarasDeparture *list, Reserve *reserve, MemoryCo
 	{
 		LarasDeparture d = list[i];
 		int64 key[2] = {d.flight.workspace_id, d.flight.draft_id};
+		const int64 *late;
 		LarasOutcome *outcome = &outcomes[staying];
 		bool leaves = false;
 
-		if (stale_count > 0 &&
-			bsearch(key, stale, stale_count, sizeof(int64) * 2, compare_pair) != NULL)
+		late = stale_count == 0 ? NULL
+								: bsearch(key, stale, stale_count, sizeof(int64) * 3, compare_pair);
+		if (late != NULL)
 		{
 			d.flight.workspace_slot = laras_workspace_slot(d.flight.workspace_id);
-			*outcome = laras_departure_stays(&d.flight, "cancelled", "draft_stale", "cancelled",
-											 "draft_stale");
+			/* whoever answered knows that they did */
+			*outcome = late[2] ? laras_departure_stays(&d.flight, "cancelled", "overtaken",
+													   "cancelled", NULL)
+							   : laras_departure_stays(&d.flight, "cancelled", "draft_stale",
+													   "cancelled", "draft_stale");
 		}
 		else
 			leaves = apart ? judge_apart(i, &d, routes, context, outcome)

@@ -75,6 +75,11 @@ LARAS_PLAN(stale_drafts,
 		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i",
 		   INT8ARRAYOID, INT8ARRAYOID);
 
+LARAS_PLAN(overtaken_drafts,
+		   "UPDATE laras.draft d SET state = 'superseded' FROM unnest($1, $2) AS u (w, i) "
+		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i",
+		   INT8ARRAYOID, INT8ARRAYOID);
+
 LARAS_PLAN(sent_drafts,
 		   "UPDATE laras.draft d SET state = 'sent' FROM unnest($1, $2) AS u (w, i) "
 		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i "
@@ -392,6 +397,7 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 	}
 	settle_drafts(&sent_drafts, outcomes, n, changed, "sent", NULL);
 	settle_drafts(&stale_drafts, outcomes, n, changed, "cancelled", "draft_stale");
+	settle_drafts(&overtaken_drafts, outcomes, n, changed, "cancelled", "overtaken");
 	hold_late_drafts(outcomes, n, changed);
 	laras_check_uncertain(outcomes, n, changed);
 	laras_spi_close();

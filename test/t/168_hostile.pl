@@ -108,6 +108,9 @@ for my $name (sort keys %shop)
 	write_to($name, $asked[$honest]{question});
 }
 ok(wait_for_sql($node, 'SELECT count(DISTINCT workspace_id) = ' . keys(%shop) . q{ FROM laras.outbox WHERE state = 'sent' AND approved_by = 'auto'}, 60), 'each shop answers an honest question by itself');
+# a question may be two messages, and each have an answer
+ok(wait_for_sql($node, 'SELECT count(*) = 0 FROM laras.draft_wanted', 60), 'and all of it');
+$stage->sql("SELECT laras.drain('30 s')");
 my $standing = standing();
 my $sent = () = given();
 
