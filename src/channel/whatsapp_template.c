@@ -96,6 +96,30 @@ component(const json_t *components, const char *type)
 	return NULL;
 }
 
+/* The provider takes each kind of component once. */
+static const char *
+check_components(const json_t *components)
+{
+	size_t i;
+	json_t *one;
+
+	if (!json_is_array(components))
+		return "components are an array";
+	json_array_foreach(components, i, one)
+	{
+		char type[32];
+		LarasText t = laras_json_text_at(one, "type");
+
+		if (t.s == NULL || t.n == 0 || t.n >= sizeof(type))
+			return "every component has a type";
+		memcpy(type, t.s, t.n);
+		type[t.n] = '\0';
+		if (component(components, type) != one)
+			return "every component stands once";
+	}
+	return NULL;
+}
+
 /* Is the header a file? */
 static bool
 is_file(const json_t *header)
@@ -255,6 +279,7 @@ check(const LarasTemplate *t)
 	const json_t *header = component(t->components, "HEADER");
 	const json_t *body = component(t->components, "BODY");
 	LarasText text = laras_json_text_at(body, "text");
+	const char *why = check_components(t->components);
 
 	if (t->name.n == 0 || t->name.n > NAME_LIMIT)
 		return "the name has 1 to 512 characters";
@@ -265,8 +290,8 @@ check(const LarasTemplate *t)
 		return "the language is a code such as id or en_US";
 	if (category_of(t->category) == NULL)
 		return "the category is marketing, utility or authentication";
-	if (!json_is_array(t->components))
-		return "components are an array";
+	if (why != NULL)
+		return why;
 	if (!laras_text_shows(text))
 		return "a template has a body";
 	if (characters(text) > BODY_LIMIT)

@@ -55,6 +55,8 @@ my %bad = (
 	'a body that ends with a place' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo {{nama}} ' } ],
 	'a body that shows nothing' => [ 'promo', 'utility', { type => 'BODY', text => " \x{200b}" } ],
 	'no body' => [ 'promo', 'utility', { type => 'FOOTER', text => 'Toko' } ],
+	'two bodies' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo' }, { type => 'body', text => 'Hai' } ],
+	'no type' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo' }, { text => 'Hai' } ],
 	'a body that is too long' => [ 'promo', 'utility', { type => 'BODY', text => 'x' x 1025 } ],
 	'places out of order' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo {{2}} dan {{1}}' } ],
 	'places by name and number' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo {{1}} dan {{nama}} ya' } ],
