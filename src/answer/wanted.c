@@ -55,7 +55,7 @@ typedef struct Place
 	int64 message_id;
 } Place;
 
-static HTAB *passed = NULL;
+static LarasKept passed = LARAS_KEPT("laras drafting", Place, workspace_id);
 
 /* of the last look: one place for each workspace, and the last that it gave */
 static Place last[LOOK];
@@ -71,9 +71,7 @@ static bool all = true;
 void
 laras_wanted_again(void)
 {
-	if (passed != NULL)
-		hash_destroy(passed);
-	passed = NULL;
+	laras_kept_clear(&passed);
 	last_count = 0;
 	behind_workspace = PG_INT64_MIN;
 }
@@ -82,8 +80,7 @@ void
 laras_wanted_pass(void)
 {
 	for (int i = 0; i < last_count; i++)
-		*(Place *) laras_kept_entry(&passed, "laras drafting", sizeof(last[i].workspace_id),
-									sizeof(Place), &last[i].workspace_id, HASH_ENTER) = last[i];
+		*(Place *) laras_kept_entry(&passed, &last[i].workspace_id, HASH_ENTER) = last[i];
 }
 
 bool
@@ -95,7 +92,7 @@ laras_wanted_is_all(void)
 static Place
 place_of(int64 workspace_id)
 {
-	Place *found = passed == NULL ? NULL : hash_search(passed, &workspace_id, HASH_FIND, NULL);
+	Place *found = laras_kept_entry(&passed, &workspace_id, HASH_FIND);
 
 	return found != NULL ? *found : (Place){workspace_id, DT_NOBEGIN, PG_INT64_MIN};
 }

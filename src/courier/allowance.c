@@ -88,8 +88,7 @@ struct LarasAllowance
 	bool due;  /* there was one that could leave, or was put off */
 };
 
-static HTAB *allowances = NULL;
-static long swept = 0;
+static LarasKept allowances = LARAS_KEPT("laras limits by kind", LarasAllowance, key);
 
 LARAS_PLAN(
 	read_sent,
@@ -104,9 +103,7 @@ LARAS_PLAN(
 static LarasAllowance *
 find(int64 workspace_id, int64 connection_id, LarasLimitKind kind, HASHACTION action)
 {
-	return laras_kept_entry(&allowances, "laras limits by kind", sizeof(Key),
-							sizeof(LarasAllowance), &(Key){workspace_id, connection_id, kind},
-							action);
+	return laras_kept_entry(&allowances, &(Key){workspace_id, connection_id, kind}, action);
 }
 
 /* -------------------------------------------------------------------- windows */
@@ -401,23 +398,28 @@ laras_allowance_ended(const LarasFlight *flight, const LarasOutcome *outcome, bo
 	return true;
 }
 
+/* What was sent is read again where it is asked for again (inherit). */
+static bool
+is_idle(const void *entry, int64 now)
+{
+	const LarasAllowance *allowance = entry;
+
+	return allowance->under_way == 0 && allowance->used_at < now - 60 * SECOND &&
+		   allowance->rests_until < now;
+}
+
+static void
+release(void *entry)
+{
+	LarasAllowance *allowance = entry;
+
+	for (int k = 0; k < WINDOWS; k++)
+		if (allowance->window[k].count != NULL)
+			pfree(allowance->window[k].count);
+}
+
 void
 laras_allowance_sweep(int64_t now)
 {
-	HASH_SEQ_STATUS scan;
-	LarasAllowance *allowance;
-
-	if (allowances == NULL || hash_get_num_entries(allowances) < swept + SWEEP_AFTER)
-		return;
-	hash_seq_init(&scan, allowances);
-	while ((allowance = hash_seq_search(&scan)) != NULL)
-		if (allowance->under_way == 0 && allowance->used_at < now - 60 * SECOND &&
-			allowance->rests_until < now)
-		{
-			for (int k = 0; k < WINDOWS; k++)
-				if (allowance->window[k].count != NULL)
-					pfree(allowance->window[k].count);
-			(void) hash_search(allowances, &allowance->key, HASH_REMOVE, NULL);
-		}
-	swept = hash_get_num_entries(allowances);
+	laras_kept_sweep(&allowances, SWEEP_AFTER, now, is_idle, release);
 }

@@ -51,8 +51,7 @@ typedef struct Conversation
 	int64 first_due;
 } Conversation;
 
-static HTAB *conversations = NULL;
-static long swept = 0;
+static LarasKept conversations = LARAS_KEPT("laras conversations", Conversation, key);
 
 /*
  * Of each conversation how long after $3, our beginning, the theoretical arrival
@@ -78,29 +77,21 @@ LARAS_PLAN(
 static Conversation *
 find(int64 workspace_id, int64 conversation_id, HASHACTION action)
 {
-	return laras_kept_entry(&conversations, "laras conversations", sizeof(Key),
-							sizeof(Conversation), &(Key){workspace_id, conversation_id}, action);
+	return laras_kept_entry(&conversations, &(Key){workspace_id, conversation_id}, action);
 }
 
 static bool
-is_forgettable(const Conversation *c, int64 now)
+is_idle(const void *entry, int64 now)
 {
+	const Conversation *c = entry;
+
 	return !c->busy && c->arrival <= now && (c->first == 0 || c->first_due + GRACE <= now);
 }
 
 void
 laras_conversation_sweep(int64_t now)
 {
-	HASH_SEQ_STATUS scan;
-	Conversation *c;
-
-	if (conversations == NULL || hash_get_num_entries(conversations) < swept + SWEEP_AFTER)
-		return;
-	hash_seq_init(&scan, conversations);
-	while ((c = hash_seq_search(&scan)) != NULL)
-		if (is_forgettable(c, now))
-			(void) hash_search(conversations, &c->key, HASH_REMOVE, NULL);
-	swept = hash_get_num_entries(conversations);
+	laras_kept_sweep(&conversations, SWEEP_AFTER, now, is_idle, NULL);
 }
 
 /* Does another row come first? */
@@ -153,7 +144,7 @@ laras_conversation_free(int64_t workspace_id, int64_t conversation_id)
 		return;
 	c->busy = false;
 	if (c->arrival == 0 && c->first == 0)
-		(void) hash_search(conversations, &c->key, HASH_REMOVE, NULL);
+		(void) laras_kept_entry(&conversations, &c->key, HASH_REMOVE);
 }
 
 void

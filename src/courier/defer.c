@@ -66,7 +66,7 @@ static Deferred deferred[MOST];
 static int deferred_count = 0;
 static Brought brought[MOST_BROUGHT];
 static int brought_count = 0;
-static HTAB *counted = NULL;
+static LarasKept counted = LARAS_KEPT("laras connections limited by kind", Counted, key);
 
 LARAS_PLAN(
 	count_waiting,
@@ -111,25 +111,14 @@ find_counted(int64 workspace_id, int64 connection_id, HASHACTION action)
 {
 	Counted of = {.key = {workspace_id, connection_id}};
 
-	return laras_kept_entry(&counted, "laras connections limited by kind", sizeof(of.key),
-							sizeof(Counted), &of.key, action);
+	return laras_kept_entry(&counted, &of.key, action);
 }
 
 /* What was asked long ago is asked again when it is wanted. */
-static void
-sweep_counted(int64 now)
+static bool
+is_idle(const void *entry, int64 now)
 {
-	static long swept = 0;
-	HASH_SEQ_STATUS scan;
-	Counted *c;
-
-	if (counted == NULL || hash_get_num_entries(counted) < swept + SWEEP_AFTER)
-		return;
-	hash_seq_init(&scan, counted);
-	while ((c = hash_seq_search(&scan)) != NULL)
-		if (c->at < now - COUNT_EVERY)
-			(void) hash_search(counted, &c->key, HASH_REMOVE, NULL);
-	swept = hash_get_num_entries(counted);
+	return ((const Counted *) entry)->at < now - COUNT_EVERY;
 }
 
 void
@@ -140,7 +129,7 @@ laras_defer_count(const LarasLimited *list, int n, int64_t now)
 	int asking = 0;
 	uint64 found;
 
-	sweep_counted(now);
+	laras_kept_sweep(&counted, SWEEP_AFTER, now, is_idle, NULL);
 	laras_columns_init(c, 2, n);
 	for (int i = 0; i < n; i++)
 	{

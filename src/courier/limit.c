@@ -107,10 +107,9 @@ typedef struct Above
 	int64 rested_at; /* when the last pause began that an error asked for */
 } Above;
 
-static HTAB *lanes = NULL;
-static HTAB *aboves = NULL;
+static LarasKept lanes = LARAS_KEPT("laras lanes", LarasLane, key);
+static LarasKept aboves = LARAS_KEPT("laras apps and business accounts that rest", Above, key);
 static LarasLane *changed_lanes = NULL;
-static long lanes_swept = 0;
 
 LARAS_PLAN(inherit_lanes,
 		   "SELECT w.workspace_id, o.connection_id, pg_catalog.count(*) " LARAS_RECENT_SENDS
@@ -119,32 +118,29 @@ LARAS_PLAN(inherit_lanes,
 
 /* --------------------------------------------------------------------- lanes */
 
-/* Forget lanes through which nothing was sent for a while. */
-static void
-sweep_lanes(int64 now)
+/* Was nothing sent through it for a while, and does nothing wait to be written of it? */
+static bool
+lane_is_idle(const void *entry, int64 now)
 {
-	HASH_SEQ_STATUS scan;
-	LarasLane *lane;
+	const LarasLane *lane = entry;
 
-	if (hash_get_num_entries(lanes) < lanes_swept + SWEEP_AFTER)
-		return;
-	hash_seq_init(&scan, lanes);
-	while ((lane = hash_seq_search(&scan)) != NULL)
-		if (lane->under_way == 0 && lane->used_at < now - 60 * SECOND && lane->rests_until < now &&
-			!lane->changed && (!lane->kept || lane->used_at < now - 24 * 3600 * SECOND))
-		{
-			if (lane->back != NULL)
-				pfree(lane->back);
-			(void) hash_search(lanes, &lane->key, HASH_REMOVE, NULL);
-		}
-	lanes_swept = hash_get_num_entries(lanes);
+	return lane->under_way == 0 && lane->used_at < now - 60 * SECOND && lane->rests_until < now &&
+		   !lane->changed && (!lane->kept || lane->used_at < now - 24 * 3600 * SECOND);
+}
+
+static void
+release_lane(void *entry)
+{
+	LarasLane *lane = entry;
+
+	if (lane->back != NULL)
+		pfree(lane->back);
 }
 
 static LarasLane *
 find_lane(int64 workspace_id, int64 connection_id, HASHACTION action)
 {
-	return laras_kept_entry(&lanes, "laras lanes", sizeof(Key), sizeof(LarasLane),
-							&(Key){workspace_id, connection_id}, action);
+	return laras_kept_entry(&lanes, &(Key){workspace_id, connection_id}, action);
 }
 
 /* Between two messages of a lane that sends evenly; 0: nothing limits it. */
@@ -178,9 +174,7 @@ find_above(int64 kind, int64 id, HASHACTION action)
 {
 	Above of = {.key = {kind, id}};
 
-	return id == 0 ? NULL
-				   : laras_kept_entry(&aboves, "laras apps and business accounts that rest",
-									  sizeof(of.key), sizeof(Above), &of.key, action);
+	return id == 0 ? NULL : laras_kept_entry(&aboves, &of.key, action);
 }
 
 /* What is above a lane, of that kind; NULL: none is known, or (HASH_FIND) none rests. */
@@ -384,7 +378,7 @@ end_rests_above(const LarasLane *lane, int64 now)
 		Above *above = above_of(lane, kinds[i], HASH_FIND);
 
 		if (above != NULL && above->rests_until <= now)
-			(void) hash_search(aboves, &above->key, HASH_REMOVE, NULL);
+			(void) laras_kept_entry(&aboves, &above->key, HASH_REMOVE);
 	}
 }
 
@@ -496,7 +490,7 @@ laras_limit_ended(const LarasFlight *flight, const LarasOutcome *outcome)
 		lane->open = true;
 	}
 	note_change(lane, &before, now);
-	sweep_lanes(now);
+	laras_kept_sweep(&lanes, SWEEP_AFTER, now, lane_is_idle, release_lane);
 	laras_conversation_sweep(now);
 	laras_allowance_sweep(now);
 	return opens;
