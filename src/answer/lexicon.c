@@ -2,7 +2,7 @@
  * lexicon.c
  *		The drafter's own words, see lexicon.h and lexicon.def.
  *
- * Invariant: the table is built whole or not at all, and never changes after;
+ * Invariant: each table is built whole or not at all, and never changes after;
  * its entries may be kept for the session.
  */
 #include "postgres.h"
@@ -24,6 +24,8 @@ typedef struct Line
 	int flags;
 	const char *words;
 } Line;
+
+#define FIRST_SIZE 2048 /* of the directory: as many words as the longer table has, about */
 
 #define LANGUAGE_ID LARAS_WORD_INDONESIAN
 #define LANGUAGE_EN LARAS_WORD_ENGLISH
@@ -57,20 +59,10 @@ static const struct
 #include "answer/lexicon.def"
 };
 
-static const struct
-{
-	int flags;
-	const char *words;
-} asides[] = {
-#define ASIDE(language, words) {LARAS_WORD_ASIDE | LANGUAGE_##language, words},
+static const Line asides[] = {
+#define ASIDE(language, words) {LINE_WORDS, LARAS_WORD_ASIDE | LANGUAGE_##language, words},
 #include "answer/aside.def"
 };
-
-typedef struct Aside
-{
-	char word[LARAS_WORD_BYTES]; /* the key */
-	int flags;
-} Aside;
 
 static HTAB *lexicon = NULL;
 static HTAB *aside_table = NULL;
@@ -92,11 +84,11 @@ laras_lexicon_next(const char **list, char word[LARAS_WORD_BYTES])
 
 /* Fills a table: what an earlier line said of a word stays. */
 static void
-fill(HTAB *table)
+fill(HTAB *table, const Line *line, int n)
 {
-	for (int i = 0; i < lengthof(lines); i++)
+	for (int i = 0; i < n; i++)
 	{
-		const char *list = lines[i].words;
+		const char *list = line[i].words;
 		char word[LARAS_WORD_BYTES];
 
 		while (laras_lexicon_next(&list, word))
@@ -110,73 +102,47 @@ fill(HTAB *table)
 				entry->same = NULL;
 				entry->related = NULL;
 			}
-			if (entry->flags == 0 || lines[i].kind == LINE_WORDS)
-				entry->flags |= lines[i].flags;
-			if (lines[i].kind == LINE_SAME && entry->same == NULL)
-				entry->same = lines[i].words;
-			if (lines[i].kind == LINE_RELATED && entry->related == NULL)
-				entry->related = lines[i].words;
+			if (entry->flags == 0 || line[i].kind == LINE_WORDS)
+				entry->flags |= line[i].flags;
+			if (line[i].kind == LINE_SAME && entry->same == NULL)
+				entry->same = line[i].words;
+			if (line[i].kind == LINE_RELATED && entry->related == NULL)
+				entry->related = line[i].words;
 		}
 	}
+}
+
+/* The entry of a word in *table, which is made of these lines when it is first asked for. */
+static const LarasLexeme *
+find(HTAB **table, const char *name, const Line *line, int n, const char *word)
+{
+	if (*table == NULL)
+	{
+		HASHCTL control = {.keysize = LARAS_WORD_BYTES, .entrysize = sizeof(LarasLexeme)};
+		HTAB *made;
+
+		/* A table of its own context: what an error leaves half filled is found by nobody. */
+		control.hcxt =
+			AllocSetContextCreate(CurrentMemoryContext, "laras words", ALLOCSET_DEFAULT_SIZES);
+		made = hash_create(name, FIRST_SIZE, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+		fill(made, line, n);
+		MemoryContextSetParent(control.hcxt, TopMemoryContext);
+		*table = made;
+	}
+	return hash_search(*table, word, HASH_FIND, NULL);
 }
 
 const LarasLexeme *
 laras_lexicon_find(const char *word)
 {
-	if (lexicon == NULL)
-	{
-		HASHCTL control = {.keysize = LARAS_WORD_BYTES, .entrysize = sizeof(LarasLexeme)};
-		HTAB *table;
-
-		/* A table of its own context: what an error leaves half filled is found by nobody. */
-		control.hcxt =
-			AllocSetContextCreate(CurrentMemoryContext, "laras lexicon", ALLOCSET_DEFAULT_SIZES);
-		table =
-			hash_create("laras lexicon", 1024, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-		fill(table);
-		MemoryContextSetParent(control.hcxt, TopMemoryContext);
-		lexicon = table;
-	}
-	return hash_search(lexicon, word, HASH_FIND, NULL);
-}
-
-static void
-fill_asides(HTAB *table)
-{
-	for (int i = 0; i < lengthof(asides); i++)
-	{
-		const char *list = asides[i].words;
-		char word[LARAS_WORD_BYTES];
-
-		while (laras_lexicon_next(&list, word))
-		{
-			bool found;
-			Aside *entry = hash_search(table, word, HASH_ENTER, &found);
-
-			entry->flags = asides[i].flags | (found ? entry->flags : 0);
-		}
-	}
+	return find(&lexicon, "laras lexicon", lines, lengthof(lines), word);
 }
 
 int
 laras_lexicon_aside(const char *word)
 {
-	const Aside *entry;
+	const LarasLexeme *entry = find(&aside_table, "laras asides", asides, lengthof(asides), word);
 
-	if (aside_table == NULL)
-	{
-		HASHCTL control = {.keysize = LARAS_WORD_BYTES, .entrysize = sizeof(Aside)};
-		HTAB *table;
-
-		control.hcxt =
-			AllocSetContextCreate(CurrentMemoryContext, "laras asides", ALLOCSET_DEFAULT_SIZES);
-		table =
-			hash_create("laras asides", 2048, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
-		fill_asides(table);
-		MemoryContextSetParent(control.hcxt, TopMemoryContext);
-		aside_table = table;
-	}
-	entry = hash_search(aside_table, word, HASH_FIND, NULL);
 	return entry != NULL ? entry->flags : 0;
 }
 
