@@ -49,13 +49,6 @@ made(json_t *value)
 	return value;
 }
 
-static void
-put(json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object, key, made(value)) != 0)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
 static json_t *
 string(const char *text, size_t limit)
 {
@@ -77,13 +70,13 @@ add_row(json_t *rows, json_t *given, const LarasSource *source)
 	json_array_append_new(given, note);
 	snprintf(id, sizeof(id), "%s/" INT64_FORMAT, source->table, source->id);
 	snprintf(version, sizeof(version), INT64_FORMAT, source->version);
-	put(note, "id", json_string(id));
-	put(note, "version", json_string(version));
+	laras_json_put(note, "id", json_string(id));
+	laras_json_put(note, "version", json_string(version));
 	if (source->quoted_for != 0)
-		put(note, "for", json_integer(source->quoted_for));
+		laras_json_put(note, "for", json_integer(source->quoted_for));
 	if (source->valid_until != 0)
-		put(note, "until", json_integer(source->valid_until));
-	put(shown, "id", json_string(id));
+		laras_json_put(note, "until", json_integer(source->valid_until));
+	laras_json_put(shown, "id", json_string(id));
 	return shown;
 }
 
@@ -106,17 +99,17 @@ add_items(json_t *rows, json_t *given, int64 workspace_id, const LarasQuestion *
 		if (row[i]->heading == NULL)
 			continue;
 		shown = add_row(rows, given, &row[i]->source);
-		put(shown, "name", json_string(row[i]->heading));
-		put(shown, "description", string(row[i]->body, BODY_BYTES));
+		laras_json_put(shown, "name", json_string(row[i]->heading));
+		laras_json_put(shown, "description", string(row[i]->body, BODY_BYTES));
 		if (row[i]->attributes != NULL)
-			put(shown, "attributes", json_string(row[i]->attributes));
+			laras_json_put(shown, "attributes", json_string(row[i]->attributes));
 		if (row[i]->price != NULL)
 		{
-			put(shown, "price", json_string(row[i]->price));
-			put(shown, "currency", json_string(row[i]->currency));
+			laras_json_put(shown, "price", json_string(row[i]->price));
+			laras_json_put(shown, "currency", json_string(row[i]->currency));
 		}
 		if (row[i]->stock >= 0)
-			put(shown, "stock", json_integer(row[i]->stock));
+			laras_json_put(shown, "stock", json_integer(row[i]->stock));
 	}
 }
 
@@ -132,8 +125,8 @@ add_texts(json_t *rows, json_t *given, int64 workspace_id, const LarasQuestion *
 		if (!laras_read_text(workspace_id, &texts->row[i]))
 			continue;
 		shown = add_row(rows, given, &texts->row[i].source);
-		put(shown, "about", json_string(texts->row[i].heading));
-		put(shown, "text", string(texts->row[i].body, BODY_BYTES));
+		laras_json_put(shown, "about", json_string(texts->row[i].heading));
+		laras_json_put(shown, "text", string(texts->row[i].body, BODY_BYTES));
 	}
 }
 
@@ -149,13 +142,13 @@ add_hours(json_t *document, json_t *rows, json_t *given, int64 workspace_id)
 	{
 		json_t *shown = add_row(rows, given, &row[i].source);
 
-		put(shown, "day", json_string(row[i].day));
-		put(shown, "open", json_string(row[i].hours));
+		laras_json_put(shown, "day", json_string(row[i].day));
+		laras_json_put(shown, "open", json_string(row[i].hours));
 		if (row[i].note[0] != '\0')
-			put(shown, "note", json_string(row[i].note));
+			laras_json_put(shown, "note", json_string(row[i].note));
 	}
 	if (n > 0)
-		put(document, "now", json_string(now));
+		laras_json_put(document, "now", json_string(now));
 }
 
 static const char voice_orders[] =
@@ -174,17 +167,17 @@ orders_with_voice(json_t *given, int64 workspace_id, bool english)
 
 	if (!voice->given)
 		return pstrdup(orders);
-	put(shown, "address", json_string(voice->address));
-	put(shown, "greeting", json_string(voice->greeting));
-	put(shown, "sign_off", json_string(voice->sign_off));
-	put(shown, "emoji", json_boolean(voice->emoji));
-	put(shown, "manner", json_string(voice->manner));
+	laras_json_put(shown, "address", json_string(voice->address));
+	laras_json_put(shown, "greeting", json_string(voice->greeting));
+	laras_json_put(shown, "sign_off", json_string(voice->sign_off));
+	laras_json_put(shown, "emoji", json_boolean(voice->emoji));
+	laras_json_put(shown, "manner", json_string(voice->manner));
 	note = made(laras_json_object());
 	json_array_append_new(given, note);
-	put(note, "voice", json_string(psprintf(INT64_FORMAT, voice->id)));
-	put(note, "version", json_string(psprintf(INT64_FORMAT, voice->version)));
-	put(note, "greeting", json_string(voice->greeting));
-	put(note, "sign_off", json_string(voice->sign_off));
+	laras_json_put(note, "voice", json_string(psprintf(INT64_FORMAT, voice->id)));
+	laras_json_put(note, "version", json_string(psprintf(INT64_FORMAT, voice->version)));
+	laras_json_put(note, "greeting", json_string(voice->greeting));
+	laras_json_put(note, "sign_off", json_string(voice->sign_off));
 	return psprintf("%s%s%s", orders, voice_orders, laras_json_text_of(shown, NULL));
 }
 
@@ -201,9 +194,10 @@ add_conversation(json_t *conversation)
 		json_t *said = made(laras_json_object());
 
 		json_array_append_new(conversation, said);
-		put(said, "from",
-			json_string(strcmp(laras_spi_cstring(i - 1, 1), "in") == 0 ? "customer" : "shop"));
-		put(said, "text", string(laras_spi_cstring(i - 1, 2), MESSAGE_BYTES));
+		laras_json_put(said, "from",
+					   json_string(strcmp(laras_spi_cstring(i - 1, 1), "in") == 0 ? "customer"
+																				  : "shop"));
+		laras_json_put(said, "text", string(laras_spi_cstring(i - 1, 2), MESSAGE_BYTES));
 	}
 	laras_spi_close();
 }
@@ -214,8 +208,8 @@ add_message(json_t *messages, const char *role, const char *content)
 	json_t *message = made(laras_json_object());
 
 	json_array_append_new(messages, message);
-	put(message, "role", json_string(role));
-	put(message, "content", json_string(content));
+	laras_json_put(message, "role", json_string(role));
+	laras_json_put(message, "content", json_string(content));
 }
 
 bool
@@ -240,9 +234,9 @@ laras_llm_prompt(int64 workspace_id, const char *model, const char *options, con
 	json_t *more = laras_json_own(laras_json_parse(options, strlen(options), NULL));
 	LarasQuestion *read;
 
-	put(document, "rows", rows);
-	put(document, "conversation", conversation);
-	put(body, "messages", messages);
+	laras_json_put(document, "rows", rows);
+	laras_json_put(document, "conversation", conversation);
+	laras_json_put(body, "messages", messages);
 	*given = laras_json_own(made(json_array()));
 	(void) laras_spelling_refresh();
 	read = laras_read_question(question, question_n);
@@ -252,16 +246,17 @@ laras_llm_prompt(int64 workspace_id, const char *model, const char *options, con
 	if (read->weight[LARAS_INTENT_HOURS] > 0)
 		add_hours(document, rows, *given, workspace_id);
 	add_conversation(conversation);
-	put(document, "answer",
-		json_stringn(question, pg_mbcliplen(question, (int) question_n, LARAS_QUESTION_BYTES)));
-	put(document, "language", json_string(english ? "English" : "Indonesian"));
+	laras_json_put(document, "answer",
+				   json_stringn(question,
+								pg_mbcliplen(question, (int) question_n, LARAS_QUESTION_BYTES)));
+	laras_json_put(document, "language", json_string(english ? "English" : "Indonesian"));
 
 	add_message(messages, "system", orders_with_voice(*given, workspace_id, english));
 	add_message(messages, "user", laras_json_text_of(document, NULL));
-	put(body, "model", json_string(model));
-	put(body, "temperature", json_integer(0));
-	put(body, "max_tokens", json_integer(600));
-	put(body, "response_format", json_pack("{s:s}", "type", "json_object"));
+	laras_json_put(body, "model", json_string(model));
+	laras_json_put(body, "temperature", json_integer(0));
+	laras_json_put(body, "max_tokens", json_integer(600));
+	laras_json_put(body, "response_format", json_pack("{s:s}", "type", "json_object"));
 	/* what the operator says of the request wins */
 	if (json_is_object(more) && json_object_update(body, more) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));

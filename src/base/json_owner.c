@@ -173,6 +173,13 @@ laras_json_own(json_t *document)
 	return document;
 }
 
+void
+laras_json_put(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
 json_t *
 laras_json_word(const char *text)
 {

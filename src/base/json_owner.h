@@ -34,6 +34,9 @@ extern void *laras_context_alloc(void *context, size_t n);
 /* once a process, before anything else uses jansson */
 extern void laras_json_init(void);
 
+/* Sets a member; the value is taken over, also where it fails. Raises 53200, for a value that is NULL too. */
+extern void laras_json_put(json_t *object, const char *key, json_t *value);
+
 /* A time as the session writes it, a text; null for nothing (0, NULL). */
 extern json_t *laras_json_time(TimestampTz time);
 extern json_t *laras_json_word(const char *text);
