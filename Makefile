@@ -28,7 +28,7 @@ CONNECT = handling template template_task app connection attempt pair secret log
 # src/courier/
 COURIER = usage outbox steer egress address fence carry rule limit allowance conversation pause again defer lane claim templated enclosed prepare thread repeated record stop reconcile echo check resend settle promotion http call body talk mail task task_kinds presence handoff
 # src/inbox/
-INBOX = rows names processing addressee phone lookup identity comment merge apply sentiment sentimentmodel sentimentweights part change person wish suppression consent account again status message window
+INBOX = rows names processing addressee phone lookup identity comment merge conversation apply sentiment sentimentmodel sentimentweights part change person wish suppression consent account again status message window
 # src/media/
 MEDIA = store enclosure fetch duty read give link
 # src/answer/

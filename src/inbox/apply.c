@@ -1,6 +1,7 @@
 /*
  * apply.c
- *		A batch of events becomes contacts, conversations and messages.
+ *		A batch of events becomes contacts, conversations and messages: what is in it,
+ *		in which order it is stored, and what else follows from it.
  *
  * Every statement takes arrays over the whole batch, of however many
  * workspaces. What makes a repeat harmless is the unique blind index of the
@@ -22,6 +23,7 @@
 #include "inbox/change.h"
 #include "inbox/comment.h"
 #include "inbox/identity.h"
+#include "inbox/inbound.h"
 #include "inbox/inbox.h"
 #include "inbox/part.h"
 #include "inbox/person.h"
@@ -31,30 +33,10 @@
 #include "inbox/status.h"
 #include "inbox/wish.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/timestamp.h"
 #include "vault/numbers.h"
 #include "vault/vault.h"
 #include "worker/worker.h"
-
-LARAS_PLAN(
-	find_conversations,
-	"SELECT u.n, c.id FROM unnest($1, $2, $3, $4, $5) AS u (n, w, cn, ct, th) "
-	"JOIN laras.conversation c ON c.workspace_id OPERATOR(pg_catalog.=) u.w "
-	"AND c.connection_id OPERATOR(pg_catalog.=) u.cn AND c.contact_id OPERATOR(pg_catalog.=) u.ct "
-	"AND c.thread_index OPERATOR(pg_catalog.=) u.th",
-	INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID);
-
-LARAS_PLAN(
-	add_conversations,
-	"INSERT INTO laras.conversation (workspace_id, id, connection_id, contact_id, channel, surface, thread_index, post_id) "
-	"SELECT u.w, u.i, u.cn, u.ct, u.ch, CASE WHEN pg_catalog.octet_length(u.th) OPERATOR(pg_catalog.>) 0 "
-	"THEN 'comment' ELSE 'message' END, u.th, CASE WHEN u.po IS NOT NULL THEN (SELECT p.id FROM laras.post p "
-	"WHERE p.workspace_id OPERATOR(pg_catalog.=) u.w AND p.connection_id OPERATOR(pg_catalog.=) u.cn "
-	"AND p.post_index OPERATOR(pg_catalog.=) u.po) END "
-	"FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u (w, i, cn, ct, ch, th, po)",
-	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, BYTEAARRAYOID,
-	BYTEAARRAYOID);
 
 LARAS_PLAN(
 	add_messages,
@@ -71,52 +53,6 @@ LARAS_PLAN(
 	BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BOOLARRAYOID,
 	BOOLARRAYOID, INT2ARRAYOID, LARAS_SEALED_ARRAY);
 
-/* The window opens from the provider's time, never from the future. */
-LARAS_PLAN(touch_conversations,
-		   "UPDATE laras.conversation c SET last_inbound_at = greatest(c.last_inbound_at, u.t), "
-		   "last_message_at = greatest(c.last_message_at, u.t, u.r), "
-		   "unread = CASE WHEN u.a THEN 0 ELSE c.unread END OPERATOR(pg_catalog.+) u.n, "
-		   "state = CASE WHEN u.n OPERATOR(pg_catalog.>) 0 THEN 'open' ELSE c.state END "
-		   "FROM unnest($1, $2, $3, $4, $5, $6) AS u (w, i, t, r, n, a) "
-		   "WHERE c.workspace_id OPERATOR(pg_catalog.=) u.w AND c.id OPERATOR(pg_catalog.=) u.i",
-		   INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID,
-		   BOOLARRAYOID);
-
-typedef struct ConversationKey
-{
-	int64 workspace_id;
-	int64 connection_id;
-	int64 contact_id;
-	uint8 thread[LARAS_INDEX_BYTES]; /* of comments; else zero */
-} ConversationKey;
-
-typedef struct Conversation
-{
-	ConversationKey key;
-	const char *channel;
-	const LarasComment *comment; /* one of them; NULL: direct messages */
-	int64 id;                    /* 0: not stored yet */
-	TimestampTz last_inbound_at;
-	TimestampTz last_message_at;
-	int unread;    /* since it was answered, where it was */
-	bool answered; /* by the business, in its own app */
-	bool touched;
-} Conversation;
-
-/* one message on its way to a row */
-typedef struct Inbound
-{
-	LarasInboxEvent *event;
-	const LarasRecord *record;
-	LarasSender *sender;
-	LarasComment *comment; /* NULL: a direct message */
-	Conversation *conversation;
-	int64 id;
-	TimestampTz time; /* 0: the provider gave none */
-	Datum index;      /* of the provider's id; 0 where that names more than this message */
-	bool stored;
-} Inbound;
-
 /* up to when a person has what we sent, and who that is */
 typedef struct Watermark
 {
@@ -127,7 +63,7 @@ typedef struct Watermark
 typedef struct Stored
 {
 	int64 id;
-	Inbound *message;
+	LarasInbound *message;
 } Stored;
 
 /* The provider's time, at most the time of receipt: a window never opens from the future. */
@@ -142,113 +78,6 @@ provider_time(const LarasRecord *record, TimestampTz received_at)
 	return time > received_at ? received_at : time;
 }
 
-/* The thread as the column has it: nothing for direct messages. */
-static Datum
-thread_of(const Conversation *conversation)
-{
-	return laras_bytea_datum(conversation->key.thread,
-							 conversation->comment != NULL ? LARAS_INDEX_BYTES : 0);
-}
-
-static void
-find_conversation_rows(Conversation **list, int n)
-{
-	LarasColumn columns[7];
-	bool *no_post = palloc0(sizeof(bool) * n);
-	uint64 found;
-	int missing = 0;
-
-	laras_columns_init(columns, 7, n);
-	for (int i = 0; i < n; i++)
-	{
-		columns[0].values[i] = Int32GetDatum(i);
-		columns[1].values[i] = Int64GetDatum(list[i]->key.workspace_id);
-		columns[2].values[i] = Int64GetDatum(list[i]->key.connection_id);
-		columns[3].values[i] = Int64GetDatum(list[i]->key.contact_id);
-		columns[4].values[i] = thread_of(list[i]);
-	}
-	laras_spi_open();
-	found = laras_spi_run(&find_conversations,
-						  (Datum[]){laras_column_array(&columns[0], n, INT4OID),
-									laras_column_array(&columns[1], n, INT8OID),
-									laras_column_array(&columns[2], n, INT8OID),
-									laras_column_array(&columns[3], n, INT8OID),
-									laras_column_array(&columns[4], n, BYTEAOID)},
-						  NULL);
-	for (uint64 i = 0; i < found; i++)
-		list[laras_spi_int4(i, 1)]->id = laras_spi_int8(i, 2);
-	for (int i = 0; i < n; i++)
-	{
-		if (list[i]->id != 0)
-			continue;
-		list[i]->id = laras_new_id();
-		columns[0].values[missing] = Int64GetDatum(list[i]->key.workspace_id);
-		columns[1].values[missing] = Int64GetDatum(list[i]->id);
-		columns[2].values[missing] = Int64GetDatum(list[i]->key.connection_id);
-		columns[3].values[missing] = Int64GetDatum(list[i]->key.contact_id);
-		columns[4].values[missing] = CStringGetTextDatum(list[i]->channel);
-		columns[5].values[missing] = thread_of(list[i]);
-		no_post[missing] = list[i]->comment == NULL || list[i]->comment->given->post.s == NULL;
-		columns[6].values[missing] =
-			no_post[missing] ? (Datum) 0
-							 : laras_bytea_datum(list[i]->comment->post, LARAS_INDEX_BYTES);
-		missing++;
-	}
-	columns[6].nulls = no_post;
-	if (missing > 0)
-		laras_spi_run(&add_conversations,
-					  (Datum[]){laras_column_array(&columns[0], missing, INT8OID),
-								laras_column_array(&columns[1], missing, INT8OID),
-								laras_column_array(&columns[2], missing, INT8OID),
-								laras_column_array(&columns[3], missing, INT8OID),
-								laras_column_array(&columns[4], missing, TEXTOID),
-								laras_column_array(&columns[5], missing, BYTEAOID),
-								laras_column_array(&columns[6], missing, BYTEAOID)},
-					  NULL);
-	laras_spi_close();
-}
-
-/* Join every message to its conversation, making those that are new. */
-static void
-find_conversations_of(Inbound *messages, int n)
-{
-	HASHCTL control = {.keysize = sizeof(ConversationKey),
-					   .entrysize = sizeof(Conversation),
-					   .hcxt = CurrentMemoryContext};
-	HTAB *table =
-		hash_create("laras conversations", n, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	Conversation **list = palloc(sizeof(Conversation *) * n);
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		ConversationKey key = {messages[i].event->workspace_id,
-							   messages[i].event->connection_id,
-							   messages[i].sender->contact.id,
-							   {0}};
-		bool found;
-		Conversation *conversation;
-
-		if (messages[i].comment != NULL)
-			memcpy(key.thread, messages[i].comment->thread, sizeof(key.thread));
-		conversation = hash_search(table, &key, HASH_ENTER, &found);
-		if (!found)
-		{
-			conversation->comment = messages[i].comment;
-			conversation->channel = messages[i].event->driver->channel;
-			conversation->id = 0;
-			conversation->last_inbound_at = 0;
-			conversation->last_message_at = 0;
-			conversation->unread = 0;
-			conversation->answered = false;
-			conversation->touched = false;
-			list[count++] = conversation;
-		}
-		messages[i].conversation = conversation;
-	}
-	find_conversation_rows(list, count);
-}
-
 static int
 compare_stored(const void *a, const void *b)
 {
@@ -260,7 +89,7 @@ compare_stored(const void *a, const void *b)
 
 /* Seal and store the messages; marks those that were new. */
 static void
-store_messages(Inbound *messages, int n)
+store_messages(LarasInbound *messages, int n)
 {
 	LarasColumn c[20];
 	bool *no_body = palloc0(sizeof(bool) * n);
@@ -280,7 +109,7 @@ store_messages(Inbound *messages, int n)
 	laras_columns_init(c, 20, n);
 	for (int i = 0; i < n; i++)
 	{
-		Inbound *m = &messages[i];
+		LarasInbound *m = &messages[i];
 		const LarasRecord *r = m->record;
 		int64 ws = m->event->workspace_id;
 		uint32 w = m->event->workspace_slot;
@@ -377,71 +206,9 @@ store_messages(Inbound *messages, int n)
 	laras_spi_close();
 }
 
-/* What a message does to its conversation, as the batch goes on. */
-static void
-note_message(Inbound *m)
-{
-	Conversation *conversation = m->conversation;
-	unsigned flags = m->record->flags;
-
-	if (flags & LARAS_OPENS_WINDOW)
-		conversation->last_inbound_at = Max(conversation->last_inbound_at, m->time);
-	/* of the past nothing is known but the provider's time */
-	conversation->last_message_at =
-		Max(conversation->last_message_at,
-			(flags & LARAS_HISTORICAL) ? m->time : m->event->received_at);
-	if ((flags & LARAS_OUTBOUND) && !(flags & LARAS_HISTORICAL) &&
-		m->record->effect == LARAS_EFFECT_NONE)
-	{
-		conversation->answered = true;
-		conversation->unread = 0;
-	}
-	conversation->unread += (flags & LARAS_COUNTS) != 0;
-	conversation->touched = true;
-}
-
-/* Of each conversation once. Inside SPI. */
-static void
-store_touched(Inbound *messages, int n)
-{
-	LarasColumn touch[6];
-	bool *no_time = palloc0(sizeof(bool) * n);
-	bool *no_message = palloc0(sizeof(bool) * n);
-	int touched = 0;
-
-	laras_columns_init(touch, 6, n);
-	for (int i = 0; i < n; i++)
-	{
-		Conversation *conversation = messages[i].conversation;
-
-		if (!conversation->touched)
-			continue;
-		conversation->touched = false;
-		touch[0].values[touched] = Int64GetDatum(conversation->key.workspace_id);
-		touch[1].values[touched] = Int64GetDatum(conversation->id);
-		no_time[touched] = conversation->last_inbound_at == 0;
-		touch[2].values[touched] = TimestampTzGetDatum(conversation->last_inbound_at);
-		no_message[touched] = conversation->last_message_at == 0;
-		touch[3].values[touched] = TimestampTzGetDatum(conversation->last_message_at);
-		touch[4].values[touched] = Int32GetDatum(conversation->unread);
-		touch[5].values[touched] = BoolGetDatum(conversation->answered);
-		touched++;
-	}
-	touch[2].nulls = no_time;
-	touch[3].nulls = no_message;
-	laras_spi_run(&touch_conversations,
-				  (Datum[]){laras_column_array(&touch[0], touched, INT8OID),
-							laras_column_array(&touch[1], touched, INT8OID),
-							laras_column_array(&touch[2], touched, TIMESTAMPTZOID),
-							laras_column_array(&touch[3], touched, TIMESTAMPTZOID),
-							laras_column_array(&touch[4], touched, INT4OID),
-							laras_column_array(&touch[5], touched, BOOLOID)},
-				  NULL);
-}
-
 /* What new messages do to their conversations, to drafting and to the log. */
 static void
-follow_up(Inbound *messages, int n)
+follow_up(LarasInbound *messages, int n)
 {
 	LarasColumn wanted[3];
 	LarasEvidence *entries = palloc0(sizeof(LarasEvidence) * n);
@@ -455,7 +222,7 @@ follow_up(Inbound *messages, int n)
 	laras_columns_init(wanted, 3, n);
 	for (int i = 0; i < n; i++)
 	{
-		Inbound *m = &messages[i];
+		LarasInbound *m = &messages[i];
 		const LarasRecord *r = m->record;
 		bool outbound = (r->flags & LARAS_OUTBOUND) != 0;
 		LarasEvidenceField *f = &fields[acts * 4];
@@ -463,7 +230,7 @@ follow_up(Inbound *messages, int n)
 
 		if (!m->stored)
 			continue;
-		note_message(m);
+		laras_inbound_note(m);
 		if ((r->flags & LARAS_WANTS_ANSWER) && m->event->processed)
 		{
 			wanted[0].values[drafts] = Int64GetDatum(m->event->workspace_id);
@@ -497,7 +264,7 @@ follow_up(Inbound *messages, int n)
 	if (acts == 0)
 		return;
 	laras_spi_open();
-	store_touched(messages, n);
+	laras_inbound_touch(messages, n);
 	laras_wanted_add(wanted, drafts);
 	/* who has been answered needs no draft of ours */
 	for (int i = 0; i < n; i++)
@@ -515,7 +282,7 @@ follow_up(Inbound *messages, int n)
 
 /* Parts, and what the messages do to those they are about. */
 static void
-store_around(Inbound *messages, int n)
+store_around(LarasInbound *messages, int n)
 {
 	LarasStoredMessage *stored = palloc(sizeof(LarasStoredMessage) * n);
 	int count = 0;
@@ -545,7 +312,7 @@ store_around(Inbound *messages, int n)
 
 /* What new messages say their writers want. */
 static void
-note_wishes(Inbound *messages, int n)
+note_wishes(LarasInbound *messages, int n)
 {
 	for (int i = 0; i < n; i++)
 		if (messages[i].stored)
@@ -598,14 +365,14 @@ text_of_echo(const LarasRecord *record)
 
 /* What the account sent may be what we sent, not known to have been taken yet. */
 static void
-settle_echoes(const Inbound *messages, int n)
+settle_echoes(const LarasInbound *messages, int n)
 {
 	LarasEcho *echoes = palloc(sizeof(LarasEcho) * n);
 	int count = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		const Inbound *m = &messages[i];
+		const LarasInbound *m = &messages[i];
 
 		if ((m->record->flags & (LARAS_OUTBOUND | LARAS_HISTORICAL)) == LARAS_OUTBOUND &&
 			m->record->effect == LARAS_EFFECT_NONE)
@@ -659,13 +426,13 @@ list_comments(LarasInboxEvent *events, int n, int room)
  * leaves the list. Returns how many are left.
  */
 static int
-concern(Inbound *messages, int n, const LarasComment *comments)
+concern(LarasInbound *messages, int n, const LarasComment *comments)
 {
 	int kept = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		Inbound *m = &messages[i];
+		LarasInbound *m = &messages[i];
 
 		if (m->comment != NULL && m->comment->base >= 0)
 			for (int k = 0; k < i; k++)
@@ -690,7 +457,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 	int c = 0;
 	LarasSender *senders;
 	LarasComment *comments;
-	Inbound *inbound;
+	LarasInbound *inbound;
 	LarasStatusEvent *status;
 	LarasStatusEvent *account;
 	Watermark *watermarks;
@@ -703,7 +470,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 		}
 	laras_mark_processed(events, n);
 	senders = palloc0(sizeof(LarasSender) * (persons + 1));
-	inbound = palloc0(sizeof(Inbound) * (persons + 1));
+	inbound = palloc0(sizeof(LarasInbound) * (persons + 1));
 	status = palloc0(sizeof(LarasStatusEvent) * (others + 1));
 	account = palloc0(sizeof(LarasStatusEvent) * (others + 1));
 	watermarks = palloc0(sizeof(Watermark) * (persons + 1));
@@ -762,7 +529,7 @@ laras_inbox_apply(LarasInboxEvent *events, int n)
 	if (m > 0)
 	{
 		settle_echoes(inbound, m);
-		find_conversations_of(inbound, m);
+		laras_inbound_join(inbound, m);
 		store_messages(inbound, m);
 		follow_up(inbound, m);
 		store_around(inbound, m);
