@@ -89,7 +89,7 @@ SQL_PARTS = \
 PROGRAMS = laras-relay laras-sandbox laras-keytool laras-mailpipe laras-sink
 
 # The HTTP server that the programs share.
-HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_listen.o)
+HTTP_OBJS = $(addprefix src/relay/,http_request.o http_server.o http_connection.o http_answer.o http_listen.o)
 laras-relay_OBJS = $(HTTP_OBJS) $(addprefix src/relay/,relay.o pipe.o work.o webhooks.o requests.o database.o arrays.o)
 laras-relay_LIBS = $(libpq)
 $(laras-relay_OBJS) src/vault/standbysource.o: override CPPFLAGS += -I$(libpq_srcdir)

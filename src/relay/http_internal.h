@@ -1,7 +1,7 @@
 /*
  * http_internal.h
- *		What http_server.c, http_connection.c and http_listen.c share; nobody
- *		else includes it.
+ *		What http_server.c, http_listen.c, http_connection.c and http_answer.c
+ *		share; nobody else includes it.
  */
 #ifndef LARAS_HTTP_INTERNAL_H
 #define LARAS_HTTP_INTERNAL_H
@@ -147,5 +147,26 @@ extern void laras_http_connection_event(LarasHttpExchange *exchange, unsigned ev
 extern void laras_http_connection_expire(LarasHttpExchange *exchange);
 extern void laras_http_connection_reap(LarasHttpServer *server);
 extern bool laras_http_connection_evict(LarasHttpServer *server);
+
+/* The same, for http_answer.c: on to a phase; its deadline moved by what was sent. */
+extern void laras_http_connection_enter(LarasHttpExchange *exchange, Phase phase);
+extern void laras_http_connection_progress(LarasHttpExchange *exchange);
+
+/* Brings stats.bytes up to date; false when this connection asks too much. */
+extern bool laras_http_connection_account(LarasHttpExchange *exchange);
+
+/* Tells epoll what this connection waits for. */
+extern void laras_http_connection_arm(LarasHttpExchange *exchange, bool read, bool write);
+
+/* Lets go of the answer's bytes; of the whole exchange, whose socket is closed. */
+extern void laras_http_connection_release(LarasHttpExchange *exchange);
+extern void laras_http_connection_bury(LarasHttpExchange *exchange);
+
+/* http_answer.c: answers of the server's own; after a refusal nothing more is taken. */
+extern void laras_http_send_status(LarasHttpExchange *exchange, int status);
+extern void laras_http_send_refusal(LarasHttpExchange *exchange, int status);
+
+/* The socket takes more of an answer. */
+extern void laras_http_send_more(LarasHttpExchange *exchange);
 
 #endif /* LARAS_HTTP_INTERNAL_H */
