@@ -1,11 +1,11 @@
 -- 60_answer: the knowledge of the business, drafts, verdicts and approvals.
 
 -- What is written into the tables of knowledge says itself what is wrong with it.
-CREATE FUNCTION laras.check_catalog_item(name text, price numeric, currency text, stock integer, state text, language text) RETURNS boolean
+CREATE FUNCTION laras.check_catalog_item(name text, price numeric, currency text, stock integer, state text, language text, translations jsonb) RETURNS boolean
   LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
   AS 'MODULE_PATHNAME', 'laras_check_catalog_item';
-COMMENT ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text) IS 'Check constraint of laras.catalog_item: true, or 22023 with the column that is wrong and what would be right.';
-GRANT EXECUTE ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text) TO laras_owner, laras_app, laras_service, laras_worker;
+COMMENT ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text, jsonb) IS 'Check constraint of laras.catalog_item: true, or 22023 with the column that is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_catalog_item(text, numeric, text, integer, text, text, jsonb) TO laras_owner, laras_app, laras_service, laras_worker;
 
 CREATE FUNCTION laras.check_attributes(attributes jsonb) RETURNS boolean
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -18,6 +18,12 @@ CREATE FUNCTION laras.check_written(relation text, name text, body text, languag
   AS 'MODULE_PATHNAME', 'laras_check_written';
 COMMENT ON FUNCTION laras.check_written(text, text, text, text) IS 'Check constraint of laras.policy_text, laras.faq and laras.follow_up_rule: true, or 22023 for a text that shows nothing and a language that there is not.';
 GRANT EXECUTE ON FUNCTION laras.check_written(text, text, text, text) TO laras_owner, laras_app, laras_service, laras_worker;
+
+CREATE FUNCTION laras.check_brand_voice(language text, address text, greeting text, sign_off text, manner text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
+  AS 'MODULE_PATHNAME', 'laras_check_brand_voice';
+COMMENT ON FUNCTION laras.check_brand_voice(text, text, text, text, text) IS 'Check constraint of laras.brand_voice: true, or 22023 with the column that is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_brand_voice(text, text, text, text, text) TO laras_owner, laras_app, laras_service, laras_worker;
 
 CREATE FUNCTION laras.check_channel(channel text) RETURNS boolean
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -38,16 +44,14 @@ CREATE TABLE laras.catalog_item (
   attributes jsonb NOT NULL DEFAULT '{}' CHECK (laras.check_attributes(attributes)),
   state text NOT NULL DEFAULT 'active',
   language text NOT NULL DEFAULT 'id',
-  translations jsonb NOT NULL DEFAULT '{}'
-    CHECK (jsonb_typeof(translations) = 'object' AND translations - '{id,en}'::text[] = '{}'
-      AND jsonb_typeof(coalesce(translations -> 'id', '{}')) = 'object' AND jsonb_typeof(coalesce(translations -> 'en', '{}')) = 'object'),
+  translations jsonb NOT NULL DEFAULT '{}',
   version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
     name || E'\x1f' || description || E'\x1f' || coalesce(price::text, '') || E'\x1f' || currency || E'\x1f' ||
     coalesce(stock::text, '') || E'\x1f' || attributes::text || E'\x1f' || state || E'\x1f' || language || E'\x1f' || translations::text, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   terms tsvector NOT NULL GENERATED ALWAYS AS (laras.search_terms(name, attributes::text, description)) STORED,
   PRIMARY KEY (workspace_id, id),
-  CHECK (laras.check_catalog_item(name, price, currency, stock, state, language))
+  CHECK (laras.check_catalog_item(name, price, currency, stock, state, language, translations))
 );
 COMMENT ON TABLE laras.catalog_item IS 'What the business sells. Plain DML under row security; price and stock are what drafts may say.';
 COMMENT ON COLUMN laras.catalog_item.workspace_id IS 'Owning workspace.';
@@ -161,11 +165,11 @@ CREATE TRIGGER changed AFTER INSERT OR UPDATE OF workspace_id, id, question, lan
 ALTER TABLE laras.faq ENABLE ALWAYS TRIGGER changed;
 
 -- When the business is open: a row for each weekday, and one for each date that is otherwise.
-CREATE FUNCTION laras.check_opening_hours(weekday text, on_date date, hours text) RETURNS boolean
+CREATE FUNCTION laras.check_opening_hours(weekday text, on_date date, hours text, note text) RETURNS boolean
   LANGUAGE c IMMUTABLE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'laras_check_opening_hours';
-COMMENT ON FUNCTION laras.check_opening_hours(text, date, text) IS 'Check constraint of laras.opening_hours: true, or 22023 with what is wrong and what would be right.';
-GRANT EXECUTE ON FUNCTION laras.check_opening_hours(text, date, text) TO laras_owner, laras_app, laras_service, laras_worker;
+COMMENT ON FUNCTION laras.check_opening_hours(text, date, text, text) IS 'Check constraint of laras.opening_hours: true, or 22023 with what is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_opening_hours(text, date, text, text) TO laras_owner, laras_app, laras_service, laras_worker;
 
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.opening_hours (
@@ -174,7 +178,7 @@ CREATE TABLE laras.opening_hours (
   weekday text,
   on_date date,
   hours text NOT NULL,
-  note text NOT NULL DEFAULT '' CHECK (octet_length(note) <= 200),
+  note text NOT NULL DEFAULT '',
   version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
     coalesce(weekday, '') || E'\x1f' || coalesce((on_date - DATE '2000-01-01')::text, '') || E'\x1f' || hours || E'\x1f' || note, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
@@ -182,7 +186,7 @@ CREATE TABLE laras.opening_hours (
   UNIQUE (workspace_id, weekday),
   UNIQUE (workspace_id, on_date),
   -- one for all: it says what is wrong with which column
-  CHECK (laras.check_opening_hours(weekday, on_date, hours))
+  CHECK (laras.check_opening_hours(weekday, on_date, hours, note))
 );
 COMMENT ON TABLE laras.opening_hours IS 'When the business is open, by the clock of its time zone (laras.set_time_zone): a row for each weekday, and one for each date that is otherwise. A weekday without a row is not known.';
 COMMENT ON COLUMN laras.opening_hours.workspace_id IS 'Owning workspace.';
@@ -211,18 +215,18 @@ SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.brand_voice (
   workspace_id bigint NOT NULL REFERENCES laras.workspace,
   id bigint NOT NULL,
-  language text NOT NULL DEFAULT 'id'
-    CHECK (language IN ('id', 'en')),
-  address text NOT NULL DEFAULT '' CHECK (octet_length(address) <= 50),
-  greeting text NOT NULL DEFAULT '' CHECK (octet_length(greeting) <= 300),
-  sign_off text NOT NULL DEFAULT '' CHECK (octet_length(sign_off) <= 300),
+  language text NOT NULL DEFAULT 'id',
+  address text NOT NULL DEFAULT '',
+  greeting text NOT NULL DEFAULT '',
+  sign_off text NOT NULL DEFAULT '',
   emoji boolean NOT NULL DEFAULT true,
-  manner text NOT NULL DEFAULT '' CHECK (octet_length(manner) <= 1000),
+  manner text NOT NULL DEFAULT '',
   version bigint NOT NULL GENERATED ALWAYS AS (pg_catalog.hashtextextended(
     language || E'\x1f' || greeting || E'\x1f' || sign_off, 0)) STORED,
   updated_at timestamptz NOT NULL DEFAULT laras.now(),
   PRIMARY KEY (workspace_id, id),
-  UNIQUE (workspace_id, language)
+  UNIQUE (workspace_id, language),
+  CHECK (laras.check_brand_voice(language, address, greeting, sign_off, manner))
 );
 COMMENT ON TABLE laras.brand_voice IS 'How the business speaks, in each language: what drafts begin and end with, and how they address a customer. Phrases that no text may say, or that drafts must, are laras.forbidden_phrase and laras.required_phrase.';
 COMMENT ON COLUMN laras.brand_voice.workspace_id IS 'Owning workspace.';

@@ -8,6 +8,8 @@
 #include <ctype.h>
 
 #include "answer/span.h"
+#include "answer/written.h"
+#include "base/compat.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 
@@ -134,7 +136,7 @@ laras_append_spans(StringInfo out, const LarasOpenDay *day, bool english, bool b
 }
 
 /*
- * laras.check_opening_hours(weekday text, on_date date, hours text)
+ * laras.check_opening_hours(weekday text, on_date date, hours text, note text)
  *		returns boolean
  *
  * True or an error; nulls where the columns have them.
@@ -153,6 +155,13 @@ laras_check_opening_hours(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no such weekday"),
 						errdetail("It is one of monday, tuesday, wednesday, thursday, friday, "
 								  "saturday, sunday.")));
+	if (!PG_ARGISNULL(3))
+	{
+		text *note = PG_GETARG_TEXT_PP(3);
+
+		laras_require_short("opening_hours", "note",
+							(LarasText){VARDATA_ANY(note), VARSIZE_ANY_EXHDR(note)}, 200);
+	}
 	if (PG_ARGISNULL(2))
 		PG_RETURN_BOOL(true);
 	problem = laras_read_spans(text_to_cstring(PG_GETARG_TEXT_PP(2)), &day);

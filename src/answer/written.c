@@ -20,6 +20,7 @@
 
 PG_FUNCTION_INFO_V1(laras_check_catalog_item);
 PG_FUNCTION_INFO_V1(laras_check_attributes);
+PG_FUNCTION_INFO_V1(laras_check_brand_voice);
 PG_FUNCTION_INFO_V1(laras_check_written);
 PG_FUNCTION_INFO_V1(laras_check_channel);
 
@@ -67,18 +68,55 @@ check_column(const char *relation, const char *column, LarasText t)
 					errhint("Write what customers would read.")));
 }
 
+void
+laras_require_short(const char *relation, const char *column, LarasText t, size_t limit)
+{
+	if (t.n > limit)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s of %s is too long", column, relation),
+						errdetail("It has at most %zu bytes.", limit)));
+}
+
+static bool
+is_language(LarasText t)
+{
+	return laras_text_is(t, "id") || laras_text_is(t, "en");
+}
+
 static void
 check_language(const char *relation, LarasText language)
 {
-	if (language.s == NULL || laras_text_is(language, "id") || laras_text_is(language, "en"))
+	if (language.s == NULL || is_language(language))
 		return;
 	refuse(psprintf("language of %s has no such value", relation), "It is id or en.",
 		   "Write id for Indonesian, en for English.");
 }
 
+/* Is it an object of which each member is a language with an object of its own? */
+static bool
+are_translations(Jsonb *written)
+{
+	JsonbIterator *it = JsonbIteratorInit(&written->root);
+	JsonbIteratorToken token;
+	JsonbValue value;
+
+	if (!JB_ROOT_IS_OBJECT(written))
+		return false;
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY &&
+			!is_language((LarasText){value.val.string.val, value.val.string.len}))
+			return false;
+		if (token == WJB_VALUE &&
+			!(value.type == jbvBinary && JsonContainerIsObject(value.val.binary.data)))
+			return false;
+	}
+	return true;
+}
+
 /*
- * laras.check_catalog_item(name text, price numeric, currency text,
- *		stock integer, state text, language text) returns boolean
+ * laras.check_catalog_item(name text, price numeric, currency text, stock integer,
+ *		state text, language text, translations jsonb) returns boolean
  *
  * True or an error; nulls where the columns have them.
  */
@@ -112,6 +150,27 @@ laras_check_catalog_item(PG_FUNCTION_ARGS)
 		refuse("state of catalog_item has no such value", "It is active or hidden.",
 			   "Hidden items are not spoken of.");
 	check_language("catalog_item", text_of(fcinfo, 5));
+	if (!PG_ARGISNULL(6) && !are_translations(PG_GETARG_JSONB_P(6)))
+		refuse("translations of catalog_item cannot be read",
+			   "They are an object with members id and en alone, each an object.",
+			   "Write {\"en\": {\"name\": \"Toraja coffee\", \"description\": \"Dark roast.\"}}.");
+	PG_RETURN_BOOL(true);
+}
+
+/*
+ * laras.check_brand_voice(language text, address text, greeting text,
+ *		sign_off text, manner text) returns boolean
+ *
+ * The same of laras.brand_voice.
+ */
+Datum
+laras_check_brand_voice(PG_FUNCTION_ARGS)
+{
+	check_language("brand_voice", text_of(fcinfo, 0));
+	laras_require_short("brand_voice", "address", text_of(fcinfo, 1), 50);
+	laras_require_short("brand_voice", "greeting", text_of(fcinfo, 2), 300);
+	laras_require_short("brand_voice", "sign_off", text_of(fcinfo, 3), 300);
+	laras_require_short("brand_voice", "manner", text_of(fcinfo, 4), 1000);
 	PG_RETURN_BOOL(true);
 }
 

@@ -13,6 +13,10 @@
  */
 extern void laras_require_shown(LarasText t, const char *what);
 
+/* Raises where the text of that column has more bytes; an absent one has none. */
+extern void
+laras_require_short(const char *relation, const char *column, LarasText t, size_t limit);
+
 /* Raises unless it is a channel that laras speaks. */
 extern void laras_require_channel_named(LarasText channel);
 

@@ -103,6 +103,14 @@ INSERT INTO laras.catalog_item (workspace_id, id, name, stock) VALUES (:one, 77,
 INSERT INTO laras.catalog_item (workspace_id, id, name, currency) VALUES (:one, 77, 'Teh', 'idr');
 INSERT INTO laras.catalog_item (workspace_id, id, name, state) VALUES (:one, 77, 'Teh', 'sold');
 INSERT INTO laras.catalog_item (workspace_id, id, name, language) VALUES (:one, 77, 'Teh', 'fr');
+INSERT INTO laras.catalog_item (workspace_id, id, name, translations) VALUES (:one, 77, 'Teh', '{"fr": {"name": "The"}}');
+INSERT INTO laras.catalog_item (workspace_id, id, name, translations) VALUES (:one, 77, 'Teh', '{"en": "Tea"}');
+INSERT INTO laras.catalog_item (workspace_id, id, name, translations) VALUES (:one, 77, 'Teh', '["en"]');
+INSERT INTO laras.catalog_item (workspace_id, id, name, translations) VALUES (:one, 78, 'Teh', '{"en": {"name": "Tea"}, "id": {}}');
+INSERT INTO laras.opening_hours (workspace_id, id, weekday, hours, note) VALUES (:one, 77, 'sunday', 'closed', repeat('x', 201));
+INSERT INTO laras.brand_voice (workspace_id, id, language) VALUES (:one, 77, 'fr');
+INSERT INTO laras.brand_voice (workspace_id, id, address) VALUES (:one, 77, repeat('x', 51));
+INSERT INTO laras.brand_voice (workspace_id, id, manner) VALUES (:one, 77, repeat('x', 1001));
 INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES (:one, 77, ' ', 'Bisa.');
 INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES (:one, 77, 'retur', E'\u200b\n');
 INSERT INTO laras.policy_text (workspace_id, id, topic, body, language) VALUES (:one, 77, 'retur', 'Bisa.', 'fr');
@@ -110,6 +118,7 @@ INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES (:one, 77, '',
 INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES (:one, 77, 'COD?', E'\t');
 INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES (:one, 77, 5, E'\u200b');
 INSERT INTO laras.follow_up_rule (workspace_id, id, channel, idle_hours, body) VALUES (:one, 77, 'wa', 5, 'Halo');
+INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES (:one, 77, 5, repeat('x', 4097));
 INSERT INTO laras.review_rule (workspace_id, id, channel) VALUES (:one, 77, 'wa');
 SELECT laras.preview_draft('halo', 'wa');
 \set ON_ERROR_ROLLBACK off
