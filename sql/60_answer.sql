@@ -569,6 +569,70 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON laras.review_rule TO laras_app, laras_se
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.review_rule', '');
 
+-- What the reasons of hold_reasons and of verdicts mean to a business. Rows come with each version.
+SET LOCAL ROLE laras_owner;
+CREATE TABLE laras.hold_reason (
+  reason text PRIMARY KEY,
+  words_en text NOT NULL,
+  words_id text NOT NULL
+);
+COMMENT ON TABLE laras.hold_reason IS 'What the reasons for which a draft waits, or a text is not let through, mean to a business. Rows come with each version.';
+COMMENT ON COLUMN laras.hold_reason.reason IS 'As in hold_reasons and verdict_reasons of laras.drafts.';
+COMMENT ON COLUMN laras.hold_reason.words_en IS 'In English.';
+COMMENT ON COLUMN laras.hold_reason.words_id IS 'In Indonesian.';
+ALTER TABLE laras.hold_reason ENABLE ROW LEVEL SECURITY;
+ALTER TABLE laras.hold_reason FORCE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON laras.hold_reason FOR SELECT TO PUBLIC USING (true);
+CREATE POLICY owner ON laras.hold_reason TO laras_owner USING (true) WITH CHECK (true);
+GRANT SELECT ON laras.hold_reason TO laras_app, laras_service;
+RESET ROLE;
+SELECT pg_catalog.pg_extension_config_dump('laras.hold_reason', 'WHERE false');
+
+INSERT INTO laras.hold_reason (reason, words_en, words_id) VALUES
+  ('auto_send_off', 'The connection lets no reply go by itself.', 'Koneksi ini tidak mengirim balasan dengan sendirinya.'),
+  ('hand_over', 'A person is wanted: a complaint, an order, somebody asked for one, or no row has the answer.', 'Perlu orang: ada keluhan, pesanan, pelanggan minta dibalas orang, atau jawabannya tidak ada di data.'),
+  ('namesakes', 'Several items of one name say different things, and the question does not tell them apart.', 'Beberapa barang bernama sama isinya berbeda, dan pertanyaannya tidak membedakannya.'),
+  ('earlier_unanswered', 'An earlier message of the customer has no answer yet.', 'Pesan pelanggan sebelumnya belum dijawab.'),
+  ('message_unsent', 'The customer deleted a message that this draft may answer.', 'Pelanggan menghapus pesan yang mungkin dijawab draf ini.'),
+  ('not_text', 'A picture, a place or the like came along, which nobody has read.', 'Ada gambar, lokasi, atau sejenisnya yang belum dibaca siapa pun.'),
+  ('damaged', 'A message cannot be opened: what is stored is not what was sealed.', 'Sebuah pesan tidak bisa dibuka: isinya bukan yang disegel.'),
+  ('no_ground', 'There is nothing to propose.', 'Tidak ada yang bisa diusulkan.'),
+  ('drafter_failed', 'The draft could not be made because of an error of laras.', 'Draf tidak bisa dibuat karena kesalahan laras.'),
+  ('follow_up', 'It follows up on a silence, and a person decides on that.', 'Draf ini menindaklanjuti pelanggan yang diam; itu diputuskan orang.'),
+  ('needs_template', 'The window had closed when it was to leave: only an approved template may be sent now.', 'Jendela balas sudah tutup saat akan dikirim: sekarang hanya template yang disetujui yang boleh dikirim.'),
+  ('window_closed', 'The window closed before anybody approved it.', 'Jendela balas tutup sebelum ada yang menyetujuinya.'),
+  ('review_rule', 'A rule of the business asks that a person looks at it.', 'Aturan bisnis meminta draf ini dilihat orang.'),
+  ('low_confidence', 'The drafter is not sure enough, and no rule lets it go all the same.', 'Penyusun draf kurang yakin, dan tidak ada aturan yang tetap mengizinkannya.'),
+  ('ungrounded_number', 'It states a number that stands in no cited row.', 'Ada angka yang tidak tercantum di data yang dikutip.'),
+  ('ungrounded_price', 'It states a price that stands in no cited row.', 'Ada harga yang tidak tercantum di data yang dikutip.'),
+  ('ungrounded_link', 'It gives a link that stands in no cited row.', 'Ada tautan yang tidak tercantum di data yang dikutip.'),
+  ('ungrounded_phone', 'It gives a phone number that stands in no cited row.', 'Ada nomor telepon yang tidak tercantum di data yang dikutip.'),
+  ('ungrounded_promise', 'It promises something that stands in no cited row.', 'Ada janji yang tidak tercantum di data yang dikutip.'),
+  ('ungrounded_date', 'It names a day or month that stands in no cited row.', 'Ada hari atau bulan yang tidak tercantum di data yang dikutip.'),
+  ('off_scope', 'It is none of the matters of the business, or not about the rows that it cites.', 'Bukan urusan bisnis ini, atau tidak tentang data yang dikutip.'),
+  ('other_person', 'It names another customer, or tells something about one.', 'Menyebut pelanggan lain, atau menceritakan sesuatu tentangnya.'),
+  ('emoji', 'It has an emoji, and the business uses none.', 'Ada emoji, padahal bisnis ini tidak memakainya.'),
+  ('tone', 'It is rude or shouted.', 'Nadanya kasar atau seperti berteriak.'),
+  ('wrong_language', 'It is not in the language of the customer.', 'Bahasanya bukan bahasa pelanggan.'),
+  ('injection_symptom', 'It looks as if somebody else''s instructions were obeyed: it is no text for a customer.', 'Tampaknya menuruti perintah orang lain: ini bukan teks untuk pelanggan.'),
+  ('missing_phrase', 'A phrase that the business demands is not in it.', 'Frasa yang diwajibkan bisnis tidak ada di dalamnya.'),
+  ('source_changed', 'A row that it cites changed while the draft was made.', 'Data yang dikutip berubah saat draf disusun.'),
+  ('forbidden_phrase', 'It has a phrase that the business forbids.', 'Ada frasa yang dilarang bisnis.'),
+  ('too_long', 'It is longer than the channel takes.', 'Lebih panjang daripada yang diterima kanal ini.'),
+  ('no_driver', 'Nothing can be answered over this channel.', 'Tidak ada yang bisa dibalas lewat kanal ini.'),
+  ('classifier_unavailable', 'The safety classifier is off or failed, so nothing goes by itself.', 'Pemeriksa keamanan mati atau gagal, jadi tidak ada yang terkirim sendiri.'),
+  ('llm_no_answer', 'The language model did not answer in time.', 'Model bahasa tidak menjawab pada waktunya.'),
+  ('llm_refused', 'The language model refused to answer.', 'Model bahasa menolak menjawab.'),
+  ('llm_trains', 'The provider of the channel forbids training, and the language model could not be told so.', 'Penyedia kanal melarang pelatihan, dan model bahasa tidak bisa diberi tahu.'),
+  ('llm_budget', 'The language model''s calls for today are used up.', 'Jatah panggilan model bahasa untuk hari ini habis.'),
+  ('llm_resting', 'The language model gave no answer several times and is left alone for a while.', 'Model bahasa beberapa kali tidak menjawab dan dibiarkan sebentar.'),
+  ('llm_unreadable', 'What the language model wrote cannot be read.', 'Tulisan model bahasa tidak bisa dibaca.'),
+  ('llm_wrong_shape', 'What the language model wrote has not the form that was asked for.', 'Tulisan model bahasa tidak sesuai bentuk yang diminta.'),
+  ('llm_too_long', 'What the language model wrote is too long.', 'Tulisan model bahasa terlalu panjang.'),
+  ('llm_foreign_row', 'The language model cites a row that it was not given.', 'Model bahasa mengutip data yang tidak diberikan kepadanya.'),
+  ('llm_no_ground', 'The language model cites nothing.', 'Model bahasa tidak mengutip apa pun.'),
+  ('llm_echo', 'The language model only repeats what the customer wrote.', 'Model bahasa hanya mengulang tulisan pelanggan.');
+
 -- What erasure does with every column above (laras.data_column says how to read a row).
 INSERT INTO laras.data_column (table_name, column_name, category, field, slot, personal, erase_connection, erase_contact, erase_member, erase_provider_user, erase_workspace, basis, term) VALUES
   ('catalog_item', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
@@ -672,6 +736,9 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('draft_wanted', 'message_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft_wanted', 'contact_id', 'message', NULL, NULL, 'random id of a row of this workspace', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
   ('draft_wanted', 'created_at', 'message', NULL, NULL, 'a time', 'none', 'delete', 'none', 'none', 'delete', NULL, NULL),
+  ('hold_reason', 'reason', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('hold_reason', 'words_en', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('hold_reason', 'words_id', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('review_rule', 'workspace_id', 'system', NULL, NULL, 'random id of the tenant', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('review_rule', 'id', 'automation_state', NULL, NULL, 'random id', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('review_rule', 'channel', 'automation_state', NULL, NULL, 'a word from a fixed list', 'none', 'none', 'none', 'none', 'delete', NULL, NULL),

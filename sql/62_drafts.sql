@@ -69,6 +69,8 @@ CREATE VIEW laras.drafts AS
     v.outcome AS verdict,
     coalesce(v.reasons, '{}') AS verdict_reasons,
     d.hold_reasons,
+    w.words_en,
+    w.words_id,
     coalesce((SELECT jsonb_agg(jsonb_build_object('table', s.source_table, 'id', s.source_id::text,
         'version', s.source_version::text, 'changed', s.changed) ORDER BY s.ordinal)
       FROM laras.draft_sources s WHERE s.draft_id = d.id), '[]') AS sources,
@@ -81,6 +83,9 @@ CREATE VIEW laras.drafts AS
     d.template_id
   FROM laras.draft d
     LEFT JOIN laras.verdict v ON v.workspace_id = d.workspace_id AND v.id = d.verdict_id
+    CROSS JOIN LATERAL (SELECT coalesce(array_agg(coalesce(h.words_en, u.reason) ORDER BY u.n), '{}') AS words_en,
+        coalesce(array_agg(coalesce(h.words_id, u.reason) ORDER BY u.n), '{}') AS words_id
+      FROM unnest(d.hold_reasons) WITH ORDINALITY AS u (reason, n) LEFT JOIN laras.hold_reason h ON h.reason = u.reason) w
   WHERE laras.may('inbox');
 COMMENT ON VIEW laras.drafts IS 'Proposed replies with what they rest on and what became of them.';
 COMMENT ON COLUMN laras.drafts.id IS 'Id, for approve_draft and reject_draft.';
@@ -93,8 +98,10 @@ COMMENT ON COLUMN laras.drafts.body IS 'Proposed text; null when there is none, 
 COMMENT ON COLUMN laras.drafts.intent IS 'What the drafter took the message for.';
 COMMENT ON COLUMN laras.drafts.confidence IS 'How sure it was, 0 to 1.';
 COMMENT ON COLUMN laras.drafts.verdict IS 'pass, hold or block: the classifier on this text.';
-COMMENT ON COLUMN laras.drafts.verdict_reasons IS 'Reasons of the classifier.';
-COMMENT ON COLUMN laras.drafts.hold_reasons IS 'Why a person is asked.';
+COMMENT ON COLUMN laras.drafts.verdict_reasons IS 'Reasons of the classifier: laras.hold_reason has the list.';
+COMMENT ON COLUMN laras.drafts.hold_reasons IS 'Why a person is asked: laras.hold_reason has the list.';
+COMMENT ON COLUMN laras.drafts.words_en IS 'The same in words for the owner, English, in the order of hold_reasons.';
+COMMENT ON COLUMN laras.drafts.words_id IS 'The same in Indonesian.';
 COMMENT ON COLUMN laras.drafts.sources IS 'Rows it cites: table, id and version as texts, and whether the row changed since.';
 COMMENT ON COLUMN laras.drafts.sources_changed IS 'A cited row changed or went: approve_draft refuses.';
 COMMENT ON COLUMN laras.drafts.drafter IS 'Name and version of the drafter.';
@@ -115,6 +122,8 @@ CREATE VIEW laras.approval_queue AS
     d.intent,
     d.confidence,
     d.hold_reasons,
+    w.words_en,
+    w.words_id,
     EXISTS (SELECT FROM laras.draft_sources s WHERE s.draft_id = d.id AND s.changed) AS sources_changed,
     v.last_inbound_at,
     d.created_at,
@@ -129,6 +138,9 @@ CREATE VIEW laras.approval_queue AS
       AND r.purpose = CASE v.surface WHEN 'comment' THEN 'public_reply' ELSE 'reply' END
     LEFT JOIN LATERAL laras.window_state(r.lasts, r.uses, r.enabled,
       CASE v.surface WHEN 'comment' THEN coalesce(m.provider_timestamp, m.created_at) ELSE v.last_inbound_at END, 0) s ON r.channel IS NOT NULL
+    CROSS JOIN LATERAL (SELECT coalesce(array_agg(coalesce(h.words_en, u.reason) ORDER BY u.n), '{}') AS words_en,
+        coalesce(array_agg(coalesce(h.words_id, u.reason) ORDER BY u.n), '{}') AS words_id
+      FROM unnest(d.hold_reasons) WITH ORDINALITY AS u (reason, n) LEFT JOIN laras.hold_reason h ON h.reason = u.reason) w
   WHERE d.state IN ('pending', 'held') AND laras.may('inbox');
 COMMENT ON VIEW laras.approval_queue IS 'Drafts that wait for a person, with the question and the reasons.';
 COMMENT ON COLUMN laras.approval_queue.id IS 'Id of the draft.';
@@ -139,7 +151,9 @@ COMMENT ON COLUMN laras.approval_queue.question IS 'The message it answers.';
 COMMENT ON COLUMN laras.approval_queue.body IS 'Proposed text.';
 COMMENT ON COLUMN laras.approval_queue.intent IS 'What the drafter took the message for.';
 COMMENT ON COLUMN laras.approval_queue.confidence IS 'How sure it was, 0 to 1.';
-COMMENT ON COLUMN laras.approval_queue.hold_reasons IS 'Why a person is asked.';
+COMMENT ON COLUMN laras.approval_queue.hold_reasons IS 'Why a person is asked: laras.hold_reason has the list.';
+COMMENT ON COLUMN laras.approval_queue.words_en IS 'The same in words for the owner, English, in the order of hold_reasons.';
+COMMENT ON COLUMN laras.approval_queue.words_id IS 'The same in Indonesian.';
 COMMENT ON COLUMN laras.approval_queue.sources_changed IS 'A cited row changed or went: approve_draft refuses.';
 COMMENT ON COLUMN laras.approval_queue.last_inbound_at IS 'Provider''s time of the customer''s last message, from which the window counts.';
 COMMENT ON COLUMN laras.approval_queue.purpose IS 'service: it answers; sales: it follows up on a silence.';

@@ -496,6 +496,7 @@ ALTER TABLE laras.send_reason ENABLE ROW LEVEL SECURITY;
 ALTER TABLE laras.send_reason FORCE ROW LEVEL SECURITY;
 CREATE POLICY everyone ON laras.send_reason FOR SELECT TO PUBLIC USING (true);
 CREATE POLICY owner ON laras.send_reason TO laras_owner USING (true) WITH CHECK (true);
+GRANT SELECT ON laras.send_reason TO laras_app, laras_service;
 RESET ROLE;
 SELECT pg_catalog.pg_extension_config_dump('laras.send_reason', 'WHERE false');
 

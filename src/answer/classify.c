@@ -14,6 +14,7 @@
 #include "answer/answer.h"
 #include "answer/calendar.h"
 #include "answer/ground.h"
+#include "answer/holdreason.h"
 #include "answer/manner.h"
 #include "answer/others.h"
 #include "answer/retrieve.h"
@@ -328,7 +329,7 @@ laras_require_let_through(const char *channel, const LarasTextVerdict *verdict)
 				 ? errdetail("The classifier gave the reason %s.", laras_reasons_quoted(judgement))
 				 : errdetail("The classifier gave the reasons %s.",
 							 laras_reasons_quoted(judgement)),
-			 strcmp(judgement->reasons[0], "too_long") == 0
+			 strcmp(judgement->reasons[0], LARAS_HOLD_TOO_LONG) == 0
 				 ? errhint("This channel takes at most %d %s.", driver->send->text_limit,
 						   units[driver->send->text_unit])
 				 : 0));
@@ -341,12 +342,12 @@ blocking_reason(const Phrases *phrases, const char *channel, const char *text, s
 	const LarasChannelDriver *driver = laras_channel_driver(channel);
 
 	if (driver == NULL || driver->send == NULL)
-		return "no_driver";
+		return LARAS_HOLD_NO_DRIVER;
 	if (driver->send->text_limit > 0 &&
 		laras_text_measure(driver->send->text_unit, text, n) > (size_t) driver->send->text_limit)
-		return "too_long";
+		return LARAS_HOLD_TOO_LONG;
 	if (phrases->n > 0 && holds_forbidden(phrases, folded(text, n)))
-		return "forbidden_phrase";
+		return LARAS_HOLD_FORBIDDEN_PHRASE;
 	return NULL;
 }
 
@@ -457,9 +458,9 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 	/* what the business always says needs no ground */
 	text = laras_without_voice(voices, text, &n);
 	if (by->author != LARAS_BY_DRAFTER && laras_emoji_unwanted(voices, text, n))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "emoji");
+		give_reason(judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_EMOJI);
 	if (is_off_scope(text, n, by))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "off_scope");
+		give_reason(judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_OFF_SCOPE);
 	count = laras_ground(text, n, by->facts, by->n_facts, ungrounded);
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, ungrounded[i]);
@@ -467,11 +468,11 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, manner[i]);
 	if (laras_names_another(workspace_id, by->contact_id, text, n, by->facts, by->n_facts))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "other_person");
+		give_reason(judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_OTHER_PERSON);
 	if (by->n_facts > 0 && lacks_required(phrases, by->topic, whole, whole_n))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "missing_phrase");
+		give_reason(judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_MISSING_PHRASE);
 	if (by->language != NULL && laras_other_language(text, n, strcmp(by->language, "en") == 0))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "wrong_language");
+		give_reason(judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_WRONG_LANGUAGE);
 }
 
 void
@@ -495,7 +496,7 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
 	judgement->n_reasons = 0;
 	if (!classifier)
 	{
-		give_reason(judgement, LARAS_VERDICT_HOLD, "classifier_unavailable");
+		give_reason(judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_CLASSIFIER_UNAVAILABLE);
 		return;
 	}
 	laras_spi_open();
@@ -504,7 +505,7 @@ laras_judge_draft(int64 workspace_id, int64 contact_id, const char *channel,
 	if (reason != NULL)
 		give_reason(judgement, LARAS_VERDICT_BLOCK, reason);
 	if (!read_facts(workspace_id, composed->sources, composed->n_sources, facts, &by.n_facts))
-		give_reason(judgement, LARAS_VERDICT_HOLD, "source_changed");
+		give_reason(judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_SOURCE_CHANGED);
 	judge_content(workspace_id, &phrases, composed->text, n, &by, judgement);
 	laras_spi_close();
 }

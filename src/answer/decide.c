@@ -9,8 +9,9 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
-#include "answer/written.h"
 #include "answer/draft.h"
+#include "answer/holdreason.h"
+#include "answer/written.h"
 #include "base/arguments.h"
 #include "base/clock.h"
 #include "base/errors.h"
@@ -72,7 +73,8 @@ LARAS_PLAN(
 	"AND " LARAS_NO_LONGER_HOLDS
 	"), d.purpose, coalesce(d.template_id, 0), d.template_values, v.surface, "
 	"CASE WHEN v.surface OPERATOR(pg_catalog.=) 'comment' THEN coalesce(b.provider_timestamp, b.created_at) ELSE v.last_inbound_at END, "
-	"p.opt_out_at IS NOT NULL, 'window_closed' OPERATOR(pg_catalog.=) ANY (d.hold_reasons) "
+	"p.opt_out_at IS NOT NULL, '" LARAS_HOLD_WINDOW_CLOSED
+	"' OPERATOR(pg_catalog.=) ANY (d.hold_reasons) "
 	"FROM laras.draft d "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "

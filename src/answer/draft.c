@@ -11,6 +11,7 @@
 
 #include "answer/answer.h"
 #include "answer/draft.h"
+#include "answer/holdreason.h"
 #include "answer/wanted.h"
 #include "base/id.h"
 #include "base/spi.h"
@@ -57,12 +58,14 @@ LARAS_PLAN(
 /* for which the message may have been read, too */
 LARAS_PLAN(
 	hold_withdrawn,
-	"UPDATE laras.draft d SET state = 'held', hold_reasons = pg_catalog.array_append(d.hold_reasons, 'message_unsent') "
+	"UPDATE laras.draft d SET state = 'held', hold_reasons = pg_catalog.array_append(d.hold_reasons, '" LARAS_HOLD_MESSAGE_UNSENT
+	"') "
 	"FROM laras.message x WHERE x.workspace_id OPERATOR(pg_catalog.=) $1 AND x.id OPERATOR(pg_catalog.=) $3 "
 	"AND d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.conversation_id OPERATOR(pg_catalog.=) $2 AND d." WAITS
 	" "
 	"AND d.purpose OPERATOR(pg_catalog.=) 'service' AND d.created_at OPERATOR(pg_catalog.>=) x.created_at "
-	"AND NOT ('message_unsent' OPERATOR(pg_catalog.=) ANY (d.hold_reasons)) RETURNING d.workspace_id, d.id",
+	"AND NOT ('" LARAS_HOLD_MESSAGE_UNSENT
+	"' OPERATOR(pg_catalog.=) ANY (d.hold_reasons)) RETURNING d.workspace_id, d.id",
 	INT8OID, INT8OID, INT8OID);
 
 /*
@@ -94,7 +97,8 @@ LARAS_PLAN(
 LARAS_PLAN(
 	reopen,
 	"UPDATE laras.draft d SET state = 'held', decided_at = NULL, decided_by = NULL, "
-	"hold_reasons = pg_catalog.array_append(pg_catalog.array_remove(d.hold_reasons, 'message_unsent'), 'message_unsent') "
+	"hold_reasons = pg_catalog.array_append(pg_catalog.array_remove(d.hold_reasons, '" LARAS_HOLD_MESSAGE_UNSENT
+	"'), '" LARAS_HOLD_MESSAGE_UNSENT "') "
 	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2 RETURNING d.workspace_id, d.id",
 	INT8OID, INT8OID);
 
@@ -112,7 +116,8 @@ LARAS_PLAN(
 LARAS_PLAN(
 	hold_again,
 	"UPDATE laras.draft d SET state = CASE WHEN n.newer THEN 'superseded' ELSE 'held' END, "
-	"hold_reasons = pg_catalog.array_append(pg_catalog.array_remove(d.hold_reasons, 'needs_template'), 'needs_template'), "
+	"hold_reasons = pg_catalog.array_append(pg_catalog.array_remove(d.hold_reasons, '" LARAS_HOLD_NEEDS_TEMPLATE
+	"'), '" LARAS_HOLD_NEEDS_TEMPLATE "'), "
 	"message_id = u.m, text_digest = NULL, verdict_id = NULL, "
 	"decided_at = CASE WHEN n.newer THEN laras.now() END, decided_by = CASE WHEN n.newer THEN 'worker' END "
 	"FROM unnest($1, $2, $3) AS u (w, i, m) CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM laras.draft x "
@@ -144,7 +149,8 @@ LARAS_PLAN(
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) o.workspace_id "
 	"AND v.id OPERATOR(pg_catalog.=) o.conversation_id AND v.last_inbound_at OPERATOR(pg_catalog.=) u.t "
 	"WHERE o." WAITS " FOR NO KEY UPDATE OF v SKIP LOCKED FOR UPDATE OF o SKIP LOCKED) "
-	"UPDATE laras.draft d SET state = 'stale', hold_reasons = pg_catalog.array_append(d.hold_reasons, 'window_closed'), "
+	"UPDATE laras.draft d SET state = 'stale', hold_reasons = pg_catalog.array_append(d.hold_reasons, '" LARAS_HOLD_WINDOW_CLOSED
+	"'), "
 	"decided_at = laras.now(), decided_by = 'worker' FROM f WHERE d.workspace_id OPERATOR(pg_catalog.=) f.workspace_id "
 	"AND d.id OPERATOR(pg_catalog.=) f.id RETURNING d.workspace_id, d.id",
 	INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID);
@@ -307,7 +313,7 @@ laras_drafts_held_again(const int64 *workspace_ids, const int64 *draft_ids, int 
 	for (uint64 i = 0; i < held; i++)
 		write_one(workspaces[i], drafts[i],
 				  newer[i] ? LARAS_ACT_DRAFT_SUPERSEDED : LARAS_ACT_DRAFT_HELD,
-				  newer[i] ? "superseded" : "held", "needs_template");
+				  newer[i] ? "superseded" : "held", LARAS_HOLD_NEEDS_TEMPLATE);
 }
 
 /* The drafts that the last statement let wait for a person. */
@@ -322,7 +328,8 @@ write_held(uint64 n)
 		drafts[2 * i + 1] = laras_spi_int8(i, 2);
 	}
 	for (uint64 i = 0; i < n; i++)
-		write_one(drafts[2 * i], drafts[2 * i + 1], LARAS_ACT_DRAFT_HELD, "held", "message_unsent");
+		write_one(drafts[2 * i], drafts[2 * i + 1], LARAS_ACT_DRAFT_HELD, "held",
+				  LARAS_HOLD_MESSAGE_UNSENT);
 }
 
 void

@@ -20,6 +20,7 @@
 #include "answer/drafting.h"
 #include "answer/earlier.h"
 #include "answer/ellipsis.h"
+#include "answer/holdreason.h"
 #include "answer/llm.h"
 #include "answer/wanted.h"
 #include "base/clock.h"
@@ -316,14 +317,14 @@ hold_after_error(LarasDrafting *d)
 	if (d->is_composed)
 	{
 		d->judgement.outcome = LARAS_VERDICT_HOLD;
-		d->judgement.reasons[0] = "classifier_unavailable";
+		d->judgement.reasons[0] = LARAS_HOLD_CLASSIFIER_UNAVAILABLE;
 		d->judgement.n_reasons = 1;
 		d->judged = true;
 		return;
 	}
 	memset(&d->composed, 0, sizeof(d->composed));
 	d->composed.intent = "unclear";
-	give_reason(d, "drafter_failed");
+	give_reason(d, LARAS_HOLD_DRAFTER_FAILED);
 }
 
 /*
@@ -360,29 +361,29 @@ decide(LarasDrafting *d)
 		return;
 	}
 	if (d->not_text)
-		give_reason(d, "not_text");
+		give_reason(d, LARAS_HOLD_NOT_TEXT);
 	if (d->damaged)
-		give_reason(d, "damaged");
+		give_reason(d, LARAS_HOLD_DAMAGED);
 	if (!d->judged)
 	{
 		/* "ok" needs no answer, but what was asked before it does: that draft is superseded now */
 		if (d->unanswered)
-			give_reason(d, "earlier_unanswered");
+			give_reason(d, LARAS_HOLD_EARLIER_UNANSWERED);
 		d->state = d->not_text || d->damaged || d->unanswered ? "held" : "withheld";
-		give_reason(d, "no_ground");
+		give_reason(d, LARAS_HOLD_NO_GROUND);
 		return;
 	}
 	if (d->composed.hand_over)
-		give_reason(d, d->composed.namesakes ? "namesakes" : "hand_over");
+		give_reason(d, d->composed.namesakes ? LARAS_HOLD_NAMESAKES : LARAS_HOLD_HAND_OVER);
 	if (d->llm_reason != NULL)
 		give_reason(d, d->llm_reason);
 	for (int i = 0; i < d->judgement.n_reasons; i++)
 		give_reason(d, d->judgement.reasons[i]);
 	/* where nothing goes by itself it would tell nobody anything */
 	if (!d->auto_send)
-		give_reason(d, "auto_send_off");
+		give_reason(d, LARAS_HOLD_AUTO_SEND_OFF);
 	else if (d->unanswered)
-		give_reason(d, "earlier_unanswered");
+		give_reason(d, LARAS_HOLD_EARLIER_UNANSWERED);
 	rule = laras_review_reason(d->workspace_id, d->channel, &d->composed);
 	if (rule != NULL)
 		give_reason(d, rule);

@@ -16,6 +16,7 @@
 #include "answer/draft.h"
 #include "answer/followrule.h"
 #include "answer/followvalues.h"
+#include "answer/holdreason.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json_owner.h"
@@ -94,7 +95,8 @@ LARAS_PLAN(
 	add_draft,
 	"INSERT INTO laras.draft (workspace_id, id, conversation_id, contact_id, inbound_message_id, message_id, state, "
 	"body, confidence, hold_reasons, drafter, purpose, template_id, template_values) "
-	"VALUES ($1, $2, $3, $4, $5, $6, 'held', $7, 1, '{follow_up}', 'laras-1 follow-up', 'sales', nullif($8, 0), $9) "
+	"VALUES ($1, $2, $3, $4, $5, $6, 'held', $7, 1, '{" LARAS_HOLD_FOLLOW_UP
+	"}', 'laras-1 follow-up', 'sales', nullif($8, 0), $9) "
 	"ON CONFLICT DO NOTHING",
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, LARAS_SEALED, INT8OID, LARAS_SEALED);
 

@@ -19,6 +19,7 @@
 #include <math.h>
 
 #include "answer/ground.h"
+#include "answer/holdreason.h"
 #include "base/lower.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -486,10 +487,10 @@ laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
 		CHECK_FOR_INTERRUPTS();
 		if (claim->kind == CLAIM_FACE || stands_in(claim, &known))
 			continue;
-		reason = claim->kind == CLAIM_LINK    ? "ungrounded_link"
-				 : claim->kind == CLAIM_PHONE ? "ungrounded_phone"
-				 : claim->currency != NULL    ? "ungrounded_price"
-											  : "ungrounded_number";
+		reason = claim->kind == CLAIM_LINK    ? LARAS_HOLD_UNGROUNDED_LINK
+				 : claim->kind == CLAIM_PHONE ? LARAS_HOLD_UNGROUNDED_PHONE
+				 : claim->currency != NULL    ? LARAS_HOLD_UNGROUNDED_PRICE
+											  : LARAS_HOLD_UNGROUNDED_NUMBER;
 		for (int r = 0; r < count; r++)
 			told |= strcmp(reasons[r], reason) == 0;
 		if (!told)

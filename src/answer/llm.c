@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "answer/drafterrole.h"
+#include "answer/holdreason.h"
 #include "answer/llm.h"
 #include "answer/manner.h"
 #include "answer/question.h"
@@ -175,11 +176,11 @@ use(LarasDrafting *d, const char *model, const char *response, size_t n, const c
 	d->drafter = psprintf("llm %.*s", 200, model);
 	/* a text that rests on nothing is no answer of the business */
 	if (composed.n_sources == 0 && !composed.hand_over)
-		d->llm_reason = "llm_no_ground";
+		d->llm_reason = LARAS_HOLD_LLM_NO_GROUND;
 	/* nor is what the customer put into the model's mouth */
 	else if (laras_says_again(composed.text, strlen(composed.text), d->question.data,
 							  d->question.len))
-		d->llm_reason = "llm_echo";
+		d->llm_reason = LARAS_HOLD_LLM_ECHO;
 }
 
 /* The response to the same prompt of this workspace, if one is kept. */
@@ -263,12 +264,12 @@ ask(LarasDrafting *d, const Endpoint *e)
 	cached = find_response(d, e, prompt_index, &response, &response_n);
 	if (!cached && is_resting(d))
 	{
-		fall_back(d, e, "llm_resting");
+		fall_back(d, e, LARAS_HOLD_LLM_RESTING);
 		return;
 	}
 	if (!cached && !within_budget(d, e))
 	{
-		fall_back(d, e, "llm_budget");
+		fall_back(d, e, LARAS_HOLD_LLM_BUDGET);
 		return;
 	}
 	if (cached)
@@ -335,7 +336,7 @@ laras_llm_draft(LarasDrafting *d)
 	}
 	laras_spi_close();
 	if (!known && e.must_say_so && !tells_no_train(&e))
-		fall_back(d, &e, "llm_trains");
+		fall_back(d, &e, LARAS_HOLD_LLM_TRAINS);
 	else if (!known)
 		ask(d, &e);
 	else if (strcmp(state, "queued") == 0)
@@ -347,5 +348,5 @@ laras_llm_draft(LarasDrafting *d)
 							&n) == LARAS_OPENED)
 		use(d, model, response, n, given);
 	else
-		fall_back(d, &e, reason != NULL ? reason : "llm_no_answer");
+		fall_back(d, &e, reason != NULL ? reason : LARAS_HOLD_LLM_NO_ANSWER);
 }

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "answer/holdreason.h"
 #include "answer/llm.h"
 #include "answer/voice.h"
 #include "answer/question.h"
@@ -105,22 +106,22 @@ laras_llm_read(const char *response, size_t n, const json_t *given, bool english
 	int count = 0;
 
 	if (document == NULL)
-		return "llm_unreadable";
+		return LARAS_HOLD_LLM_UNREADABLE;
 	if (!json_is_object(document) || reply.s == NULL || !json_is_array(cites) ||
 		(hand_over != NULL && !json_is_boolean(hand_over)) || strlen(reply.s) != reply.n ||
 		is_blank(reply.s) || !pg_verify_mbstr(PG_UTF8, reply.s, (int) reply.n, true))
-		return "llm_wrong_shape";
+		return LARAS_HOLD_LLM_WRONG_SHAPE;
 	if (reply.n > LARAS_LLM_REPLY_BYTES || json_array_size(cites) > 16)
-		return "llm_too_long";
+		return LARAS_HOLD_LLM_TOO_LONG;
 	sources = palloc(sizeof(LarasSource) * (json_array_size(cites) + 2));
 	json_array_foreach(cites, i, cite)
 	{
 		bool again = false;
 
 		if (!json_is_string(cite))
-			return "llm_wrong_shape";
+			return LARAS_HOLD_LLM_WRONG_SHAPE;
 		if (!was_given(json_string_value(cite), given, &sources[count]))
-			return "llm_foreign_row";
+			return LARAS_HOLD_LLM_FOREIGN_ROW;
 		for (int k = 0; k < count; k++)
 			again |= sources[k].id == sources[count].id &&
 					 strcmp(sources[k].table, sources[count].table) == 0;

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "answer/holdreason.h"
 #include "answer/llm.h"
 #include "base/clock.h"
 #include "base/spi.h"
@@ -203,7 +204,7 @@ first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 		if (laras_open_token(call.key, task->workspace_id, task->workspace_id,
 							 LARAS_FIELD_llm_endpoint_api_key, &text, &n) != LARAS_OPENED ||
 			n >= sizeof(m->key))
-			return end(task, &call, "no_answer", "llm_no_answer", NULL, none, result);
+			return end(task, &call, "no_answer", LARAS_HOLD_LLM_NO_ANSWER, NULL, none, result);
 		memcpy(m->key, text, n);
 		m->key_n = n;
 		laras_wipe(text, n);
@@ -217,7 +218,7 @@ first(LarasTask *task, LarasTaskRequest *request, LarasTaskResult *result)
 					  NULL) == 0)
 	{
 		laras_spi_close();
-		return end(task, &call, "no_answer", "llm_budget", NULL, none, result);
+		return end(task, &call, "no_answer", LARAS_HOLD_LLM_BUDGET, NULL, none, result);
 	}
 	laras_spi_run(&count_attempt,
 				  (Datum[]){Int64GetDatum(task->workspace_id), Int64GetDatum(call.id),
@@ -271,28 +272,28 @@ answered(LarasTask *task, const LarasTaskAnswer *answer, LarasTaskRequest *reque
 		return LARAS_TASK_FAILED;
 	}
 	if (answer->too_long)
-		return end(task, &call, "bad_answer", "llm_too_long", answer, came, result);
+		return end(task, &call, "bad_answer", LARAS_HOLD_LLM_TOO_LONG, answer, came, result);
 	if (is_no_answer(answer))
 	{
 		if (call.attempts > call.retries)
-			return end(task, &call, "no_answer", "llm_no_answer", answer, came, result);
+			return end(task, &call, "no_answer", LARAS_HOLD_LLM_NO_ANSWER, answer, came, result);
 		/* full jitter */
 		result->delay_ms =
 			(int) (pg_prng_double(&pg_global_prng_state) * (AGAIN_MS << call.attempts));
 		return LARAS_TASK_AGAIN;
 	}
 	if (answer->http_status != 200)
-		return end(task, &call, "no_answer", "llm_refused", answer, came, result);
+		return end(task, &call, "no_answer", LARAS_HOLD_LLM_REFUSED, answer, came, result);
 	if (answer->document == NULL)
-		return end(task, &call, "bad_answer", "llm_unreadable", answer, came, result);
+		return end(task, &call, "bad_answer", LARAS_HOLD_LLM_UNREADABLE, answer, came, result);
 	add_tokens(task, answer->document);
 	content = laras_json_text_at(
 		laras_json_get(laras_json_first(laras_json_get(answer->document, "choices")), "message"),
 		"content");
 	if (content.s == NULL)
-		return end(task, &call, "bad_answer", "llm_wrong_shape", answer, came, result);
+		return end(task, &call, "bad_answer", LARAS_HOLD_LLM_WRONG_SHAPE, answer, came, result);
 	if (content.n > LARAS_LLM_RESPONSE_BYTES)
-		return end(task, &call, "bad_answer", "llm_too_long", answer, came, result);
+		return end(task, &call, "bad_answer", LARAS_HOLD_LLM_TOO_LONG, answer, came, result);
 	return end(task, &call, "answered", NULL, answer, readable(content.s, content.n), result);
 }
 

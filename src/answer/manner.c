@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 
+#include "answer/holdreason.h"
 #include "answer/manner.h"
 #include "answer/question.h"
 #include "base/lower.h"
@@ -37,10 +38,10 @@ static const struct
 };
 
 static const char *const reason_of[] = {
-	[PROMISES] = "ungrounded_promise",
-	[DAYS] = "ungrounded_date",
-	[RUDENESS] = "tone",
-	[OBEDIENCE] = "injection_symptom",
+	[PROMISES] = LARAS_HOLD_UNGROUNDED_PROMISE,
+	[DAYS] = LARAS_HOLD_UNGROUNDED_DATE,
+	[RUDENESS] = LARAS_HOLD_TONE,
+	[OBEDIENCE] = LARAS_HOLD_INJECTION_SYMPTOM,
 };
 
 /* Lower case, every sign a blank, one blank between words and at both ends. */

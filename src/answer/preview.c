@@ -9,6 +9,7 @@
 #include <float.h>
 
 #include "answer/answer.h"
+#include "answer/holdreason.h"
 #include "answer/question.h"
 #include "answer/written.h"
 #include "base/arguments.h"
@@ -76,14 +77,6 @@ laras_preview_reply(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), value, null)));
 }
 
-/* Sets a new value; jansson's calls release it where they fail. */
-static void
-put(json_t *object, const char *key, json_t *value)
-{
-	if (json_object_set_new(object, key, value) != 0)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
 /* The digits that four bytes hold: 0.85, not what is nearest to it. */
 static json_t *
 shortest_real(float value)
@@ -109,9 +102,9 @@ sources_array(const LarasComposed *composed)
 	{
 		json_t *source = laras_json_own(laras_json_object());
 
-		put(source, "table", json_string(composed->sources[i].table));
-		put(source, "id", id_text(composed->sources[i].id));
-		put(source, "version", id_text(composed->sources[i].version));
+		laras_json_put(source, "table", json_string(composed->sources[i].table));
+		laras_json_put(source, "id", id_text(composed->sources[i].id));
+		laras_json_put(source, "version", id_text(composed->sources[i].version));
 		json_array_append(array, source);
 	}
 	return array;
@@ -140,12 +133,12 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 	workspace_id = laras_bound_workspace();
 	laras_compose(workspace_id, VARDATA_ANY(question), VARSIZE_ANY_EXHDR(question), &composed);
 	draft = laras_json_own(laras_json_object());
-	put(draft, "intent", json_string(composed.intent));
-	put(draft, "language", json_string(composed.language));
-	put(draft, "confidence", shortest_real(composed.confidence));
-	put(draft, "hand_over", json_boolean(composed.hand_over));
-	put(draft, "body", composed.text != NULL ? json_string(composed.text) : json_null());
-	put(draft, "sources", json_incref(sources_array(&composed)));
+	laras_json_put(draft, "intent", json_string(composed.intent));
+	laras_json_put(draft, "language", json_string(composed.language));
+	laras_json_put(draft, "confidence", shortest_real(composed.confidence));
+	laras_json_put(draft, "hand_over", json_boolean(composed.hand_over));
+	laras_json_put(draft, "body", composed.text != NULL ? json_string(composed.text) : json_null());
+	laras_json_put(draft, "sources", json_incref(sources_array(&composed)));
 	if (composed.text != NULL)
 	{
 		LarasRunAs caller;
@@ -156,23 +149,25 @@ laras_preview_draft(PG_FUNCTION_ARGS)
 		rule = laras_review_reason(workspace_id, channel, &composed);
 		laras_run_as_end(&caller);
 	}
-	put(draft, "verdict",
-		composed.text != NULL ? json_string(laras_outcome_name(judgement.outcome)) : json_null());
+	laras_json_put(draft, "verdict",
+				   composed.text != NULL ? json_string(laras_outcome_name(judgement.outcome))
+										 : json_null());
 	reasons = laras_json_own(json_array());
 	for (int i = 0; i < judgement.n_reasons; i++)
 		json_array_append_new(reasons, json_string(judgement.reasons[i]));
-	put(draft, "reasons", json_incref(reasons));
+	laras_json_put(draft, "reasons", json_incref(reasons));
 	/* in the order in which a draft's own hold_reasons would have them */
 	holds = laras_json_own(json_array());
 	if (composed.text == NULL)
-		json_array_append_new(holds, json_string("no_ground"));
+		json_array_append_new(holds, json_string(LARAS_HOLD_NO_GROUND));
 	else if (composed.hand_over)
-		json_array_append_new(holds, json_string(composed.namesakes ? "namesakes" : "hand_over"));
+		json_array_append_new(holds, json_string(composed.namesakes ? LARAS_HOLD_NAMESAKES
+																	: LARAS_HOLD_HAND_OVER));
 	json_array_extend(holds, reasons);
 	if (rule != NULL)
 		json_array_append_new(holds, json_string(rule));
-	put(draft, "would_send", json_boolean(json_array_size(holds) == 0));
-	put(draft, "hold_reasons", json_incref(holds));
+	laras_json_put(draft, "would_send", json_boolean(json_array_size(holds) == 0));
+	laras_json_put(draft, "hold_reasons", json_incref(holds));
 	written = laras_json_text_of(draft, NULL);
 	laras_json_shorten_reals(written);
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(written)));

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "answer/answer.h"
+#include "answer/holdreason.h"
 #include "base/compat.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -108,8 +109,8 @@ laras_review_reason(int64 workspace_id, const char *channel, const LarasComposed
 						  composed->sources, composed->n_sources);
 
 	if (rule != NULL)
-		return strcmp(rule, "review") == 0 ? "review_rule" : NULL;
-	return composed->confidence < USUAL_CONFIDENCE ? "low_confidence" : NULL;
+		return strcmp(rule, "review") == 0 ? LARAS_HOLD_REVIEW_RULE : NULL;
+	return composed->confidence < USUAL_CONFIDENCE ? LARAS_HOLD_LOW_CONFIDENCE : NULL;
 }
 
 bool

@@ -14,21 +14,24 @@
 #include "utils/builtins.h"
 
 /* the longest waiting first */
-LARAS_PLAN(read_queue,
-		   "SELECT q.id, q.created_at, q.conversation_id, q.contact_id, q.channel, q.question, "
-		   "q.body, q.intent, q.confidence, q.hold_reasons, q.sources_changed, q.last_inbound_at, "
-		   "q.purpose, q.template_id, q.window_closes_at, q.needs_template "
-		   "FROM laras.approval_queue q "
-		   "WHERE ROW(q.created_at, q.id) OPERATOR(pg_catalog.>) ROW($1, $2) "
-		   "ORDER BY q.created_at, q.id LIMIT $3",
-		   TIMESTAMPTZOID, INT8OID, INT4OID);
+LARAS_PLAN(
+	read_queue,
+	"SELECT q.id, q.created_at, q.conversation_id, q.contact_id, q.channel, q.question, "
+	"q.body, q.intent, q.confidence, q.hold_reasons, q.words_en, q.words_id, q.sources_changed, "
+	"q.last_inbound_at, "
+	"q.purpose, q.template_id, q.window_closes_at, q.needs_template "
+	"FROM laras.approval_queue q "
+	"WHERE ROW(q.created_at, q.id) OPERATOR(pg_catalog.>) ROW($1, $2) "
+	"ORDER BY q.created_at, q.id LIMIT $3",
+	TIMESTAMPTZOID, INT8OID, INT4OID);
 
-LARAS_PLAN(read_draft,
-		   "SELECT d.id, d.conversation_id, d.contact_id, d.inbound_message_id, d.message_id, "
-		   "d.state, d.body, d.intent, d.confidence, d.verdict, d.verdict_reasons, d.hold_reasons, "
-		   "d.sources, d.sources_changed, d.drafter, d.created_at, d.decided_at, d.decided_by, "
-		   "d.purpose, d.template_id FROM laras.drafts d WHERE d.id OPERATOR(pg_catalog.=) $1",
-		   INT8OID);
+LARAS_PLAN(
+	read_draft,
+	"SELECT d.id, d.conversation_id, d.contact_id, d.inbound_message_id, d.message_id, "
+	"d.state, d.body, d.intent, d.confidence, d.verdict, d.verdict_reasons, d.hold_reasons, "
+	"d.words_en, d.words_id, d.sources, d.sources_changed, d.drafter, d.created_at, d.decided_at, d.decided_by, "
+	"d.purpose, d.template_id FROM laras.drafts d WHERE d.id OPERATOR(pg_catalog.=) $1",
+	INT8OID);
 
 LARAS_PLAN(approve, "SELECT laras.approve_draft($1, $2) AS message_id", INT8OID, TEXTOID);
 
