@@ -36,7 +36,7 @@ ANSWER = voice span calendar whenasked hours digest ground scope outside manner 
 # src/erasure/
 ERASURE = plan accept list listwork request remove writers expire status replay resume keyring copies
 # src/gateway/
-GATEWAY = request strict limiter routes rows inbox drafts erasures signin settings handling media callback pages continue
+GATEWAY = request strict limiter routes rows inbox messages drafts erasures signin settings handling media callback pages continue
 #
 OBJS = src/laras.o \
 	$(BASE:%=src/base/%.o) \

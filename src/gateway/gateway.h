@@ -189,6 +189,8 @@ extern void laras_http_connect_by_token(LarasHttp *h);
 extern void laras_http_connect_callback(LarasHttp *h);
 extern void laras_http_auto_send(LarasHttp *h);
 extern void laras_http_message(LarasHttp *h);
+extern void laras_http_cancel_message(LarasHttp *h);
+extern void laras_http_settle_message(LarasHttp *h);
 extern void laras_http_conversations(LarasHttp *h);
 extern void laras_http_conversation(LarasHttp *h);
 extern void laras_http_messages(LarasHttp *h);

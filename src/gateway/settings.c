@@ -26,15 +26,6 @@ LARAS_PLAN(
 	"ORDER BY p.channel, (c.state OPERATOR(pg_catalog.=) 'disconnected'), c.connected_at DESC, c.id",
 	INT8OID);
 
-LARAS_PLAN(
-	read_message,
-	"SELECT m.id, m.channel, m.direction, m.kind, m.status, m.error_code, "
-	"CASE WHEN o.state OPERATOR(pg_catalog.<>) 'sent' OR m.status OPERATOR(pg_catalog.=) 'failed' THEN o.reason END AS reason, "
-	"m.created_at FROM laras.message m LEFT JOIN laras.outbox o "
-	"ON o.workspace_id OPERATOR(pg_catalog.=) m.workspace_id AND o.message_id OPERATOR(pg_catalog.=) m.id "
-	"WHERE m.workspace_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
-	INT8OID, INT8OID);
-
 LARAS_PLAN(auto_send, "SELECT laras.set_auto_send($1, $2)", INT8OID, BOOLOID);
 
 /* the exact words of the page that describes the flow */
@@ -380,22 +371,4 @@ laras_http_cancel_connect(LarasHttp *h)
 
 	laras_require_scope(LARAS_SCOPE_CONNECT);
 	cancel(h, state);
-}
-
-void
-laras_http_message(LarasHttp *h)
-{
-	int64 id;
-
-	laras_require_scope(LARAS_SCOPE_INBOX);
-	laras_spi_open();
-	laras_http_found(h,
-					 laras_http_id(h->capture[0], &id)
-						 ? laras_spi_read(&read_message,
-										  (Datum[]){Int64GetDatum(laras_bound_workspace()),
-													Int64GetDatum(id)},
-										  NULL)
-						 : 0,
-					 "no such message");
-	laras_spi_close();
 }

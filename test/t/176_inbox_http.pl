@@ -112,6 +112,7 @@ $stage->sql('DROP INDEX laras.one_of_each');
 my $kept = $stage->bound("SELECT min(id) FROM laras.approval_queue");
 my @paths = ([ GET => '/api/conversations' ], [ GET => "/api/conversations/$newest" ], [ GET => "/api/conversations/$newest/messages" ],
 	[ POST => "/api/conversations/$newest/reply", { body => 'x' } ], [ POST => '/api/comments/1/private-reply', { body => 'x' } ],
+	[ POST => '/api/messages/1/cancel' ], [ POST => '/api/messages/1/settle', { outcome => 'sent' } ],
 	[ GET => '/api/drafts' ], [ GET => "/api/drafts/$kept" ], [ POST => "/api/drafts/$kept/approve" ], [ POST => "/api/drafts/$kept/reject" ],
 	[ GET => '/api/erasures' ], [ POST => '/api/erasures', { scope => 'contact', subject => { contact_id => '1' } } ],
 	[ POST => "/app/settings/integrations/$connection/auto-send", { enabled => $yes } ]);

@@ -2,7 +2,7 @@
 # they were, that they were not, or that they are sent a second time, once and never
 # what sells nor a private reply. Of two who decide at once one is too late, as is who
 # decides after the provider. And a status that comes later still counts, and says so
-# where it contradicts.
+# where it contradicts. Over HTTP all this is the same, and what waits is withdrawn there.
 #
 # proves R086 R087
 
@@ -93,6 +93,21 @@ $session[1]->query_safe('COMMIT');
 $_->quit for @session;
 like(story('raced'), qr/^sent sent sent member/, 'the first holds');
 
+# ------------------------------------------------------------------- and over HTTP
+my %said = (lost => 422, '' => 422, resend => 409);
+is((settle_by_http('sells', $_))[0], $said{$_}, "\"$_\" is refused there too") for sort keys %said;
+is(($stage->call(POST => "/api/messages/$message{sells}/settle"))[0], 422, 'and no word at all');
+is((settle_by_http('sells', 'not_sent'))[1]{settled}, JSON::PP::true, 'somebody decides in a browser');
+is(story('sells'), 'refused failed not_sent member seen', 'which is the same act');
+is((settle_by_http('sells', 'sent'))[1]{settled}, JSON::PP::false, 'and done once');
+is_deeply([ ($stage->call(POST => "/api/messages/$message{cut}/cancel"))[0, 1] ], [ 200, { cancelled => JSON::PP::false } ], 'what may have left is not withdrawn any more');
+is(($stage->call(POST => "/api/messages/4711/$_", $_ eq 'settle' ? { outcome => 'sent' } : undef))[0], 404, "of no message there is nothing to $_") for qw(settle cancel);
+$stage->sql('SELECT laras.pause_workers($$courier$$)');
+my $waiting = $stage->bound("SELECT laras.reply($conversation{sells}, 'menunggu')");
+is(($stage->call(POST => "/api/messages/$waiting/cancel"))[1]{cancelled}, JSON::PP::true, 'what waits is');
+is(($stage->call(GET => "/api/messages/$waiting"))[1]{status}, 'cancelled', 'and says so');
+$stage->sql('SELECT laras.resume_workers($$courier$$)');
+
 # ---------------------------------------------------------- the provider's last word
 report('sent', 'delivered');
 ok($stage->wait_bound("SELECT status = 'delivered' AND provider_message_id IS NOT NULL FROM laras.messages WHERE id = $message{sent}"), 'a late status bears out who said sent');
@@ -118,6 +133,7 @@ is($stage->sql('SELECT count(*) FROM laras.worker_status WHERE failures > 0'), 0
 $stage->stop;
 done_testing();
 
+sub settle_by_http { my ($name, $outcome) = @_; return $stage->call(POST => "/api/messages/$message{$name}/settle", { outcome => $outcome }); }
 sub settle { my ($name, $outcome) = @_; return $stage->bound("SELECT laras.settle_message($message{$name}, '$outcome')"); }
 
 sub error

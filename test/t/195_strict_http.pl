@@ -41,7 +41,7 @@ sub state
 	return $stage->bound(q{SELECT md5(concat(
 	  (SELECT string_agg(concat(d.id, d.state, d.decided_at, d.message_id), ',' ORDER BY d.id) FROM laras.draft d),
 	  (SELECT string_agg(concat(c.id, c.state, c.auto_send), ',' ORDER BY c.id) FROM laras.connection c),
-	  (SELECT count(*) FROM laras.outbox), (SELECT count(*) FROM laras.message), (SELECT count(*) FROM laras.erasure_request), (SELECT count(*) FROM laras.deletion_list),
+	  (SELECT string_agg(concat(o.id, o.state), ',' ORDER BY o.id) FROM laras.outbox o), (SELECT count(*) FROM laras.message), (SELECT count(*) FROM laras.erasure_request), (SELECT count(*) FROM laras.deletion_list),
 	  (SELECT count(*) FROM laras.connection_attempt), (SELECT count(*) FROM laras.courier_task), (SELECT count(*) FROM laras.session), (SELECT count(*) FROM laras.terms_acceptance),
 	  (SELECT string_agg(concat(p.channel, p.purposes), ',' ORDER BY p.channel) FROM laras.channel_handling p)))});
 }
