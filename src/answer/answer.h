@@ -44,7 +44,7 @@ typedef enum LarasOutcomeOfText
 	LARAS_VERDICT_BLOCK
 } LarasOutcomeOfText;
 
-#define LARAS_MAX_REASONS 8
+#define LARAS_MAX_REASONS 12
 
 /* What the classifier says of a text. */
 typedef struct LarasJudgement

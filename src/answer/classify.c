@@ -355,6 +355,9 @@ static void
 give_reason(LarasJudgement *judgement, LarasOutcomeOfText outcome, const char *reason)
 {
 	judgement->outcome = Max(judgement->outcome, outcome);
+	for (int i = 0; i < judgement->n_reasons; i++)
+		if (strcmp(judgement->reasons[i], reason) == 0)
+			return;
 	if (judgement->n_reasons < LARAS_MAX_REASONS)
 		judgement->reasons[judgement->n_reasons++] = reason;
 }
@@ -464,7 +467,7 @@ judge_content(int64 workspace_id, const Phrases *phrases, const char *text, size
 	count = laras_ground(text, n, by->facts, by->n_facts, ungrounded);
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, ungrounded[i]);
-	count = laras_manner(text, n, by->facts, by->n_facts, manner);
+	count = laras_manner(text, n, by->facts, by->n_facts, by->author, manner);
 	for (int i = 0; i < count; i++)
 		give_reason(judgement, LARAS_VERDICT_HOLD, manner[i]);
 	if (laras_names_another(workspace_id, by->contact_id, text, n, by->facts, by->n_facts))

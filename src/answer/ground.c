@@ -12,6 +12,10 @@
  * Of a separator followed by exactly three digits (25.000, 25,000) the
  * thousands reading is taken on both sides; a digit that is not ASCII has no
  * canonical form and so no ground.
+ *
+ * Numbers in words are read into the same claims (numerals.h).  A small one
+ * ("satu", "two") is a claim where what stands beside it makes it one; of a
+ * fact, always.
  */
 #include "postgres.h"
 
@@ -20,6 +24,7 @@
 
 #include "answer/ground.h"
 #include "answer/holdreason.h"
+#include "answer/numerals.h"
 #include "base/lower.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -41,6 +46,7 @@ typedef struct Claim
 {
 	ClaimKind kind;
 	const char *value;
+	const char *other;    /* what a word may mean as well, or NULL */
 	const char *currency; /* of a number that is marked with one */
 	bool of_half;         /* an hour with a word that tells which half of the day */
 } Claim;
@@ -62,15 +68,21 @@ static const struct
 	{"gbp", "GBP"}, {"\xc2\xa3", "GBP"}, {"jpy", "JPY"}, {"aud", "AUD"}, {"$", "USD"},
 };
 
-/* words that multiply the number before them */
+/* words behind a number; of several countries' dollars each may be meant */
+#define ANY_DOLLAR "D"
+
 static const struct
 {
 	const char *word;
-	double factor;
-} factors[] = {
-	{"rb", 1e3},     {"ribu", 1e3},   {"k", 1e3},       {"thousand", 1e3},
-	{"jt", 1e6},     {"juta", 1e6},   {"mio", 1e6},     {"million", 1e6},
-	{"miliar", 1e9}, {"milyar", 1e9}, {"billion", 1e9},
+	const char *code;
+} currency_words[] = {
+	{"rupiah", "IDR"}, {"perak", "IDR"},       {"idr", "IDR"},          {"ringgit", "MYR"},
+	{"myr", "MYR"},    {"rm", "MYR"},          {"usd", "USD"},          {"sgd", "SGD"},
+	{"aud", "AUD"},    {"dollar", ANY_DOLLAR}, {"dollars", ANY_DOLLAR}, {"dolar", ANY_DOLLAR},
+	{"eur", "EUR"},    {"euro", "EUR"},        {"euros", "EUR"},        {"yen", "JPY"},
+	{"jpy", "JPY"},    {"baht", "THB"},        {"yuan", "CNY"},         {"peso", "PHP"},
+	{"pesos", "PHP"},  {"gbp", "GBP"},         {"bucks", "USD"},        {"rupee", "INR"},
+	{"rupees", "INR"},
 };
 
 /* words behind an hour of twelve, and from which to which of them twelve are added */
@@ -196,22 +208,20 @@ currency_before(const char *low, int at)
 	return NULL;
 }
 
-/* The number times the word that follows it, where one does. */
-static char *
-multiplied(char *value, const char *low, int at, int n)
+static const char *
+currency_behind(const char *low, int at, int n)
 {
 	while (at < n && low[at] == ' ')
 		at++;
-	for (int i = 0; i < lengthof(factors); i++)
+	for (int i = 0; i < lengthof(currency_words); i++)
 	{
-		int m = strlen(factors[i].word);
+		int m = strlen(currency_words[i].word);
 
-		if (n - at < m || memcmp(low + at, factors[i].word, m) != 0 ||
-			(at + m < n && isalnum((unsigned char) low[at + m])))
-			continue;
-		return psprintf("%.0f", round(strtod(value, NULL) * factors[i].factor));
+		if (n - at >= m && memcmp(low + at, currency_words[i].word, m) == 0 &&
+			(at + m == n || !isalnum((unsigned char) low[at + m])))
+			return currency_words[i].code;
 	}
-	return value;
+	return NULL;
 }
 
 /*
@@ -243,6 +253,21 @@ by_the_clock(const char *value, const char *low, int at, int n)
 		return psprintf("%d%s", hour, part);
 	}
 	return NULL;
+}
+
+/* A number that ends before end, with what its currency and its half of the day make of it. */
+static void
+add_number(Claims *claims, const char *low, int n, int from, int end, const char *value)
+{
+	const char *hour = by_the_clock(value, low, end, n);
+	const char *currency = currency_before(low, from);
+
+	if (currency == NULL)
+		currency = currency_behind(low, end, n);
+	add_claim(claims, CLAIM_NUMBER, hour != NULL ? hour : value, currency);
+	claims->list[claims->n - 1].of_half = hour != NULL;
+	if (hour != NULL)
+		add_claim(claims, CLAIM_FACE, value, NULL);
 }
 
 /* ---- phone numbers */
@@ -340,7 +365,7 @@ read_links(Claims *claims, char *low, int n)
 	}
 }
 
-/* Is there a decimal digit at s that is none of ASCII? */
+/* Is there a digit, a fraction or a roman number at s that is none of ASCII? */
 static bool
 foreign_digit(const char *s, int length)
 {
@@ -357,57 +382,100 @@ foreign_digit(const char *s, int length)
 		   (c >= 0xA9D0 && c <= 0xA9D9) || (c >= 0x1B50 && c <= 0x1B59) ||
 		   (c >= 0xFF10 && c <= 0xFF19) || (c >= 0x2460 && c <= 0x249B) ||
 		   (c >= 0x00B2 && c <= 0x00B3) || c == 0x00B9 || (c >= 0x2070 && c <= 0x2089) ||
+		   (c >= 0x00BC && c <= 0x00BE) || (c >= 0x2150 && c <= 0x218B) ||
+		   (c >= 0x24EA && c <= 0x24FF) || (c >= 0x2776 && c <= 0x2793) ||
 		   (c >= 0x1D7CE && c <= 0x1D7FF);
 }
 
+/* A number in words where a word begins; how many bytes it has, 0: none. */
+static int
+read_words(Claims *claims, const char *low, int n, int at, bool of_fact)
+{
+	LarasNumeral numeral;
+	int end;
+
+	if (!laras_numeral_at(low + at, n - at, &numeral))
+		return 0;
+	end = at + (int) numeral.bytes;
+	if (numeral.small && !of_fact && !laras_numeral_states(low, n, at, end))
+		return end - at;
+	add_number(claims, low, n, at, end, pstrdup(numeral.value));
+	if (numeral.other[0] != '\0')
+		for (int i = claims->n - 1; i >= 0 && claims->list[i].other == NULL; i--)
+			if (claims->list[i].kind == CLAIM_NUMBER)
+			{
+				claims->list[i].other = pstrdup(numeral.other);
+				break;
+			}
+	if (numeral.packs[0] != '\0')
+		add_claim(claims, CLAIM_FACE, pstrdup(numeral.packs), NULL);
+	return end - at;
+}
+
+/* A number in digits; how many bytes it has, with the words that multiply it. */
+static int
+read_digits(Claims *claims, const char *low, int n, int at)
+{
+	int end = at + 1;
+	char *value;
+	LarasNumeral times;
+
+	while (end < n &&
+		   (isdigit((unsigned char) low[end]) || (strchr(".,:", low[end]) != NULL && end + 1 < n &&
+												  isdigit((unsigned char) low[end + 1]))))
+		end++;
+	value = number_value(low + at, end - at);
+	if (laras_numeral_behind(value, low + end, n - end, &times))
+	{
+		end += (int) times.bytes;
+		value = pstrdup(times.value);
+		if (times.packs[0] != '\0')
+			add_claim(claims, CLAIM_FACE, pstrdup(times.packs), NULL);
+	}
+	add_number(claims, low, n, at, end, value);
+	return end - at;
+}
+
 static void
-read_claims(Claims *claims, const char *text, size_t length)
+read_claims(Claims *claims, const char *text, size_t length, bool of_fact)
 {
 	char *low = laras_lower(text, length);
 	int n = strlen(low);
 	char digits[NUMBER_BYTES];
+	bool within = false; /* a word */
 
 	read_links(claims, low, n);
 	for (int i = 0; i < n;)
 	{
-		int phone;
-		int end;
-		char *value;
-		const char *hour;
+		int m = pg_mblen(low + i);
+		int taken;
 
-		if (!isdigit((unsigned char) low[i]) && low[i] != '+')
+		if (m > 1 && foreign_digit(low + i, m))
 		{
-			int m = pg_mblen(low + i);
-
-			if (foreign_digit(low + i, m))
-				add_claim(claims, CLAIM_NUMBER, pnstrdup(low + i, m), NULL);
-			i += m;
-			continue;
+			add_claim(claims, CLAIM_NUMBER, pnstrdup(low + i, m), NULL);
+			within = false;
 		}
-		phone = phone_at(low + i, n - i, digits);
-		if (phone > 0)
+		else if (m > 1 || isalpha((unsigned char) low[i]))
 		{
-			add_claim(claims, CLAIM_PHONE, pstrdup(digits), NULL);
-			i += phone;
-			continue;
+			taken = within ? 0 : read_words(claims, low, n, i, of_fact);
+			m = taken > 0 ? taken : m;
+			within = true;
 		}
-		if (low[i] == '+')
+		else if (isdigit((unsigned char) low[i]) || low[i] == '+')
 		{
-			i++;
-			continue;
+			within = false;
+			taken = phone_at(low + i, n - i, digits);
+			if (taken > 0)
+				add_claim(claims, CLAIM_PHONE, pstrdup(digits), NULL);
+			else if (low[i] != '+')
+				taken = read_digits(claims, low, n, i);
+			m = Max(taken, 1);
+			/* "5ribu" was read; of "5lusin2" a new number begins */
+			within = taken > 0 && i + m < n && isalpha((unsigned char) low[i + m]);
 		}
-		end = i + 1;
-		while (end < n && (isdigit((unsigned char) low[end]) ||
-						   (strchr(".,:", low[end]) != NULL && end + 1 < n &&
-							isdigit((unsigned char) low[end + 1]))))
-			end++;
-		value = multiplied(number_value(low + i, end - i), low, end, n);
-		hour = by_the_clock(value, low, end, n);
-		add_claim(claims, CLAIM_NUMBER, hour != NULL ? hour : value, currency_before(low, i));
-		claims->list[claims->n - 1].of_half = hour != NULL;
-		if (hour != NULL)
-			add_claim(claims, CLAIM_FACE, value, NULL);
-		i = end;
+		else
+			within = false;
+		i += m;
 	}
 }
 
@@ -434,6 +502,24 @@ link_leads_to(const char *said, const char *known)
 	return strncmp(known, said, n) == 0 && (known[n] == '\0' || strchr("/?#", known[n]) != NULL);
 }
 
+static bool
+same_currency(const char *said, const char *known)
+{
+	if (known == NULL)
+		return false;
+	if (strcmp(said, ANY_DOLLAR) == 0)
+		return known[strlen(known) - 1] == 'D';
+	return strcmp(said, known) == 0 || (strcmp(known, ANY_DOLLAR) == 0 && said[2] == 'D');
+}
+
+static bool
+same_number(const Claim *said, const Claim *known)
+{
+	return strcmp(said->value, known->value) == 0 ||
+		   (said->other != NULL && strcmp(said->other, known->value) == 0) ||
+		   (known->other != NULL && strcmp(said->value, known->other) == 0);
+}
+
 /* What is called a price must be one; a number without a currency may be any. */
 static bool
 stands_in(const Claim *claim, const Claims *facts)
@@ -450,9 +536,8 @@ stands_in(const Claim *claim, const Claims *facts)
 			if (link_leads_to(claim->value, fact->value))
 				return true;
 		}
-		else if (strcmp(fact->value, claim->value) == 0 &&
-				 (claim->currency == NULL ||
-				  (fact->currency != NULL && strcmp(claim->currency, fact->currency) == 0)))
+		else if (same_number(claim, fact) &&
+				 (claim->currency == NULL || same_currency(claim->currency, fact->currency)))
 			return true;
 	}
 	return false;
@@ -466,12 +551,12 @@ laras_ground(const char *text, size_t n, const LarasFact *facts, int n_facts,
 	Claims known = {0};
 	int count = 0;
 
-	read_claims(&stated, text, n);
+	read_claims(&stated, text, n, false);
 	if (stated.n == 0)
 		return 0;
 	for (int i = 0; i < n_facts; i++)
 	{
-		read_claims(&known, facts[i].text, strlen(facts[i].text));
+		read_claims(&known, facts[i].text, strlen(facts[i].text), true);
 		if (facts[i].price != NULL)
 			add_claim(&known, CLAIM_NUMBER, number_value(facts[i].price, strlen(facts[i].price)),
 					  facts[i].currency);

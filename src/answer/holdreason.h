@@ -36,11 +36,13 @@
 #define LARAS_HOLD_UNGROUNDED_PHONE "ungrounded_phone"
 #define LARAS_HOLD_UNGROUNDED_PROMISE "ungrounded_promise"
 #define LARAS_HOLD_UNGROUNDED_DATE "ungrounded_date"
+#define LARAS_HOLD_UNGROUNDED_STOCK "ungrounded_stock"
 
 /* what it is about, of whom, and how it speaks */
 #define LARAS_HOLD_OFF_SCOPE "off_scope"
 #define LARAS_HOLD_OTHER_PERSON "other_person"
 #define LARAS_HOLD_EMOJI "emoji"
+#define LARAS_HOLD_ASKS_SECRET "asks_secret"
 #define LARAS_HOLD_TONE "tone"
 #define LARAS_HOLD_WRONG_LANGUAGE "wrong_language"
 #define LARAS_HOLD_INJECTION_SYMPTOM "injection_symptom"

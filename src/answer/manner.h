@@ -8,16 +8,19 @@
 
 #include "answer/ground.h"
 
-#define LARAS_MANNER_REASONS 5
+#define LARAS_MANNER_REASONS 7
 
 /*
- * Writes the reasons against a text, each once: ungrounded_promise and
- * ungrounded_date (a promise or a day that stands in no fact), tone (rude,
- * shouted), injection_symptom (it speaks of its orders, or is no text for a
- * customer).  Returns how many.  Works in the caller's memory context.
+ * Writes the reasons against a text, each once: ungrounded_promise (a warranty,
+ * a discount, a cure, what was done already), ungrounded_date and ungrounded_link
+ * (a day, another place of sale) that stand in no fact, ungrounded_stock (an
+ * item is there, or gone, that the fact's stock says otherwise of), asks_secret
+ * (one-time codes, passwords), tone (rude, shouted, fond), injection_symptom (it
+ * speaks of its orders, or is no text for a customer).  Returns how many.
+ * Works in the caller's memory context.
  */
 extern int laras_manner(const char *text, size_t n, const LarasFact *facts, int n_facts,
-						const char *reasons[LARAS_MANNER_REASONS]);
+						LarasAuthorOfText author, const char *reasons[LARAS_MANNER_REASONS]);
 
 /* Is all of the text, but for signs and case, a part of what was written before it? */
 extern bool laras_says_again(const char *text, size_t n, const char *before, size_t before_n);
