@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define LONGEST_WORD 40
+#define SHORTEST_RUN 3
+#define LONGEST_RUN 5
 #define HASH_START 2166136261u
 #define HASH_PRIME 16777619u
 
@@ -49,7 +51,8 @@ in_word(char c)
 /*
  * The next word at or behind *at, in lower case, cut where it is very long; its
  * length, 0 at the end. A letter held longer than twice says no more than twice;
- * ! and ? are words.
+ * digits in a row are one 0: how many, how much and which house says nothing of
+ * how somebody feels; ! and ? are words.
  */
 static size_t
 next_word(const char *text, size_t n, size_t *at, char word[LONGEST_WORD])
@@ -66,6 +69,10 @@ next_word(const char *text, size_t n, size_t *at, char word[LONGEST_WORD])
 		{
 			char c = lower(text[i]);
 
+			if (c >= '0' && c <= '9')
+				c = '0';
+			if (c == '0' && length >= 1 && word[length - 1] == '0')
+				continue;
 			if (length >= 2 && word[length - 1] == c && word[length - 2] == c)
 				continue;
 			if (length < LONGEST_WORD)
@@ -93,13 +100,20 @@ laras_sentiment_features(const char *text, size_t n, LarasFeatureSink sink, void
 
 		sink(context, LARAS_FEATURE_WORDS, bucket_of(hash));
 		if (last != 0)
-			sink(context, LARAS_FEATURE_WORDS, bucket_of(hash_bytes(last * 31, word, length)));
+			sink(context, LARAS_FEATURE_PAIRS, bucket_of(hash_bytes(last * 31, word, length)));
 		last = hash;
 		word[length] = ' ';
-		for (size_t size = 3; size <= 5; size++)
-			for (size_t i = 0; i + size <= length + 2; i++)
-				sink(context, LARAS_FEATURE_LETTERS,
-					 bucket_of(hash_bytes(HASH_START + (uint32_t) size, padded + i, size)));
+		for (size_t i = 0; i + SHORTEST_RUN <= length + 2; i++)
+		{
+			/* a run of letters is not the word of these letters */
+			uint32_t run = hash_bytes(HASH_START + 1, padded + i, SHORTEST_RUN - 1);
+
+			for (size_t size = SHORTEST_RUN; size <= LONGEST_RUN && i + size <= length + 2; size++)
+			{
+				run = hash_bytes(run, padded + i + size - 1, 1);
+				sink(context, LARAS_FEATURE_LETTERS, bucket_of(run));
+			}
+		}
 	}
 }
 

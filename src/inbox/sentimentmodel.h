@@ -5,8 +5,9 @@
  *
  * Features are hashed into a fixed number of buckets: words, pairs of
  * neighbours, and runs of three to five letters within a word, which meet chat
- * spelling ("bgt", "bangettt") half-way. Those of a kind count by the root of how
- * many a text has, so that long texts are not louder than short ones.
+ * spelling ("bgt", "bangettt") half-way. A number is a number, whichever it is.
+ * Those of a kind count by the root of how many a text has, so that long texts
+ * are not louder than short ones.
  */
 #ifndef LARAS_SENTIMENTMODEL_H
 #define LARAS_SENTIMENTMODEL_H
@@ -15,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LARAS_SENTIMENT_BUCKETS 65536
+#define LARAS_SENTIMENT_BUCKETS 262144
 #define LARAS_SENTIMENT_TEXT 4096 /* bytes of a text that count */
 
 /* in the order of the weights */
@@ -30,6 +31,7 @@ typedef enum LarasSentimentClass
 typedef enum LarasFeatureKind
 {
 	LARAS_FEATURE_WORDS,
+	LARAS_FEATURE_PAIRS,
 	LARAS_FEATURE_LETTERS,
 	LARAS_FEATURE_KINDS
 } LarasFeatureKind;
@@ -51,7 +53,7 @@ typedef struct LarasSentimentModel
  * A weights file: this line, then float32 step, float32 bias of each class (both
  * little-endian), then a byte for each weight.
  */
-#define LARAS_SENTIMENT_MAGIC "laras sentiment 1\n"
+#define LARAS_SENTIMENT_MAGIC "laras sentiment 2\n"
 #define LARAS_SENTIMENT_HEADER \
 	(sizeof(LARAS_SENTIMENT_MAGIC) - 1 + 4 * (1 + LARAS_SENTIMENT_CLASSES))
 #define LARAS_SENTIMENT_BYTES \

@@ -16,8 +16,8 @@
 #include <string.h>
 
 #define EPOCHS 7
-#define RATE 0.05f
-#define DECAY 1e-5f
+#define RATE 0.1f
+#define DECAY 2e-3f
 #define LONGEST_LINE 65536
 
 typedef struct Text
