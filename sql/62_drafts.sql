@@ -93,7 +93,7 @@ COMMENT ON COLUMN laras.drafts.conversation_id IS 'Conversation.';
 COMMENT ON COLUMN laras.drafts.contact_id IS 'Contact.';
 COMMENT ON COLUMN laras.drafts.inbound_message_id IS 'Message it answers.';
 COMMENT ON COLUMN laras.drafts.message_id IS 'Id the message has, or will have, when it is approved.';
-COMMENT ON COLUMN laras.drafts.state IS 'held: waits for a person; approved: queued; sent; withheld: nothing to say; stale: a cited row changed, or the window closed before a follow-up was approved; superseded: a newer message or a reply came, or the customer opted out; rejected.';
+COMMENT ON COLUMN laras.drafts.state IS 'held: waits for a person; approved: queued; sent; withheld: nothing to say; stale: a cited row changed, or the window closed before a follow-up was approved; superseded: a newer message or a reply came, or the customer opted out; rejected: a person said so, or withdrew its message, or the text was not the one judged.';
 COMMENT ON COLUMN laras.drafts.body IS 'Proposed text; null when there is none, or once erased.';
 COMMENT ON COLUMN laras.drafts.intent IS 'What the drafter took the message for.';
 COMMENT ON COLUMN laras.drafts.confidence IS 'How sure it was, 0 to 1.';

@@ -97,6 +97,14 @@ laras_judge_text(int64 workspace_id, const LarasOutgoing *out, LarasTextVerdict 
  */
 extern void laras_require_let_through(const char *channel, const LarasTextVerdict *verdict);
 
+/*
+ * What passed when it was drafted is held to the phrases that the business forbids,
+ * and demands for the topic (NULL: it cites nothing, and none is demanded), as
+ * they are now. Raises 22023 with the reasons. Inside SPI.
+ */
+extern void laras_require_phrases(int64 workspace_id, const char *channel, const char *topic,
+								  const char *text, size_t n);
+
 /* The reasons as an error's detail has them: "off_scope", "tone". palloc'd. */
 extern char *laras_reasons_quoted(const LarasJudgement *judgement);
 

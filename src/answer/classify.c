@@ -414,6 +414,21 @@ lacks_required(const Phrases *phrases, const char *topic, const char *text, size
 	return false;
 }
 
+void
+laras_require_phrases(int64 workspace_id, const char *channel, const char *topic, const char *text,
+					  size_t n)
+{
+	LarasTextVerdict verdict = {.judgement = {.outcome = LARAS_VERDICT_PASS}};
+	Phrases phrases = phrases_of(workspace_id);
+	const char *reason = blocking_reason(&phrases, channel, text, n);
+
+	if (reason != NULL)
+		give_reason(&verdict.judgement, LARAS_VERDICT_BLOCK, reason);
+	if (topic != NULL && lacks_required(&phrases, topic, text, n))
+		give_reason(&verdict.judgement, LARAS_VERDICT_HOLD, LARAS_HOLD_MISSING_PHRASE);
+	laras_require_let_through(channel, &verdict);
+}
+
 /* What a text is held against, beside the phrases of the workspace. */
 typedef struct Measure
 {

@@ -74,7 +74,9 @@ LARAS_PLAN(
 	"), d.purpose, coalesce(d.template_id, 0), d.template_values, v.surface, "
 	"CASE WHEN v.surface OPERATOR(pg_catalog.=) 'comment' THEN coalesce(b.provider_timestamp, b.created_at) ELSE v.last_inbound_at END, "
 	"p.opt_out_at IS NOT NULL, '" LARAS_HOLD_WINDOW_CLOSED
-	"' OPERATOR(pg_catalog.=) ANY (d.hold_reasons) "
+	"' OPERATOR(pg_catalog.=) ANY (d.hold_reasons), coalesce(d.intent, ''), "
+	"EXISTS (SELECT 1 FROM laras.draft_source s WHERE s.workspace_id OPERATOR(pg_catalog.=) d.workspace_id "
+	"AND s.draft_id OPERATOR(pg_catalog.=) d.id AND s.source_table OPERATOR(pg_catalog.<>) 'brand_voice') "
 	"FROM laras.draft d "
 	"JOIN laras.conversation v ON v.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND v.id OPERATOR(pg_catalog.=) d.conversation_id "
 	"JOIN laras.contact p ON p.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND p.id OPERATOR(pg_catalog.=) d.contact_id "
@@ -82,6 +84,12 @@ LARAS_PLAN(
 	"LEFT JOIN laras.message b ON b.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND b.id OPERATOR(pg_catalog.=) d.inbound_message_id "
 	"LEFT JOIN laras.verdict j ON j.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND j.id OPERATOR(pg_catalog.=) d.verdict_id "
 	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2",
+	INT8OID, INT8OID);
+
+LARAS_PLAN(
+	read_departure,
+	"SELECT o.state, coalesce(o.reason, '') FROM laras.outbox o "
+	"WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 AND o.message_id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
 
 LARAS_PLAN(
@@ -126,6 +134,8 @@ typedef struct Draft
 	TimestampTz since;  /* what the window counts from; 0: they never wrote */
 	bool opted_out;     /* and did not opt in since */
 	bool window_missed; /* a follow-up that nobody approved in time */
+	char *topic;
+	bool cites; /* rows, the voice apart */
 	LarasOutboxRow row;
 } Draft;
 
@@ -171,6 +181,8 @@ take_draft(int64 id, Draft *d)
 	d->since = laras_spi_time(0, 20);
 	d->opted_out = laras_spi_bool(0, 21);
 	d->window_missed = laras_spi_bool(0, 22);
+	d->topic = laras_spi_cstring(0, 23);
+	d->cites = laras_spi_bool(0, 24);
 	d->row.draft_id = id;
 	d->row.kind = "text";
 }
@@ -185,6 +197,27 @@ static bool
 was_approved(const Draft *d)
 {
 	return strcmp(d->state, "approved") == 0 || strcmp(d->state, "sent") == 0;
+}
+
+/* It was approved, and its message will never leave: its id would promise that. Inside SPI. */
+static void
+refuse_departed(const Draft *d)
+{
+	const char *state;
+
+	if ((strcmp(d->state, "approved") != 0 && strcmp(d->state, "rejected") != 0) ||
+		laras_spi_run(&read_departure,
+					  (Datum[]){Int64GetDatum(d->workspace_id), Int64GetDatum(d->row.message_id)},
+					  NULL) == 0)
+		return;
+	state = laras_spi_cstring(0, 1);
+	if (strcmp(state, "cancelled") != 0 && strcmp(state, "refused") != 0)
+		return;
+	ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
+					errmsg("the draft was approved, and its message will not be sent"),
+					errdetail("The message is \"%s\", for the reason \"%s\".", state,
+							  laras_spi_cstring(0, 2)),
+					errhint("Say it anew by laras.reply.")));
 }
 
 static void
@@ -376,6 +409,7 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 	who = laras_principal();
 	laras_spi_open();
 	take_draft(PG_GETARG_INT64(0), &d);
+	refuse_departed(&d);
 	if (was_approved(&d))
 	{
 		if (edited && !is_what_was_approved(&d, PG_GETARG_TEXT_PP(1)))
@@ -422,6 +456,8 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 		d.row.verdict_id = verdict.id;
 		memcpy(d.row.text_digest, verdict.digest, sizeof(d.row.text_digest));
 	}
+	else
+		laras_require_phrases(d.workspace_id, d.channel, d.cites ? d.topic : NULL, words, n);
 	if (edited)
 		sealed = laras_seal(laras_workspace_slot(d.workspace_id), d.slot, LARAS_FIELD_draft_body,
 							d.workspace_id, d.id, words, n);

@@ -102,6 +102,13 @@ LARAS_PLAN(
 	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2 RETURNING d.workspace_id, d.id",
 	INT8OID, INT8OID);
 
+LARAS_PLAN(refuse_approved,
+		   "UPDATE laras.draft d SET state = 'rejected', decided_at = laras.now(), decided_by = $3 "
+		   "FROM unnest($1, $2) AS u (w, i) "
+		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i "
+		   "AND d.state OPERATOR(pg_catalog.=) 'approved' RETURNING d.workspace_id, d.id",
+		   INT8ARRAYOID, INT8ARRAYOID, TEXTOID);
+
 /* whoever opts out and writes again afterwards waits for an answer to that */
 LARAS_PLAN(
 	close_unwanted,
@@ -383,6 +390,28 @@ laras_drafts_missed(const int64 *workspace_ids, const int64 *draft_ids,
 						   NULL);
 	write_down(closed, LARAS_ACT_DRAFT_STALE, "stale", "worker");
 	return closed;
+}
+
+void
+laras_drafts_refused(const int64 *workspace_ids, const int64 *draft_ids, int n, const char *by)
+{
+	LarasColumn c[2];
+	uint64 refused;
+
+	if (n == 0)
+		return;
+	laras_columns_init(c, 2, n);
+	for (int i = 0; i < n; i++)
+	{
+		c[0].values[i] = Int64GetDatum(workspace_ids[i]);
+		c[1].values[i] = Int64GetDatum(draft_ids[i]);
+	}
+	refused =
+		laras_spi_run(&refuse_approved,
+					  (Datum[]){laras_column_array(&c[0], n, INT8OID),
+								laras_column_array(&c[1], n, INT8OID), CStringGetTextDatum(by)},
+					  NULL);
+	write_down(refused, LARAS_ACT_DRAFT_REJECTED, "rejected", by);
 }
 
 uint64

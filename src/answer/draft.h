@@ -84,6 +84,13 @@ extern void laras_drafts_held_again(const int64 *workspace_ids, const int64 *dra
 extern uint64 laras_drafts_missed(const int64 *workspace_ids, const int64 *draft_ids,
 								  const TimestampTz *last_inbound, int n);
 
+/*
+ * Approved drafts whose message will never leave, because somebody withdrew it or
+ * because its text is not the one that was judged: they are rejected.
+ */
+extern void
+laras_drafts_refused(const int64 *workspace_ids, const int64 *draft_ids, int n, const char *by);
+
 /* Close drafts of which a cited row changed or went; at most limit. Returns how many. */
 extern uint64 laras_drafts_close_stale(int limit);
 

@@ -238,6 +238,24 @@ settle_drafts(LarasPlan *plan, LarasOutcome *outcomes, int n, const bool *change
 					  NULL);
 }
 
+/* What is not the text that was judged is nobody's answer any more. */
+static void
+refuse_altered_drafts(const LarasOutcome *outcomes, int n, const bool *changed)
+{
+	int64 *workspaces = palloc(sizeof(int64) * n);
+	int64 *drafts = palloc(sizeof(int64) * n);
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (changed[i] && outcomes[i].flight->draft_id != 0 && outcomes[i].reason != NULL &&
+			strcmp(outcomes[i].reason, "text_differs") == 0)
+		{
+			workspaces[count] = outcomes[i].flight->workspace_id;
+			drafts[count++] = outcomes[i].flight->draft_id;
+		}
+	laras_drafts_refused(workspaces, drafts, count, "worker");
+}
+
 /* What was approved too late for its window waits for a person again. */
 static void
 hold_late_drafts(const LarasOutcome *outcomes, int n, const bool *changed)
@@ -398,6 +416,7 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 	settle_drafts(&sent_drafts, outcomes, n, changed, "sent", NULL);
 	settle_drafts(&stale_drafts, outcomes, n, changed, "cancelled", "draft_stale");
 	settle_drafts(&overtaken_drafts, outcomes, n, changed, "cancelled", "overtaken");
+	refuse_altered_drafts(outcomes, n, changed);
 	hold_late_drafts(outcomes, n, changed);
 	laras_check_uncertain(outcomes, n, changed);
 	laras_spi_close();

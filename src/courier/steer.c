@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "answer/draft.h"
 #include "base/arguments.h"
 #include "base/spi.h"
 #include "catalog/pg_type_d.h"
@@ -29,7 +30,7 @@ LARAS_PLAN(set_rate,
 /* waits for the courier, which holds the row while it decides: then it is too late, or not */
 LARAS_PLAN(
 	lock_row,
-	"SELECT o.state, o.id FROM laras.outbox o WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 "
+	"SELECT o.state, o.id, coalesce(o.draft_id, 0) FROM laras.outbox o WHERE o.workspace_id OPERATOR(pg_catalog.=) $1 "
 	"AND o.message_id OPERATOR(pg_catalog.=) $2 FOR UPDATE OF o",
 	INT8OID, INT8OID);
 
@@ -71,6 +72,7 @@ laras_cancel_message(PG_FUNCTION_ARGS)
 	LARAS_NO_NULLS(fcinfo);
 	int64 message_id = PG_GETARG_INT64(0);
 	int64 workspace_id;
+	int64 draft_id;
 	char *state;
 	LarasEvidenceField fields[] = {LARAS_EV_CODE(LARAS_EVF_REASON, "withdrawn")};
 	LarasEvidence act = {
@@ -90,6 +92,7 @@ laras_cancel_message(PG_FUNCTION_ARGS)
 					  NULL) == 0)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("no such outbound message")));
 	state = laras_spi_cstring(0, 1);
+	draft_id = laras_spi_int8(0, 3);
 	if (strcmp(state, "queued") != 0 && strcmp(state, "parked") != 0)
 	{
 		laras_spi_close();
@@ -99,6 +102,8 @@ laras_cancel_message(PG_FUNCTION_ARGS)
 					  (Datum[]){Int64GetDatum(workspace_id), Int64GetDatum(laras_spi_int8(0, 2))},
 					  NULL);
 	laras_message_set_status(workspace_id, message_id, "cancelled", 0);
+	if (draft_id != 0)
+		laras_drafts_refused(&workspace_id, &draft_id, 1, laras_principal_text(laras_principal()));
 	laras_spi_close();
 	laras_evidence_actor(&act);
 	laras_evidence_append(&act);
