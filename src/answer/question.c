@@ -212,6 +212,7 @@ without_enclitic(const char *word)
 typedef struct Words
 {
 	const char **word;
+	const char **said; /* as it was written, where that is another word; or NULL */
 	int *clause;
 	int n;
 	int max;
@@ -224,6 +225,7 @@ add(Words *words, const char *word)
 	if (words->n < words->max)
 	{
 		words->clause[words->n] = words->at;
+		words->said[words->n] = NULL;
 		words->word[words->n++] = word;
 	}
 }
@@ -241,6 +243,7 @@ static void
 make_words(int max, Words *made)
 {
 	made->word = palloc(sizeof(char *) * max);
+	made->said = palloc(sizeof(char *) * max);
 	made->clause = palloc(sizeof(int) * max);
 	made->n = 0;
 	made->max = max;
@@ -328,7 +331,12 @@ respell(const char *word, bool english, bool after_number, Words *out)
 	else if (after_number && entry != NULL && (entry->flags & LARAS_WORD_UNIT))
 		add(out, word);
 	else if ((meaning = laras_spelling_find(word, english)) != NULL)
+	{
 		add_list(out, meaning);
+		/* a name may be spelled so */
+		if (strchr(meaning, ' ') == NULL && out->n > 0)
+			out->said[out->n - 1] = word;
+	}
 	else if (!english && n > 3 && word[n - 1] == '2' && strcspn(word, "0123456789") == n - 1)
 	{
 		const char *once = pnstrdup(word, n - 1);
@@ -418,10 +426,17 @@ tells_how_many(const LarasQuestion *question, int i)
 	static const char behind[] =
 		"pcs pc biji bijik buah orang org porsi kotak kardus dus pak pack bungkus lembar potong helai "
 		"pasang set stel box boxes people persons person pax guests guest adults adult kids pieces "
-		"piece items orders tamu anak malam nights night loyang cup gelas botol ekor tusuk";
+		"piece items orders tamu anak malam nights night loyang cup gelas botol ekor tusuk "
+		"toples sachet bungkusan mangkok mangkuk piring slice keping sak karung jar jars bottle bottles "
+		"bags packs cups pairs";
 
-	return is_number(question->word[i].text) && i + 1 < question->n &&
-		   is_one_of(question->word[i + 1].text, behind);
+	static const char before[] = "beli membeli ambil pesan order buy";
+
+	if (!is_number(question->word[i].text))
+		return false;
+	return (i + 1 < question->n && is_one_of(question->word[i + 1].text, behind)) ||
+		   (i > 0 && question->word[i].joined == NULL &&
+			is_one_of(question->word[i - 1].text, before));
 }
 
 /* Puts what phrases stand for into their place. */
@@ -437,7 +452,11 @@ rephrase(const Words *in, Words *out)
 		if (taken > 0)
 			add_list(out, meant);
 		else
+		{
 			add(out, in->word[i]);
+			if (out->n > 0)
+				out->said[out->n - 1] = in->said[i];
+		}
 		i += Max(taken, 1);
 	}
 }
@@ -475,6 +494,7 @@ laras_read_question(const char *text, size_t n)
 		const LarasLexeme *entry;
 
 		word->text = meant.word[i];
+		word->written = meant.said[i];
 		joints += is_joint(word->text);
 		word->joined_clause = is_joint(word->text);
 		word->clause = meant.clause[i] + joints;
@@ -546,4 +566,42 @@ laras_count_matter(const char *text, size_t n)
 		count += !again;
 	}
 	return count;
+}
+
+/* Of more pieces than these a word says that they are pieces. */
+#define FEW 12
+
+bool
+laras_asks_sum(const LarasQuestion *question)
+{
+	static const char people[] =
+		"orang org porsi people persons person pax guests guest adults adult kids tamu anak";
+	static const char sums[] = "total totalnya semua semuanya altogether jatuhnya jatohnya";
+
+	for (int i = 0; i < question->n; i++)
+	{
+		const char *next = i + 1 < question->n ? question->word[i + 1].text : "";
+
+		if (is_one_of(question->word[i].text, sums) ||
+			(question->word[i].pieces && !is_one_of(next, people)) ||
+			(is_one_of(question->word[i].text, "jadi jadinya") && strcmp(next, "berapa") == 0))
+			return true;
+	}
+	return false;
+}
+
+int
+laras_count_amounts(const LarasQuestion *question)
+{
+	int amounts = 0;
+
+	for (int i = 0; i < question->n; i++)
+	{
+		const LarasWord *word = &question->word[i];
+
+		amounts += word->pieces ||
+				   (strlen(word->text) < 3 && is_number(word->text) &&
+					strtol(word->text, NULL, 10) <= FEW && !word->counted && word->joined == NULL);
+	}
+	return amounts;
 }

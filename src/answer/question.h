@@ -50,6 +50,7 @@ typedef struct LarasWord
 {
 	const char *text;    /* lower case, the spelling of the lexicon */
 	const char *bare;    /* without an enclitic ("harga" of "harganya"), or NULL */
+	const char *written; /* as it was spelled, where that was undone, or NULL */
 	const char *joined;  /* "500ml" of "500 ml", or NULL */
 	const char *same;    /* words found for it (laras_lexicon_next reads them), or NULL */
 	const char *root;    /* a word of the lexicon that it is made from, or NULL */
@@ -84,6 +85,10 @@ extern LarasQuestion *laras_part_of_question(const LarasQuestion *question, int 
 
 /* The same reading of a text of the business, for counting the words of its name or heading. */
 extern int laras_count_matter(const char *text, size_t n);
+
+/* Is it asked what several pieces come to ("beli 3 jadi berapa"), and of how many kinds? */
+extern bool laras_asks_sum(const LarasQuestion *question);
+extern int laras_count_amounts(const LarasQuestion *question);
 
 /* intent.c */
 extern void laras_read_intent(LarasQuestion *question);

@@ -44,6 +44,8 @@
 #define FORMS 96
 /* Letters of each of two words that were written as one, at least. */
 #define JOINED_LETTERS 3
+/* of a chat spelling that a name may have as it stands */
+#define WRITTEN_LETTERS 4
 /* and of a word that names end in */
 #define COMPOUND_LETTERS 4
 
@@ -83,11 +85,12 @@ typedef struct Search
 	const char *made_from[LARAS_SEARCH_WORDS]; /* what it is made from, where only that is known */
 	int before[LARAS_SEARCH_WORDS]; /* numbers of the words that stand beside it, or -1 */
 	int behind[LARAS_SEARCH_WORDS];
-	bool named[LARAS_SEARCH_WORDS];    /* a heading has it */
-	bool absent[LARAS_SEARCH_WORDS];   /* no row has it */
-	bool optional[LARAS_SEARCH_WORDS]; /* told an intent: helps a row that it names */
-	bool texts;                        /* policies and FAQs are searched */
-	bool english;                      /* is the question */
+	bool named[LARAS_SEARCH_WORDS];      /* a heading has it */
+	bool as_written[LARAS_SEARCH_WORDS]; /* so, and no English word is meant by it */
+	bool absent[LARAS_SEARCH_WORDS];     /* no row has it */
+	bool optional[LARAS_SEARCH_WORDS];   /* told an intent: helps a row that it names */
+	bool texts;                          /* policies and FAQs are searched */
+	bool english;                        /* is the question */
 	double weight[LARAS_SEARCH_WORDS];
 	int *touched; /* numbers of the rows that have a word */
 	int touched_count;
@@ -147,15 +150,22 @@ add_stem(Forms *forms, const char *dictionary, const char *word)
 		add_form(forms, stem->lexeme);
 }
 
-/* The word itself and its stems in both languages. */
+/* The word itself and its stems in Indonesian and, where wanted, in English. */
+static void
+add_stems(Forms *forms, const char *word, bool in_english)
+{
+	add_form(forms, word);
+	add_stem(forms, "indonesian_stem", word);
+	if (in_english)
+		add_stem(forms, "english_stem", word);
+}
+
+/* The same in both languages. */
 static void
 add_word(Forms *forms, const char *word)
 {
-	if (word == NULL)
-		return;
-	add_form(forms, word);
-	add_stem(forms, "indonesian_stem", word);
-	add_stem(forms, "english_stem", word);
+	if (word != NULL)
+		add_stems(forms, word, true);
 }
 
 /* Forms of a list of the lexicon, which stands still as long as the process: made once. */
@@ -208,13 +218,19 @@ add_list(Forms *forms, const char *list)
 		add_form(forms, known->form[i]);
 }
 
-/* All that is looked for where a word of the question is. */
+/*
+ * All that is looked for where a word of the question is.  named: it is a word of
+ * names as it stands, and no plural.
+ */
 static void
-forms_of(Forms *forms, const LarasWord *word, const char *instead, const char *made_from)
+forms_of(Forms *forms, const LarasWord *word, const char *instead, const char *made_from,
+		 bool named)
 {
 	forms->n = 0;
-	add_word(forms, word->text);
+	add_stems(forms, word->text, !(named && word->text[strlen(word->text) - 1] == 's'));
 	add_word(forms, word->joined);
+	if (word->written != NULL && strlen(word->written) >= WRITTEN_LETTERS)
+		add_form(forms, word->written);
 	add_word(forms, instead);
 	add_word(forms, made_from);
 	add_list(forms, word->same);
@@ -255,21 +271,26 @@ mark(LarasShelf *shelf, Search *search, int i, const char *form, bool related)
 	CHECK_FOR_INTERRUPTS();
 	for (int k = 0; k < word->n; k++)
 	{
-		LarasShelfRow *row = touch(shelf, search, word->place[k] >> 2);
-		LarasShelfPart part = word->place[k] & 3;
+		bool names = LARAS_PLACE_NAMES(word->place[k]);
+		LarasShelfPart part = LARAS_PLACE_PART(word->place[k]);
+		LarasShelfRow *row;
 
+		/* Indonesian ends no plural in "s": a name that is written just so is meant ("polo", "polos") */
+		if (part == LARAS_PART_STEM && search->as_written[i] && form == search->word[i]->text)
+			continue;
+		row = touch(shelf, search, word->place[k] >> 2);
 		/* how many are wanted is a matter of names alone ("20 Porsi") */
-		if (search->word[i]->pieces && (search->texts || part != LARAS_PART_NAMED))
+		if (search->word[i]->pieces && (search->texts || !names))
 			continue;
 		/* and a time or a sum in a rule says nothing of a number that is asked */
-		if (search->texts && part != LARAS_PART_NAMED && is_number(search->word[i]))
+		if (search->texts && !names && is_number(search->word[i]))
 			continue;
 		fresh += (row->matched & bit) == 0;
 		row->matched |= bit;
 		if (related)
 			continue;
-		search->named[i] |= part == LARAS_PART_NAMED;
-		if (part == LARAS_PART_NAMED)
+		search->named[i] |= names;
+		if (names)
 			row->named |= bit;
 		else if (part == LARAS_PART_LISTED)
 			row->listed |= bit;
@@ -283,6 +304,15 @@ weight_of(const LarasShelf *shelf, int rows)
 	return Max(LEAST_WEIGHT, log(1 + (double) shelf->n / rows) / log(1 + (double) shelf->n));
 }
 
+/* Does a name have the word just so? */
+static bool
+is_written_name(const LarasShelf *shelf, const LarasWord *word)
+{
+	const LarasShelfWord *found = laras_shelf_find(shelf, word->text);
+
+	return found != NULL && found->written > 0;
+}
+
 /* Looks for word i; its weight is the less, the more rows have it. */
 static void
 look_for(LarasShelf *shelf, Search *search, int i)
@@ -290,7 +320,9 @@ look_for(LarasShelf *shelf, Search *search, int i)
 	Forms forms;
 	int rows = 0;
 
-	forms_of(&forms, search->word[i], search->instead[i], search->made_from[i]);
+	search->as_written[i] = !search->english && is_written_name(shelf, search->word[i]);
+	forms_of(&forms, search->word[i], search->instead[i], search->made_from[i],
+			 search->as_written[i]);
 	for (int k = 0; k < forms.n; k++)
 		rows += mark(shelf, search, i, forms.form[k], false);
 	if (search->texts && search->word[i]->related != NULL)
@@ -375,7 +407,8 @@ mark_both(LarasShelf *shelf, Search *search, int i, const LarasShelfWord *one,
 
 	for (int k = 0; k < one->n; k++)
 		for (int m = 0; m < other->n; m++)
-			if (one->place[k] == other->place[m] && (one->place[k] & 3) == LARAS_PART_NAMED)
+			if (one->place[k] >> 2 == other->place[m] >> 2 && LARAS_PLACE_NAMES(one->place[k]) &&
+				LARAS_PLACE_NAMES(other->place[m]))
 			{
 				LarasShelfRow *row = touch(shelf, search, one->place[k] >> 2);
 
@@ -487,7 +520,7 @@ mark_topic(LarasShelf *shelf, Search *search, LarasIntent topic)
 		const LarasShelfWord *word = laras_shelf_find(shelf, forms.form[i]);
 
 		for (int k = 0; word != NULL && k < word->n; k++)
-			if ((word->place[k] & 3) == LARAS_PART_NAMED)
+			if (LARAS_PLACE_NAMES(word->place[k]))
 				touch(shelf, search, word->place[k] >> 2)->on_topic = true;
 	}
 }
@@ -591,6 +624,7 @@ lacking(const LarasFound *row, const Search *search, int i)
 static void
 measure(LarasFound *row, const Search *search, uint64 optional)
 {
+	uint64 counted = 0;
 	double has = 0;
 	double all = 0;
 
@@ -604,7 +638,11 @@ measure(LarasFound *row, const Search *search, uint64 optional)
 		has += search->instead[i] != NULL ? part * CORRECTED_FACTOR : part;
 		all += part == 0 ? lacking(row, search, i) : search->weight[i];
 	}
-	if ((row->matched & ~optional) == 0)
+	/* nor does how many are wanted name anything */
+	for (int i = 0; i < search->n; i++)
+		if (search->word[i]->pieces)
+			counted |= UINT64CONST(1) << i;
+	if ((row->matched & ~optional & ~counted) == 0)
 	{
 		row->matched = 0;
 		row->named = 0;

@@ -13,11 +13,14 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/xact.h"
 #include "answer/freshness.h"
 #include "answer/question.h"
 #include "answer/shelf.h"
 #include "answer/spelling.h"
+#include "base/lower.h"
 #include "base/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -111,8 +114,20 @@ part_of(const TSVectorData *vector, const WordEntry *entry)
 	return part;
 }
 
+/* Does the heading, in lower case, have the word as it stands? */
+static bool
+is_written(const char *heading, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *s = heading; (s = strstr(s, word)) != NULL; s++)
+		if ((s == heading || !isalnum((unsigned char) s[-1])) && !isalnum((unsigned char) s[n]))
+			return true;
+	return false;
+}
+
 static void
-add_words(LarasShelf *shelf, const TSVectorData *vector, int row)
+add_words(LarasShelf *shelf, const TSVectorData *vector, const char *heading, int row)
 {
 	const WordEntry *entry = ARRPTR(vector);
 
@@ -132,10 +147,14 @@ add_words(LarasShelf *shelf, const TSVectorData *vector, int row)
 		if (!found)
 		{
 			word->place = NULL;
-			word->n = word->room = word->named = 0;
+			word->n = word->room = word->named = word->written = 0;
 		}
 		part = part_of(vector, &entry[i]);
 		word->named += part == LARAS_PART_NAMED;
+		if (part == LARAS_PART_NAMED && is_written(heading, text))
+			word->written++;
+		else if (part == LARAS_PART_NAMED)
+			part = LARAS_PART_STEM;
 		add_place(word, (uint32) row << 2 | part);
 	}
 }
@@ -162,11 +181,13 @@ read_rows(LarasShelf *shelf, int *room, LarasPlan *plan, const char *table, int6
 		for (uint64 i = 0; i < n; i++)
 		{
 			char *heading = laras_spi_cstring(i, 2);
+			char *low;
 			LarasShelfRow row = {.id = laras_spi_int8(i, 1), .table = table};
 			bool isnull;
 			TSVector vector = DatumGetTSVector(laras_spi_value(i, 3, &isnull));
 
 			CHECK_FOR_INTERRUPTS();
+			low = laras_lower(heading, strlen(heading));
 			row.size = pg_mbstrlen(heading);
 			row.heading_words = laras_count_matter(heading, strlen(heading));
 			row.numbered = strpbrk(heading, "0123456789") != NULL;
@@ -180,7 +201,7 @@ read_rows(LarasShelf *shelf, int *room, LarasPlan *plan, const char *table, int6
 								 ? palloc(sizeof(LarasShelfRow) * *room)
 								 : repalloc_huge(shelf->row, sizeof(LarasShelfRow) * (Size) *room);
 			}
-			add_words(shelf, vector, shelf->n);
+			add_words(shelf, vector, low, shelf->n);
 			shelf->row[shelf->n++] = row;
 			MemoryContextSwitchTo(scratch);
 		}

@@ -23,8 +23,12 @@ typedef enum LarasShelfPart
 {
 	LARAS_PART_TOLD,
 	LARAS_PART_LISTED,
-	LARAS_PART_NAMED
+	LARAS_PART_NAMED,
+	LARAS_PART_STEM /* of a word of the heading: itself it stands nowhere in it ("polo" of "polos") */
 } LarasShelfPart;
+
+#define LARAS_PLACE_PART(place) ((LarasShelfPart) ((place) &3))
+#define LARAS_PLACE_NAMES(place) (LARAS_PLACE_PART(place) >= LARAS_PART_NAMED)
 
 typedef struct LarasShelfRow
 {
@@ -49,7 +53,8 @@ typedef struct LarasShelfWord
 	uint32 *place;
 	int n;
 	int room;
-	int named; /* rows whose heading has it */
+	int named;   /* rows whose heading has it */
+	int written; /* of them, those that have it as it stands */
 } LarasShelfWord;
 
 typedef struct LarasShelf
