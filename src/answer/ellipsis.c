@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "answer/choose.h"
 #include "answer/ellipsis.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
@@ -23,6 +24,8 @@
 #define HALF_A_NAME 0.5f
 /* words of the question before that are tried to be the ones that the new one replaces */
 #define REPLACED 4
+/* items that one question back names, at most (choose.h) */
+#define ORDINALS LARAS_NAMED_ITEMS
 
 typedef struct Exchange
 {
@@ -264,6 +267,63 @@ names_another(const Exchange *e, const LarasFindings *found)
 	return false;
 }
 
+/* "yang pertama", "nomor 2", "the last one": of those that were named, counted from 0; -1: none is said. */
+static int
+ordinal_of(const LarasQuestion *now, int named)
+{
+	static const char *const ordinals[] = {" pertama kesatu satu 1 first 1st ",
+										   " kedua dua 2 second 2nd ", " ketiga tiga 3 third 3rd ",
+										   " keempat empat 4 fourth 4th "};
+	static const char last[] = " terakhir last ";
+	static const char plain[] =
+		" pertama kesatu kedua ketiga keempat first second third fourth 1st 2nd 3rd 4th ";
+	static const char before[] = " yang the nomor nomer no number opsi pilihan option ";
+	static const char numbering[] = " nomor nomer no number opsi pilihan option ";
+	int found = -1;
+
+	for (int i = 0; i < now->n; i++)
+	{
+		const char *word = psprintf(" %s ", now->word[i].text);
+		bool led = i > 0 && strstr(before, psprintf(" %s ", now->word[i - 1].text)) != NULL;
+
+		/* "hari pertama", "dua kotak" */
+		if (!led && !(i == 0 && strstr(plain, word) != NULL))
+			continue;
+		/* "yang 1 kilo" is a size */
+		if (strstr(plain, word) == NULL && strstr(last, word) == NULL &&
+			strstr(numbering, psprintf(" %s ", now->word[i - 1].text)) == NULL)
+			continue;
+		for (int k = 0; k < lengthof(ordinals); k++)
+			if (strstr(ordinals[k], word) != NULL)
+				found = found < 0 ? k : named;
+		if (strstr(last, word) != NULL)
+			found = found < 0 ? named - 1 : named;
+	}
+	return found < named ? found : -1;
+}
+
+/* "the first one" of the items that were asked back about, in the order of the question. */
+static LarasFound *
+item_in_order(const Exchange *e)
+{
+	const LarasSource *item[ORDINALS];
+	LarasFound *meant;
+	int n = 0;
+	int which;
+
+	for (int i = 0; i < e->before->n_cited; i++)
+		if (is_of(&e->before->cited[i], "catalog_item") && n < ORDINALS)
+			item[n++] = &e->before->cited[i];
+		else
+			return NULL;
+	which = n > 1 ? ordinal_of(e->now, n) : -1;
+	if (which < 0)
+		return NULL;
+	meant = palloc0(sizeof(LarasFound));
+	meant->source = *item[which];
+	return laras_read_items(e->workspace_id, e->was->english, &meant, 1) ? meant : NULL;
+}
+
 /* The item's name, and what is asked about it. */
 static bool
 answer_about(const Exchange *e, const LarasFindings *found, const LarasFound *item,
@@ -295,6 +355,23 @@ answer_about(const Exchange *e, const LarasFindings *found, const LarasFound *it
 			return true;
 	}
 	return false;
+}
+
+/* The item's name, with what is asked for now, or else was before. */
+static bool
+answer_item(const Exchange *e, const LarasFound *item, LarasComposed *c)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, item->heading);
+	for (int i = 0; e->now_asks && i < e->now->n; i++)
+		if (is_cue(&e->now->word[i]))
+			put(&text, e->now, i);
+	if (!e->now_asks)
+		put_cues(&text, e);
+	return answers(e, &text, c) && stands_on(c, "catalog_item") && c->n_sources > 0 &&
+		   c->sources[0].id == item->source.id;
 }
 
 /* The words of the question before, but the one that the new question replaces. */
@@ -393,6 +470,14 @@ laras_compose_after(int64 workspace_id, const LarasAskedBefore *before, const ch
 	for (int i = LARAS_INTENT_PRICE; i <= LARAS_INTENT_LOCATION; i++)
 		e.now_asks |= e.now->weight[i] >= ASKS;
 	named = count_matter(e.now) > 0;
+	item = item_in_order(&e);
+	if (item != NULL)
+	{
+		if (!answer_item(&e, item, &c))
+			return false;
+		*composed = c;
+		return true;
+	}
 	if (!named && !e.now_asks)
 		return false;
 	found = laras_find_items(workspace_id, e.now);
