@@ -26,6 +26,8 @@
 #define TOKENS 4
 #define KINDS 320
 #define NAME_BYTES 16
+/* Entries of several words, at most. */
+#define PHRASES 64
 #define PHONE_DIGITS 9
 /* Words behind a number in which a yes is asked for it. */
 #define YES_BEHIND 3
@@ -179,9 +181,34 @@ may_be_known(const char *word)
 	return (beginnings[place / 64] & (UINT64CONST(1) << (place % 64))) != 0;
 }
 
+/* Entries of several words, joined by "-": each word of them is of the kind where all stand together. */
+typedef struct KnownPhrase
+{
+	char words[NAME_BYTES * 3]; /* parted by blanks */
+	Kinds kind;
+} KnownPhrase;
+
+static KnownPhrase known_phrases[PHRASES];
+static int phrases = 0;
+
+static void
+add_phrase(const char *joined, Kinds kind)
+{
+	KnownPhrase *phrase = &known_phrases[phrases];
+
+	if (phrases == PHRASES || strlen(joined) >= sizeof(phrase->words))
+		elog(ERROR, "laras: an entry of several words too many, or too long");
+	strlcpy(phrase->words, joined, sizeof(phrase->words));
+	for (char *sign = phrase->words; (sign = strchr(sign, '-')) != NULL;)
+		*sign = ' ';
+	phrase->kind = kind;
+	phrases++;
+}
+
 static void
 read_word_lists(HTAB *table)
 {
+	phrases = 0;
 	for (int i = 0; i < lengthof(word_lists); i++)
 	{
 		Kinds kind = kind_of(word_lists[i].kind, strlen(word_lists[i].kind));
@@ -192,9 +219,14 @@ read_word_lists(HTAB *table)
 		{
 			bool as_it_stands = word[0] == '=';
 			bool found;
-			KnownWord *entry =
-				hash_search(table, word + (as_it_stands ? 1 : 0), HASH_ENTER, &found);
+			KnownWord *entry;
 
+			if (strchr(word, '-') != NULL)
+			{
+				add_phrase(word + (as_it_stands ? 1 : 0), kind);
+				continue;
+			}
+			entry = hash_search(table, word + (as_it_stands ? 1 : 0), HASH_ENTER, &found);
 			if (!found)
 				entry->exact = entry->root = (Kinds){0};
 			beginnings[beginning(entry->word) / 64] |= UINT64CONST(1)
@@ -310,6 +342,10 @@ read_kinds(const LarasQuestion *question)
 		if (memcmp(&found[i], &none, sizeof(Kinds)) == 0 && laras_lexicon_find(word) == NULL)
 			found[i] = kind_of(NAME_KIND, strlen(NAME_KIND));
 	}
+	for (int k = 0; k < phrases; k++)
+		for (int i = 0; i < question->n; i++)
+			for (int n = phrase_at(question, i, known_phrases[k].words); n > 0; n--)
+				join(&found[i + n - 1], known_phrases[k].kind);
 	for (int k = 0; k < lengthof(plain_phrases); k++)
 		for (int i = 0; i < question->n; i++)
 			for (int n = phrase_at(question, i, plain_phrases[k]); n > 0; n--)
@@ -626,6 +662,8 @@ laras_names_other_sum(const LarasQuestion *question, const char *text, size_t n,
 	static const char *const millions[] = {"jt", "juta", "million", "mio"};
 	static const char *const currencies[] = {"rupiah", "usd",   "dollar", "dollars",
 											 "dolar",  "bucks", "euro",   "perak"};
+	static const char *const taking[] = {"aja",   "saja", "deh",    "dapet", "dapat", "dpt", "lah",
+										 "boleh", "bole", "gimana", "ya",    "yah",   "oke", "ok"};
 	static const char *const shares[] = {"persen", "percent", "pct", "prosen"};
 	const char *low = laras_lower(text, Min(n, LARAS_QUESTION_BYTES));
 	int looked = 0;
@@ -670,6 +708,16 @@ laras_names_other_sum(const LarasQuestion *question, const char *text, size_t n,
 		/* "16.500" */
 		else if (s - from > 4 && s[-4] == '.' && digits[0] != '0' && strlen(digits) >= 4)
 			sum = true;
+		/* "600 aja ya": of thousands, as it is said */
+		if (!sum && strlen(digits) == 3 && digits[2] == '0' &&
+			begins_with_one(rest, taking, lengthof(taking), &length))
+		{
+			char thousand[32];
+
+			snprintf(thousand, sizeof(thousand), "%s000", digits);
+			if (!states(answer, digits) && !states(answer, thousand))
+				return true;
+		}
 		if (!sum)
 			continue;
 		looked++;
