@@ -78,7 +78,8 @@ doubt(LarasChoice *choice, const LarasFindings *items)
 	{
 		LarasFound *row = &items->row[i];
 
-		if (row == best || !(row->named & missing) ||
+		/* a number alone may be a size of anything */
+		if (row == best || !(row->named & missing) || (row->matched & ~items->numbers) == 0 ||
 			row->coverage < best->coverage * LARAS_RIVAL_COVERAGE)
 			continue;
 		add(choice, row);

@@ -10,8 +10,10 @@
 
 #include "answer/choose.h"
 #include "answer/clause.h"
+#include "answer/compare.h"
 #include "answer/drafter.h"
 #include "answer/hours.h"
+#include "answer/lacks.h"
 #include "answer/outside.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
@@ -133,6 +135,63 @@ says_besides(const LarasFindings *texts, const LarasFound *item, const LarasQues
 	return alone ? best : NULL;
 }
 
+/* The chosen items; false where they do not say what was asked. */
+static bool
+say_items(Composition *c, const LarasFindings *items, const LarasChoice *choice, LarasIntent intent)
+{
+	int lacking = 0;
+
+	for (int i = 0; i < choice->n; i++)
+		lacking += laras_row_lacks(c->said.question, items, c->unknown, choice->row[i]);
+	/* which one is meant may be asked, as long as one of them has it */
+	return lacking < (choice->ask ? choice->n : 1) &&
+		   laras_say_items(&c->said, items, choice, intent);
+}
+
+/* A policy or FAQ; false where it does not say what was asked. */
+static bool
+say_text(Composition *c, const LarasFindings *texts, const LarasFound *text)
+{
+	return !laras_text_lacks(c->said.question, texts, c->unknown, text) &&
+		   laras_say_text(&c->said, text);
+}
+
+/*
+ * Which of several is the cheapest, or smaller: answered where the order is
+ * certain, else by a person. False where nothing is compared, or a rule of the
+ * business speaks of it.
+ */
+static bool
+answer_compared(Composition *c, int64 workspace_id, const LarasFindings *items,
+				const LarasChoice *choice, const LarasFound *text, LarasIntent of_item)
+{
+	LarasCompared compared;
+	LarasFound *row[LARAS_NAMED_ITEMS];
+	LarasChoice first = {.n = 1, .named = true};
+	int n;
+
+	laras_read_compared(c->said.question, items, &compared);
+	/* "mug besar" is a name */
+	if (compared.order == LARAS_ORDER_NONE || (compared.words & items->named) != 0)
+		return false;
+	if (text != NULL &&
+		(text->named & text->matter & ~(choice->n > 0 ? choice->row[0]->matched : 0)) != 0)
+		return false;
+	/* both are named, and what each costs tells it */
+	if (choice->n > 1 && choice->named && !choice->ask && of_item == LARAS_INTENT_PRICE)
+		return false;
+	n = compared.denied ? 0 : laras_compared_items(items, &compared, row);
+	if (compared.more && n != 2)
+		n = 0;
+	if (n > 0 && !laras_read_items(workspace_id, c->said.question->english, row, n))
+		n = 0;
+	first.row[0] = laras_first_of(row, n, compared.order);
+	c->said.intent = of_item;
+	if (first.row[0] == NULL || !say_items(c, items, &first, of_item))
+		laras_say_hand_over(&c->said, of_item, NO_GROUND);
+	return true;
+}
+
 /*
  * A question of the business: about items, about its rules, or both.  Where
  * one part of a double question has no ground, a person answers all of it.
@@ -187,6 +246,8 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	c->unknown = texts->absent & (items->words > 0 ? items->absent : ~UINT64CONST(0));
 	if (text != NULL && !text->on_topic && laras_text_has_rival(texts, text, question))
 		text->doubtful = true;
+	if (!asks_topic && answer_compared(c, workspace_id, items, &choice, text, of_item))
+		return;
 	/* What is returned is often told where the warranty is. */
 	if (text == NULL && asks_topic && topic == LARAS_INTENT_WARRANTY)
 		text = laras_choose_text(laras_find_texts(workspace_id, question, LARAS_INTENT_RETURNS),
@@ -249,9 +310,9 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		c->said.intent = choice.n > 0 ? of_item : topic;
 		if (text == NULL && !has_hours)
 			laras_say_hand_over(&c->said, topic, NO_GROUND);
-		else if (choice.n > 0 && !laras_say_items(&c->said, items, &choice, of_item))
+		else if (choice.n > 0 && !say_items(c, items, &choice, of_item))
 			laras_say_hand_over(&c->said, of_item, NO_GROUND);
-		else if (has_hours ? !laras_say_hours(&c->said, &hours) : !laras_say_text(&c->said, text))
+		else if (has_hours ? !laras_say_hours(&c->said, &hours) : !say_text(c, texts, text))
 			laras_say_hand_over(&c->said, topic, NO_GROUND);
 		return;
 	}
@@ -262,9 +323,9 @@ answer_from_rows(Composition *c, int64 workspace_id)
 					 question->weight[LARAS_INTENT_STOCK] >= LARAS_WEIGHT_HINTS;
 
 		c->said.intent = of_item;
-		if (goods && !laras_say_items(&c->said, items, &choice, of_item))
+		if (goods && !say_items(c, items, &choice, of_item))
 			laras_say_hand_over(&c->said, of_item, NO_GROUND);
-		else if (!laras_say_text(&c->said, besides))
+		else if (!say_text(c, texts, besides))
 			laras_say_hand_over(&c->said, LARAS_INTENT_PRODUCT, NO_GROUND);
 		return;
 	}
@@ -290,13 +351,13 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	if (text != NULL)
 	{
 		c->said.intent = LARAS_INTENT_PRODUCT;
-		if (!laras_say_text(&c->said, text))
+		if (!say_text(c, texts, text))
 			laras_say_hand_over(&c->said, LARAS_INTENT_PRODUCT, NO_GROUND);
 	}
 	else if (choice.n > 0)
 	{
 		c->said.intent = of_item;
-		if (!laras_say_items(&c->said, items, &choice, of_item))
+		if (!say_items(c, items, &choice, of_item))
 			laras_say_hand_over(&c->said, of_item, NO_GROUND);
 	}
 	else if (question->weight[LARAS_INTENT_THANKS] >= LARAS_WEIGHT_DECIDES &&
@@ -491,6 +552,13 @@ points_elsewhere(const Composition *c)
 static void
 compose_from_rows(Composition *c, int64 workspace_id)
 {
+	/* of several kinds a sum is asked, which is told by nobody but a person */
+	if (laras_count_amounts(c->said.question) > 1 && laras_asks_sum(c->said.question) &&
+		c->said.question->weight[LARAS_INTENT_PRICE] >= LARAS_WEIGHT_HINTS)
+	{
+		laras_say_hand_over(&c->said, LARAS_INTENT_PRICE, NO_GROUND);
+		return;
+	}
 	if (compose_clauses(c, workspace_id, true, 2))
 		return;
 	answer_part(c, workspace_id);

@@ -25,6 +25,8 @@
  * drafterrole.c	drafting as laras_drafter.
  * wording.c	phrases around facts, prices, sentences of the business.
  * choose.c	which of the rows it means.
+ * compare.c	the cheapest, the smaller: where the order of rows is certain.
+ * lacks.c	what is asked that a row does not say.
  * said.c	what they say, in words.
  * clause.c	what of it asks.
  * compose.c	a rule or an item, clause by clause; laras_compose.

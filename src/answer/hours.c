@@ -498,6 +498,19 @@ asks_hours(const LarasQuestion *question, int clause)
 	return false;
 }
 
+static bool
+speaks_of_fetching(const LarasQuestion *question)
+{
+	static const char *const fetching[] = {"ambil",    "diambil",   "pickup", "jemput",
+										   "dijemput", "mengambil", "antar",  "diantar"};
+
+	for (int i = 0; i < question->n; i++)
+		for (int k = 0; k < lengthof(fetching); k++)
+			if (strcmp(question->word[i].text, fetching[k]) == 0)
+				return true;
+	return false;
+}
+
 bool
 laras_answer_hours(int64 workspace_id, const LarasQuestion *question,
 				   bool (*is_known)(const void *context, const LarasWord *word),
@@ -543,6 +556,12 @@ laras_answer_hours(int64 workspace_id, const LarasQuestion *question,
 	/* "when can I come" is about something else, unless nothing else is said */
 	if (n > 0 && !when.opening)
 		return false;
+	/* until when something is fetched or brought is no matter of the hours */
+	if (!when.opening && speaks_of_fetching(question))
+	{
+		answer->unknown = true;
+		return false;
+	}
 	answer->sure &= !when.doubtful;
 	answer->unknown = when.past || !tell(&t, &when);
 	answer->text = t.text.data;

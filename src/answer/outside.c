@@ -314,6 +314,9 @@ phrase_at(const LarasQuestion *question, int i, const char *phrase)
 	char word[LARAS_WORD_BYTES];
 	int n = 0;
 
+	/* most words begin no phrase */
+	if (question->word[i].text[0] != phrase[0])
+		return 0;
 	while (laras_lexicon_next(&phrase, word))
 	{
 		if (i + n >= question->n || strcmp(question->word[i + n].text, word) != 0)

@@ -87,7 +87,10 @@ price_of(const LarasSaid *said, const LarasFound *row)
 static void
 add_price(LarasSaid *said, const LarasFound *row)
 {
-	appendStringInfo(&said->text, say(said, LARAS_SAY_PRICE), row->heading, price_of(said, row));
+	/* what several come to stands in no row */
+	LarasWording price = laras_asks_sum(said->question) ? LARAS_SAY_PRICE_EACH : LARAS_SAY_PRICE;
+
+	appendStringInfo(&said->text, say(said, price), row->heading, price_of(said, row));
 	if (row->stock == 0)
 		laras_say(said, LARAS_SAY_BUT_OUT);
 }
@@ -179,7 +182,8 @@ add_item(LarasSaid *said, const LarasFound *row, LarasIntent intent)
 		return false;
 	laras_next_part(said);
 	/* More than the price is asked for where several words are not of the name. */
-	if (intent == LARAS_INTENT_PRICE && pg_popcount64(row->matched & ~row->named) < 2)
+	if (intent == LARAS_INTENT_PRICE &&
+		(pg_popcount64(row->matched & ~row->named) < 2 || laras_asks_sum(said->question)))
 		add_price(said, row);
 	else if (intent == LARAS_INTENT_STOCK &&
 			 pg_popcount64(row->matter & ~row->named & ~row->listed) < 2)
@@ -285,13 +289,15 @@ laras_say_items(LarasSaid *said, const LarasFindings *items, const LarasChoice *
 		for (int i = 0; i < said->question->n; i++)
 			plain &= !said->question->word[i].pieces && !said->question->word[i].counted &&
 					 !is_said_again(said->question, i);
-		plain &= !choice->more;
 		for (int i = 0; i < choice->n; i++)
 			plain &= choice->row[i]->coverage >= LARAS_PLAIN_COVERAGE && !choice->row[i]->beside &&
 					 (choice->row[i]->matched & items->corrected) == 0;
+		/* to ask what was not in doubt would name what nobody asked about */
+		if (!plain)
+			return false;
 		ask_which(said, choice);
 		said->asks = true;
-		said->confidence = Min(said->confidence, plain ? ASKS : LARAS_UNSURE);
+		said->confidence = Min(said->confidence, choice->more ? LARAS_UNSURE : ASKS);
 		return true;
 	}
 	for (int i = 0; i < choice->n; i++)

@@ -50,7 +50,7 @@ static const char besides[] =
 	"wib wita wit am pm oclock libur mulai dari depan ini itu next this "
 	"biasanya usually normally jadwal schedule weekday weekdays kerja "
 	"weekend weekends week moment pekan akhir setiap tiap daily every early late "
-	"kok";
+	"kok tetap tetep";
 static const char shops[] = "toko tokonya showroom kedai warung gerai outlet resto restoran kafe "
 							"cafe dapur kantor shop store stall place office restaurant bakery "
 							"tempat tempatnya";

@@ -12,6 +12,7 @@
  */
 static const char *const wordings[LARAS_WORDINGS][2] = {
 	[LARAS_SAY_PRICE] = {"Harga %s %s.", "%s is %s."},
+	[LARAS_SAY_PRICE_EACH] = {"Harga satuan %s %s.", "%s is %s each."},
 	[LARAS_SAY_IN_STOCK] = {"%s masih ada, stok %d.", "%s is in stock, %d left."},
 	[LARAS_SAY_OUT_OF_STOCK] = {"%s saat ini habis.", "%s is out of stock at the moment."},
 	[LARAS_SAY_BUT_OUT] = {" Saat ini stoknya habis.", " It is out of stock at the moment."},

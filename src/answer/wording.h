@@ -15,6 +15,7 @@
 typedef enum LarasWording
 {
 	LARAS_SAY_PRICE,        /* name, price */
+	LARAS_SAY_PRICE_EACH,   /* so, where several are wanted */
 	LARAS_SAY_IN_STOCK,     /* name, number */
 	LARAS_SAY_OUT_OF_STOCK, /* name */
 	LARAS_SAY_BUT_OUT,      /* behind a price */

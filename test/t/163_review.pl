@@ -42,7 +42,7 @@ sub what_became { my ($id) = @_; return $stage->bound("SELECT CASE WHEN state IN
 sub requests { return scalar(() = grep { $_->{method} eq 'POST' && $_->{path} =~ m{/messages$} } $stage->sandbox->ledger); }
 
 # ---- rules: channel, topic, act, confidence, priority (d: not given)
-my %question = (price => 'Berapa harga kopi Toraja 250 gr?', hours => 'jam buka toko?', unsure => 'Berapa harga kopi Toraja 500 gr?');
+my %question = (price => 'Berapa harga kopi Toraja 250 gr?', hours => 'jam buka toko?', unsure => 'Berapa harga 3 kopi Toraja 250 gr?');
 for (
 	[ 'no rule', [], price => 'goes', hours => 'goes', unsure => 'held low_confidence' ],
 	[ 'review all', [ 'd d review d 0' ], price => 'held review_rule', hours => 'held review_rule' ],
