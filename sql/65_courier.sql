@@ -281,6 +281,7 @@ INSERT INTO laras.data_column (table_name, column_name, category, field, slot, p
   ('send_pause', 'reach', 'system', NULL, NULL, 'a word from a fixed list', 'delete', 'none', 'none', 'none', 'delete', NULL, NULL),
   ('provider_error', 'provider', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'code', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
+  ('provider_error', 'subcode', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'retryable', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'concerns', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
   ('provider_error', 'words_en', 'system', NULL, NULL, 'comes with the extension', 'none', 'none', 'none', 'none', 'keep', 'describes the software', NULL),
@@ -461,15 +462,17 @@ SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.provider_error (
   provider text NOT NULL CHECK (provider IN ('meta', 'telegram', 'email')),
   code integer NOT NULL CHECK (code > 0),
+  subcode integer NOT NULL DEFAULT 0 CHECK (subcode >= 0),
   retryable boolean NOT NULL,
   concerns text NOT NULL CHECK (concerns IN ('message', 'pair', 'template', 'number', 'account', 'app')),
   words_en text NOT NULL,
   words_id text NOT NULL,
-  PRIMARY KEY (provider, code)
+  PRIMARY KEY (provider, code, subcode)
 );
 COMMENT ON TABLE laras.provider_error IS 'What errors of providers mean to a business. Rows come with each version.';
 COMMENT ON COLUMN laras.provider_error.provider IS 'meta: WhatsApp, Instagram, Messenger, Threads; telegram; email: codes of SMTP.';
 COMMENT ON COLUMN laras.provider_error.code IS 'Error code of the provider.';
+COMMENT ON COLUMN laras.provider_error.subcode IS 'Its subcode, where that says something else than the code alone; 0: any other, or none.';
 COMMENT ON COLUMN laras.provider_error.retryable IS 'Does it pass by itself, so that the courier tries again? As the driver of the channel decides.';
 COMMENT ON COLUMN laras.provider_error.concerns IS 'What the error is about: this message, this person at this number, the template, the number, the account or the app.';
 COMMENT ON COLUMN laras.provider_error.words_en IS 'In English.';
@@ -591,6 +594,16 @@ INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en,
   ('email', 553, false, 'message', 'The mail server does not take this address.', 'Server email menolak alamat ini.'),
   ('email', 554, false, 'message', 'The mail server does not take this mail.', 'Server email menolak email ini.');
 
+-- What a subcode says, where its code alone would mislead.
+INSERT INTO laras.provider_error (provider, code, subcode, retryable, concerns, words_en, words_id) VALUES
+  ('meta', 10, 2018108, false, 'message', 'The person left, or cannot be written to.', 'Orang ini sudah pergi, atau tidak bisa dikirimi pesan.'),
+  ('meta', 10, 2018278, false, 'message', 'The person wrote too long ago: they can be answered when they write again.', 'Pesan terakhir orang ini sudah terlalu lama: baru bisa dibalas setelah ia menulis lagi.'),
+  ('meta', 10, 2534022, false, 'message', 'The person wrote too long ago: they can be answered when they write again.', 'Pesan terakhir orang ini sudah terlalu lama: baru bisa dibalas setelah ia menulis lagi.'),
+  ('meta', 10, 1893063, false, 'account', 'The provider bars the Page from sending for a time. When that is over, connect the account again, and what waits is sent.', 'Penyedia melarang Halaman mengirim pesan untuk sementara. Setelah larangan selesai, hubungkan ulang akun, dan pesan yang menunggu akan dikirim.'),
+  ('meta', 100, 2018001, false, 'message', 'The person was not found at the provider.', 'Orang ini tidak ditemukan di penyedia.'),
+  ('meta', 100, 2534014, false, 'message', 'The person was not found, or this comment was answered already.', 'Orang tidak ditemukan, atau komentar ini sudah dibalas.'),
+  ('meta', 200, 2018108, false, 'message', 'The person left, or cannot be written to.', 'Orang ini sudah pergi, atau tidak bisa dikirimi pesan.');
+
 -- A whole range says the same, but for 230.
 INSERT INTO laras.provider_error (provider, code, retryable, concerns, words_en, words_id)
   SELECT 'meta', c, false, 'account', 'The app lacks a permission for this account. Connect the account again.', 'Aplikasi tidak punya izin untuk akun ini. Hubungkan ulang akun.'
@@ -655,8 +668,13 @@ CREATE VIEW laras.send_troubles AS
     CASE WHEN o.state = 'queued' THEN o.not_before END AS next_try_at
   FROM laras.outbox o
     JOIN laras.message m ON m.workspace_id = o.workspace_id AND m.id = o.message_id
-    LEFT JOIN laras.provider_error e ON e.provider = CASE WHEN m.channel IN ('telegram', 'email') THEN m.channel ELSE 'meta' END
-      AND e.code = coalesce(o.error_code, m.error_code)
+    LEFT JOIN laras.send_attempt a ON a.workspace_id = o.workspace_id AND a.id = o.attempt_id
+      AND a.error_code = coalesce(o.error_code, m.error_code)
+    LEFT JOIN LATERAL (SELECT p.concerns, p.words_en, p.words_id, p.retryable FROM laras.provider_error p
+      WHERE p.provider = CASE WHEN m.channel IN ('telegram', 'email') THEN m.channel ELSE 'meta' END
+        AND p.code = coalesce(o.error_code, m.error_code)
+        AND (p.subcode = 0 OR (p.subcode = a.error_subcode AND m.channel <> 'whatsapp'))
+      ORDER BY p.subcode DESC LIMIT 1) e ON true
     LEFT JOIN laras.send_reason r ON r.reason = o.reason
   WHERE laras.may('inbox') AND (o.state IN ('refused', 'uncertain', 'parked', 'cancelled') OR m.status = 'failed' OR o.reason IS NOT NULL AND o.state IN ('queued', 'sent'));
 COMMENT ON VIEW laras.send_troubles IS 'Messages that did not leave, or did not arrive, and why, in words for the owner.';

@@ -29,16 +29,17 @@ for my $file (qw(src/channel/whatsapp_send.c src/channel/meta_send.c))
 $stage->sql('CREATE EXTENSION laras_test');
 $stage->sql(<<'SQL');
 CREATE TABLE meant AS SELECT c.channel, e.*, laras_test.read_answer(c.channel, CASE WHEN e.provider = 'meta' THEN 400 ELSE e.code END,
-	CASE e.provider WHEN 'meta' THEN format('{"error": {"message": "x", "type": "OAuthException", "code": %s}}', e.code)
+	CASE e.provider WHEN 'meta' THEN format('{"error": {"message": "x", "type": "OAuthException", "code": %s, "error_subcode": %s}}', e.code, e.subcode)
 		WHEN 'telegram' THEN format('{"ok": false, "error_code": %s, "description": "x"}', e.code) ELSE e.code || ' x' END) AS answer
 FROM laras.provider_error e JOIN (VALUES ('whatsapp', 'meta'), ('instagram', 'meta'), ('messenger', 'meta'), ('threads', 'meta'), ('telegram', 'telegram'), ('email', 'email')) c (channel, provider) USING (provider)
 WHERE (c.channel = 'whatsapp' OR e.code NOT BETWEEN 130000 AND 139999) AND (c.channel = 'threads' OR e.provider <> 'meta' OR e.code <> 24)
+	AND (e.subcode = 0 OR c.channel IN ('instagram', 'messenger'))
 SQL
 is($stage->sql("SELECT string_agg(channel || ' ' || code || ' ' || answer, ', ') FROM meant WHERE retryable <> (answer IN ('retry', 'throttled'))"), '', 'each is tried again, or not, as the table says');
 is($stage->sql("SELECT string_agg(channel || ' ' || code || ' ' || concerns, ', ') FROM meant WHERE answer = 'account' AND concerns NOT IN ('account', 'number')"), '', 'what stops an account is about one');
 is($stage->sql("SELECT string_agg(channel || ' ' || code || ' ' || concerns, ', ') FROM meant WHERE answer = 'throttled' AND concerns IN ('message', 'template')"), '', 'and what rests others about more than a message');
-cmp_ok($stage->sql('SELECT count(DISTINCT (provider, code)) FROM meant'), '==', $stage->sql('SELECT count(*) FROM laras.provider_error'), 'no row is left out');
-is($stage->sql("SELECT count(*) FROM laras.provider_error WHERE provider = 'meta' AND (code BETWEEN 200 AND 299 OR code IN (9010, 133004, 133005, 133006, 133008, 133009, 133010, 133015, 133016))"), 109, 'ranges and log-in errors that Meta names are there');
+cmp_ok($stage->sql('SELECT count(DISTINCT (provider, code, subcode)) FROM meant'), '==', $stage->sql('SELECT count(*) FROM laras.provider_error'), 'no row is left out');
+is($stage->sql("SELECT count(*) FROM laras.provider_error WHERE provider = 'meta' AND subcode = 0 AND (code BETWEEN 200 AND 299 OR code IN (9010, 133004, 133005, 133006, 133008, 133009, 133010, 133015, 133016))"), 109, 'ranges and log-in errors that Meta names are there');
 is($stage->sql("SELECT count(*) FROM laras.provider_error WHERE words_en = words_id OR words_en !~ '[.]\$' OR words_id !~ '[.]\$'"), 0, 'in both languages, as sentences');
 is($stage->sql('SELECT count(*) FROM laras.send_reason WHERE words_en = words_id'), 0, 'so are the reasons');
 
