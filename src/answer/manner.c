@@ -339,5 +339,5 @@ laras_other_language(const char *text, size_t n, bool english)
 {
 	LarasQuestion *read = laras_read_question(text, n);
 
-	return read->spoken >= WORDS && read->english != english;
+	return read->spoken >= WORDS && read->told && read->english != english;
 }

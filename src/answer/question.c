@@ -134,9 +134,9 @@ split(const char *text, size_t n, char **words, int *clauses, bool *mark, int ma
 	return count;
 }
 
-/* More function words of English than of Indonesian; a tie is Indonesian. */
+/* More function words of English than of Indonesian; a tie is Indonesian, and not told. */
 static bool
-is_english(char **words, int n)
+is_english(char **words, int n, bool *told)
 {
 	int indonesian = 0;
 	int english = 0;
@@ -167,6 +167,7 @@ is_english(char **words, int n)
 		indonesian += (entry->flags & LARAS_WORD_INDONESIAN) != 0;
 		english += (entry->flags & LARAS_WORD_ENGLISH) != 0;
 	}
+	*told = english != indonesian;
 	return english > indonesian;
 }
 
@@ -475,7 +476,7 @@ laras_read_question(const char *text, size_t n)
 	Words meant;
 
 	question->spoken = split(text, n, written, clauses, mark, max);
-	question->english = is_english(written, question->spoken);
+	question->english = is_english(written, question->spoken, &question->told);
 	make_words(max, &spelled);
 	for (int i = 0; i < question->spoken; i++)
 	{
@@ -541,6 +542,7 @@ laras_part_of_question(const LarasQuestion *question, int from, int to)
 	LarasQuestion *part = palloc0(sizeof(LarasQuestion));
 
 	part->english = question->english;
+	part->told = question->told;
 	part->spoken = part->n = to - from;
 	part->word = palloc0(sizeof(LarasWord) * Max(part->n, 1));
 	for (int i = from; i < to; i++)

@@ -70,6 +70,7 @@ typedef struct LarasWord
 typedef struct LarasQuestion
 {
 	bool english;    /* else Indonesian */
+	bool told;       /* by a word, which of them it is */
 	int spoken;      /* letters or digits at all: number of words as written */
 	LarasWord *word; /* n of them */
 	int n;

@@ -24,7 +24,14 @@ my $json = JSON::PP->new->canonical->utf8;
 
 # ------------------------------------------------------------------ the words
 my %said = ('STOP' => 1, 'Berhenti.' => 1, ' unsubscribe ' => 1, '*Stop promosi*!!' => 1, 'opt-out' => 1,
-	'jangan hubungi saya lagi' => 1, 'stop kontak ada?' => 0, 'jangan berhenti' => 0, 'batal' => 0, "stop\x{e2}" => 0, 'START' => 0);
+	'jangan hubungi saya lagi' => 1, 'stop kontak ada?' => 0, 'jangan berhenti' => 0, 'batal' => 0, "stop\x{e2}" => 0, 'START' => 0,
+	# as people say it, with courtesy around it
+	(map { $_ => 1 } 'Jangan WA saya lagi', 'gak usah chat lagi', 'gak usah chat lagi ya kak', 'hapus nomor saya', 'tolong hapus nomor saya dari daftar ya kak', 'please stop messaging me', 'Stop ya kak',
+		"don't text me anymore", 'Jgn kirim promo lagi kak', 'jangan kirimi saya pesan lagi', 'jangan ganggu saya', 'remove me from your list please', 'no more messages, thanks', 'Saya gak mau terima promo lagi', 'tidak usah dihubungi lagi'),
+	# and what is about a parcel, a way or something else
+	(map { $_ => 0 } 'jangan lupa kirim lagi', 'jangan lupa chat saya ya', 'jangan kirim dulu ya kak', 'gak usah kirim', 'gak usah dikirim lagi', 'jangan kirim ke rumah', 'stop kontak', 'hapus pesanan saya', 'hapus yang tadi',
+		'nomor saya ganti', 'gak usah pakai plastik lagi', 'jangan telepon saya', 'never mind', 'please send me more', 'no more sugar please', 'ya kak'));
+my $wishes = grep { $_ } values %said;
 my %who;
 for my $text (sort keys %said)
 {
@@ -32,14 +39,14 @@ for my $text (sort keys %said)
 	is($stage->webhook($who{$text}, $text, timestamp => $start)->{status}, 200, 'a word comes');
 }
 ok($stage->wait_bound('SELECT count(*) = ' . keys(%said) . ' FROM laras.messages'), 'all have come');
-ok($stage->wait_bound('SELECT count(*) = 6 FROM laras.contacts WHERE opt_out_at IS NOT NULL'), 'as many are wishes as should be');
+ok($stage->wait_bound("SELECT count(*) = $wishes FROM laras.contacts WHERE opt_out_at IS NOT NULL"), 'as many are wishes as should be');
 for my $text (sort keys %said)
 {
 	my $is = $said{$text} ? "opt_out_at = to_timestamp($start)" : 'opt_out_at IS NULL';
 	is($stage->bound("SELECT $is FROM laras.contacts WHERE id = " . contact($who{$text})), 't', ($said{$text} ? 'a wish: ' : 'no wish: ') . $json->encode([$text]));
 }
 is($stage->bound('SELECT opt_in_at = to_timestamp(' . $start . ') FROM laras.contacts WHERE id = ' . contact($who{START})), 't', 'who wants it is known too');
-is($stage->bound("SELECT count(*) FROM laras.evidence_log WHERE action = 'contact.opted_out'"), 6, 'each wish is in the evidence');
+is($stage->bound("SELECT count(*) FROM laras.evidence_log WHERE action = 'contact.opted_out'"), $wishes, 'each wish is in the evidence');
 is($stage->bound('SELECT count(*) FROM laras.drafts d WHERE d.conversation_id = ' . conversation($who{STOP})), 0, 'nobody drafts an answer to it');
 
 # ---------------------------------------------------------------- when queued
@@ -71,14 +78,14 @@ says($sari, 'Mulai', $start + 30);
 ok($stage->wait_bound('SELECT opt_out_at IS NULL FROM laras.contacts WHERE id = ' . contact($sari)), 'until they take it back');
 says($sari, 'STOP', $start + 25);
 is($stage->bound('SELECT opt_out_at IS NULL FROM laras.contacts WHERE id = ' . contact($sari)), 't', 'an older wish that comes late changes nothing');
-is($stage->sql('SELECT count(*) FROM laras.suppression'), 6, 'the list holds those who are still opted out');
+is($stage->sql('SELECT count(*) FROM laras.suppression'), $wishes, 'the list holds those who are still opted out');
 
 # ----------------------------------------------- the switch, and a member's note
 my $dewi = phone();
 says($dewi, 'pagi', $start);
 preference($dewi, 'stop', $start + 5);
 ok($stage->wait_bound('SELECT opt_out_at IS NOT NULL FROM laras.contacts WHERE id = ' . contact($dewi)), "the platform's own switch does the same");
-is($stage->sql('SELECT count(*) FROM laras.suppression'), 7, 'and is on the list');
+is($stage->sql('SELECT count(*) FROM laras.suppression'), $wishes + 1, 'and is on the list');
 my $tono = phone();
 says($tono, 'siang', $start);
 is($stage->bound('SELECT laras.set_opt_out(' . contact($tono) . ', true), laras.set_opt_out(' . contact($tono) . ', true)'), 't|f', 'a member notes what was said at the counter');
@@ -91,7 +98,7 @@ like($error, qr/P0002: no such contact/, 'of nobody it is refused');
 my $old = contact($budi);
 my $code = $stage->bound("SELECT laras.request_erasure('contact', '{\"contact_id\": \"$old\"}')");
 ok($stage->wait_bound("SELECT count(*) = 0 FROM laras.contacts WHERE id = $old"), 'one who opted out is erased');
-is($stage->sql('SELECT count(*) FROM laras.suppression'), 7, 'the wish stays');
+is($stage->sql('SELECT count(*) FROM laras.suppression'), $wishes + 1, 'the wish stays');
 is($stage->sql("SELECT count(*) FROM laras.suppression s WHERE s::text LIKE '%$budi%' OR s::text LIKE '%' || encode('$budi', 'hex') || '%'"), 0, 'and names nobody');
 is($stage->bound("SELECT action || ' ' || basis || ' ' || term FROM laras.explain_erasure('contact', '{\"contact_id\": \"" . contact($dewi) . "\"}') WHERE table_name = 'suppression'"), 'keep optout workspace', 'the plan of an erasure says that it stays, and why');
 $stage->customer($budi, 'saya lagi');
@@ -102,7 +109,7 @@ is($stage->bound("SELECT opt_out_at = to_timestamp($start) FROM laras.contacts W
 is(leaves(conversation($budi), 'ya?'), 'sent', 'and is answered what they ask');
 $stage->webhook($budi, 'mulai', timestamp => $start + 200);
 ok($stage->wait_bound("SELECT opt_out_at IS NULL FROM laras.contacts WHERE id = $new"), 'until they take it back');
-is($stage->sql('SELECT count(*) FROM laras.suppression'), 6, 'which the list forgets with them');
+is($stage->sql('SELECT count(*) FROM laras.suppression'), $wishes, 'which the list forgets with them');
 
 # --------------------------------------------- what the provider says of a send
 for my $case ([ 'refused', action => 'refuse', code => 131050 ], [ 'failed', action => 'none', statuses => 'failed', status_code => 131050 ])
@@ -120,7 +127,7 @@ for my $case ([ 'refused', action => 'refuse', code => 131050 ], [ 'failed', act
 	is($stage->sql("SELECT reason FROM laras.outbox WHERE message_id = $message"), 'opted_out', 'nothing is sent after it');
 	is(suppressed($message), 1, 'as the evidence says');
 }
-cmp_ok($stage->sql('SELECT count(*) FROM laras.suppression'), '>=', 8, 'and both are on the list, under every id they have');
+cmp_ok($stage->sql('SELECT count(*) FROM laras.suppression'), '>=', $wishes + 2, 'and both are on the list, under every id they have');
 
 # ---------------------------------------------------------- a key a workspace
 my $other = Channels->open($stage, 'whatsapp');

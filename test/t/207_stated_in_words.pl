@@ -67,5 +67,13 @@ is(refused($_), '', "is not: $_") for
 	'Baik kak, jadi pesan dua Teh Poci ya',
 	'Salah satu teh kami Teh Poci kak',
 	'Sama-sama kak';
+# ---- the language of a text with hardly a word of either
+$stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, description, price, stock) VALUES ($workspace, 3, 'Cangkir Enamel', 'Harga per lusin.', 96000, 7)");
+is(refused($_), '', "in Indonesian: $_") for 'Cangkir Enamel Rp 96.000 per lusin', 'Teh Poci Rp 6.000, Cangkir Enamel Rp 96.000';
+$stage->customer('6281290000002', 'how much are the cups and do you have them?');
+ok($stage->wait_bound('SELECT count(*) = 2 FROM laras.drafts'), 'another asks in English');
+$conversation = $stage->bound('SELECT max(id) FROM laras.conversations');
+is(refused($_), '', "in English: $_") for 'Cangkir Enamel Rp 96.000 per lusin', 'Cangkir Enamel is Rp 96,000 per dozen';
+is(refused('Cangkir Enamel harganya Rp 96.000 ya kak, per lusin') =~ s/[",]//gr, 'wrong_language', 'what is surely Indonesian is not English');
 $stage->stop;
 done_testing();
