@@ -314,6 +314,10 @@ answer_from_rows(Composition *c, int64 workspace_id)
 			laras_say_hand_over(&c->said, of_item, NO_GROUND);
 		else if (has_hours ? !laras_say_hours(&c->said, &hours) : !say_text(c, texts, text))
 			laras_say_hand_over(&c->said, topic, NO_GROUND);
+		else if ((topic == LARAS_INTENT_DELIVERY || topic == LARAS_INTENT_WARRANTY ||
+				  topic == LARAS_INTENT_RETURNS) &&
+				 text->on_topic && laras_text_may_miss(question, texts, c->unknown, text))
+			c->said.confidence = LARAS_UNSURE;
 		return;
 	}
 

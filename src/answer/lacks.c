@@ -113,22 +113,24 @@ is_kin(const LarasQuestion *question, int i)
 			(i + 1 < question->n && IS_ONE_OF(question->word[i + 1].text, whose)));
 }
 
+/* Does word i name something that no row has? */
+static bool
+is_unknown(const Asked *a, uint64 unknown, int i)
+{
+	const LarasWord *word = &a->question->word[i];
+
+	return (a->bit[i] & unknown & ~a->items->asides & ~a->items->numbers) != 0 && word->cues == 0 &&
+		   strlen(word->text) >= LEAST_LETTERS && !is_size(word) && !is_pack(word) &&
+		   !is_kin(a->question, i);
+}
+
 /* A word that no row has, in a clause that names the item. */
 static bool
 says_unknown(const Asked *a, uint64 unknown, const LarasFound *row)
 {
 	for (int i = 0; i < a->question->n; i++)
-	{
-		const LarasWord *word = &a->question->word[i];
-		uint64 bit = a->bit[i];
-
-		if (!(bit & unknown & ~a->items->asides & ~a->items->numbers) || word->cues != 0 ||
-			strlen(word->text) < LEAST_LETTERS || is_size(word) || is_pack(word) ||
-			is_kin(a->question, i))
-			continue;
-		if (names_in_clause(a, row, i) && !is_other_choice(a, row, i))
+		if (is_unknown(a, unknown, i) && names_in_clause(a, row, i) && !is_other_choice(a, row, i))
 			return true;
-	}
 	return false;
 }
 
@@ -359,6 +361,30 @@ laras_text_lacks(const LarasQuestion *question, const LarasFindings *texts, uint
 	return !text->on_topic && pg_popcount64(text->matter) < 2 &&
 		   (text->heading_coverage <= LARAS_RIVAL_COVERAGE || !asks(&asked, text)) &&
 		   says_unknown(&asked, unknown, text);
+}
+
+/*
+ * A rule on the topic, and a word beside it that nothing of the shop's has: a place
+ * that the rule may not be of, goods that have no warranty. One that speaks of all
+ * of them is of these, too.
+ */
+bool
+laras_text_may_miss(const LarasQuestion *question, const LarasFindings *texts, uint64 unknown,
+					const LarasFound *text)
+{
+	static const char *const all[] = {"semua",    "seluruh", "mana saja", "manapun", "mana pun",
+									  "segala",   "setiap",  "luar kota", "all ",    "any ",
+									  "anywhere", "every",   "nationwide"};
+	const char *low = text->body == NULL ? "" : laras_lower(text->body, strlen(text->body));
+	Asked asked = read_asked(question, texts);
+
+	for (int i = 0; i < (int) lengthof(all); i++)
+		if (strstr(low, all[i]) != NULL)
+			return false;
+	for (int i = 0; i < question->n; i++)
+		if (is_unknown(&asked, unknown, i))
+			return true;
+	return false;
 }
 
 bool

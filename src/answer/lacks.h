@@ -24,4 +24,8 @@ extern bool laras_row_lacks(const LarasQuestion *question, const LarasFindings *
 extern bool laras_text_lacks(const LarasQuestion *question, const LarasFindings *texts,
 							 uint64 unknown, const LarasFound *text);
 
+/* Does a text on the topic stand beside a word that neither it nor any other row has? Then nobody can be sure. */
+extern bool laras_text_may_miss(const LarasQuestion *question, const LarasFindings *texts,
+								uint64 unknown, const LarasFound *text);
+
 #endif /* LARAS_ANSWER_LACKS_H */

@@ -205,6 +205,17 @@ laras_check_attributes(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
+/* A body is sent as it is written: who put {name} into it would write that to customers. */
+static void
+check_braces(LarasText body)
+{
+	if (body.s != NULL &&
+		(memchr(body.s, '{', body.n) != NULL || memchr(body.s, '}', body.n) != NULL))
+		refuse("body of follow_up_rule holds a brace",
+			   "Placeholders such as {name} stand in template_values alone.",
+			   "Write what fits everybody, or follow up with a template.");
+}
+
 /*
  * laras.check_written(relation text, name text, body text, language text)
  *		returns boolean
@@ -223,6 +234,8 @@ laras_check_written(PG_FUNCTION_ARGS)
 	check_column(table, policy ? "topic" : "question", text_of(fcinfo, 1));
 	check_column(table, strcmp(table, "faq") == 0 ? "answer" : "body", text_of(fcinfo, 2));
 	check_language(table, text_of(fcinfo, 3));
+	if (strcmp(table, "follow_up_rule") == 0)
+		check_braces(text_of(fcinfo, 2));
 	PG_RETURN_BOOL(true);
 }
 

@@ -117,6 +117,7 @@ INSERT INTO laras.policy_text (workspace_id, id, topic, body, language) VALUES (
 INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES (:one, 77, '', 'Bisa.');
 INSERT INTO laras.faq (workspace_id, id, question, answer) VALUES (:one, 77, 'COD?', E'\t');
 INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES (:one, 77, 5, E'\u200b');
+INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES (:one, 77, 5, 'Halo {name}, masih minat?');
 INSERT INTO laras.follow_up_rule (workspace_id, id, channel, idle_hours, body) VALUES (:one, 77, 'wa', 5, 'Halo');
 INSERT INTO laras.follow_up_rule (workspace_id, id, idle_hours, body) VALUES (:one, 77, 5, repeat('x', 4097));
 INSERT INTO laras.review_rule (workspace_id, id, channel) VALUES (:one, 77, 'wa');
