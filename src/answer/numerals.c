@@ -193,7 +193,8 @@ gap(const char *s, size_t n)
 static bool
 is_word(const char *s, size_t n, const char *word)
 {
-	return strlen(word) == n && memcmp(s, word, n) == 0;
+	/* the first letter tells most of them apart */
+	return n > 0 && s[0] == word[0] && strlen(word) == n && memcmp(s, word, n) == 0;
 }
 
 /* Takes all of the n letters in, as one word or several written together. */
@@ -207,8 +208,11 @@ take_letters(Reading *r, const char *s, size_t n)
 			return take(r, &words[i]);
 	for (int i = 0; i < lengthof(words); i++)
 	{
-		size_t m = strlen(words[i].text);
+		size_t m;
 
+		if (words[i].text[0] != s[0])
+			continue;
+		m = strlen(words[i].text);
 		/* of two letters nobody writes one at the beginning of another */
 		if (m < 3 || m >= n || memcmp(s, words[i].text, m) != 0)
 			continue;
