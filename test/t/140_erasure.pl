@@ -22,7 +22,7 @@ my $workspace = $stage->workspace;
 my $connection = $stage->connect;
 
 my %person = (budi => '6281230001111', sari => '6281230002222');
-my %text = (budi => 'kopi gayo satu kilo untuk budi', sari => 'teh melati dua kotak untuk sari');
+my %text = (budi => 'info kopi gayo kak, salam dari budi', sari => 'info teh melati kak, salam dari sari');
 # what the drafts will say, in no message
 my %said = (budi => 'sangrai khas kelinci', sari => 'kuncup dari lembah');
 $stage->bound("INSERT INTO laras.catalog_item (workspace_id, id, name, description, price) VALUES ($workspace, 1, 'Kopi Gayo', '$said{budi}', 123000), ($workspace, 2, 'Teh Melati', '$said{sari}', 45000)");
