@@ -66,7 +66,7 @@ LARAS_PLAN(
 	"AND i.conversation_id OPERATOR(pg_catalog.=) d.conversation_id AND i.direction OPERATOR(pg_catalog.=) 'in' "
 	"AND NOT i.historical "
 	"AND i.unsent_at IS NULL AND i.hidden_at IS NULL "
-	"AND i.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend,hide,show}'::pg_catalog.text[]) "
+	"AND i.kind OPERATOR(pg_catalog.<>) ALL ('{" LARAS_KINDS_UNASKED "}'::pg_catalog.text[]) "
 	"AND (i.created_at, i.id) OPERATOR(pg_catalog.>) (q.created_at, q.id)), "
 	"EXISTS (SELECT 1 FROM laras.draft_source s " LARAS_CITED_ROWS
 	"WHERE s.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND s.draft_id OPERATOR(pg_catalog.=) d.id "

@@ -41,6 +41,12 @@
 	"AND x.on_date OPERATOR(pg_catalog.=) s.quoted_for)))"
 
 /*
+ * SQL: kinds of messages that no draft answers, as an array has them. An edit is
+ * none of these, but it stands beside the message that it is about.
+ */
+#define LARAS_KINDS_UNASKED "reaction,system,welcome,call,call_permission,unsend,hide,show"
+
+/*
  * Close the drafts of a conversation, because it was answered otherwise. by:
  * who, as draft.decided_by writes it. Waits for who holds one of them; the
  * caller has locked the conversation. As laras_owner with the workspace bound.

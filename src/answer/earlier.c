@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "answer/draft.h"
 #include "answer/earlier.h"
 #include "answer/question.h"
 #include "base/spi.h"
@@ -59,7 +60,7 @@ LARAS_PLAN(
 	"AND z.inbound_message_id OPERATOR(pg_catalog.=) y.id AND z.purpose OPERATOR(pg_catalog.=) 'service' LIMIT 1) d ON true "
 	"WHERE NOT y.historical AND y.unsent_at IS NULL AND y.hidden_at IS NULL "
 	"AND CASE y.direction WHEN 'in' THEN (d.state IS NOT NULL OR y.sentiment IS NOT NULL) "
-	"AND y.kind OPERATOR(pg_catalog.<>) ALL ('{reaction,system,welcome,call,call_permission,unsend,edit,hide,show}'::pg_catalog.text[]) "
+	"AND y.kind OPERATOR(pg_catalog.<>) ALL ('{" LARAS_KINDS_UNASKED ",edit}'::pg_catalog.text[]) "
 	"AND NOT EXISTS (SELECT 1 FROM laras.draft_wanted x WHERE x.workspace_id OPERATOR(pg_catalog.=) u.w "
 	"AND x.message_id OPERATOR(pg_catalog.=) y.id) "
 	"ELSE y.author_kind OPERATOR(pg_catalog.<>) 'draft' END) m ON true "

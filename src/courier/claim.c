@@ -127,13 +127,21 @@ lock_all_contacts(const LarasChoice *c)
 
 /* ------------------------------------------------------------------- judging */
 
-/* workspace and draft, and whether somebody came before it; sorted */
-static int64 *
+/* A draft that is no answer any more. compare_pair reads the first two. */
+typedef struct Stale
+{
+	int64 workspace_id;
+	int64 draft_id;
+	bool overtaken; /* by somebody's answer; else by a row that changed */
+} Stale;
+
+/* sorted */
+static Stale *
 find_stale_drafts(const LarasDeparture *list, int n, int *count)
 {
 	LarasColumn c[2];
 	int drafts = 0;
-	int64 *stale;
+	Stale *stale;
 
 	laras_columns_init(c, 2, n);
 	for (int i = 0; i < n; i++)
@@ -150,14 +158,10 @@ find_stale_drafts(const LarasDeparture *list, int n, int *count)
 								 (Datum[]){laras_column_array(&c[0], drafts, INT8OID),
 										   laras_column_array(&c[1], drafts, INT8OID)},
 								 NULL);
-	stale = palloc(sizeof(int64) * 3 * (*count + 1));
+	stale = palloc(sizeof(Stale) * (*count + 1));
 	for (int i = 0; i < *count; i++)
-	{
-		stale[3 * i] = laras_spi_int8(i, 1);
-		stale[3 * i + 1] = laras_spi_int8(i, 2);
-		stale[3 * i + 2] = laras_spi_bool(i, 3);
-	}
-	qsort(stale, *count, sizeof(int64) * 3, compare_pair);
+		stale[i] = (Stale){laras_spi_int8(i, 1), laras_spi_int8(i, 2), laras_spi_bool(i, 3)};
+	qsort(stale, *count, sizeof(Stale), compare_pair);
 	return stale;
 }
 
@@ -283,7 +287,7 @@ judge_all(const LarasChoice *c, LarasDeparture *list, Reserve *reserve, MemoryCo
 	int leaving = 0;
 	int staying = 0;
 	int found;
-	int64 *stale;
+	Stale *stale;
 	int stale_count;
 	SPITupleTable *rows;
 
@@ -297,20 +301,21 @@ judge_all(const LarasChoice *c, LarasDeparture *list, Reserve *reserve, MemoryCo
 	{
 		LarasDeparture d = list[i];
 		int64 key[2] = {d.flight.workspace_id, d.flight.draft_id};
-		const int64 *late;
+		const Stale *late;
 		LarasOutcome *outcome = &outcomes[staying];
 		bool leaves = false;
 
-		late = stale_count == 0 ? NULL
-								: bsearch(key, stale, stale_count, sizeof(int64) * 3, compare_pair);
+		late =
+			stale_count == 0 ? NULL : bsearch(key, stale, stale_count, sizeof(Stale), compare_pair);
 		if (late != NULL)
 		{
 			d.flight.workspace_slot = laras_workspace_slot(d.flight.workspace_id);
 			/* whoever answered knows that they did */
-			*outcome = late[2] ? laras_departure_stays(&d.flight, "cancelled", "overtaken",
-													   "cancelled", NULL)
-							   : laras_departure_stays(&d.flight, "cancelled", "draft_stale",
-													   "cancelled", "draft_stale");
+			*outcome =
+				late->overtaken
+					? laras_departure_stays(&d.flight, "cancelled", "overtaken", "cancelled", NULL)
+					: laras_departure_stays(&d.flight, "cancelled", "draft_stale", "cancelled",
+											"draft_stale");
 		}
 		else
 			leaves = apart ? judge_apart(i, &d, routes, context, outcome)

@@ -70,21 +70,16 @@ LARAS_PLAN(
 	INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
 	INT4ARRAYOID, TEXTARRAYOID);
 
-LARAS_PLAN(stale_drafts,
-		   "UPDATE laras.draft d SET state = 'stale' FROM unnest($1, $2) AS u (w, i) "
+LARAS_PLAN(end_drafts,
+		   "UPDATE laras.draft d SET state = $3 FROM unnest($1, $2) AS u (w, i) "
 		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i",
-		   INT8ARRAYOID, INT8ARRAYOID);
-
-LARAS_PLAN(overtaken_drafts,
-		   "UPDATE laras.draft d SET state = 'superseded' FROM unnest($1, $2) AS u (w, i) "
-		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i",
-		   INT8ARRAYOID, INT8ARRAYOID);
+		   INT8ARRAYOID, INT8ARRAYOID, TEXTOID);
 
 LARAS_PLAN(sent_drafts,
-		   "UPDATE laras.draft d SET state = 'sent' FROM unnest($1, $2) AS u (w, i) "
+		   "UPDATE laras.draft d SET state = $3 FROM unnest($1, $2) AS u (w, i) "
 		   "WHERE d.workspace_id OPERATOR(pg_catalog.=) u.w AND d.id OPERATOR(pg_catalog.=) u.i "
 		   "AND d.state OPERATOR(pg_catalog.=) 'approved'",
-		   INT8ARRAYOID, INT8ARRAYOID);
+		   INT8ARRAYOID, INT8ARRAYOID, TEXTOID);
 
 LARAS_PLAN(
 	find_abandoned,
@@ -212,69 +207,68 @@ write_evidence(LarasOutcome *outcomes, int n, const bool *changed)
 		laras_evidence_append_many(entries, acts);
 }
 
-/* Set the state of the drafts that these messages came from. */
-static void
-settle_drafts(LarasPlan *plan, LarasOutcome *outcomes, int n, const bool *changed,
-			  const char *state, const char *reason)
+typedef struct Drafts
 {
-	LarasColumn c[2];
-	int count = 0;
+	int64 *workspace;
+	int64 *draft;
+	int n;
+} Drafts;
 
-	laras_columns_init(c, 2, n);
-	for (int i = 0; i < n; i++)
-	{
-		if (!changed[i] || outcomes[i].flight->draft_id == 0 ||
-			strcmp(outcomes[i].outbox_state, state) != 0 ||
-			(reason != NULL &&
-			 (outcomes[i].reason == NULL || strcmp(outcomes[i].reason, reason) != 0)))
-			continue;
-		c[0].values[count] = Int64GetDatum(outcomes[i].flight->workspace_id);
-		c[1].values[count++] = Int64GetDatum(outcomes[i].flight->draft_id);
-	}
-	if (count > 0)
-		laras_spi_run(plan,
-					  (Datum[]){laras_column_array(&c[0], count, INT8OID),
-								laras_column_array(&c[1], count, INT8OID)},
-					  NULL);
-}
-
-/* What is not the text that was judged is nobody's answer any more. */
-static void
-refuse_altered_drafts(const LarasOutcome *outcomes, int n, const bool *changed)
+/* The drafts of messages that came to this state, for this reason (NULL: any). */
+static Drafts
+drafts_of(const LarasOutcome *outcomes, int n, const bool *changed, const char *state,
+		  const char *reason)
 {
-	int64 *workspaces = palloc(sizeof(int64) * n);
-	int64 *drafts = palloc(sizeof(int64) * n);
-	int count = 0;
-
-	for (int i = 0; i < n; i++)
-		if (changed[i] && outcomes[i].flight->draft_id != 0 && outcomes[i].reason != NULL &&
-			strcmp(outcomes[i].reason, "text_differs") == 0)
-		{
-			workspaces[count] = outcomes[i].flight->workspace_id;
-			drafts[count++] = outcomes[i].flight->draft_id;
-		}
-	laras_drafts_refused(workspaces, drafts, count, "worker");
-}
-
-/* What was approved too late for its window waits for a person again. */
-static void
-hold_late_drafts(const LarasOutcome *outcomes, int n, const bool *changed)
-{
-	int64 *workspaces = palloc(sizeof(int64) * n);
-	int64 *drafts = palloc(sizeof(int64) * n);
-	int count = 0;
+	Drafts found = {palloc(sizeof(int64) * n), palloc(sizeof(int64) * n), 0};
 
 	for (int i = 0; i < n; i++)
 	{
 		const LarasOutcome *o = &outcomes[i];
 
-		if (!changed[i] || o->flight->draft_id == 0 || strcmp(o->outbox_state, "refused") != 0 ||
-			o->reason == NULL || strcmp(o->reason, "window_closed") != 0)
+		if (!changed[i] || o->flight->draft_id == 0 || strcmp(o->outbox_state, state) != 0 ||
+			(reason != NULL && (o->reason == NULL || strcmp(o->reason, reason) != 0)))
 			continue;
-		workspaces[count] = o->flight->workspace_id;
-		drafts[count++] = o->flight->draft_id;
+		found.workspace[found.n] = o->flight->workspace_id;
+		found.draft[found.n++] = o->flight->draft_id;
 	}
-	laras_drafts_held_again(workspaces, drafts, count);
+	return found;
+}
+
+static void
+set_drafts(LarasPlan *plan, Drafts drafts, const char *state)
+{
+	LarasColumn c[2];
+
+	if (drafts.n == 0)
+		return;
+	laras_columns_init(c, 2, drafts.n);
+	for (int i = 0; i < drafts.n; i++)
+	{
+		c[0].values[i] = Int64GetDatum(drafts.workspace[i]);
+		c[1].values[i] = Int64GetDatum(drafts.draft[i]);
+	}
+	laras_spi_run(plan,
+				  (Datum[]){laras_column_array(&c[0], drafts.n, INT8OID),
+							laras_column_array(&c[1], drafts.n, INT8OID),
+							CStringGetTextDatum(state)},
+				  NULL);
+}
+
+/* What became of the drafts that these messages came from. */
+static void
+settle_drafts(const LarasOutcome *outcomes, int n, const bool *changed)
+{
+	Drafts altered = drafts_of(outcomes, n, changed, "refused", "text_differs");
+	Drafts late = drafts_of(outcomes, n, changed, "refused", "window_closed");
+
+	set_drafts(&sent_drafts, drafts_of(outcomes, n, changed, "sent", NULL), "sent");
+	set_drafts(&end_drafts, drafts_of(outcomes, n, changed, "cancelled", "draft_stale"), "stale");
+	set_drafts(&end_drafts, drafts_of(outcomes, n, changed, "cancelled", "overtaken"),
+			   "superseded");
+	/* what is not the text that was judged is nobody's answer any more */
+	laras_drafts_refused(altered.workspace, altered.draft, altered.n, "worker");
+	/* what was approved too late for its window waits for a person again */
+	laras_drafts_held_again(late.workspace, late.draft, late.n);
 }
 
 /* The rows of the outbox; sets changed[] for those that were still the attempt's. */
@@ -413,11 +407,7 @@ laras_courier_settle(LarasOutcome *outcomes, int n)
 			laras_send_notice(f->workspace_id, o->notice, f->connection_id, f->conversation_id,
 							  f->message_id, o->error_code, o->reason);
 	}
-	settle_drafts(&sent_drafts, outcomes, n, changed, "sent", NULL);
-	settle_drafts(&stale_drafts, outcomes, n, changed, "cancelled", "draft_stale");
-	settle_drafts(&overtaken_drafts, outcomes, n, changed, "cancelled", "overtaken");
-	refuse_altered_drafts(outcomes, n, changed);
-	hold_late_drafts(outcomes, n, changed);
+	settle_drafts(outcomes, n, changed);
 	laras_check_uncertain(outcomes, n, changed);
 	laras_spi_close();
 	write_evidence(outcomes, n, changed);
