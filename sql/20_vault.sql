@@ -289,15 +289,15 @@ CREATE FUNCTION laras.keyring_scrub_progress(
 COMMENT ON FUNCTION laras.keyring_scrub_progress() IS 'how far the scrub of the keyring is, or what the last one since the server started found';
 
 CREATE FUNCTION laras.pull_keyring(
-  standby text, journal bigint, chain bytea, first_slab int, slabs int[],
+  standby text, journal bigint, chain bytea, first_slab int, slabs int[], held int,
   OUT piece text, OUT number bigint, OUT bytes bytea)
   RETURNS SETOF record
   AS 'MODULE_PATHNAME', 'laras_pull_keyring' LANGUAGE c VOLATILE;
-COMMENT ON FUNCTION laras.pull_keyring(text, bigint, bytea, int, int[]) IS
-  'what the vault worker of a standby asks its primary: keyring file, lease, slabs by hash and as they lie (wrapped), journal after a position, which the standby thereby confirms. Errors: 22023, LRK01, LRK10 where the standby''s keyring is no copy of this one, LRK13';
+COMMENT ON FUNCTION laras.pull_keyring(text, bigint, bytea, int, int[], int) IS
+  'what the vault worker of a standby asks its primary: keyring file, lease, slabs by hash and as they lie (wrapped), journal after a position; the standby thereby confirms that position and how many slabs it holds. Errors: 22023, LRK01, LRK10 where the standby''s keyring is no copy of this one, LRK13';
 
 CREATE FUNCTION laras.list_keyring_standbys(
-  OUT standby text, OUT journal bigint, OUT behind bigint, OUT seen_at timestamptz)
+  OUT standby text, OUT journal bigint, OUT behind bigint, OUT slabs_behind int, OUT seen_at timestamptz)
   RETURNS SETOF record
   AS 'MODULE_PATHNAME', 'laras_list_keyring_standbys' LANGUAGE c VOLATILE;
 COMMENT ON FUNCTION laras.list_keyring_standbys() IS 'standbys that pulled this keyring since the server started, and how far each has come';
@@ -305,11 +305,13 @@ COMMENT ON FUNCTION laras.list_keyring_standbys() IS 'standbys that pulled this 
 SET LOCAL ROLE laras_owner;
 
 CREATE VIEW laras.keyring_standbys AS
-  SELECT s.standby, s.journal, s.behind, s.seen_at FROM laras.list_keyring_standbys() s;
-COMMENT ON VIEW laras.keyring_standbys IS 'standbys that pulled the keyring since the server started; each holds a copy of it';
+  SELECT s.standby, s.journal, s.behind, s.slabs_behind, s.seen_at FROM laras.list_keyring_standbys() s;
+COMMENT ON VIEW laras.keyring_standbys IS 'standbys that pulled the keyring since the server started; one with behind = 0 and slabs_behind = 0 can be promoted';
 COMMENT ON COLUMN laras.keyring_standbys.standby IS 'its cluster_name';
 COMMENT ON COLUMN laras.keyring_standbys.journal IS 'records of the journal that it holds and has carried out';
-COMMENT ON COLUMN laras.keyring_standbys.behind IS 'records that it lacks';
+COMMENT ON COLUMN laras.keyring_standbys.behind IS 'records of the journal that it lacks: destructions of keys that it has not carried out';
+COMMENT ON COLUMN laras.keyring_standbys.slabs_behind IS
+  'slabs of keys that it lacks, or has not compared since the master key was rotated; all of them until its first copy is complete: promoted before, its vault stays closed';
 COMMENT ON COLUMN laras.keyring_standbys.seen_at IS 'when it last asked, by the real clock';
 
 CREATE VIEW laras.progress_scrub AS
@@ -426,7 +428,7 @@ GRANT SELECT ON laras.keyring_copies, laras.keyring_status, laras.keyring_standb
 RESET ROLE;
 
 GRANT EXECUTE ON FUNCTION laras.keyring_mirrors(), laras.keyring_summary() TO laras_owner, laras_dba, laras_auditor, laras_worker;
-GRANT EXECUTE ON FUNCTION laras.pull_keyring(text, bigint, bytea, int, int[]) TO laras_standby;
+GRANT EXECUTE ON FUNCTION laras.pull_keyring(text, bigint, bytea, int, int[], int) TO laras_standby;
 GRANT EXECUTE ON FUNCTION laras.list_keyring_standbys(), laras.keyring_scrub_progress(), laras.keyring_rotation() TO laras_owner, laras_dba, laras_auditor;
 GRANT EXECUTE ON FUNCTION laras.adopt_keyring(), laras.remove_mirror(text, text), laras.scrub_keyring(),
   laras.rotate_master_key(), laras.confirm_master_key_destroyed(int, text), laras.escrow_keyring(text, text, interval),

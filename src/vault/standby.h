@@ -22,14 +22,15 @@ typedef void (*LarasPullVisit)(const char *piece, uint64 number, const uint8 *by
 							   void *arg);
 
 /*
- * Ask the source once, connecting where need be. False where it cannot be
+ * Ask the source once, connecting where need be, and tell it how many slabs
+ * are held here. False where it cannot be
  * reached, refused, or this server was promoted meanwhile; *why is then a
  * message of the connection, good until the next call. visit is called for
  * each row in order. Serves interrupts. In the standby's vault worker.
  */
 extern bool laras_pull(const char *standby, uint64 journal, const uint8 chain[LARAS_CHAIN_LEN],
-					   uint32 first_slab, const uint32 *slabs, int nslabs, LarasPullVisit visit,
-					   void *arg, const char **why);
+					   uint32 first_slab, const uint32 *slabs, int nslabs, uint32 held,
+					   LarasPullVisit visit, void *arg, const char **why);
 
 /* ---- standbycopy.c: the copy in this server's mirrors ---- */
 
@@ -51,6 +52,12 @@ typedef struct LarasStandbyCopy
 	bool pass_counts; /* this pass began at its beginning */
 	uint32 wanted[LARAS_PULL_SLABS];
 	int nwanted;
+
+	/*
+	 * By slab: its keys are in the mirrors here, wrapped as the offered keyring
+	 * file says. Marks that only the primary's has yet are the journal's matter.
+	 */
+	bool *held;
 
 	/* of the answer that is being taken */
 	LarasKeyring offered;

@@ -47,6 +47,7 @@ begin_copy(const LarasKeyring *k)
 static void
 take_keyring(const uint8 *bytes, size_t n)
 {
+	LarasVaultWork *w = &laras_vault_work;
 	LarasKeyring k;
 
 	if (n != LARAS_KEYRING_LEN || !laras_keyring_decode(bytes, &k))
@@ -58,13 +59,17 @@ take_keyring(const uint8 *bytes, size_t n)
 				 errhint("Name the primary that this server follows, and the same database.")));
 	if (!laras_copy.known)
 		begin_copy(&k);
-	if (memcmp(k.uuid, laras_vault_work.m.keyring, LARAS_UUID_LEN) != 0)
+	if (memcmp(k.uuid, w->m.keyring, LARAS_UUID_LEN) != 0)
 		ereport(ERROR, (errcode(LARAS_ERRCODE_MIRRORS_DISAGREE),
 						errmsg("this standby holds a copy of another keyring"),
 						errhint("Move its mirrors away; they are filled from the primary.")));
 	/* an epoch that went away may still be in slabs here: a whole pass first */
 	if (!laras_keyring_same(&k, &laras_copy.offered))
 		laras_copy.whole = laras_copy.pass_counts = false;
+	/* nor does what is wrapped by the master key before count as held; not known: not compared */
+	if (!laras_keyring_same(&k, &laras_copy.offered) &&
+		!laras_keyring_same(&k, &laras_copy.keyring))
+		memset(laras_copy.held, 0, w->v->max_slots / LARAS_SLOTS_PER_SLAB * sizeof(bool));
 	laras_copy.offered = k;
 }
 
@@ -113,8 +118,17 @@ take_slab(uint32 number, const uint8 *bytes, size_t n)
 			laras_copy_note_slab(number, here, uuid);
 		noted = laras_copy.changed = true;
 	}
+	laras_copy.held[number] = true;
 	pfree(image);
 	pfree(here);
+}
+
+/* To be asked for next, where there is room; else the comparison finds it again. */
+static void
+want(uint32 number)
+{
+	if (laras_copy.nwanted < LARAS_PULL_SLABS)
+		laras_copy.wanted[laras_copy.nwanted++] = number;
 }
 
 /* Is the slab here what it is there? */
@@ -135,6 +149,7 @@ take_hash(uint32 number, const uint8 *bytes, size_t n)
 	if (bytes != NULL && n == LARAS_HASH_LEN)
 	{
 		bool same = true;
+		bool readable = true;
 
 		LARAS_EACH_MIRROR(i)
 		{
@@ -142,14 +157,15 @@ take_hash(uint32 number, const uint8 *bytes, size_t n)
 			LarasPiece piece = {here, LARAS_SLAB_LEN};
 			uint8 uuid[LARAS_UUID_LEN];
 
-			same = same && laras_read_slab(w, i, number, here, uuid, NULL) &&
-				   laras_sha256(&piece, 1, hash) && memcmp(hash, bytes, LARAS_HASH_LEN) == 0;
+			readable = readable && laras_read_slab(w, i, number, here, uuid, NULL);
+			same = same && readable && laras_sha256(&piece, 1, hash) &&
+				   memcmp(hash, bytes, LARAS_HASH_LEN) == 0;
 		}
+		laras_copy.held[number] = same || (readable && laras_copy.held[number]);
 		if (!same)
 		{
 			laras_copy.pass_clean = false;
-			if (laras_copy.nwanted < LARAS_PULL_SLABS)
-				laras_copy.wanted[laras_copy.nwanted++] = number;
+			want(number);
 		}
 	}
 	pfree(here);
@@ -256,7 +272,12 @@ laras_copy_take(const char *piece, uint64 number, const uint8 *bytes, size_t n, 
 		laras_copy.end = number;
 	else if (strcmp(piece, "slabs") == 0)
 	{
+		uint32 before = laras_copy.end_slab;
+
 		laras_copy.end_slab = (uint32) Min(number, w->v->max_slots / LARAS_SLOTS_PER_SLAB);
+		/* those made since the last answer: long before the comparison comes to them */
+		for (uint32 made = before; before > 0 && made < laras_copy.end_slab; made++)
+			want(made);
 		if (laras_copy.end_slab > FIRST_LEASED_SLAB)
 			pg_atomic_write_u32(&w->v->slabs_made, laras_copy.end_slab - FIRST_LEASED_SLAB);
 	}

@@ -13,6 +13,7 @@
 
 #include "miscadmin.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/compat.h"
@@ -108,6 +109,10 @@ laras_copy_take_vault(const LarasKeyring *k)
 	w->number = w->m.number = k->number;
 	memcpy(w->m.keyring, k->uuid, LARAS_UUID_LEN);
 	pg_atomic_write_u32(&w->v->database, MyDatabaseId);
+	if (laras_copy.held == NULL)
+		laras_copy.held =
+			MemoryContextAllocZero(TopMemoryContext,
+								   w->v->max_slots / LARAS_SLOTS_PER_SLAB * sizeof(bool));
 	laras_copy.known = true;
 	laras_copy_say_why("this server is a standby; it pulls its keys");
 }
@@ -144,6 +149,7 @@ laras_copy_open(void)
 	LarasKeyring k;
 	LarasMirrorMask opened;
 	uint8 *image;
+	uint32 end = 0;
 	int number;
 
 	if (!laras_vault_parse_mirrors(w, &err))
@@ -171,19 +177,23 @@ laras_copy_open(void)
 		ereport(ERROR, (errcode(LARAS_ERRCODE_MIRROR_UNWRITABLE),
 						errmsg("no mirror of this standby can be opened")));
 	image = palloc(LARAS_SLAB_LEN);
-	LARAS_EACH_MIRROR(i)
+	LARAS_EACH_MIRROR(i) end = Max(end, laras_keyring_slab_end(w->m.mirror[i].dirfd));
+	end = Min(end, w->v->max_slots / LARAS_SLOTS_PER_SLAB);
+	for (uint32 slab = 0; slab < end; slab++)
 	{
-		uint32 end = laras_keyring_slab_end(w->m.mirror[i].dirfd);
-		uint8 uuid[LARAS_UUID_LEN];
-
-		for (uint32 number = 0; number < end; number++)
+		laras_copy.held[slab] = true;
+		LARAS_EACH_MIRROR(i)
 		{
-			if (laras_read_slab(w, i, number, image, uuid, NULL))
-				laras_copy_note_slab(number, image, uuid);
+			uint8 uuid[LARAS_UUID_LEN];
+
+			if (laras_read_slab(w, i, slab, image, uuid, NULL))
+				laras_copy_note_slab(slab, image, uuid);
+			else
+				laras_copy.held[slab] = false;
 			CHECK_FOR_INTERRUPTS();
 		}
-		pg_atomic_write_u32(&w->v->slabs_made, Max(end, FIRST_LEASED_SLAB) - FIRST_LEASED_SLAB);
 	}
+	pg_atomic_write_u32(&w->v->slabs_made, Max(end, FIRST_LEASED_SLAB) - FIRST_LEASED_SLAB);
 	pfree(image);
 }
 
@@ -336,6 +346,23 @@ join_mirrors(void)
 	}
 }
 
+/* Slabs whose keys a promotion of this server would find: none in a copy without a name. */
+static uint32
+slabs_held(void)
+{
+	uint32 n = 0;
+
+	if (!laras_copy.known || laras_copy.building)
+		return 0;
+	/* the keyring file here still wants a master key that may be destroyed by now */
+	if (laras_copy.offered.current_epoch != 0 &&
+		laras_copy.offered.oldest_epoch != laras_copy.keyring.oldest_epoch)
+		return 0;
+	for (uint32 slab = 0; slab < laras_vault_work.v->max_slots / LARAS_SLOTS_PER_SLAB; slab++)
+		n += laras_copy.held[slab];
+	return n;
+}
+
 /* Ask once. True: there is more to ask for at once. */
 bool
 laras_copy_pull(void)
@@ -365,7 +392,8 @@ laras_copy_pull(void)
 	memcpy(wanted, laras_copy.wanted, sizeof(wanted));
 	laras_copy.nwanted = 0;
 	if (!laras_pull(cluster_name[0] != '\0' ? cluster_name : "standby", from, chain,
-					any ? laras_copy.next_hash : 0, wanted, nwanted, laras_copy_take, NULL, &why))
+					any ? laras_copy.next_hash : 0, wanted, nwanted, slabs_held(), laras_copy_take,
+					NULL, &why))
 	{
 		laras_copy.nwanted = nwanted;
 		tell("", why);

@@ -100,7 +100,7 @@ begins_anew(uint64 journal, const bytea *chain)
 
 /* Who has come how far, for laras.keyring_standbys. */
 static void
-note_standby(LarasVault *v, const char *name, uint64 journal)
+note_standby(LarasVault *v, const char *name, uint64 journal, uint32 slabs)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int place = 0;
@@ -118,11 +118,19 @@ note_standby(LarasVault *v, const char *name, uint64 journal)
 	}
 	strlcpy(v->standby[place].name, name, sizeof(v->standby[place].name));
 	v->standby[place].journal = journal;
+	v->standby[place].slabs = slabs;
 	v->standby[place].seen_at = now;
 	LWLockRelease(v->lock);
 }
 
-/* pull_keyring(standby, journal, chain, first_slab, slabs) */
+/* Slabs of this keyring: slab 0 and the leased ones. */
+static uint32
+slabs_of(LarasVault *v)
+{
+	return 1 + pg_atomic_read_u32(&v->slabs_made);
+}
+
+/* pull_keyring(standby, journal, chain, first_slab, slabs, held) */
 Datum
 laras_pull_keyring(PG_FUNCTION_ARGS)
 {
@@ -144,6 +152,7 @@ laras_pull_keyring(PG_FUNCTION_ARGS)
 	int nnumbers;
 	uint32 end;
 	int first;
+	int held;
 	int mirror = 0;
 	int dirfd;
 	char name[LARAS_MIRROR_NAME];
@@ -155,8 +164,9 @@ laras_pull_keyring(PG_FUNCTION_ARGS)
 	claimed = PG_GETARG_BYTEA_PP(2);
 	first = PG_GETARG_INT32(3);
 	wanted = PG_GETARG_ARRAYTYPE_P(4);
+	held = PG_GETARG_INT32(5);
 	deconstruct_array(wanted, INT4OID, 4, true, TYPALIGN_INT, &numbers, NULL, &nnumbers);
-	if (name[0] == '\0' || first < 0 || nnumbers > LARAS_PULL_SLABS ||
+	if (name[0] == '\0' || first < 0 || held < 0 || nnumbers > LARAS_PULL_SLABS ||
 		array_contains_nulls(wanted) || VARSIZE_ANY_EXHDR(claimed) != LARAS_CHAIN_LEN ||
 		PG_GETARG_INT64(1) < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -237,7 +247,7 @@ laras_pull_keyring(PG_FUNCTION_ARGS)
 			put(rsinfo, "hash", number, NULL, 0);
 	}
 	put_records(rsinfo, dirfd, journal, position);
-	note_standby(v, name, journal);
+	note_standby(v, name, journal, (uint32) held);
 	return (Datum) 0;
 }
 
@@ -254,15 +264,17 @@ laras_list_keyring_standbys(PG_FUNCTION_ARGS)
 	for (int i = 0; i < LARAS_VAULT_STANDBYS; i++)
 	{
 		uint64 last = pg_atomic_read_u64(&v->journal_last);
-		Datum values[4];
-		bool nulls[4] = {false};
+		uint32 slabs = slabs_of(v);
+		Datum values[5];
+		bool nulls[5] = {false};
 
 		if (v->standby[i].name[0] == '\0')
 			continue;
 		values[0] = CStringGetTextDatum(v->standby[i].name);
 		values[1] = Int64GetDatum((int64) v->standby[i].journal);
 		values[2] = Int64GetDatum((int64) (last - Min(last, v->standby[i].journal)));
-		values[3] = TimestampTzGetDatum(v->standby[i].seen_at);
+		values[3] = Int32GetDatum((int32) (slabs - Min(slabs, v->standby[i].slabs)));
+		values[4] = TimestampTzGetDatum(v->standby[i].seen_at);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	LWLockRelease(v->lock);

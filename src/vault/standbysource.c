@@ -27,7 +27,7 @@ static char problem[256];
 
 static const char ask[] = "SELECT p.piece, p.number, p.bytes FROM laras.pull_keyring("
 						  "$1::pg_catalog.text, $2::pg_catalog.int8, $3::pg_catalog.bytea,"
-						  " $4::pg_catalog.int4, $5::pg_catalog.int4[]) AS p";
+						  " $4::pg_catalog.int4, $5::pg_catalog.int4[], $6::pg_catalog.int4) AS p";
 
 static void
 hang_up(const char *message)
@@ -102,7 +102,7 @@ fetch(const char *const *values)
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ANSWER_MS);
 	PGresult *last = NULL;
 
-	if (PQsendQueryParams(source, ask, 5, NULL, values, NULL, NULL, 1) == 0)
+	if (PQsendQueryParams(source, ask, 6, NULL, values, NULL, NULL, 1) == 0)
 	{
 		hang_up(PQerrorMessage(source));
 		return NULL;
@@ -136,14 +136,15 @@ fetch(const char *const *values)
 
 bool
 laras_pull(const char *standby, uint64 journal, const uint8 chain[LARAS_CHAIN_LEN],
-		   uint32 first_slab, const uint32 *slabs, int nslabs, LarasPullVisit visit, void *arg,
-		   const char **why)
+		   uint32 first_slab, const uint32 *slabs, int nslabs, uint32 held, LarasPullVisit visit,
+		   void *arg, const char **why)
 {
 	char number[32];
 	char first[16];
 	char hex[2 * LARAS_CHAIN_LEN + 3] = "\\x";
 	char list[LARAS_PULL_SLABS * 12 + 3];
-	const char *values[5] = {standby, number, hex, first, list};
+	char slabs_here[16];
+	const char *values[6] = {standby, number, hex, first, list, slabs_here};
 	PGresult *volatile result;
 	int at = 0;
 
@@ -152,6 +153,7 @@ laras_pull(const char *standby, uint64 journal, const uint8 chain[LARAS_CHAIN_LE
 		return false;
 	snprintf(number, sizeof(number), UINT64_FORMAT, journal);
 	snprintf(first, sizeof(first), "%u", first_slab);
+	snprintf(slabs_here, sizeof(slabs_here), "%u", held);
 	for (int i = 0; i < LARAS_CHAIN_LEN; i++)
 		snprintf(hex + 2 + 2 * i, 3, "%02x", chain[i]);
 	list[at++] = '{';

@@ -177,6 +177,7 @@ typedef struct LarasVault
 	{
 		char name[LARAS_MIRROR_NAME];
 		uint64 journal; /* records it said it has */
+		uint32 slabs;   /* and slabs */
 		TimestampTz seen_at;
 	} standby[LARAS_VAULT_STANDBYS];
 

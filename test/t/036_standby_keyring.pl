@@ -75,7 +75,8 @@ for my $step (qw(standby.copied standby.journalled))
 	if ($step eq 'standby.journalled')
 	{
 		$standby->start;
-		same('siaga', 'started again, it is copied');
+		ok(wait_for_sql($primary, q{SELECT behind = 0 AND slabs_behind = 0 FROM laras.keyring_standbys WHERE standby = 'siaga'}, 60), 'started again, it has the journal and every slab, the primary says');
+		is(differ('siaga'), '', 'and so it is');
 		$standby->stop('fast');
 		$vault->destroy($vault->subject('pergi selama siaga mati'));
 	}
@@ -88,6 +89,8 @@ for my $step (qw(standby.copied standby.journalled))
 	}
 	ok(wait_for(sub { substr(slurp_file($standby->logfile), $offset) =~ /was terminated by signal 9/ }), "killed at $step");
 	ok(wait_for(sub { !-e $standby->data_dir . '/postmaster.pid' }), 'it is down');
+	is($primary->safe_psql('postgres', q{SELECT behind || ' ' || (slabs_behind > 16) FROM laras.keyring_standbys WHERE standby = 'siaga'}), '0 true',
+		'the primary says that it holds no keys yet, though it lacks no record of the journal') if $step eq 'standby.copied';
 	$standby->{_pid} = undef;
 	unlink $fault or die;
 }
@@ -96,8 +99,8 @@ $primary->wait_for_catchup($standby);
 same('siaga', 'the keyring of the standby is the primary\'s, byte for byte, in both mirrors');
 is(status($standby), 'closed: this server is a standby; it pulls its keys', 'it is shut, and says why');
 is(reveal($standby, $kept), 'LRK01', 'nothing is revealed on it');
-ok(wait_for_sql($primary, q{SELECT behind = 0 FROM laras.keyring_standbys WHERE standby = 'siaga'}), 'the primary knows how far it has come');
-(undef, undef, my $err) = $primary->psql('postgres', q{SET ROLE laras_service; SELECT * FROM laras.pull_keyring('x', 0, '\x00000000000000000000000000000000', 0, '{}')});
+ok(wait_for_sql($primary, q{SELECT behind = 0 AND slabs_behind = 0 FROM laras.keyring_standbys WHERE standby = 'siaga'}), 'the primary knows how far it has come');
+(undef, undef, my $err) = $primary->psql('postgres', q{SET ROLE laras_service; SELECT * FROM laras.pull_keyring('x', 0, '\x00000000000000000000000000000000', 0, '{}', 0)});
 like($err, qr/permission denied for function pull_keyring/, 'nobody else may ask for it');
 
 my $old = PostgreSQL::Test::Utils::tempdir();
@@ -109,6 +112,10 @@ my $gone = $vault->subject('pergi');
 $primary->safe_psql('postgres', $vault->bound("SELECT count(laras_test.key_owner_add(" . $vault->workspace . ", laras_test.lease(), 'group', i)) FROM generate_series(1, 1500) i"));
 $vault->destroy($gone);
 ok($vault->wait_verified, 'keys are made, one is destroyed');
+$primary->append_conf('postgresql.conf', 'laras.keyring_slabs_ahead = 64');
+$primary->reload;
+ok(wait_for_sql($primary, q{SELECT max(slabs) >= 64 FROM laras.keyring_status}, 60), 'slabs are made');
+ok(wait_for_sql($primary, q{SELECT behind = 0 AND slabs_behind = 0 FROM laras.keyring_standbys WHERE standby = 'siaga'}, 60), 'and the standby has them, the primary says');
 same('siaga', 'the standby follows');
 my ($slab, $at) = $vault->place($vault->slot($gone));
 is(unpack('H2', substr(slurp_file("$mirror{siaga}{$_}/0/$slab"), $at, 1)), 'dd', "the key is destroyed in mirror $_ of the standby") for qw(a b);
@@ -123,6 +130,7 @@ chmod 0400, $key_file or die;
 is($primary->safe_psql('postgres', 'SELECT laras.rotate_master_key()'), 2, 'the master key is rotated');
 ok(wait_for_sql($primary, 'SELECT NOT running AND oldest_epoch = 2 FROM laras.progress_rotation', 60), 'every key is wrapped anew');
 same('siaga', 'and so are those of the standby');
+ok(wait_for_sql($primary, q{SELECT behind = 0 AND slabs_behind = 0 FROM laras.keyring_standbys}), 'which the primary knows');
 is($primary->safe_psql('postgres', 'SELECT max(oldest_epoch) FROM laras.keyring_status'), '2', 'the first epoch is retired');
 
 # --- reading on a standby

@@ -39,7 +39,7 @@ $stage->sql("SELECT laras.pause_workers('courier')");
 my %message = map { $_ => $stage->bound("SELECT laras.reply($conversation{$_}, '$_')") } qw(sudah belum);
 $stage->sql('SELECT pg_switch_wal()');
 $primary->wait_for_catchup($standby{far});
-ok(wait_for_sql($primary, 'SELECT count(*) = 2 AND bool_and(behind = 0) FROM laras.keyring_standbys', 60), 'both have the rows and the keys');
+ok(wait_for_sql($primary, 'SELECT count(*) = 2 AND bool_and(behind = 0 AND slabs_behind = 0) FROM laras.keyring_standbys', 60), 'both have the rows and the keys');
 $standby{far}->append_conf('postgresql.conf', "primary_conninfo = ''\n");
 $standby{far}->reload;
 ok(wait_for_sql($primary, "SELECT count(*) = 1 FROM pg_stat_replication", 60), 'the far one is cut off');
