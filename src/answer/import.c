@@ -341,8 +341,8 @@ store(const Kind *kind, Line *lines, int n)
 	uint64 changed;
 	int count;
 
-	refuse_repeats(kind, lines, n);
 	refuse_incomplete(kind, lines, n);
+	refuse_repeats(kind, lines, n);
 	find_rows(kind, lines, n);
 	rows = rows_of(lines, n, "same", &count);
 	changed = count == 0 ? 0 : laras_spi_run(kind->change, (Datum[]){rows}, NULL);

@@ -17,16 +17,13 @@
 #include "mb/pg_wchar.h"
 #include "utils/datetime.h"
 
-/* what is wrong with attributes that laras.check_attributes refuses */
-#define NESTED \
-	"an attribute is nested: a variant with a price or a stock of its own is a row of its own"
-
 typedef LarasKnowledgeKind Kind;
 
 typedef enum ColumnKind
 {
 	COLUMN_NAME, /* what the row is known by: never empty */
 	COLUMN_TEXT,
+	COLUMN_SAID, /* text that stands in what customers read: no control characters */
 	COLUMN_BODY, /* text that may not be empty */
 	COLUMN_PRICE,
 	COLUMN_CURRENCY,
@@ -73,11 +70,11 @@ static const Column hours_columns[] = {{"day", COLUMN_DAY},
 									   {"note", COLUMN_TEXT, 200},
 									   {NULL, 0}};
 static const Column voice_columns[] = {{"language", COLUMN_LANGUAGE},
-									   {"address", COLUMN_TEXT, 50},
-									   {"greeting", COLUMN_TEXT, 300},
-									   {"sign_off", COLUMN_TEXT, 300},
+									   {"address", COLUMN_SAID, 50},
+									   {"greeting", COLUMN_SAID, 300},
+									   {"sign_off", COLUMN_SAID, 300},
 									   {"emoji", COLUMN_YES_NO},
-									   {"manner", COLUMN_TEXT, 1000},
+									   {"manner", COLUMN_SAID, 1000},
 									   {NULL, 0}};
 
 const Kind laras_knowledge_kinds[LARAS_KNOWLEDGE_KINDS] = {
@@ -118,29 +115,74 @@ is_slip(const char *a, const char *b)
 						: false;
 }
 
-/* The column whose name that is but for a slip; NULL: none. */
+/* The Indonesian names of columns, as shops write them into their files. */
+static const struct
+{
+	const char *word;
+	const char *column;
+} indonesian[] = {
+	{"nama", "name"},
+	{"harga", "price"},
+	{"stok", "stock"},
+	{"deskripsi", "description"},
+	{"keterangan", "description"},
+	{"mata uang", "currency"},
+	{"mata_uang", "currency"},
+	{"bahasa", "language"},
+	{"topik", "topic"},
+	{"isi", "body"},
+	{"pertanyaan", "question"},
+	{"jawaban", "answer"},
+	{"hari", "day"},
+	{"jam", "hours"},
+	{"catatan", "note"},
+	{"sapaan", "address"},
+	{"salam", "greeting"},
+	{"penutup", "sign_off"},
+};
+
+/* The column whose name that is but for a slip, or in Indonesian; NULL: none. */
 static const Column *
 column_meant(const Kind *kind, const char *name)
 {
+	for (size_t i = 0; i < lengthof(indonesian); i++)
+		if (pg_strcasecmp(name, indonesian[i].word) == 0 &&
+			column_named(kind, indonesian[i].column) != NULL)
+			return column_named(kind, indonesian[i].column);
 	for (const Column *c = kind->columns; c->name != NULL; c++)
 		if (is_slip(name, c->name))
 			return c;
 	return NULL;
 }
 
+/* A column's name as a message may repeat it; NULL: it may not. */
+static const char *
+shown(const char *name)
+{
+	LarasText t = laras_text(name);
+
+	return laras_text_shows(t) && !laras_text_has_control(t)
+			   ? pnstrdup(name, pg_mbcliplen(name, (int) t.n, 63))
+			   : NULL;
+}
+
 static const char *
 unknown_column(const char *name, const Column *meant)
 {
-	size_t n = strlen(name);
-	bool plain =
-		laras_text_shows((LarasText){name, n}) && !laras_text_has_control((LarasText){name, n});
-	char *shown = pnstrdup(name, pg_mbcliplen(name, (int) n, 63));
-
-	if (!plain)
+	if (shown(name) == NULL)
 		return "has a column that is not known";
-	return meant == NULL ? psprintf("has a column that is not known: \"%s\"", shown)
+	return meant == NULL ? psprintf("has a column that is not known: \"%s\"", shown(name))
 						 : psprintf("has a column that is not known: \"%s\"; is \"%s\" meant?",
-									shown, meant->name);
+									shown(name), meant->name);
+}
+
+/* what is wrong with attributes that laras.check_attributes refuses */
+static const char *
+nested(const char *name)
+{
+	return psprintf(
+		"the attribute%s is nested: a variant with a price or a stock of its own is a row of its own",
+		shown(name) == NULL ? "" : psprintf(" \"%s\"", shown(name)));
 }
 
 /* Digits, and where decimals is not 0 a point and at most that many more. */
@@ -266,6 +308,13 @@ yes_or_no(LarasText t)
 	return NULL;
 }
 
+static const char *
+holds_control(const char *column)
+{
+	return psprintf("its %s holds control characters or such as turn the direction of writing",
+					column);
+}
+
 /* NULL, or what is wrong with what a row is known by. */
 static const char *
 check_name(const char *column, LarasText t)
@@ -275,8 +324,7 @@ check_name(const char *column, LarasText t)
 	if (t.n > 500)
 		return psprintf("its %s is longer than 500 bytes", column);
 	if (laras_text_has_control(t))
-		return psprintf("its %s holds control characters or such as turn the direction of writing",
-						column);
+		return holds_control(column);
 	return laras_text_has_letter(t) ? NULL : psprintf("its %s has no letter", column);
 }
 
@@ -321,7 +369,11 @@ check(const Column *column, LarasText t)
 					   ? "the hours cannot be read: write closed, or 08:00-12:00, 13:00-17:00"
 					   : NULL;
 		case COLUMN_YES_NO:
-			return empty || yes_or_no(t) != NULL ? NULL : "a value is neither yes nor no";
+			return empty || yes_or_no(t) != NULL
+					   ? NULL
+					   : psprintf("its %s is neither yes nor no", column->name);
+		case COLUMN_SAID:
+			return laras_text_has_control(t) ? holds_control(column->name) : NULL;
 		case COLUMN_TEXT:
 		case COLUMN_TRANSLATED:
 		case COLUMN_ATTRIBUTES:
@@ -379,7 +431,7 @@ take_attributes(json_t *attributes, json_t *values)
 	json_object_foreach(values, name, value)
 	{
 		if (!is_attribute(value))
-			return NESTED;
+			return nested(name);
 		laras_json_put(attributes, name, json_incref(value));
 	}
 	return NULL;
@@ -405,14 +457,14 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 		if (!kind->takes_attributes || meant != NULL)
 			return unknown_column(name, meant);
 		if (!is_attribute(value))
-			return NESTED;
+			return nested(name);
 		laras_json_put(attributes, name, json_incref(value));
 		return NULL;
 	}
 	t = json_is_boolean(value) ? laras_text(json_is_true(value) ? "true" : "false")
 							   : trimmed(value);
 	if (t.s == NULL && !json_is_null(value))
-		return "a value is neither text nor number";
+		return psprintf("its %s is neither text nor number", column->name);
 	problem = check(column, t);
 	if (problem == NULL && column->limit > 0 && t.n > column->limit)
 		problem = psprintf("its %s is longer than %zu bytes", column->name, column->limit);
@@ -426,7 +478,8 @@ take_member(const Kind *kind, json_t *row, const char *name, json_t *value)
 		laras_json_put(row, column->name, json_string(yes_or_no(t)));
 	else if (problem == NULL)
 		laras_json_put(row, column->name,
-					   t.s == NULL || (t.n == 0 && column->kind != COLUMN_TEXT)
+					   t.s == NULL || (t.n == 0 && column->kind != COLUMN_TEXT &&
+									   column->kind != COLUMN_SAID)
 						   ? json_null()
 						   : json_stringn(t.s, t.n));
 	return problem;

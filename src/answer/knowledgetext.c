@@ -132,6 +132,32 @@ read_fields(LarasKnowledgeRecord *record, char **names, int columns, bool whole,
 			refuse_memory();
 }
 
+/* The fields of the next record; where COPY cannot read it, its error says in which line it begins. */
+static bool
+next_record(CopyFromState copy, int line, char ***fields, int *n)
+{
+	MemoryContext here = CurrentMemoryContext;
+	volatile bool any = false;
+
+	PG_TRY();
+	{
+		any = NextCopyFromRawFields(copy, fields, n);
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(here);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (error->sqlerrcode == ERRCODE_BAD_COPY_FILE_FORMAT)
+			error->detail = psprintf("It stands in the record that begins in line %d.", line);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return any;
+}
+
 LarasKnowledgeRecord *
 laras_knowledge_csv(const char *text, size_t n, int limit, const char *needed, bool *named,
 					int *count)
@@ -165,7 +191,7 @@ laras_knowledge_csv(const char *text, size_t n, int limit, const char *needed, b
 				   makeDefElem("encoding", (Node *) makeString(pstrdup(GetDatabaseEncodingName())),
 							   -1)));
 	*count = 0;
-	while (NextCopyFromRawFields(copy, &fields, &got))
+	while (next_record(copy, line, &fields, &got))
 	{
 		int at = line;
 
@@ -228,14 +254,16 @@ LarasKnowledgeRecord *
 laras_knowledge_json(const char *text, size_t n, int limit, int *count)
 {
 	const char *reason = NULL;
-	json_t *document = laras_json_own(laras_json_parse(text, n, &reason));
+	int line = 0;
+	json_t *document = laras_json_own(laras_json_parse_file(text, n, &reason, &line));
 	LarasKnowledgeRecord *records;
 	json_t *element;
 	size_t i;
 
 	if (document == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("the file is not JSON"), errdetail("The reason is %s.", reason)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("the file is not JSON"),
+				 errdetail("The reason is %s, in line %d.", reason, line)));
 	if (!json_is_array(document))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 						errmsg("the file is not an array of objects"),

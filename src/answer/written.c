@@ -25,6 +25,8 @@ PG_FUNCTION_INFO_V1(laras_check_written);
 PG_FUNCTION_INFO_V1(laras_check_channel);
 
 #define LONGEST_NAME 500
+#define PRICES_BELOW INT64CONST(1000000000000000)
+#define MOST_STOCK 999999999
 
 static LarasText
 text_of(FunctionCallInfo fcinfo, int argument)
@@ -77,6 +79,16 @@ laras_require_short(const char *relation, const char *column, LarasText t, size_
 						errdetail("It has at most %zu bytes.", limit)));
 }
 
+/* What customers read shows all that it holds. */
+static void
+require_plain(const char *relation, const char *column, LarasText t)
+{
+	if (laras_text_has_control(t))
+		refuse(psprintf("%s of %s holds a control character", column, relation),
+			   "Those that turn the direction of writing are not taken either.",
+			   "Write it by hand: what was copied from elsewhere may hold what nobody sees.");
+}
+
 static bool
 is_language(LarasText t)
 {
@@ -114,6 +126,26 @@ are_translations(Jsonb *written)
 	return true;
 }
 
+/* The limits are those of laras.import_knowledge. */
+static void
+check_price(Numeric price)
+{
+	Datum below = NumericGetDatum(int64_to_numeric(PRICES_BELOW));
+	Datum zero = NumericGetDatum(int64_to_numeric(0));
+	Datum given = NumericGetDatum(price);
+	const char *why = NULL;
+
+	if (numeric_is_nan(price))
+		why = "price of catalog_item is no number";
+	else if (DatumGetBool(DirectFunctionCall2(numeric_lt, given, zero)))
+		why = "price of catalog_item is negative";
+	else if (DatumGetBool(DirectFunctionCall2(numeric_ge, given, below)))
+		why = "price of catalog_item is too high";
+	if (why != NULL)
+		refuse(why, "It must be 0 to 999999999999999.99.",
+			   "Leave it null where no price is to be told.");
+}
+
 /*
  * laras.check_catalog_item(name text, price numeric, currency text, stock integer,
  *		state text, language text, translations jsonb) returns boolean
@@ -131,21 +163,16 @@ laras_check_catalog_item(PG_FUNCTION_ARGS)
 	if (name.n > LONGEST_NAME)
 		refuse("name of catalog_item is too long", "It has at most 500 bytes.",
 			   "Write in the description what need not be said each time.");
-	if (!PG_ARGISNULL(1) && numeric_is_nan(PG_GETARG_NUMERIC(1)))
-		refuse("price of catalog_item is no number", "It must be 0 to 9999999999999999.99.",
-			   "Leave it null where no price is to be told.");
-	if (!PG_ARGISNULL(1) &&
-		!DatumGetBool(DirectFunctionCall2(numeric_ge, PG_GETARG_DATUM(1),
-										  NumericGetDatum(int64_to_numeric(0)))))
-		refuse("price of catalog_item is negative", "It must be 0 to 9999999999999999.99.",
-			   "Leave it null where no price is to be told.");
+	if (!PG_ARGISNULL(1))
+		check_price(PG_GETARG_NUMERIC(1));
 	if (currency.s != NULL && (currency.n != 3 || strspn(pnstrdup(currency.s, currency.n),
 														 "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3))
 		refuse("currency of catalog_item is no currency",
 			   "It is a code of ISO 4217: three capital letters.", "Write IDR for rupiah.");
-	if (!PG_ARGISNULL(3) && PG_GETARG_INT32(3) < 0)
-		refuse("stock of catalog_item is negative", "It must be 0 to 2147483647.",
-			   "Leave it null where nobody counts.");
+	if (!PG_ARGISNULL(3) && (PG_GETARG_INT32(3) < 0 || PG_GETARG_INT32(3) > MOST_STOCK))
+		refuse(PG_GETARG_INT32(3) < 0 ? "stock of catalog_item is negative"
+									  : "stock of catalog_item is too high",
+			   psprintf("It must be 0 to %d.", MOST_STOCK), "Leave it null where nobody counts.");
 	if (state.s != NULL && !laras_text_is(state, "active") && !laras_text_is(state, "hidden"))
 		refuse("state of catalog_item has no such value", "It is active or hidden.",
 			   "Hidden items are not spoken of.");
@@ -166,11 +193,15 @@ laras_check_catalog_item(PG_FUNCTION_ARGS)
 Datum
 laras_check_brand_voice(PG_FUNCTION_ARGS)
 {
+	static const char *const columns[] = {"language", "address", "greeting", "sign_off", "manner"};
+
 	check_language("brand_voice", text_of(fcinfo, 0));
 	laras_require_short("brand_voice", "address", text_of(fcinfo, 1), 50);
 	laras_require_short("brand_voice", "greeting", text_of(fcinfo, 2), 300);
 	laras_require_short("brand_voice", "sign_off", text_of(fcinfo, 3), 300);
 	laras_require_short("brand_voice", "manner", text_of(fcinfo, 4), 1000);
+	for (int i = 1; i < 5; i++)
+		require_plain("brand_voice", columns[i], text_of(fcinfo, i));
 	PG_RETURN_BOOL(true);
 }
 

@@ -39,16 +39,16 @@ has_many_brackets(const char *p, size_t n)
 /*
  * The nesting of a text, by counting brackets outside strings: jansson parses
  * recursively and has a limit of its own (2048) that is deeper than the small
- * stacks of fuzzers and workers deserve.
+ * stacks of fuzzers and workers deserve. Where it is too deep, or NULL.
  */
-static bool
+static const char *
 too_deep(const char *p, size_t n)
 {
 	int depth = 0;
 	bool in_string = false;
 
 	if (!has_many_brackets(p, n))
-		return false;
+		return NULL;
 	for (size_t i = 0; i < n; i++)
 	{
 		char c = p[i];
@@ -65,12 +65,12 @@ too_deep(const char *p, size_t n)
 		else if (c == '[' || c == '{')
 		{
 			if (++depth > LARAS_JSON_DEPTH)
-				return true;
+				return p + i;
 		}
 		else if (c == ']' || c == '}')
 			depth--;
 	}
-	return false;
+	return NULL;
 }
 
 static const char *
@@ -173,17 +173,30 @@ quote_long_integers(const char *bytes, size_t n, size_t *new_n)
 	return copy;
 }
 
-static json_t *
-parse(const char *bytes, size_t n, size_t flags, const char **reason)
+static int
+line_of(const char *bytes, const char *at)
 {
+	int line = 1;
+
+	for (; bytes < at; bytes++)
+		line += *bytes == '\n';
+	return line;
+}
+
+static json_t *
+parse(const char *bytes, size_t n, size_t flags, const char **reason, int *line)
+{
+	const char *deep = too_deep(bytes, n);
 	json_error_t error;
 	json_t *document;
 	const char *why = NULL;
 
-	if (too_deep(bytes, n))
+	if (deep != NULL)
 	{
 		if (reason)
 			*reason = "too_deep";
+		if (line)
+			*line = line_of(bytes, deep);
 		return NULL;
 	}
 	document = json_loadb(bytes, n, flags, &error);
@@ -196,6 +209,8 @@ parse(const char *bytes, size_t n, size_t flags, const char **reason)
 		{
 			if (reason)
 				*reason = "out_of_memory";
+			if (line)
+				*line = error.line;
 			return NULL;
 		}
 		document = json_loadb(quoted, quoted_n, flags, &error);
@@ -205,13 +220,21 @@ parse(const char *bytes, size_t n, size_t flags, const char **reason)
 		why = word_of(&error);
 	if (reason)
 		*reason = why;
+	if (line)
+		*line = document == NULL ? error.line : 0;
 	return document;
 }
 
 json_t *
 laras_json_parse(const char *bytes, size_t n, const char **reason)
 {
-	return parse(bytes, n, 0, reason);
+	return parse(bytes, n, 0, reason, NULL);
+}
+
+json_t *
+laras_json_parse_file(const char *bytes, size_t n, const char **reason, int *line)
+{
+	return parse(bytes, n, 0, reason, line);
 }
 
 size_t
@@ -231,7 +254,7 @@ laras_json_length(const char *bytes, size_t n)
 json_t *
 laras_json_parse_once(const char *bytes, size_t n, const char **reason)
 {
-	return parse(bytes, n, JSON_REJECT_DUPLICATES, reason);
+	return parse(bytes, n, JSON_REJECT_DUPLICATES, reason, NULL);
 }
 
 json_t *

@@ -53,6 +53,9 @@ laras_text(const char *s)
  */
 extern json_t *laras_json_parse(const char *bytes, size_t n, const char **reason);
 
+/* The same of a file that a person wrote: on failure *line is where, from 1. */
+extern json_t *laras_json_parse_file(const char *bytes, size_t n, const char **reason, int *line);
+
 /*
  * The same, of a document in which no object has a key twice: else NULL and
  * repeated_key. For what a person or a program of theirs wrote to us.

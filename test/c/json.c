@@ -150,6 +150,17 @@ check_getters(void)
 	json_decref(document);
 }
 
+static void
+check_line(const char *text, const char *why, int where, const char *name)
+{
+	const char *reason = NULL;
+	int line = 0;
+	json_t *document = laras_json_parse_file(text, strlen(text), &reason, &line);
+
+	ok(document == NULL && reason != NULL && strcmp(reason, why) == 0 && line == where, name);
+	json_decref(document);
+}
+
 /* What people wrote: each key once, and the length of one value among others. */
 static void
 check_strict(void)
@@ -167,6 +178,11 @@ check_strict(void)
 	ok(laras_json_length(list, sizeof(list) - 1) ==
 		   strlen("  {\"a\":\"]},\",\"a\":12345678901234567890123}"),
 	   "where a value ends");
+	check_line("[1,\n2,\n3 4]", "invalid_json", 3, "the line of a mistake");
+	check_line("[1,\n2", "invalid_json", 2, "the line where it breaks off");
+	check_line("[12345678901234567890,\n\n{]", "invalid_json", 3, "the same beside a long number");
+	check_line("[\n[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+			   "too_deep", 2, "the line where it is too deep");
 	ok(laras_json_length("]", 1) == 0 && laras_json_length("", 0) == 0, "no value has no length");
 }
 

@@ -85,6 +85,36 @@ SELECT line, act, problem FROM laras.import_knowledge('catalog', 'json', '[{"nam
 SELECT line, act, problem FROM laras.import_knowledge('policies', 'json', '[{"body": "Setiap hari."}, {"topic": " ", "body": "Setiap hari."}, {"topic": "retur", "body": "\u00a0"}, {"topic": "retur"}, {"topic": "retur", "body": "Bisa.", "warna": "merah"}]');
 ROLLBACK;
 
+-- Columns in the shop's own language are asked about; what is wrong names its column.
+BEGIN;
+SELECT laras.act_as(:one) > 0 AS bound;
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'csv', E'name,Harga\nGaram,5000\n');
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'json', '[{"name": "A", "stock": 1, "STOK": 2}, {"name": "B", "keterangan": "enak"}, {"name": "C", "mata uang": "IDR"}, {"name": "D", "mata_uang": "IDR"}, {"nama": "E"},
+  {"name": "F", "isi": "600 ml", "attributes": {"harga": "grosir"}}, {"name": "G", "description": {"a": 1}}, {"name": "H", "ukuran": {"XL": 1}}, {"name": "I", "attributes": {"varian": [{"harga": 1}]}}, {"name": "J", "price": []}]');
+SELECT line, act, problem FROM laras.import_knowledge('policies', 'json', '[{"topic": "retur", "isi": "Bisa."}, {"topic": "retur", "body": [1]}]');
+SELECT line, act, problem FROM laras.import_knowledge('faqs', 'json', '[{"question": "COD?", "jawaban": "Bisa."}]');
+SELECT line, act, problem FROM laras.import_knowledge('hours', 'json', '[{"day": "senin", "jam": "08:00-12:00"}, {"day": "selasa", "hours": "closed", "catatan": "libur"}, {"hari": "rabu"}]');
+SELECT line, act, problem FROM laras.import_knowledge('voice', 'json', '[{"language": "en", "emoji": "maybe"}, {"language": "en", "greeting": "Halo\u0007"}, {"language": "id", "sign_off": "Salam hangat,\nToko Satu"}]');
+-- A line with a mistake of its own is told that, and is none of two with one name.
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'csv', E'name,price\nPala,lima ribu\nPala,5000\nKayu Manis,9000\nKAYU MANIS,sembilan\n');
+SELECT line, act, problem FROM laras.import_knowledge('faqs', 'json', '[{"question": "Buka?"}, {"question": "buka?", "answer": "Jam 8."}, {"question": "Tutup?", "answer": "Jam 9."}]');
+-- What a file may hold plain DML may hold, and no more.
+SELECT line, act, problem FROM laras.import_knowledge('catalog', 'csv', E'name,price,stock\nMahal,999999999999999.99,999999999\nMahal sekali,1000000000000000,1\nBanyak,1,1000000000\n');
+UPDATE laras.catalog_item SET price = price, stock = stock WHERE name = 'Mahal';
+\set VERBOSITY default
+\set ON_ERROR_ROLLBACK on
+INSERT INTO laras.catalog_item (workspace_id, id, name, price) VALUES (:one, 76, 'Mahal sekali', 1000000000000000);
+INSERT INTO laras.catalog_item (workspace_id, id, name, stock) VALUES (:one, 76, 'Banyak', 1000000000);
+-- A file that breaks off says where.
+SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name,description\n"Satu","dua\nbaris"\n\nTiga,"empat\nlima\n');
+SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name,description\nSatu,dua\rTiga,empat\n');
+SELECT * FROM laras.import_knowledge('catalog', 'json', E'[\n  {"name": "a"},\n  {"name": "b" "price": 1}\n]');
+SELECT * FROM laras.import_knowledge('catalog', 'json', E'[{"name": "a", "id": 12345678901234567890},\n{"name": "b",}]');
+SELECT * FROM laras.import_knowledge('catalog', 'json', E'[\n' || repeat('[', 100));
+\set ON_ERROR_ROLLBACK off
+ROLLBACK;
+\set VERBOSITY terse
+
 -- By DML as well.
 \set VERBOSITY default
 BEGIN;
@@ -111,6 +141,8 @@ INSERT INTO laras.opening_hours (workspace_id, id, weekday, hours, note) VALUES 
 INSERT INTO laras.brand_voice (workspace_id, id, language) VALUES (:one, 77, 'fr');
 INSERT INTO laras.brand_voice (workspace_id, id, address) VALUES (:one, 77, repeat('x', 51));
 INSERT INTO laras.brand_voice (workspace_id, id, manner) VALUES (:one, 77, repeat('x', 1001));
+INSERT INTO laras.brand_voice (workspace_id, id, greeting) VALUES (:one, 77, E'Halo\u0007');
+INSERT INTO laras.brand_voice (workspace_id, id, sign_off) VALUES (:one, 77, E'\u202eSalam');
 INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES (:one, 77, ' ', 'Bisa.');
 INSERT INTO laras.policy_text (workspace_id, id, topic, body) VALUES (:one, 77, 'retur', E'\u200b\n');
 INSERT INTO laras.policy_text (workspace_id, id, topic, body, language) VALUES (:one, 77, 'retur', 'Bisa.', 'fr');
