@@ -1,17 +1,24 @@
 -- 33_terms: what a partner must have agreed to and configured before messages are processed, and for what.
 
 
+CREATE FUNCTION laras.check_terms(party text, version text, effective_from date, required_from date, title text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
+  AS 'MODULE_PATHNAME', 'laras_check_terms';
+COMMENT ON FUNCTION laras.check_terms(text, text, date, date, text) IS 'Check constraint of laras.terms: true, or 22023 with the column that is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_terms(text, text, date, date, text) TO laras_owner, laras_dba;
+
 -- Terms that bind a partner: its own with the operator, and those of each provider. Rows of origin local are the operator's.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.terms (
-  party text NOT NULL CHECK (party ~ '^[a-z][a-z0-9_]{0,31}$'),
-  version text NOT NULL CHECK (version ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$'),
+  party text NOT NULL,
+  version text NOT NULL,
   origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
   effective_from date NOT NULL,
-  required_from date CHECK (required_from >= effective_from),
-  title text NOT NULL CHECK (title <> ''),
+  required_from date,
+  title text NOT NULL,
   url text,
-  PRIMARY KEY (party, version)
+  PRIMARY KEY (party, version),
+  CHECK (laras.check_terms(party, version, effective_from, required_from, title))
 );
 COMMENT ON TABLE laras.terms IS 'Terms that bind a partner: its own with the operator, and those of each provider. Rows of origin local are the operator''s.';
 COMMENT ON COLUMN laras.terms.party IS 'partner: the terms between operator and partner, liability and consent of customers among them; else the channel whose provider made them.';

@@ -5,15 +5,22 @@ CREATE FUNCTION laras.knowledge_changed() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'laras_knowledge_changed';
 COMMENT ON FUNCTION laras.knowledge_changed() IS 'Statement trigger of the tables of knowledge: when the transaction commits, what processes keep of them is read again. It writes nothing.';
 
+CREATE FUNCTION laras.check_chat_spelling(word text, language text, meaning text, reason text) RETURNS boolean
+  LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
+  AS 'MODULE_PATHNAME', 'laras_check_chat_spelling';
+COMMENT ON FUNCTION laras.check_chat_spelling(text, text, text, text) IS 'Check constraint of laras.chat_spelling: true, or 22023 with the column that is wrong and what would be right.';
+GRANT EXECUTE ON FUNCTION laras.check_chat_spelling(text, text, text, text) TO laras_owner, laras_dba;
+
 -- How words are spelled in chat, and what they stand for. Rows of origin local are the operator's and win.
 SET LOCAL ROLE laras_owner;
 CREATE TABLE laras.chat_spelling (
-  word text NOT NULL CHECK (octet_length(word) BETWEEN 1 AND 45 AND word = lower(word) AND word !~ '\s'),
-  language text NOT NULL DEFAULT 'id' CHECK (language IN ('id', 'en')),
+  word text NOT NULL,
+  language text NOT NULL DEFAULT 'id',
   origin text NOT NULL DEFAULT 'local' CHECK (origin IN ('laras', 'local')),
-  meaning text NOT NULL CHECK (octet_length(meaning) BETWEEN 1 AND 200 AND meaning = lower(meaning)),
-  reason text NOT NULL CHECK (octet_length(reason) BETWEEN 1 AND 500),
-  PRIMARY KEY (word, language, origin)
+  meaning text NOT NULL,
+  reason text NOT NULL,
+  PRIMARY KEY (word, language, origin),
+  CHECK (laras.check_chat_spelling(word, language, meaning, reason))
 );
 COMMENT ON TABLE laras.chat_spelling IS 'How words are spelled in chat, and what they stand for to the drafter. Rows of origin local are the operator''s and win over those that came with laras.';
 COMMENT ON COLUMN laras.chat_spelling.word IS 'As it is written, in lower case: one word.';

@@ -11,6 +11,8 @@
 
 #include "answer/written.h"
 #include "base/compat.h"
+#include "base/lower.h"
+#include "catalog/pg_collation_d.h"
 #include "channel/send.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -23,6 +25,7 @@ PG_FUNCTION_INFO_V1(laras_check_attributes);
 PG_FUNCTION_INFO_V1(laras_check_brand_voice);
 PG_FUNCTION_INFO_V1(laras_check_written);
 PG_FUNCTION_INFO_V1(laras_check_channel);
+PG_FUNCTION_INFO_V1(laras_check_chat_spelling);
 
 #define LONGEST_NAME 500
 #define PRICES_BELOW INT64CONST(1000000000000000)
@@ -267,6 +270,52 @@ laras_check_written(PG_FUNCTION_ARGS)
 	check_language(table, text_of(fcinfo, 3));
 	if (strcmp(table, "follow_up_rule") == 0)
 		check_braces(text_of(fcinfo, 2));
+	PG_RETURN_BOOL(true);
+}
+
+static void
+check_spelling(const char *column, LarasText t, size_t most, bool lower, const char *rule)
+{
+	const char *wrong = NULL;
+	const char *low;
+
+	if (t.s == NULL)
+		return;
+	low = laras_lower(t.s, t.n);
+	if (t.n == 0)
+		wrong = "must not be empty";
+	else if (t.n > most)
+		wrong = "is too long";
+	else if (lower && (strlen(low) != t.n || memcmp(low, t.s, t.n) != 0))
+		wrong = "has a capital letter";
+	if (wrong != NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s of chat_spelling %s", column, wrong), errdetail("%s", rule)));
+}
+
+/*
+ * laras.check_chat_spelling(word text, language text, meaning text, reason text)
+ *		returns boolean
+ *
+ * The same of laras.chat_spelling.
+ */
+Datum
+laras_check_chat_spelling(PG_FUNCTION_ARGS)
+{
+	static const char word_rule[] = "It is one word in lower case, of 1 to 45 bytes.";
+	LarasText word = text_of(fcinfo, 0);
+
+	check_language("chat_spelling", text_of(fcinfo, 1));
+	check_spelling("word", word, 45, true, word_rule);
+	if (word.s != NULL &&
+		DatumGetBool(DirectFunctionCall2Coll(textregexeq, DEFAULT_COLLATION_OID, PG_GETARG_DATUM(0),
+											 CStringGetTextDatum("\\s"))))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("word of chat_spelling holds a blank"), errdetail("%s", word_rule)));
+	check_spelling("meaning", text_of(fcinfo, 2), 200, true,
+				   "It is one or more words in lower case, of 1 to 200 bytes.");
+	check_spelling("reason", text_of(fcinfo, 3), 500, false,
+				   "It says why the row is here, in 1 to 500 bytes.");
 	PG_RETURN_BOOL(true);
 }
 

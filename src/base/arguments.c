@@ -96,6 +96,29 @@ names_of(const LarasOption *known, int n)
 	return names.data;
 }
 
+/* What a value of that type is called. */
+static const char *
+type_word(char type)
+{
+	switch (type)
+	{
+		case 'b':
+			return "true or false";
+		case 'i':
+			return "a whole number";
+		case 's':
+			return "a text";
+		case 'a':
+			return "a list";
+		case 'n':
+			return "an id";
+		case 'l':
+			return "a list";
+		default:
+			return "an object";
+	}
+}
+
 json_t *
 laras_options_read(Datum options, const LarasOption *known, int n)
 {
@@ -109,15 +132,21 @@ laras_options_read(Datum options, const LarasOption *known, int n)
 						errmsg("options must be a JSON object")));
 	json_object_foreach(document, name, value)
 	{
-		bool fits = false;
+		const LarasOption *option = NULL;
 
-		for (int i = 0; i < n && !fits; i++)
-			fits = strcmp(known[i].name, name) == 0 && laras_json_is_of_type(value, known[i].type);
-		if (!fits)
+		for (int i = 0; i < n && option == NULL; i++)
+			if (strcmp(known[i].name, name) == 0)
+				option = &known[i];
+		if (option == NULL)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("an option is not known, or not of its type"),
+							laras_is_name(name) ? errmsg("there is no option \"%s\"", name)
+												: errmsg("an option is not known"),
 							n == 0 ? errhint("The function takes no options yet.")
 								   : errhint("The options are %s.", names_of(known, n))));
+		if (!laras_json_is_of_type(value, option->type))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" must be %s", name, type_word(option->type)),
+							errhint("The options are %s.", names_of(known, n))));
 	}
 	return document;
 }

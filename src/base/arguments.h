@@ -39,7 +39,7 @@ typedef struct LarasOption
 /*
  * The options that a function was given (a jsonb): an object, each member known
  * and of its type, or 22023: what is misspelled would be off in silence. The
- * hint names those there are. Belongs to CurrentMemoryContext.
+ * message names it, the hint those there are. Belongs to CurrentMemoryContext.
  */
 extern json_t *laras_options_read(Datum options, const LarasOption *known, int n);
 

@@ -257,6 +257,14 @@ laras_json_parse_once(const char *bytes, size_t n, const char **reason)
 	return parse(bytes, n, JSON_REJECT_DUPLICATES, reason, NULL);
 }
 
+bool
+laras_is_name(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	return n > 0 && n <= 24 && text[n] == '\0';
+}
+
 json_t *
 laras_json_object(void)
 {

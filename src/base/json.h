@@ -103,6 +103,13 @@ extern char *laras_json_dump(const json_t *j, size_t *n);
  */
 extern void laras_json_shorten_reals(char *text);
 
+/*
+ * Is this one word of letters, digits and _, no longer than names are? Then an
+ * error may repeat it; anything else may be a secret or a person's words that
+ * stand in the wrong place.
+ */
+extern bool laras_is_name(const char *text);
+
 /* Is this text exactly that word? */
 extern bool laras_text_is(LarasText t, const char *word);
 

@@ -100,6 +100,8 @@ component(const json_t *components, const char *type)
 static const char *
 check_components(const json_t *components)
 {
+	static const char *const kinds[] = {"header", "body", "footer", "buttons", NULL};
+	static const char *const files[] = {"video", "image", "document", NULL};
 	size_t i;
 	json_t *one;
 
@@ -114,10 +116,27 @@ check_components(const json_t *components)
 			return "every component has a type";
 		memcpy(type, t.s, t.n);
 		type[t.n] = '\0';
+		if (small_word(t, files) != NULL)
+			return "a file stands in the header: {\"type\": \"HEADER\", \"format\": \"VIDEO\"}, or "
+				   "\"IMAGE\" or \"DOCUMENT\"";
+		if (small_word(t, kinds) == NULL)
+			return "every component is a HEADER, BODY, FOOTER or BUTTONS";
 		if (component(components, type) != one)
 			return "every component stands once";
 	}
 	return NULL;
+}
+
+/* The formats that build_send gives values for: a place on a map is none of them. */
+static const char *
+check_format(const json_t *header)
+{
+	static const char *const formats[] = {"text", "image", "video", "document", NULL};
+	LarasText format = laras_json_text_at(header, "format");
+
+	return header == NULL || format.s == NULL || small_word(format, formats) != NULL
+			   ? NULL
+			   : "the format of a header is TEXT, IMAGE, VIDEO or DOCUMENT";
 }
 
 /* Is the header a file? */
@@ -126,7 +145,9 @@ is_file(const json_t *header)
 {
 	LarasText format = laras_json_text_at(header, "format");
 
-	return format.s != NULL && !laras_text_is(format, "TEXT");
+	static const char *const text[] = {"text", NULL};
+
+	return format.s != NULL && small_word(format, text) == NULL;
 }
 
 static bool
@@ -301,6 +322,8 @@ check(const LarasTemplate *t)
 	/* the words of a code for logging in are the provider's own */
 	if (strcmp(category_of(t->category), "authentication") != 0 && is_at_an_end(text))
 		return "the body neither begins nor ends with a place: words stand before and after each";
+	if (check_format(header) != NULL)
+		return check_format(header);
 	if (header != NULL && !is_file(header))
 	{
 		LarasText title = laras_json_text_at(header, "text");
@@ -433,7 +456,34 @@ check_header_values(const json_t *header, const json_t *values)
 	if (!is_file(header))
 		return check_values(values, &places);
 	if (link.s == NULL || link.n < 9 || strncmp(link.s, "https://", 8) != 0)
-		return "a header that is a file needs the link of one, by https";
+		return "a header that is a file needs the link of one, by https: "
+			   "{\"header\": {\"link\": \"https://...\"}}";
+	return NULL;
+}
+
+/* What is misspelled would be missing elsewhere, under another name. */
+static const char *
+check_members(const json_t *values, const LarasAllocator *allocator)
+{
+	static const char members[] = "\"header\", \"body\" and \"buttons\"";
+	const char *name;
+	json_t *value;
+
+	if (!json_is_object(values))
+		return laras_text_print(allocator, "values are an object with %s", members).s;
+	json_object_foreach((json_t *) values, name, value)
+	{
+		LarasText word = laras_text(name);
+
+		if (laras_text_is(word, "header") || laras_text_is(word, "body") ||
+			laras_text_is(word, "buttons"))
+			continue;
+		if (!laras_is_name(name))
+			return laras_text_print(allocator, "a member is not known; values are for %s", members)
+				.s;
+		return laras_text_print(allocator, "there is no \"%s\"; values are for %s", name, members)
+			.s;
+	}
 	return NULL;
 }
 
@@ -453,7 +503,9 @@ fill(const json_t *components, const json_t *values, const LarasAllocator *alloc
 	char *room;
 	size_t n;
 
-	*why = check_values(body_values, &places);
+	*why = check_members(values, allocator);
+	if (*why == NULL)
+		*why = check_values(body_values, &places);
 	if (*why == NULL)
 		*why = check_header_values(header, header_values);
 	if (*why == NULL)

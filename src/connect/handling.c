@@ -11,6 +11,7 @@
 
 #include "base/arguments.h"
 #include "base/spi.h"
+#include "channel/channel.h"
 #include "connect/handling.h"
 #include "evidence/evidence.h"
 #include "fmgr.h"
@@ -18,10 +19,12 @@
 #include "tenancy/tenancy.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "worker/worker.h"
 
 PG_FUNCTION_INFO_V1(laras_accept_terms);
 PG_FUNCTION_INFO_V1(laras_configure_channel);
+PG_FUNCTION_INFO_V1(laras_check_terms);
 
 LARAS_PLAN(
 	find_terms,
@@ -108,6 +111,58 @@ laras_accept_terms(PG_FUNCTION_ARGS)
 	}
 	laras_spi_close();
 	PG_RETURN_DATUM(accepted_at);
+}
+
+static void
+refuse_terms(const char *column, const char *wrong, const char *rule)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("%s of terms %s", column, wrong), errdetail("%s", rule)));
+}
+
+/* Whom terms are with: a party that no channel has would bind nobody. */
+static void
+check_party(const char *party)
+{
+	StringInfoData known;
+
+	initStringInfo(&known);
+	for (size_t i = 0; laras_channel_nth(i) != NULL; i++)
+	{
+		if (strcmp(party, laras_channel_nth(i)->channel) == 0)
+			return;
+		appendStringInfo(&known, "%s%s", i == 0 ? "" : ", ", laras_channel_nth(i)->channel);
+	}
+	if (strcmp(party, "partner") != 0)
+		refuse_terms("party", "has no such value",
+					 psprintf("It is partner, or a channel: %s.", known.data));
+}
+
+/*
+ * laras.check_terms(party text, version text, effective_from date,
+ *		required_from date, title text) returns boolean
+ *
+ * True or an error; nulls where the columns have them.
+ */
+Datum
+laras_check_terms(PG_FUNCTION_ARGS)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	char *version = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	if (!PG_ARGISNULL(0))
+		check_party(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (version != NULL && (strspn(version, letters) == 0 || strlen(version) > 32 ||
+							strspn(version, psprintf("%s._-", letters)) != strlen(version)))
+		refuse_terms("version", "is no name",
+					 "It is 1 to 32 letters, digits, points, hyphens and underscores, and begins "
+					 "with a letter or digit.");
+	if (!PG_ARGISNULL(2) && !PG_ARGISNULL(3) && PG_GETARG_DATEADT(3) < PG_GETARG_DATEADT(2))
+		refuse_terms("required_from", "is too early",
+					 "Terms are required from effective_from on, or later.");
+	if (!PG_ARGISNULL(4) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(4)) == 0)
+		refuse_terms("title", "must not be empty", "It is what the terms are called.");
+	PG_RETURN_BOOL(true);
 }
 
 /* One or both of the purposes there are; anything else is an error. */

@@ -46,7 +46,14 @@ for my $role (qw(laras_app laras_service))
 {
 	isnt($node->psql('postgres', "SET ROLE $role; INSERT INTO laras.chat_spelling (word, meaning, reason) VALUES ('q', 'q', 'q')"), 0, "and $role writes none");
 }
-isnt($node->psql('postgres', "SET ROLE laras_dba; INSERT INTO laras.chat_spelling (word, meaning, reason) VALUES ('$_', 'x', 'x')"), 0, "no spelling: $_") for ('two words', 'Upper', '');
+for my $bad ([ q{'two words', 'x', 'x'}, 'word', 'one word in lower case' ], [ q{'Upper', 'x', 'x'}, 'word', 'one word in lower case' ], [ q{'', 'x', 'x'}, 'word', '1 to 45 bytes' ],
+	[ q{'q', 'Yang', 'x'}, 'meaning', 'lower case' ], [ q{'q', repeat('x', 201), 'x'}, 'meaning', '1 to 200 bytes' ], [ q{'q', 'x', ''}, 'reason', '1 to 500 bytes' ])
+{
+	my ($values, $column, $rule) = @$bad;
+	(undef, undef, my $why) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET ROLE laras_dba; INSERT INTO laras.chat_spelling (word, meaning, reason) VALUES ($values)");
+	like($why, qr/ERROR:  22023: $column of chat_spelling .*\nDETAIL:  .*$rule/, "no spelling: $values, and it says why");
+}
+like(($node->psql('postgres', "SET ROLE laras_dba; INSERT INTO laras.chat_spelling (word, meaning, reason, language) VALUES ('q', 'x', 'x', 'fr')"))[2], qr/language of chat_spelling has no such value/, 'nor of another language');
 
 # ---- slips
 my %slip = ('harga serudeng kelapa' => '2', 'harga serundng' => '2', 'jket parasut ada' => '3', 'kopi arabica gayo brp' => '1', 'harga jakett parsut' => '3', 'harga surendang' => '-', 'harga jakarta' => '-');

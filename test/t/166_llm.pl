@@ -59,6 +59,9 @@ sub chats { return grep { $_->{path} =~ m{/chat/completions$} } $stage->sandbox-
 is(configure('good'), 0, 'the operator names an endpoint');
 isnt($node->psql('postgres', "SET ROLE $_; SELECT laras.configure_llm($workspace, '$endpoint', 'good', '', '{}')"), 0, "$_ does not") for qw(laras_app laras_service);
 isnt(configure('good', url => $_), 0, "no endpoint: $_") for 'http://example.org/v1', 'file:///etc/passwd', 'ftp://127.0.0.1/', "$endpoint?x=1", '';
+like((configure('good', unknown_word => 1))[2], qr/there is no option "unknown_word"/, 'an option that there is not is named');
+like((configure('good', retries => 'many'))[2], qr/option "retries" must be a whole number/, 'so is one of another type');
+unlike((configure('good', 'sk-4711 secret' => 1))[2], qr/4711/, 'what is no word is not repeated');
 isnt(configure('good', %$_), 0, 'no option: ' . $json->encode($_)) for { unknown => 1 }, { retries => 'many' }, { retries => 9 }, { on_failure => 'shrug' }, { request_options => { messages => [] } }, { request_options => {} }, { request_options => { store => JSON::PP::true } }, { no_train => JSON::PP::true, request_options => { seed => 1 } }, { no_train_header => "X: y\nZ: w" };
 # what is refused is said with the argument, and not by a statement inside
 for my $bad ({ on_failure => 'panic' }, { daily_calls => -1 }, { daily_calls => 3_000_000_000 }, { retries => 5 }, { keep_days => 3651 }, { cache_minutes => -1 }, { no_train_header => 'none' }, { model => '' }, { model => ' ' }, { model => 'x' x 201 }, { url => 'https://model.example/' . 'x' x 1000 })

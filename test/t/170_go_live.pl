@@ -111,6 +111,13 @@ $stage->sql('SELECT laras.drain()');
 is($stage->bound('SELECT count(*) || $$ $$ || count(m.sentiment) FROM laras.messages m LEFT JOIN laras.drafts d ON d.inbound_message_id = m.id WHERE m.body LIKE $$Halo?%$$ AND d.id IS NULL'), '1 0', 'and no more');
 
 # ------------------------------------------------------------------- new terms
+for my $bad ([ q{'partnr', '2', laras.now()::date, 'New terms', NULL}, 'party', 'partner, or a channel: .*whatsapp' ], [ q{'partner', 'two words', laras.now()::date, 'New terms', NULL}, 'version', '1 to 32 letters' ],
+	[ q{'partner', '2', laras.now()::date, '', NULL}, 'title', 'what the terms are called' ], [ q{'partner', '2', laras.now()::date, 'New terms', laras.now()::date - 1}, 'required_from', 'effective_from' ])
+{
+	my ($values, $column, $rule) = @$bad;
+	my (undef, undef, $why) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET ROLE laras_dba; INSERT INTO laras.terms (party, version, effective_from, title, required_from) VALUES ($values)");
+	like($why, qr/ERROR:  22023: $column of terms .*\nDETAIL:  .*$rule/s, "no terms: a $column that is none, and it says why");
+}
 $stage->sql("SET ROLE laras_dba; INSERT INTO laras.terms (party, version, effective_from, title) VALUES ('partner', '2', laras.now()::date, 'New terms'), ('partner', '3', laras.now()::date + 30, 'Later terms')");
 like(refused(q{SELECT laras.configure_channel('whatsapp', '{service}')}, '55000', 'terms that changed are agreed to anew'), qr/in force: partner 2\./, 'those in force, not those to come');
 $stage->bound(q{SELECT laras.accept_terms('partner', '2')});

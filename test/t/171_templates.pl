@@ -33,6 +33,7 @@ sub create
 	return $stage->bound("SELECT laras.create_template($connection, '$name', 'id', '$category', '" . $json->encode(\@component) =~ s/'/''/gr . "')");
 }
 
+sub why { my ($query) = @_; return ($stage->node->psql('postgres', "BEGIN; SELECT laras.act_as($workspace); $query; COMMIT"))[2]; }
 sub column { my ($id, $column) = @_; return $stage->bound("SELECT $column FROM laras.message_templates WHERE id = $id"); }
 sub judge { my ($name, %how) = @_; return $sandbox->control(POST => 'template', { waba_id => $waba, name => $name, language => 'id', %how }); }
 sub soon { my ($id, $column, $value, $what) = @_; ok($stage->wait_bound("SELECT $column = '$value' FROM laras.message_templates WHERE id = $id"), $what); return; }
@@ -62,12 +63,19 @@ my %bad = (
 	'places by name and number' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo {{1}} dan {{nama}} ya' } ],
 	'a header with two places' => [ 'promo', 'utility', { type => 'HEADER', format => 'TEXT', text => '{{1}} {{2}}' }, { type => 'BODY', text => 'Halo' } ],
 	'a long footer' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo' }, { type => 'FOOTER', text => 'x' x 61 } ],
+	'a kind of component that there is not' => [ 'promo', 'utility', { type => 'VIDEO', text => 'x' }, { type => 'BODY', text => 'Halo' } ],
+	'a header of a kind that there is not' => [ 'promo', 'utility', { type => 'HEADER', format => 'MOVIE' }, { type => 'BODY', text => 'Halo' } ],
+	'a header that is a place' => [ 'promo', 'utility', { type => 'HEADER', format => 'LOCATION' }, { type => 'BODY', text => 'Halo' } ],
 	'eleven buttons' => [ 'promo', 'utility', { type => 'BODY', text => 'Halo' }, { type => 'BUTTONS', buttons => [ map { { type => 'QUICK_REPLY', text => "b$_" } } 1 .. 11 ] } ],
 );
 for my $what (sort keys %bad)
 {
 	my ($name, $category, @component) = @{ $bad{$what} };
 	refused("SELECT laras.create_template($connection, '$name', 'id', '$category', '" . $json->encode(\@component) . "')", '22023', "$what is not taken");
+}
+for my $kind ([ 'VIDEO', '{"type": "HEADER", "format": "VIDEO"}' ], [ 'CAROUSEL', 'HEADER, BODY, FOOTER or BUTTONS' ])
+{
+	like(why("SELECT laras.create_template($connection, 'promo', 'id', 'utility', '[{\"type\": \"BODY\", \"text\": \"Halo\"}, {\"type\": \"$kind->[0]\"}]')"), qr/\Q$kind->[1]\E/, "$kind->[0] is no kind of component, and what is meant is said");
 }
 refused("SELECT laras.create_template($connection, 'promo', '$_', 'utility', '[{\"type\":\"BODY\",\"text\":\"Halo\"}]')", '22023', "no language: $_") for 'xx-yy-zz', 'indonesia', 'ID', 'en-US', 'en_us', 'en_USA', 'e', '';
 my $order = create('pesanan_siap', 'utility', { type => 'HEADER', format => 'TEXT', text => 'Pesanan {{1}}' },
@@ -111,6 +119,9 @@ my %misfit = (
 	'too long' => qq('{"header": ["A"], "body": ["Sari", "${\ ('x' x 1100)}"], "buttons": ["a"]}'),
 );
 refused("SELECT laras.send_template($conversation, $order, $misfit{$_})", '22023', "values: $_") for sort keys %misfit;
+like(why(qq(SELECT laras.send_template($conversation, $order, '{"bodi": ["Sari", "kopi"], "header": ["A"], "buttons": ["a"]}'))), qr/there is no "bodi"; values are for "header", "body" and "buttons"/, 'a member that there is not is named');
+like(why(qq(SELECT laras.send_template($conversation, $order, '["Sari", "kopi"]'))), qr/values are an object with "header", "body" and "buttons"/, 'as what values are');
+unlike(why(qq(SELECT laras.send_template($conversation, $order, '{"Sari Dewi 17": 1}'))), qr/Sari/, 'what is no word is not repeated');
 refused("SELECT laras.send_template($conversation, 1, $values)", 'P0002', 'no such template');
 $stage->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($workspace, 1, 'gratis')");
 refused("SELECT laras.send_template($conversation, $order, '{\"header\": [\"A\"], \"body\": [\"Sari\", \"gratis\"], \"buttons\": [\"a\"]}')", '22023', 'what no text may say, no template says either');

@@ -145,7 +145,7 @@ for my $case ([ 'a host that is not listed', 'https://files.example/x', 'refused
 is(IO::Select->new($listener)->can_read(0), undef, 'generic: nothing came inside');
 for my $bad ('[]', '["10.0.0.1"]', '["localhost"]', '["Files.example"]', '["files.example/x"]', '["2130706433"]', '"files.example"')
 {
-	like(($stage->node->psql('postgres', "\\set VERBOSITY verbose\nSELECT laras.register_provider_app('{generic}', '77', 'the secret of a system', 'not used here', '{\"mapping\": {}, \"media_hosts\": $bad}')"))[2], qr/22023: (?:media_hosts must be|an option is not known, or not of its type)/, "generic: $bad is no list of hosts");
+	like(($stage->node->psql('postgres', "\\set VERBOSITY verbose\nSELECT laras.register_provider_app('{generic}', '77', 'the secret of a system', 'not used here', '{\"mapping\": {}, \"media_hosts\": $bad}')"))[2], qr/22023: (?:media_hosts must be|option "media_hosts" must be a list)/, "generic: $bad is no list of hosts");
 }
 
 # ------------------------------------------------------- what may not be sent, and where

@@ -30,6 +30,7 @@ refused("SELECT laras.set_uncertain_policy($connection, 'again')", '22023', 'ano
 refused("SELECT laras.set_uncertain_policy(1, 'hold')", 'P0002', 'of no connection');
 refused("SELECT laras.reply($conversation{once}, 'halo', '{\"uncertain_policy\": \"twice\"}')", '22023', 'nor is it of a reply');
 refused("SELECT laras.reply($conversation{once}, 'halo', '{\"uncertain_policy\": null}')", '22023', 'nor is nothing');
+like(($stage->node->psql('postgres', "BEGIN; SELECT laras.act_as($stage->{workspace}); SELECT laras.reply($conversation{once}, 'halo', '{\"uncertain_polcy\": \"hold\"}')"))[2], qr/there is no option "uncertain_polcy"\nHINT:  The options are comment_id, media_id and uncertain_policy/, 'a reply says which option there is not');
 refused("SELECT laras.reply($conversation{once}, 'halo', '{\"uncertain_polcy\": \"hold\"}')", '22023', 'nor is what is mistyped passed over');
 
 # ------------------------------------------------- ten answers that are lost
