@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define OFFICE "application/vnd.openxmlformats-officedocument."
+#define OLE "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
 /* Is that the type, before its parameters? */
 static bool
 is_type(LarasText mime, const char *type)
@@ -36,6 +39,125 @@ laras_media_limit(const LarasSendMediaDriver *media, LarasText mime)
 		if (is_type(mime, l->mime))
 			return l;
 	return NULL;
+}
+
+/*
+ * How files of a type begin: a run of bytes at a place, and perhaps another.
+ * Sources: "MIME Sniffing" of the WHATWG; RFC 3533 (Ogg), RFC 4867 (AMR), ISO/IEC
+ * 14496-12 (the box "ftyp"), 13818-7 (ADTS), ISO 32000 (PDF). Of types in one
+ * container the first row is what bytes are said to look like.
+ */
+static const struct
+{
+	const char *mime;
+	size_t at;
+	const char *bytes;
+	size_t n;
+	size_t then_at;
+	const char *then; /* four bytes; NULL: nothing more */
+} beginnings[] = {
+	{"image/jpeg", 0, "\xff\xd8\xff", 3, 0, NULL},
+	{"image/png", 0, "\x89PNG\r\n\x1a\n", 8, 0, NULL},
+	{"image/gif", 0, "GIF87a", 6, 0, NULL},
+	{"image/gif", 0, "GIF89a", 6, 0, NULL},
+	{"image/webp", 0, "RIFF", 4, 8, "WEBP"},
+	{"video/mp4", 4, "ftyp", 4, 0, NULL},
+	{"audio/mp4", 4, "ftyp", 4, 0, NULL},
+	{"video/3gpp", 4, "ftyp", 4, 0, NULL},
+	{"video/quicktime", 4, "ftyp", 4, 0, NULL},
+	{"video/quicktime", 4, "moov", 4, 0, NULL},
+	{"video/quicktime", 4, "mdat", 4, 0, NULL},
+	{"video/quicktime", 4, "wide", 4, 0, NULL},
+	{"video/quicktime", 4, "free", 4, 0, NULL},
+	{"video/quicktime", 4, "skip", 4, 0, NULL},
+	{"video/webm", 0, "\x1a\x45\xdf\xa3", 4, 0, NULL},
+	{"audio/ogg", 0, "OggS", 4, 0, NULL},
+	{"video/ogg", 0, "OggS", 4, 0, NULL},
+	{"audio/wav", 0, "RIFF", 4, 8, "WAVE"},
+	{"audio/amr", 0, "#!AMR", 5, 0, NULL},
+	{"audio/mpeg", 0, "ID3", 3, 0, NULL},
+	{"audio/aac", 0, "ADIF", 4, 0, NULL},
+	{"audio/aac", 0, "ID3", 3, 0, NULL},
+	{"application/pdf", 0, "%PDF-", 5, 0, NULL},
+	{"application/msword", 0, OLE, 8, 0, NULL},
+	{"application/msword", 0, "{\\rtf", 5, 0, NULL},
+	{"application/vnd.ms-excel", 0, OLE, 8, 0, NULL},
+	{"application/vnd.ms-powerpoint", 0, OLE, 8, 0, NULL},
+	{"application/zip", 0, "PK\x03\x04", 4, 0, NULL},
+	{"application/zip", 0, "PK\x05\x06", 4, 0, NULL},
+	{OFFICE "wordprocessingml.document", 0, "PK\x03\x04", 4, 0, NULL},
+	{OFFICE "spreadsheetml.sheet", 0, "PK\x03\x04", 4, 0, NULL},
+	{OFFICE "presentationml.presentation", 0, "PK\x03\x04", 4, 0, NULL},
+};
+
+static bool
+stands_at(LarasText bytes, size_t at, const char *what, size_t n)
+{
+	return at + n <= bytes.n && memcmp(bytes.s + at, what, n) == 0;
+}
+
+/* A frame of MPEG sound begins with eleven bits; two that tell its layer are 0 in AAC alone. */
+static bool
+is_frame(LarasText bytes, bool aac)
+{
+	unsigned char second = bytes.n > 1 ? (unsigned char) bytes.s[1] : 0;
+
+	return bytes.n > 1 && (unsigned char) bytes.s[0] == 0xFF &&
+		   (aac ? (second & 0xF6) == 0xF0 : (second & 0xE0) == 0xE0 && (second & 0x06) != 0);
+}
+
+/* Before its first line a PDF may have something else, of a kilobyte at most. */
+static bool
+is_pdf(LarasText bytes)
+{
+	for (size_t at = 0; at < 1024 && at < bytes.n; at++)
+		if (stands_at(bytes, at, "%PDF-", 5))
+			return true;
+	return false;
+}
+
+/* Without a byte that no text has, in its first kilobyte; or of two bytes a letter, as its mark says. */
+static bool
+is_text(LarasText bytes)
+{
+	if (stands_at(bytes, 0, "\xff\xfe", 2) || stands_at(bytes, 0, "\xfe\xff", 2))
+		return true;
+	for (size_t i = 0; i < 1024 && i < bytes.n; i++)
+	{
+		unsigned char c = (unsigned char) bytes.s[i];
+
+		if (c == '\0' || (c < 0x20 && strchr("\t\n\f\r\x1b", c) == NULL))
+			return false;
+	}
+	return !stands_at(bytes, 0, "%PDF-", 5);
+}
+
+bool
+laras_media_begins_as(LarasText mime, LarasText bytes, const char **looks)
+{
+	bool known = is_type(mime, "text/plain");
+
+	*looks = NULL;
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+	{
+		bool its = is_type(mime, beginnings[i].mime);
+
+		known = known || its;
+		if (!stands_at(bytes, beginnings[i].at, beginnings[i].bytes, beginnings[i].n) ||
+			(beginnings[i].then != NULL &&
+			 !stands_at(bytes, beginnings[i].then_at, beginnings[i].then, 4)))
+			continue;
+		if (its)
+			return true;
+		/* a word behind four letters may be anybody's */
+		if (*looks == NULL && (beginnings[i].at == 0 || strcmp(beginnings[i].bytes, "ftyp") == 0))
+			*looks = beginnings[i].mime;
+	}
+	if (!known || (is_type(mime, "audio/mpeg") && is_frame(bytes, false)) ||
+		(is_type(mime, "audio/aac") && is_frame(bytes, true)) ||
+		(is_type(mime, "application/pdf") && is_pdf(bytes)))
+		return true;
+	return is_type(mime, "text/plain") && is_text(bytes);
 }
 
 /* A growing text in memory whose size was reckoned before. */

@@ -56,6 +56,12 @@ typedef struct LarasSendMediaDriver
 /* What the channel takes of that type; NULL: nothing. */
 extern const LarasMediaLimit *laras_media_limit(const LarasSendMediaDriver *media, LarasText mime);
 
+/*
+ * Do these bytes begin as files of that type do? True for a type that nothing is
+ * known of. Else *looks is the type that they begin like, or NULL.
+ */
+extern bool laras_media_begins_as(LarasText mime, LarasText bytes, const char **looks);
+
 /* for drivers: one field of a form */
 typedef struct LarasFormField
 {

@@ -114,6 +114,21 @@ require_taken(const char *channel, LarasText mime, int64 size)
 	return limit;
 }
 
+/* A picture that is none arrives as nothing, or is refused when it is too late to tell who gave it. */
+static void
+require_type(LarasText mime, LarasText bytes)
+{
+	const char *looks;
+
+	if (laras_media_begins_as(mime, bytes, &looks))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("the media is not of the type that it is given as"),
+					looks != NULL ? errdetail("Its bytes begin like those of %s.", looks)
+								  : errdetail("Its bytes do not begin as files of that type do."),
+					errhint("Give the type of the file itself; its name may say another.")));
+}
+
 int64
 laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasText filename)
 {
@@ -140,6 +155,7 @@ laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasTe
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("media are sent to a person, not below a post")));
 	limit = require_taken(to.channel, mime, (int64) bytes.n);
+	require_type(mime, bytes);
 	place.slot = to.slot;
 	if (laras_media_room(place.workspace_id, 0) < (int64) bytes.n)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

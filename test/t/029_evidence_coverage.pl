@@ -115,7 +115,7 @@ my %case = (
 	take_webhook_secret => [ "SELECT laras.register_provider_app('{email}', 'mail', 'a secret of addresses', 'not used here', '{\"smtp\": [\"smtps://mail.example\"]}')",
 		$act, qq(SELECT laras.take_webhook_secret(laras.pair_connection('email', '{"address": "halo\@shop.example", "server": "smtps://mail.example"}', 'x', false))) ],
 	fetch_media => [ "INSERT INTO laras.media (workspace_id, id, message_id, part_id, contact_id, connection_id, slot, direction, kind, state) SELECT workspace_id, 88, id, 1, contact_id, connection_id, slot, 'in', 'image', 'failed' FROM laras.message WHERE conversation_id = $conversation LIMIT 1", $act, 'SELECT laras.fetch_media(88)' ],
-	upload_media => [ $act, "SELECT laras.upload_media($conversation, 'x', 'image/png')" ],
+	upload_media => [ $act, "SELECT laras.upload_media($conversation, '\\x89504e470d0a1a0a', 'image/png')" ],
 	set_media_quota => [ "SELECT laras.set_media_quota($workspace, 1000)" ],
 	set_opt_out => [ $act, "SELECT laras.set_opt_out($contact, true)" ],
 	set_consent_basis => [ $act, "SELECT laras.set_consent_basis($contact, 'consent')" ],

@@ -228,7 +228,7 @@ sub ask
 		my $from = ++$serial * 100_000;
 		my ($rc, $out) = $node->psql('postgres', "BEGIN; SELECT laras.act_as($stage->{workspace}); SELECT 'asked ' || count(laras.reply(c.id, (ARRAY['pesan ', 'pesan ', 'ulang '])[1 + c.r % 3] || $from + c.r || ' lie:' || (ARRAY[$words])[1 + (($serial * $each + c.r) * 7919 + $seed) % 100] || '.',
 				CASE c.r % 3 WHEN 2 THEN '{\"uncertain_policy\": \"resend_once\"}' ELSE '{}' END::jsonb
-				|| CASE c.r % 7 WHEN 3 THEN jsonb_build_object('media_id', laras.upload_media(c.id, convert_to('gambar ' || c.r, 'UTF8'), 'image/png')) ELSE '{}' END))
+				|| CASE c.r % 7 WHEN 3 THEN jsonb_build_object('media_id', laras.upload_media(c.id, '\\x89504e470d0a1a0a'::bytea || convert_to('gambar ' || c.r, 'UTF8'), 'image/png')) ELSE '{}' END))
 			FROM (SELECT id, row_number() OVER (ORDER BY (id % 1009 * 31 + $from) % 1009, id) AS r FROM laras.conversation) c WHERE c.r <= $each; COMMIT");
 		return 0 unless defined $rc && $rc == 0 && $out =~ /asked (\d+)/;
 		$asked += $1;

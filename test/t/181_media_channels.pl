@@ -20,9 +20,17 @@ use Test::More;
 
 my $stage = Stage->new('channels');
 my $sandbox = $stage->sandbox;
-my $file = join '', map { chr(($_ * 7919 + ($_ >> 8)) & 255) } 1 .. 300_000;
+my $file = "\x89PNG\r\n\x1a\n" . join '', map { chr(($_ * 7919 + ($_ >> 8)) & 255) } 1 .. 300_000;
 my $sha = Digest::SHA::sha256_hex($file);
 my %shop;
+# how files of a type begin, and on which channel such may be given
+my %begins = (
+	'image/jpeg' => [ "\xff\xd8\xff\xe0", 'whatsapp' ], 'image/png' => [ "\x89PNG\r\n\x1a\n", 'whatsapp' ], 'image/webp' => [ "RIFF\x10\0\0\0WEBPVP8 ", 'whatsapp' ], 'image/gif' => [ 'GIF89a', 'email' ],
+	'video/mp4' => [ "\0\0\0\x18ftypisom", 'whatsapp' ], 'video/3gpp' => [ "\0\0\0\x18ftyp3gp4", 'whatsapp' ], 'video/quicktime' => [ "\0\0\0\x08wide", 'messenger' ], 'video/webm' => [ "\x1aE\xdf\xa3", 'messenger' ], 'video/ogg' => [ 'OggS', 'messenger' ],
+	'audio/aac' => [ "\xff\xf1P\x80", 'whatsapp' ], 'audio/amr' => [ "#!AMR\n", 'whatsapp' ], 'audio/mpeg' => [ "ID3\x03", 'whatsapp' ], 'audio/mp4' => [ "\0\0\0\x20ftypM4A ", 'whatsapp' ], 'audio/ogg' => [ 'OggS', 'whatsapp' ], 'audio/wav' => [ "RIFF\x10\0\0\0WAVEfmt ", 'messenger' ],
+	'application/pdf' => [ "\n%PDF-1.7", 'whatsapp' ], 'application/msword' => [ "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 'whatsapp' ], 'application/vnd.ms-excel' => [ "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 'whatsapp' ],
+	'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' => [ "PK\x03\x04", 'whatsapp' ], 'text/plain' => [ 'Daftar harga', 'whatsapp' ], 'application/zip' => [ "PK\x03\x04", 'telegram' ],
+);
 
 # how a person sends a picture there
 my %picture = (
@@ -89,7 +97,7 @@ for my $channel (sort keys %picture)
 	{
 		$shop->bound("INSERT INTO laras.forbidden_phrase (workspace_id, id, phrase) VALUES ($shop->{workspace}, laras.new_id(), 'rahasia')");
 		like(refusal($shop, "SELECT laras.reply($shop->{conversation}, 'ini rahasia', '{\"media_id\": \"$id\"}')"), qr/not let through/, "$channel: the text that goes with it is judged");
-		my $named = $shop->bound("SELECT laras.upload_media($shop->{conversation}, 'x', 'image/png', 'rahasia.png')");
+		my $named = $shop->bound("SELECT laras.upload_media($shop->{conversation}, '\\x89504e470d0a1a0a', 'image/png', 'rahasia.png')");
 		like(refusal($shop, "SELECT laras.reply($shop->{conversation}, 'ini', '{\"media_id\": \"$named\"}')"), qr/not let through/, "$channel: and its name");
 	}
 	else
@@ -162,8 +170,17 @@ my $budi = $wa->bound("SELECT id FROM laras.conversations WHERE id <> $wa->{conv
 like(refusal($wa, "SELECT laras.reply($budi, '', '{\"media_id\": \"" . given($wa, 'image/png') . "\"}')"), qr/P0002/, 'what was given for somebody else');
 like(refusal($wa, "SELECT laras.reply($wa->{conversation}, 'teks', '{\"media_id\": \"" . given($wa, 'audio/ogg') . "\"}')"), qr/22023: no text goes/, 'a text with a voice');
 like(refusal($wa, "SELECT laras.reply($wa->{conversation}, repeat('x', 1025), '{\"media_id\": \"" . given($wa, 'image/png') . "\"}')"), qr/22023: the text that goes with media/, 'a text that is too long');
+for my $type (sort keys %begins)
+{
+	my ($bytes, $channel) = @{ $begins{$type} };
+	my ($to, $other) = ($shop{$channel}, $type eq 'image/png' ? 'image/jpeg' : 'image/png');
+	like(given($to, $type), qr/^\d+$/, "bytes of $type are taken as such");
+	like(refusal($to, "SELECT laras.upload_media($to->{conversation}, '\\x" . unpack('H*', $begins{$other}[0] . 'gambar') . "', '$type; x=y')"), qr/22023: the media is not of the type that it is given as\nDETAIL:  Its bytes begin like those of $other/, "those of $other are not");
+	like(refusal($to, "SELECT laras.upload_media($to->{conversation}, 'gambar', '$type')"), qr/22023: the media is not of the type/, 'nor others') if $type ne 'text/plain';
+}
+like($shop{telegram}->bound("SELECT laras.upload_media($shop{telegram}{conversation}, 'gambar', 'application/x-resep')"), qr/^\d+$/, 'of a type that nothing is known of all are');
 $stage->sql("SELECT laras.set_media_quota($wa->{workspace}, 100)");
-like(refusal($wa, "SELECT laras.upload_media($wa->{conversation}, 'x', 'image/png')"), qr/54000: the workspace has no room/, 'beyond the quota');
+like(refusal($wa, "SELECT laras.upload_media($wa->{conversation}, '\\x89504e470d0a1a0a'::bytea || repeat('x', 100)::bytea, 'image/png')"), qr/54000: the workspace has no room/, 'beyond the quota');
 $stage->sql("SELECT laras.set_media_quota($wa->{workspace}, NULL)");
 
 # --------------------------------------------------------- an upload that goes wrong
@@ -197,7 +214,7 @@ is(Laras::http_call('GET', $stage->url . '/media/' . '0' x 80)->{status}, 404, '
 
 # ------------------------------------------------------------- erased before it left
 $stage->sql("SELECT laras.pause_workers('courier')");
-my $waiting = $wa->bound("SELECT laras.reply($budi, 'gambar', jsonb_build_object('media_id', laras.upload_media($budi, 'xyz', 'image/png')))");
+my $waiting = $wa->bound("SELECT laras.reply($budi, 'gambar', jsonb_build_object('media_id', laras.upload_media($budi, '\\x89504e470d0a1a0a', 'image/png')))");
 my $contact = $wa->bound("SELECT contact_id FROM laras.messages WHERE id = $waiting");
 $wa->bound("SELECT laras.request_erasure('contact', '{\"contact_id\": \"$contact\"}')");
 $stage->sql('SELECT laras.resume_workers()');
@@ -214,7 +231,7 @@ sub by_link
 		message => { attachments => [ { type => 'image', payload => { url => $media->{url} } } ] } });
 }
 
-sub given { my ($shop, $type) = @_; return $shop->bound("SELECT laras.upload_media($shop->{conversation}, 'gambar', '$type')"); }
+sub given { my ($shop, $type) = @_; return $shop->bound("SELECT laras.upload_media($shop->{conversation}, '\\x" . unpack('H*', $begins{$type}[0] . 'gambar') . "', '$type')"); }
 sub images { my ($shop) = @_; return scalar grep { $_->{type} eq 'image' } $shop->sends('Sari'); }
 sub refusal { my ($shop, $query) = @_; return ($stage->node->psql('postgres', "\\set VERBOSITY verbose\nBEGIN; SELECT laras.act_as($shop->{workspace}); $query; COMMIT"))[2]; }
 sub states { my ($shop) = @_; return $shop->bound("SELECT string_agg(concat_ws(' ', id, kind, state, reason, attempts, size), E'\\n' ORDER BY id) FROM laras.attachments"); }

@@ -84,7 +84,7 @@ sub replies
 sub picture
 {
 	my ($name, $n) = @_;
-	return "SELECT laras.reply($conversation{$name}, '$name $n.', jsonb_build_object('media_id', laras.upload_media($conversation{$name}, convert_to('gambar $n', 'UTF8'), 'image/png')))";
+	return "SELECT laras.reply($conversation{$name}, '$name $n.', jsonb_build_object('media_id', laras.upload_media($conversation{$name}, '\\x89504e470d0a1a0a'::bytea || convert_to('gambar $n', 'UTF8'), 'image/png')))";
 }
 
 sub gone

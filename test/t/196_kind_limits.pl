@@ -129,7 +129,7 @@ pause();
 my @files;
 for my $round (1 .. 3)
 {
-	push @files, $page->bound("SELECT laras.reply(c.id, '', jsonb_build_object('media_id', laras.upload_media(c.id, convert_to('png ' || c.id || ' $round', 'UTF8'), 'image/png'))) FROM laras.conversations c") =~ /(\d+)/g;
+	push @files, $page->bound("SELECT laras.reply(c.id, '', jsonb_build_object('media_id', laras.upload_media(c.id, '\\x89504e470d0a1a0a'::bytea || convert_to('png ' || c.id || ' $round', 'UTF8'), 'image/png'))) FROM laras.conversations c") =~ /(\d+)/g;
 }
 $page->bound("SELECT count(laras.reply(c.id, 'sesudah gambar')) FROM laras.conversations c");
 $page->says(Cepat => 'saya buru-buru');
