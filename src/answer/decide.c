@@ -4,7 +4,8 @@
  *
  * The draft's row is locked before it is read, so that of two who decide at
  * once the second finds the decision of the first. Approving twice gives the same
- * message, unless in other words; every other second decision is refused by name.
+ * message, unless the words are others: those given, or the draft's own where
+ * somebody gave theirs; every other second decision is refused by name.
  */
 #include "postgres.h"
 
@@ -85,6 +86,11 @@ LARAS_PLAN(
 	"LEFT JOIN laras.verdict j ON j.workspace_id OPERATOR(pg_catalog.=) d.workspace_id AND j.id OPERATOR(pg_catalog.=) d.verdict_id "
 	"WHERE d.workspace_id OPERATOR(pg_catalog.=) $1 AND d.id OPERATOR(pg_catalog.=) $2",
 	INT8OID, INT8OID);
+
+LARAS_PLAN(find_edit,
+		   "SELECT 1 FROM laras.draft_decision e WHERE e.workspace_id OPERATOR(pg_catalog.=) $1 "
+		   "AND e.draft_id OPERATOR(pg_catalog.=) $2 AND e.act OPERATOR(pg_catalog.=) 'edited'",
+		   INT8OID, INT8OID);
 
 LARAS_PLAN(
 	read_departure,
@@ -389,6 +395,15 @@ is_what_was_approved(const Draft *d, const text *words)
 	return laras_same_bytes(digest, d->row.text_digest, sizeof(digest));
 }
 
+/* Whoever approves other words than are sent would see them go, and they do not. */
+static void
+refuse_other_words(const char *what, const char *instead)
+{
+	ereport(ERROR,
+			(errcode(LARAS_ERRCODE_DRAFT_CLOSED), errmsg("the draft was approved in other words"),
+			 errdetail("%s", what), errhint("%s", instead)));
+}
+
 /*
  * laras.approve_draft(draft_id bigint, edited_body text) returns bigint
  *
@@ -413,10 +428,13 @@ laras_approve_draft(PG_FUNCTION_ARGS)
 	if (was_approved(&d))
 	{
 		if (edited && !is_what_was_approved(&d, PG_GETARG_TEXT_PP(1)))
-			ereport(ERROR, (errcode(LARAS_ERRCODE_DRAFT_CLOSED),
-							errmsg("the draft was approved in other words"),
-							errdetail("What was approved first is sent, and these words are not."),
-							errhint("Send them by laras.reply.")));
+			refuse_other_words("What was approved first is sent, and these words are not.",
+							   "Send them by laras.reply.");
+		if (!edited &&
+			laras_spi_run(&find_edit, (Datum[]){Int64GetDatum(d.workspace_id), Int64GetDatum(d.id)},
+						  NULL) > 0)
+			refuse_other_words("A person's words are sent, and not those of the drafter.",
+							   "laras.drafts has them. To say more, use laras.reply.");
 		laras_spi_close();
 		PG_RETURN_INT64(d.row.message_id);
 	}

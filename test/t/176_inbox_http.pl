@@ -66,6 +66,8 @@ my @draft = split / /, pages('/api/drafts', 'drafts', 50);
 ($status, $answer) = $stage->call(POST => "/api/drafts/$draft[0]/approve", { body => 'Terima kasih kak, ditunggu ya' });
 is($status, 200, 'a draft is approved in other words');
 ok($stage->wait_bound("SELECT status IN ('sent', 'delivered') AND body = 'Terima kasih kak, ditunggu ya' FROM laras.messages WHERE id = $answer->{message_id}"), 'which are sent');
+($status, $answer) = $stage->call(POST => "/api/drafts/$draft[0]/approve");
+is("$status $answer->{error}{code}", '409 LRA02', 'and who approves it as it stood is told');
 ($status, $answer) = $stage->call(POST => "/api/drafts/$draft[1]/reject", { reason => 'bukan begitu' });
 is("$status $answer->{state} " . ($answer->{already} ? 1 : 0), '200 rejected 0', 'another is rejected');
 ($status, $answer) = $stage->call(POST => "/api/drafts/$draft[1]/reject");
