@@ -22,11 +22,11 @@ typedef void (*LarasPullVisit)(const char *piece, uint64 number, const uint8 *by
 							   void *arg);
 
 /*
- * Ask the source once, connecting where need be, and tell it how many slabs
- * are held here. False where it cannot be
- * reached, refused, or this server was promoted meanwhile; *why is then a
- * message of the connection, good until the next call. visit is called for
- * each row in order. Serves interrupts. In the standby's vault worker.
+ * Ask the source once, connecting where need be, and tell it how many slabs are
+ * held here. False where it cannot be reached, refused, or this server was
+ * promoted meanwhile; *why is then a message of the connection, good until the
+ * next call. visit is called for each row in order. Serves interrupts. In the
+ * standby's vault worker.
  */
 extern bool laras_pull(const char *standby, uint64 journal, const uint8 chain[LARAS_CHAIN_LEN],
 					   uint32 first_slab, const uint32 *slabs, int nslabs, uint32 held,

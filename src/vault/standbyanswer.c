@@ -66,7 +66,7 @@ take_keyring(const uint8 *bytes, size_t n)
 	/* an epoch that went away may still be in slabs here: a whole pass first */
 	if (!laras_keyring_same(&k, &laras_copy.offered))
 		laras_copy.whole = laras_copy.pass_counts = false;
-	/* nor does what is wrapped by the master key before count as held; not known: not compared */
+	/* another keyring file than here: what it says of its slabs is not known before they are compared */
 	if (!laras_keyring_same(&k, &laras_copy.offered) &&
 		!laras_keyring_same(&k, &laras_copy.keyring))
 		memset(laras_copy.held, 0, w->v->max_slots / LARAS_SLOTS_PER_SLAB * sizeof(bool));

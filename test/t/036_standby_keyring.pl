@@ -234,4 +234,16 @@ is($third->safe_psql('postgres', 'SELECT laras.adopt_keyring()'), 't', 'a person
 ok(wait_for_sql($third, q{SELECT bool_and(phase = 'open' AND adoptions = 1) FROM laras.keyring_status}, 60), 'which its journal says, and the vault opens') or diag status($third);
 is(reveal($third, $kept) . ' ' . reveal($third, $blind), 'tetap NULL', 'and the orders of the database are carried out');
 $third->stop('fast');
+
+# ... while one that is promoted as soon as the primary says that it lacks nothing has its keys
+$primary->start;
+$vault->wait_open;
+my $fourth = standby('segera', 1);
+$fourth->start;
+ok(wait_for_sql($primary, q{SELECT behind = 0 AND slabs_behind = 0 FROM laras.keyring_standbys WHERE standby = 'segera'}, 60), 'a new standby, and the primary says that it lacks nothing');
+$primary->stop('immediate');
+$fourth->promote;
+ok(wait_for_sql($fourth, q{SELECT bool_and(phase = 'open') FROM laras.keyring_status}, 60), 'promoted at once, its vault opens') or diag status($fourth);
+is(reveal($fourth, $kept) . ' ' . reveal($fourth, $blind), 'tetap NULL', 'with every key, and none that was destroyed');
+$fourth->stop('fast');
 done_testing;
