@@ -55,7 +55,7 @@ LARAS_PLAN(
 	"y.kind OPERATOR(pg_catalog.=) ANY ('{text,button,list,comment,mention}'::pg_catalog.text[]) AS plain, y.body "
 	"FROM (SELECT * FROM laras.message q WHERE q.workspace_id OPERATOR(pg_catalog.=) u.w "
 	"AND q.conversation_id OPERATOR(pg_catalog.=) u.v "
-	"ORDER BY (CASE WHEN q.provider_timestamp IS NULL THEN q.created_at ELSE q.provider_timestamp END) DESC, q.id DESC LIMIT $3) y "
+	"ORDER BY (CASE WHEN q.provider_timestamp IS NULL THEN q.created_at ELSE q.provider_timestamp END) DESC, q.created_at DESC, q.id DESC LIMIT $3) y "
 	"LEFT JOIN LATERAL (SELECT z.id, z.state, z.decided_by, z.decided_at FROM laras.draft z WHERE z.workspace_id OPERATOR(pg_catalog.=) u.w "
 	"AND z.inbound_message_id OPERATOR(pg_catalog.=) y.id AND z.purpose OPERATOR(pg_catalog.=) 'service' LIMIT 1) d ON true "
 	"WHERE NOT y.historical AND y.unsent_at IS NULL AND y.hidden_at IS NULL "

@@ -38,15 +38,16 @@
 #include "vault/vault.h"
 #include "worker/worker.h"
 
+/* In the order in which they came: providers tell whole seconds, and ids tell no order. */
 LARAS_PLAN(
 	add_messages,
 	"INSERT INTO laras.message (workspace_id, id, conversation_id, contact_id, connection_id, slot, channel, "
 	"direction, kind, body, element, provider_message_id, provider_message_index, event_index, "
 	"provider_timestamp, created_at, status, author_kind, about_index, historical, parsed_by, sentiment) "
 	"SELECT u.w, u.i, u.cv, u.ct, u.cn, u.s, u.ch, CASE WHEN u.o THEN 'out' ELSE 'in' END, u.k, u.b, u.e, u.p, u.px, u.ex, "
-	"u.t, laras.now(), u.st, CASE WHEN u.o THEN 'app' ELSE 'contact' END, u.ax, u.h, u.v, u.se "
+	"u.t, laras.now() OPERATOR(pg_catalog.+) (u.n OPERATOR(pg_catalog.*) '1 microsecond'::pg_catalog.interval), u.st, CASE WHEN u.o THEN 'app' ELSE 'contact' END, u.ax, u.h, u.v, u.se "
 	"FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) "
-	"AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t, st, ax, o, h, v, se) "
+	"WITH ORDINALITY AS u (w, i, cv, ct, cn, s, ch, k, b, e, p, px, ex, t, st, ax, o, h, v, se, n) "
 	"ON CONFLICT DO NOTHING RETURNING id",
 	INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY, LARAS_SEALED_ARRAY,
