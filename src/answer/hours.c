@@ -24,7 +24,8 @@ typedef enum Naming
 {
 	BY_NEARNESS, /* today, tomorrow; a weekday further away */
 	BY_WEEKDAY,
-	BY_DATE
+	BY_DATE,
+	BY_THAT_DAY /* of a date that was asked for */
 } Naming;
 
 /* An answer while it is made. */
@@ -93,6 +94,11 @@ append_day(Telling *t, DateADT date, Naming naming, bool begins)
 		append_date(t, date);
 		appendStringInfoString(&t->text, t->english || begins ? "," : "");
 	}
+	else if (naming == BY_THAT_DAY)
+		appendStringInfo(&t->text, "%s (%s)",
+						 t->english ? (begins ? "That day" : "that day")
+									: (begins ? "Hari itu" : "hari itu"),
+						 weekday);
 	else if (naming == BY_NEARNESS && (ahead == 0 || ahead == 1))
 	{
 		const char *const name[2][2][2] = {{{"hari ini", "today"}, {"besok", "tomorrow"}},
@@ -131,6 +137,9 @@ tell_date(Telling *t, const LarasDayRow *row, DateADT date, Naming naming)
 
 	if (date == today && naming == BY_DATE)
 		naming = BY_NEARNESS;
+	/* a date that the row does not hold is the customer's, and not repeated */
+	else if (naming == BY_DATE && row->date == 0)
+		naming = BY_THAT_DAY;
 	else if (row->date != 0 && !(date == today && naming == BY_NEARNESS))
 		naming = BY_DATE;
 	next_sentence(t);
