@@ -13,6 +13,7 @@
 #define TEXT_COVERAGE 0.6f
 #define HEADING_COVERAGE 0.6f
 #define LONE_WORD_COVERAGE 0.65f
+#define MOST_OF_HEADING 0.75f /* that names of items alone must be */
 #define HEADING_NEEDS 0.3f
 /* Half of a heading, and nearly half of what was asked: enough to show it to a person. */
 #define HALF 0.5f
@@ -253,7 +254,7 @@ laras_part_namesakes(LarasChoice *choice)
 
 /* How well a policy or FAQ fits; below 0: not at all. */
 static float
-text_fits(const LarasFound *row, const LarasQuestion *question)
+text_fits(const LarasFound *row, const LarasQuestion *question, uint64 names)
 {
 	bool by_heading = row->heading_coverage >= HEADING_COVERAGE &&
 					  row->coverage >= (row->heading_words > 1 ? HEADING_NEEDS : TEXT_COVERAGE);
@@ -268,7 +269,9 @@ text_fits(const LarasFound *row, const LarasQuestion *question)
 	bool narrow = row->on_topic && row->heading_words > 1 &&
 				  row->heading_coverage < HEADING_COVERAGE && pg_popcount64(row->matched) < 2;
 
-	if (!row->on_topic && row->matter == 0 && row->heading_coverage < 1)
+	if (!row->on_topic && (row->matter == 0 ? row->heading_coverage < 1
+											: (row->matched & ~names) == 0 &&
+												  row->heading_coverage < MOST_OF_HEADING))
 		return -1;
 	/* "jual mesin cuci?" asks for another thing than how to wash */
 	if (!row->on_topic && row->beside && question->weight[LARAS_INTENT_STOCK] > 0 &&
@@ -281,14 +284,14 @@ text_fits(const LarasFound *row, const LarasQuestion *question)
 }
 
 LarasFound *
-laras_choose_text(const LarasFindings *texts, const LarasQuestion *question)
+laras_choose_text(const LarasFindings *texts, const LarasQuestion *question, uint64 names)
 {
 	LarasFound *best = NULL;
 	float most = -1;
 
 	for (int i = 0; i < texts->n; i++)
 	{
-		float fits = text_fits(&texts->row[i], question);
+		float fits = text_fits(&texts->row[i], question, names);
 
 		if (fits >= 0 && fits > most)
 		{
@@ -299,22 +302,22 @@ laras_choose_text(const LarasFindings *texts, const LarasQuestion *question)
 	/* of what both languages say, the customer's is taken */
 	for (int i = 0; i < texts->n && best != NULL && best->english != question->english; i++)
 		if (texts->row[i].english == question->english &&
-			text_fits(&texts->row[i], question) >= 0 && texts->row[i].on_topic == best->on_topic &&
-			(best->matter & ~texts->row[i].matter) == 0)
+			text_fits(&texts->row[i], question, names) >= 0 &&
+			texts->row[i].on_topic == best->on_topic && (best->matter & ~texts->row[i].matter) == 0)
 			best = &texts->row[i];
 	return best;
 }
 
 bool
 laras_text_has_rival(const LarasFindings *texts, const LarasFound *best,
-					 const LarasQuestion *question)
+					 const LarasQuestion *question, uint64 names)
 {
 	for (int i = 0; i < texts->n; i++)
 	{
 		const LarasFound *row = &texts->row[i];
 
 		if (row != best && row->english == best->english && (best->matched & ~row->matched) == 0 &&
-			text_fits(row, question) >= text_fits(best, question) - RIVAL_FIT)
+			text_fits(row, question, names) >= text_fits(best, question, names) - RIVAL_FIT)
 			return true;
 	}
 	return false;

@@ -50,14 +50,18 @@ laras_take_joined(LarasChoice *choice, const LarasFindings *items, const LarasQu
  */
 extern bool laras_part_namesakes(LarasChoice *choice);
 
-/* The policy or FAQ that fits best; NULL where none does. */
-extern LarasFound *laras_choose_text(const LarasFindings *texts, const LarasQuestion *question);
+/*
+ * The policy or FAQ that fits best; NULL where none does. names: words of the search
+ * that call items; by these alone none is found, unless they are its whole heading.
+ */
+extern LarasFound *
+laras_choose_text(const LarasFindings *texts, const LarasQuestion *question, uint64 names);
 
 /*
  * Is there another policy or FAQ that has all by which this one was found, and
  * about as well?  One in another language says the same, or is no rival.
  */
 extern bool laras_text_has_rival(const LarasFindings *texts, const LarasFound *best,
-								 const LarasQuestion *question);
+								 const LarasQuestion *question, uint64 names);
 
 #endif /* LARAS_ANSWER_CHOOSE_H */

@@ -109,35 +109,65 @@ laras_read_compared(const LarasQuestion *question, const LarasFindings *items,
 			}
 }
 
-int
-laras_compared_items(const LarasFindings *items, const LarasCompared *compared, LarasFound **row)
+/* The words by which the items that are compared are called. */
+static uint64
+wanted_words(const LarasFindings *items, const LarasCompared *compared)
 {
 	uint64 wanted = 0;
-	int n = 0;
 
 	for (int i = 0; i < items->words; i++)
 	{
-		const LarasWord *word = items->word[i];
 		uint64 bit = UINT64CONST(1) << i;
 
-		if ((compared->words & bit) || word->cues != 0 || ((items->asides & items->absent) & bit))
-			continue;
-		wanted |= bit;
+		if (!(compared->words & bit) && items->word[i]->cues == 0 &&
+			!((items->asides & items->absent) & bit))
+			wanted |= bit;
 	}
+	return wanted;
+}
+
+int
+laras_compared_items(const LarasFindings *items, const LarasCompared *compared, LarasFound **row)
+{
+	uint64 wanted = wanted_words(items, compared);
+	int n = 0;
+	int told = 0;
+
 	if (wanted == 0 || items->n == LARAS_SEARCH_ROWS)
 		return 0;
 	for (int i = 0; i < items->n; i++)
 	{
 		LarasFound *found = &items->row[i];
 
-		/* in a description the words may call it, too */
 		if ((found->matched & wanted) != wanted)
 			continue;
-		if ((found->named & wanted) != wanted || n == LARAS_NAMED_ITEMS)
+		/* in a description the words may call it, too */
+		if ((found->named & wanted) != wanted)
+			told++;
+		else if (n == LARAS_NAMED_ITEMS)
 			return 0;
-		row[n++] = found;
+		else
+			row[n++] = found;
 	}
-	return n;
+	return told < n ? n : 0;
+}
+
+bool
+laras_is_called_so(const LarasFindings *items, const LarasCompared *compared, const LarasFound *row)
+{
+	uint64 wanted = wanted_words(items, compared);
+	const char *name = laras_lower(row->heading, strlen(row->heading));
+
+	for (int i = 0; i < items->words; i++)
+	{
+		const LarasWord *word = items->word[i];
+
+		if ((wanted & (UINT64CONST(1) << i)) && strstr(name, word->text) == NULL &&
+			(word->bare == NULL || strstr(name, word->bare) == NULL) &&
+			!(items->corrected & (UINT64CONST(1) << i)) && word->same == NULL)
+			return false;
+	}
+	return true;
 }
 
 /* ---- sizes in names ---- */

@@ -43,4 +43,8 @@ laras_compared_items(const LarasFindings *items, const LarasCompared *compared, 
 /* Of n items, as read, the first in that order; NULL where it is not certain. */
 extern LarasFound *laras_first_of(LarasFound *const *row, int n, LarasOrder order);
 
+/* Has the name of a row, as read, the words by which what is compared is called, and not just their stem? */
+extern bool laras_is_called_so(const LarasFindings *items, const LarasCompared *compared,
+							   const LarasFound *row);
+
 #endif /* LARAS_ANSWER_COMPARE_H */

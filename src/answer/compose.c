@@ -14,11 +14,13 @@
 #include "answer/drafter.h"
 #include "answer/hours.h"
 #include "answer/lacks.h"
+#include "answer/left.h"
 #include "answer/outside.h"
 #include "answer/question.h"
 #include "answer/retrieve.h"
 #include "answer/said.h"
 #include "answer/spelling.h"
+#include "answer/subject.h"
 #include "answer/voice.h"
 #include "answer/whenasked.h"
 #include "port/pg_bitutils.h"
@@ -34,21 +36,13 @@
 /* Of thanks beside words that nobody knows, and that ask nothing. */
 #define THANKED 0.85f
 
-/* Words of a clause that asks by being there ("ongkir Depok"), at most. */
-#define SHORT_CLAUSE 4
-/* Questions in one message that are answered one by one, at most. */
-#define CLAUSES 4
 
 typedef struct Composition
 {
 	LarasSaid said;
-	bool namesakes;         /* rows of one name say different things */
-	const LarasWord **word; /* that were looked for; both searches have them in one order */
-	int words;
-	uint64 elsewhere; /* those that stand in the heading of some policy or FAQ */
-	uint64 unknown;   /* those that no row has */
-	uint64 asides;    /* those that tell why somebody asks */
-	bool outside;     /* a word of another field than a shop's stands in no row of the answer */
+	bool namesakes;        /* rows of one name say different things */
+	LarasLookedFor looked; /* the words of the question */
+	bool outside; /* a word of another field than a shop's stands in no row of the answer */
 } Composition;
 
 /* Other rows that were found, and by which they were looked for. */
@@ -142,7 +136,9 @@ say_items(Composition *c, const LarasFindings *items, const LarasChoice *choice,
 	int lacking = 0;
 
 	for (int i = 0; i < choice->n; i++)
-		lacking += laras_row_lacks(c->said.question, items, c->unknown, choice->row[i]);
+		lacking += laras_row_lacks(c->said.question, items, c->looked.unknown, choice->row[i]);
+	if (choice->n == 1 && laras_row_has_no_such_size(c->said.question, items, choice->row[0]))
+		c->said.confidence = Min(c->said.confidence, LARAS_UNSURE);
 	/* which one is meant may be asked, as long as one of them has it */
 	return lacking < (choice->ask ? choice->n : 1) &&
 		   laras_say_items(&c->said, items, choice, intent);
@@ -152,8 +148,22 @@ say_items(Composition *c, const LarasFindings *items, const LarasChoice *choice,
 static bool
 say_text(Composition *c, const LarasFindings *texts, const LarasFound *text)
 {
-	return !laras_text_lacks(c->said.question, texts, c->unknown, text) &&
+	return !laras_text_lacks(c->said.question, texts, c->looked.unknown, text) &&
 		   laras_say_text(&c->said, text);
+}
+
+/* Where the item's row leaves open what was asked, a rule that was found as well may tell it. */
+static bool
+say_instead(Composition *c, const LarasFindings *texts, const LarasFound *text)
+{
+	if (text == NULL)
+		return false;
+	resetStringInfo(&c->said.text);
+	c->said.n_sources = 0;
+	c->said.covered = 0;
+	c->said.asks = false;
+	c->said.confidence = LARAS_UNSURE;
+	return say_text(c, texts, text);
 }
 
 /*
@@ -185,6 +195,10 @@ answer_compared(Composition *c, int64 workspace_id, const LarasFindings *items,
 		n = 0;
 	if (n > 0 && !laras_read_items(workspace_id, c->said.question->english, row, n))
 		n = 0;
+	/* "tanaman" is not what "Media Tanam" is called */
+	for (int i = 0; i < n; i++)
+		if (!laras_is_called_so(items, &compared, row[i]))
+			n = 0;
 	first.row[0] = laras_first_of(row, n, compared.order);
 	c->said.intent = of_item;
 	if (first.row[0] == NULL || !say_items(c, items, &first, of_item))
@@ -208,6 +222,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	const LarasFindings *texts;
 	LarasFound *text;
 	LarasFound *besides = NULL;
+	LarasFound *spare;
 	LarasChoice choice = {0};
 	LarasHoursAnswer hours;
 	bool has_hours;
@@ -224,7 +239,9 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	/* what it costs to give back is no price of the item */
 	asks_item = !asks_topic || (question->weight[of_item] >= LARAS_WEIGHT_HINTS &&
 								topic != LARAS_INTENT_RETURNS && topic != LARAS_INTENT_WARRANTY);
-	if (question->weight[of_item] == 0)
+	if (question->weight[of_item] == 0 ||
+		(of_item == LARAS_INTENT_STOCK && question->weight[of_item] < LARAS_WEIGHT_HINTS &&
+		 laras_wants_list(question)))
 		of_item = LARAS_INTENT_PRODUCT;
 	items = laras_find_items(workspace_id, question);
 	choice = laras_choose_items(items);
@@ -238,20 +255,21 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		asks_item = true;
 	}
 	texts = laras_find_texts(workspace_id, question, asks_topic ? topic : LARAS_INTENT_UNCLEAR);
-	text = laras_choose_text(texts, question);
-	c->word = texts->word;
-	c->words = texts->words;
-	c->elsewhere = texts->named;
-	c->asides = texts->asides;
-	c->unknown = texts->absent & (items->words > 0 ? items->absent : ~UINT64CONST(0));
-	if (text != NULL && !text->on_topic && laras_text_has_rival(texts, text, question))
+	text = laras_choose_text(texts, question, items->named);
+	c->looked.word = texts->word;
+	c->looked.words = texts->words;
+	c->looked.elsewhere = texts->named;
+	c->looked.asides = texts->asides;
+	c->looked.unknown = texts->absent & (items->words > 0 ? items->absent : ~UINT64CONST(0));
+	if (text != NULL && !text->on_topic &&
+		laras_text_has_rival(texts, text, question, items->named))
 		text->doubtful = true;
 	if (!asks_topic && answer_compared(c, workspace_id, items, &choice, text, of_item))
 		return;
 	/* What is returned is often told where the warranty is. */
 	if (text == NULL && asks_topic && topic == LARAS_INTENT_WARRANTY)
 		text = laras_choose_text(laras_find_texts(workspace_id, question, LARAS_INTENT_RETURNS),
-								 question);
+								 question, items->named);
 	/* What went since the words were read is no ground. */
 	if (choice.n == 1 && !choice.ask && !asks_topic)
 	{
@@ -264,6 +282,31 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		choice.n = 0;
 	if (text != NULL && !laras_read_text(workspace_id, text))
 		text = NULL;
+	if (text != NULL)
+		switch (laras_subject_of(workspace_id, question, items, &choice, c->looked.unknown, text))
+		{
+			case LARAS_SUBJECT_OTHER:
+				if (question->weight[of_item] < LARAS_WEIGHT_HINTS || asks_topic)
+				{
+					laras_say_hand_over(&c->said, asks_topic ? topic : of_item, NO_GROUND);
+					return;
+				}
+				text = besides = NULL;
+				break;
+			case LARAS_SUBJECT_UNTOLD:
+				text->doubtful = true;
+				break;
+			case LARAS_SUBJECT_ALL:
+				text->doubtful |=
+					(asks_topic &&
+					 (topic == LARAS_INTENT_WARRANTY || topic == LARAS_INTENT_RETURNS) &&
+					 laras_lists_others(workspace_id, question, items, &choice, text)) ||
+					(!text->on_topic && (text->matched & texts->corrected) != 0) ||
+					(asks_topic && laras_text_not_of(question, texts, topic, text)) ||
+					(!text->on_topic && text->beside && question->weight[LARAS_INTENT_STOCK] > 0) ||
+					/* "jual flashdisk ga" asks for another thing than what a rule says of one */
+					(!text->on_topic && laras_asks_to_buy_other(question, texts, text));
+		}
 	/* to quote both would leave the customer to choose the price */
 	if ((asks_item || text == NULL) && !laras_part_namesakes(&choice))
 	{
@@ -280,6 +323,9 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		c->said.confidence = LARAS_UNSURE;
 	if (has_hours && !(asks_item && choice.n > 0 && choice.named && !choice.ask))
 	{
+		/* "belajar bikin barongko jam berapa" is no question of opening hours */
+		if (choice.n > 0 && choice.row[0]->named != 0 && !speaks_of_opening(question))
+			c->said.confidence = LARAS_UNSURE;
 		c->said.intent = topic;
 		if (!laras_say_hours(&c->said, &hours))
 			laras_say_hand_over(&c->said, topic, NO_GROUND);
@@ -316,7 +362,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 			laras_say_hand_over(&c->said, topic, NO_GROUND);
 		else if ((topic == LARAS_INTENT_DELIVERY || topic == LARAS_INTENT_WARRANTY ||
 				  topic == LARAS_INTENT_RETURNS) &&
-				 text->on_topic && laras_text_may_miss(question, texts, c->unknown, text))
+				 text->on_topic && laras_text_may_miss(question, texts, c->looked.unknown, text))
 			c->said.confidence = LARAS_UNSURE;
 		return;
 	}
@@ -334,6 +380,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		return;
 	}
 
+	spare = text;
 	if (text != NULL && choice.n > 0)
 	{
 		float ahead = text->coverage - choice.row[0]->coverage;
@@ -361,7 +408,7 @@ answer_from_rows(Composition *c, int64 workspace_id)
 	else if (choice.n > 0)
 	{
 		c->said.intent = of_item;
-		if (!say_items(c, items, &choice, of_item))
+		if (!say_items(c, items, &choice, of_item) && !say_instead(c, texts, spare))
 			laras_say_hand_over(&c->said, of_item, NO_GROUND);
 	}
 	else if (question->weight[LARAS_INTENT_THANKS] >= LARAS_WEIGHT_DECIDES &&
@@ -375,29 +422,17 @@ answer_from_rows(Composition *c, int64 workspace_id)
 		laras_say_hand_over(&c->said, question->intent, NO_GROUND);
 }
 
-/* Is a word of the question one that the answer's rows have, or that told their topic? */
-static bool
-is_covered(const void *composition, const LarasWord *word)
-{
-	const Composition *c = composition;
-
-	if (laras_intent_is_topic(c->said.intent) && (word->cues & LARAS_CUE(c->said.intent)))
-		return true;
-	for (int i = 0; i < c->words; i++)
-		if (strcmp(c->word[i]->text, word->text) == 0)
-			return (c->said.covered & (UINT64CONST(1) << i)) != 0;
-	return false;
-}
-
 /* The same for the whole question or a clause of it, and what it leaves. */
 static void
 answer_part(Composition *c, int64 workspace_id)
 {
+	LarasLeft left = {&c->said, &c->looked};
+
 	answer_from_rows(c, workspace_id);
 	c->outside = laras_leaves_other_field(c->said.question,
 										  c->said.n_sources > 0 &&
 											  strcmp(c->said.source[0].table, "opening_hours") == 0,
-										  is_covered, c);
+										  laras_is_covered, &left);
 }
 
 /*
@@ -408,8 +443,8 @@ answer_part(Composition *c, int64 workspace_id)
 static bool
 compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 {
-	LarasClause clause[CLAUSES];
-	int n = laras_find_clauses(c->said.question, clause, CLAUSES);
+	LarasClause clause[LARAS_CLAUSES];
+	int n = laras_find_clauses(c->said.question, clause, LARAS_CLAUSES);
 	LarasIntent of_item = heaviest(c->said.question, LARAS_INTENT_PRICE, LARAS_INTENT_PRODUCT);
 	Composition all = {
 		.said = {.question = c->said.question, .voice = c->said.voice, .confidence = 1}};
@@ -429,7 +464,11 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 		/* a story, or what something is asked of */
 		if (!laras_clause_asks(c->said.question, &clause[i]) && !clause[i].joined &&
 			!(i + 1 < n && clause[i + 1].joined))
+		{
+			for (int k = clause[i].from; k < clause[i].to; k++)
+				all.outside |= c->said.question->word[k].outside;
 			continue;
+		}
 		laras_read_intent(part);
 		asked = heaviest(part, LARAS_INTENT_PRICE, LARAS_INTENT_LOCATION);
 		if (part->weight[asked] == 0 && c->said.question->weight[of_item] > 0 &&
@@ -462,93 +501,6 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 	return true;
 }
 
-/* Does no row have the word? */
-static bool
-is_unknown(const Composition *c, const LarasWord *word)
-{
-	for (int i = 0; i < c->words; i++)
-		if (strcmp(c->word[i]->text, word->text) == 0)
-			return (c->unknown & (UINT64CONST(1) << i)) != 0;
-	return true;
-}
-
-static bool
-is_aside(const Composition *c, const LarasWord *word)
-{
-	for (int i = 0; i < c->words; i++)
-		if (strcmp(c->word[i]->text, word->text) == 0)
-			return (c->asides & (UINT64CONST(1) << i)) != 0;
-	return word->aside;
-}
-
-/*
- * Does a clause say anything to answer?  A story does not ("saya di Cibubur"): it
- * has no word that any row has, and asks nothing.
- */
-static bool
-says_something(const Composition *c, const LarasClause *clause)
-{
-	bool asked = laras_clause_asks(c->said.question, clause);
-	bool told = false; /* a topic */
-	bool known = false;
-	bool matter = false;
-
-	for (int i = clause->from; i < clause->to; i++)
-	{
-		const LarasWord *word = &c->said.question->word[i];
-
-		told |= laras_word_opens(word);
-		for (int k = LARAS_INTENT_HOURS + 1; k <= LARAS_INTENT_LOCATION; k++)
-			told |= (word->cues & LARAS_CUE(k)) != 0;
-		if (word->filler || is_aside(c, word) || word->counted || word->pieces || word->cues != 0)
-			continue;
-		known |= !is_unknown(c, word);
-		matter = true;
-	}
-	if (told)
-		return asked || clause->joined || clause->to - clause->from <= SHORT_CLAUSE;
-	return (known && (clause->joined || !laras_intent_is_topic(c->said.intent))) ||
-		   (matter && asked);
-}
-
-/*
- * Does the answer leave a clause of the question aside: one that names something
- * of which the rows have no word, or one of two things that are joined, where
- * one row is all that was found?
- */
-static bool
-leaves_something(const Composition *c)
-{
-	LarasClause clause[CLAUSES];
-	int n = laras_find_clauses(c->said.question, clause, CLAUSES);
-
-	for (int i = 0; i < n && n > 1; i++)
-	{
-		bool says = says_something(c, &clause[i]);
-		bool covered = !says;
-
-		for (int k = clause[i].from; k < clause[i].to && !covered; k++)
-			covered =
-				!c->said.question->word[k].filler && is_covered(c, &c->said.question->word[k]);
-		/* "terus" goes on about the same */
-		if (!covered || (clause[i].joined && says && c->said.n_sources == 1 &&
-						 strcmp(c->said.question->word[clause[i].from].text, "terus") != 0))
-			return true;
-	}
-	return false;
-}
-
-/* Does a word that no cue told stand in no row of the answer, but above a rule of the business? */
-static bool
-points_elsewhere(const Composition *c)
-{
-	for (int i = 0; i < c->words; i++)
-		if (c->word[i]->cues == 0 && !c->word[i]->aside &&
-			(c->elsewhere & ~c->said.covered & (UINT64CONST(1) << i)))
-			return true;
-	return false;
-}
-
 /*
  * LarasClause by clause where that is sure; else as one question. What then leaves
  * something aside is for a person to look at, clause by clause if it can be.
@@ -556,6 +508,9 @@ points_elsewhere(const Composition *c)
 static void
 compose_from_rows(Composition *c, int64 workspace_id)
 {
+	LarasLeft left = {&c->said, &c->looked};
+	LarasLeftBy what;
+
 	/* of several kinds a sum is asked, which is told by nobody but a person */
 	if (laras_count_amounts(c->said.question) > 1 && laras_asks_sum(c->said.question) &&
 		c->said.question->weight[LARAS_INTENT_PRICE] >= LARAS_WEIGHT_HINTS)
@@ -570,12 +525,15 @@ compose_from_rows(Composition *c, int64 workspace_id)
 		return;
 	if (c->said.hand_over || c->said.asks || c->said.n_sources == 0)
 		return;
-	if (leaves_something(c))
+	what = laras_leaves(&left);
+	if (what == LARAS_LEAVES_STRANGE)
+		laras_say_hand_over(&c->said, c->said.intent, NO_GROUND);
+	else if (what == LARAS_LEAVES_SOMETHING)
 	{
 		if (!compose_clauses(c, workspace_id, false, 2))
 			c->said.confidence = Min(c->said.confidence, LARAS_UNSURE);
 	}
-	else if (points_elsewhere(c))
+	else if (laras_points_elsewhere(&left) || laras_passes_over(&left))
 		c->said.confidence = Min(c->said.confidence, LARAS_UNSURE);
 }
 
@@ -628,7 +586,8 @@ compose(Composition *c, int64 workspace_id, const char *written, size_t n)
 		return;
 	/* An answer to a part of what was said would seem to agree to the rest. */
 	if (c->outside || (c->said.intent == LARAS_INTENT_HOURS &&
-					   laras_asks_time_of_else(c->said.question, is_covered, c)))
+					   laras_asks_time_of_else(c->said.question, laras_is_covered,
+											   &(LarasLeft){&c->said, &c->looked})))
 		laras_say_hand_over(&c->said, LARAS_INTENT_OFF_SCOPE, 0.9f);
 	else if (laras_names_other_sum(c->said.question, written, n, c->said.text.data))
 		laras_say_hand_over(&c->said, LARAS_INTENT_HUMAN, 0.9f);

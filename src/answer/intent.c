@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "answer/lexicon.h"
+#include "answer/order.h"
 #include "answer/question.h"
 
 /* What is off the scope whatever else is asked. */
@@ -37,13 +38,14 @@ static const char *const names[LARAS_INTENTS] = {"unclear",  "price",     "stock
 /* Words by which policies and FAQs of a topic name it, in both languages. */
 static const char *const topic_words[LARAS_INTENTS] = {
 	[LARAS_INTENT_HOURS] = "jam buka tutup operasional hours opening open closed",
-	[LARAS_INTENT_DELIVERY] = "kirim pengiriman ongkir ekspedisi delivery shipping ship courier",
+	[LARAS_INTENT_DELIVERY] =
+		"kirim pengiriman antar pengantaran jemput penjemputan ongkir ekspedisi kurir delivery shipping ship courier",
 	[LARAS_INTENT_PAYMENT] = "bayar pembayaran transfer rekening payment pay cod",
 	[LARAS_INTENT_RETURNS] =
 		"tukar penukaran pengembalian retur return returns exchange exchanges refund refunds "
 		"pembatalan batal cancellation cancellations",
 	[LARAS_INTENT_WARRANTY] = "garansi jaminan klaim warranty guarantee",
-	[LARAS_INTENT_LOCATION] = "alamat lokasi address location located",
+	[LARAS_INTENT_LOCATION] = "alamat lokasi mana address location located where",
 };
 
 const char *
@@ -174,6 +176,19 @@ find_cues(LarasQuestion *question)
 	}
 }
 
+/* "brp, dan brp kali": what one of several numbers is asked of says nothing of the others. */
+static void
+count_how_much(LarasQuestion *question)
+{
+	int asked = 0;
+
+	for (int i = 0; i < question->n; i++)
+		asked += strcmp(question->word[i].text, "berapa") == 0;
+	if (asked > 1 && question->weight[LARAS_INTENT_PRICE] >= 0)
+		question->weight[LARAS_INTENT_PRICE] =
+			Max(question->weight[LARAS_INTENT_PRICE], LARAS_WEIGHT_HINTS);
+}
+
 /* The heaviest of a range of intents; the first of equal ones. */
 static LarasIntent
 heaviest(const int *weight, LarasIntent from, LarasIntent to)
@@ -209,6 +224,7 @@ laras_read_intent(LarasQuestion *question)
 	LarasIntent asked;
 
 	find_cues(question);
+	count_how_much(question);
 	asked = heaviest(weight, LARAS_INTENT_PRICE, LARAS_INTENT_LOCATION);
 
 	if (weight[LARAS_INTENT_OFF_SCOPE] >= REFUSES)
@@ -222,6 +238,10 @@ laras_read_intent(LarasQuestion *question)
 	else if (weight[LARAS_INTENT_OFF_SCOPE] >= LARAS_WEIGHT_DECIDES &&
 			 weight[asked] < LARAS_WEIGHT_DECIDES)
 		question->intent = LARAS_INTENT_OFF_SCOPE;
+	else if (laras_cancels(question))
+		question->intent = LARAS_INTENT_ORDER_STATUS;
+	else if (laras_orders(question))
+		question->intent = LARAS_INTENT_HUMAN;
 	/* thanks and praise name what they are for, and ask nothing */
 	else if (weight[LARAS_INTENT_THANKS] > LARAS_WEIGHT_DECIDES && weight[asked] == 0)
 		question->intent = LARAS_INTENT_THANKS;

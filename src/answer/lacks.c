@@ -6,130 +6,22 @@
 
 #include <ctype.h>
 
-#include "answer/choose.h"
-#include "answer/clause.h"
+#include "answer/asked.h"
 #include "answer/lacks.h"
+#include "answer/lexicon.h"
 #include "base/lower.h"
 #include "port/pg_bitutils.h"
 
 /* Letters of a word that names something, at least. */
 #define LEAST_LETTERS 3
 
-static bool
-is_one_of(const char *word, const char *const *list, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (strcmp(word, list[i]) == 0)
-			return true;
-	return false;
-}
-
-#define IS_ONE_OF(word, list) is_one_of(word, list, lengthof(list))
-
-/* A question, and the bit of each of its words in a search; 0: it was not looked for. */
-typedef struct Asked
-{
-	const LarasQuestion *question;
-	const LarasFindings *items;
-	uint64 *bit;
-} Asked;
-
-static Asked
-read_asked(const LarasQuestion *question, const LarasFindings *items)
-{
-	Asked asked = {question, items, palloc0(sizeof(uint64) * Max(question->n, 1))};
-
-	for (int i = 0; i < question->n; i++)
-		for (int k = 0; k < items->words && asked.bit[i] == 0; k++)
-			if (strcmp(items->word[k]->text, question->word[i].text) == 0)
-				asked.bit[i] = UINT64CONST(1) << k;
-	return asked;
-}
-
-/* Does the row have word i? */
-static bool
-has(const Asked *a, const LarasFound *row, int i)
-{
-	return (row->matched & a->bit[i]) != 0;
-}
-
-/* Does a clause of word i name the row? */
-static bool
-names_in_clause(const Asked *a, const LarasFound *row, int i)
-{
-	for (int k = 0; k < a->question->n; k++)
-		if (a->question->word[k].clause == a->question->word[i].clause && has(a, row, k))
-			return true;
-	return false;
-}
-
 /* Does the clause of word i name the row before it? */
 static bool
-names_before(const Asked *a, const LarasFound *row, int i)
+names_before(const LarasAsked *a, const LarasFound *row, int i)
 {
 	for (int k = 0; k < i; k++)
 		if (a->question->word[k].clause == a->question->word[i].clause &&
 			(row->named & a->bit[k]) != 0)
-			return true;
-	return false;
-}
-
-/* "kulit sapi apa sintetis": one of the two is what the row has. */
-static bool
-is_other_choice(const Asked *a, const LarasFound *row, int i)
-{
-	static const char *const or [] = {"apa", "atau", "or"};
-
-	return i >= 2 && IS_ONE_OF(a->question->word[i - 1].text, or) && has(a, row, i - 2);
-}
-
-/* How it is put up names nothing beside what is in it. */
-static bool
-is_pack(const LarasWord *word)
-{
-	static const char *const packs[] = {"paket", "pack", "package", "packet"};
-
-	return IS_ONE_OF(word->text, packs);
-}
-
-/* "yang besar" says which, where there are several: so does the question back. */
-static bool
-is_size(const LarasWord *word)
-{
-	static const char *const sizes[] = {"besar", "gede", "kecil", "big", "large", "small"};
-
-	return IS_ONE_OF(word->text, sizes);
-}
-
-/* "anak saya" tells of a person. */
-static bool
-is_kin(const LarasQuestion *question, int i)
-{
-	static const char *const kin[] = {"anak", "bayi", "kid", "kids", "child", "children", "baby"};
-	static const char *const whose[] = {"saya", "aku", "gue", "gua", "kami", "my", "our", "ku"};
-
-	return IS_ONE_OF(question->word[i].text, kin) &&
-		   ((i > 0 && IS_ONE_OF(question->word[i - 1].text, whose)) ||
-			(i + 1 < question->n && IS_ONE_OF(question->word[i + 1].text, whose)));
-}
-
-/* Does word i name something that no row has? */
-static bool
-is_unknown(const Asked *a, uint64 unknown, int i)
-{
-	const LarasWord *word = &a->question->word[i];
-
-	return (a->bit[i] & unknown & ~a->items->asides & ~a->items->numbers) != 0 && word->cues == 0 &&
-		   strlen(word->text) >= LEAST_LETTERS && !is_size(word) && !is_pack(word) &&
-		   !is_kin(a->question, i);
-}
-
-/* A word that no row has, in a clause that names the item. */
-static bool
-says_unknown(const Asked *a, uint64 unknown, const LarasFound *row)
-{
-	for (int i = 0; i < a->question->n; i++)
-		if (is_unknown(a, unknown, i) && names_in_clause(a, row, i) && !is_other_choice(a, row, i))
 			return true;
 	return false;
 }
@@ -144,17 +36,26 @@ is_named_by(const LarasFound *row, const char *unit)
 	return s != NULL && s - low >= 2 && s[-1] == ' ' && isdigit((unsigned char) s[-2]);
 }
 
+bool
+laras_is_priced_by(const LarasFound *row)
+{
+	return row->attributes != NULL && (strstr(row->attributes, "satuan: ") != NULL ||
+									   strstr(row->attributes, "unit: ") != NULL);
+}
+
 /*
  * A size that the row does not have ("yang 30 cm", "ukuran 44"), unless it lists
  * those that there are.
  */
 static bool
-says_other_size(const Asked *a, const LarasFound *row)
+says_other_size(const LarasAsked *a, const LarasFound *row)
 {
 	static const char *const before[] = {"ukuran", "size", "nomor", "nomer", "no"};
 	static const char *const days[] = {"hari", "day", "days"};
 	static const char *const listed[] = {"ukuran: ", "size: ", "sizes: "};
 
+	if (laras_is_priced_by(row))
+		return false;
 	for (int i = 0; i < lengthof(listed); i++)
 	{
 		const char *sizes = row->attributes != NULL ? strstr(row->attributes, listed[i]) : NULL;
@@ -166,14 +67,15 @@ says_other_size(const Asked *a, const LarasFound *row)
 	{
 		const LarasWord *word = &a->question->word[i];
 
-		if (word->pieces && i + 1 < a->question->n && !has(a, row, i) &&
+		if (word->pieces && i + 1 < a->question->n && !laras_asked_has(a, row, i) &&
 			is_named_by(row, a->question->word[i + 1].text))
 			return true;
-		if (!(a->bit[i] & a->items->numbers) || has(a, row, i) ||
-			(i + 1 < a->question->n && IS_ONE_OF(a->question->word[i + 1].text, days)))
+		if (!(a->bit[i] & a->items->numbers) || laras_asked_has(a, row, i) ||
+			(i + 1 < a->question->n && LARAS_IS_ONE_OF(a->question->word[i + 1].text, days)))
 			continue;
-		if ((word->joined != NULL || (i > 0 && IS_ONE_OF(a->question->word[i - 1].text, before))) &&
-			names_in_clause(a, row, i))
+		if ((word->joined != NULL ||
+			 (i > 0 && LARAS_IS_ONE_OF(a->question->word[i - 1].text, before))) &&
+			laras_names_in_clause(a, row, i))
 			return true;
 	}
 	return false;
@@ -184,7 +86,7 @@ says_other_size(const Asked *a, const LarasFound *row)
  * a word behind one that says so, which the row does not have.
  */
 static bool
-says_other_content(const Asked *a, const LarasFound *row)
+says_other_content(const LarasAsked *a, const LarasFound *row)
 {
 	static const char *const content[] = {"ada",      "pakai",  "pake",       "memakai",  "dengan",
 										  "isi",      "isinya", "mengandung", "campur",   "rasa",
@@ -199,22 +101,102 @@ says_other_content(const Asked *a, const LarasFound *row)
 		int before = i - 1;
 
 		if (word->filler || word->aside || word->cues != 0 || word->counted || word->pieces ||
-			strlen(word->text) < LEAST_LETTERS || is_size(word) || is_pack(word) ||
-			is_kin(a->question, i) || a->bit[i] == 0 || has(a, row, i))
+			strlen(word->text) < LEAST_LETTERS || laras_is_size(word) || laras_is_pack(word) ||
+			laras_is_kin(a->question, i) || a->bit[i] == 0 || laras_asked_has(a, row, i))
 			continue;
 		while (before > 0 && a->question->word[before].filler &&
-			   !IS_ONE_OF(a->question->word[before].text, content))
+			   !LARAS_IS_ONE_OF(a->question->word[before].text, content))
 			before--;
 		if (a->question->word[before].clause == word->clause &&
-			IS_ONE_OF(a->question->word[before].text, content) && names_before(a, row, before))
+			LARAS_IS_ONE_OF(a->question->word[before].text, content) &&
+			names_before(a, row, before))
 			return true;
 	}
 	return false;
 }
 
+static const char *const colours[] = {"hitam",  "putih",   "merah",   "biru",  "hijau",  "kuning",
+									  "coklat", "cokelat", "abu",     "krem",  "ungu",   "jingga",
+									  "oranye", "orange",  "emas",    "gold",  "perak",  "silver",
+									  "pink",   "navy",    "maroon",  "tosca", "toska",  "army",
+									  "lilac",  "salem",   "mustard", "khaki", "beige",  "black",
+									  "white",  "red",     "blue",    "green", "yellow", "brown",
+									  "grey",   "gray",    "purple",  "cream"};
+
+bool
+laras_is_colour(const LarasWord *word)
+{
+	return LARAS_IS_ONE_OF(word->text, colours);
+}
+
+/* A colour or a size of clothes that the row has not ("jaket hitam"). */
+static bool
+says_other_variant(const LarasAsked *a, const LarasFound *row)
+{
+	static const char *const clothes[] = {"xs", "xl", "xxl", "xxxl", "2xl", "3xl", "4xl", "jumbo"};
+	static const char *const letters[] = {"s", "m", "l"};
+	static const char *const before[] = {"ukuran", "size"};
+
+	for (int i = 0; i < a->question->n; i++)
+	{
+		const LarasWord *word = &a->question->word[i];
+
+		if (laras_asked_has(a, row, i) || !laras_names_in_clause(a, row, i) ||
+			laras_is_other_choice(a, row, i))
+			continue;
+		if (LARAS_IS_ONE_OF(word->text, colours) || LARAS_IS_ONE_OF(word->text, clothes) ||
+			(i > 0 && LARAS_IS_ONE_OF(word->text, letters) &&
+			 LARAS_IS_ONE_OF(a->question->word[i - 1].text, before)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Which colours or how big it is, of which the row says nothing ("warna apa aja").
+ */
+static bool
+asks_aspect(const LarasAsked *a, const LarasFound *row)
+{
+	static const char *const colour[] = {"warna", "warnanya", "colour",
+										 "color", "colours",  "colors"};
+	static const char *const size[] = {"ukuran",   "ukurannya",   "tinggi",  "tingginya",
+									   "lebar",    "lebarnya",    "panjang", "panjangnya",
+									   "diameter", "diameternya", "size",    "sizes",
+									   "tall",     "wide"};
+	static const char *const sizes[] = {
+		"ukuran", "size",  "sizes", "cm",    "mm",    "m",      "meter",  "inch",    "inci",
+		"ml",     "liter", "l",     "gram",  "gr",    "g",      "kg",     "kilo",    "s",
+		"xl",     "xs",    "feet",  "ft",    "besar", "kecil",  "sedang", "large",   "small",
+		"medium", "jumbo", "mini",  "porsi", "orang", "tinggi", "lebar",  "panjang", "diameter",
+		"gb",     "mah",   "kamar", "slice", "isi"};
+	static const char *const asking[] = {"apa", "berapa", "what", "which", "mana", "how"};
+	bool asks = false;
+	bool of_colour = false;
+	bool of_size = false;
+
+	for (int i = 0; i < a->question->n; i++)
+	{
+		const char *word = a->question->word[i].text;
+
+		asks |= LARAS_IS_ONE_OF(word, asking);
+		of_colour |= LARAS_IS_ONE_OF(word, colour);
+		of_size |= LARAS_IS_ONE_OF(word, size) && !laras_asked_has(a, row, i);
+	}
+	if (asks && of_colour && !laras_tells_one_of(row->heading, colours, lengthof(colours)) &&
+		!laras_tells_one_of(row->attributes, colours, lengthof(colours)) &&
+		!laras_tells_one_of(row->attributes, colour, lengthof(colour)) &&
+		!laras_tells_one_of(row->body, colours, lengthof(colours)) &&
+		!laras_tells_one_of(row->body, colour, lengthof(colour)))
+		return true;
+	return asks && of_size && !laras_tells_one_of(row->heading, sizes, lengthof(sizes)) &&
+		   !laras_tells_one_of(row->attributes, sizes, lengthof(sizes)) &&
+		   !laras_tells_one_of(row->body, sizes, lengthof(sizes));
+}
+
 /* "Snack Box C" where there are A and B. */
 static bool
-says_other_letter(const Asked *a, const LarasFound *row)
+says_other_letter(const LarasAsked *a, const LarasFound *row)
 {
 	size_t n = strlen(row->heading);
 
@@ -222,15 +204,15 @@ says_other_letter(const Asked *a, const LarasFound *row)
 		return false;
 	for (int i = 1; i < a->question->n; i++)
 		if (strlen(a->question->word[i].text) == 1 && !a->question->word[i].filler &&
-			isalpha((unsigned char) a->question->word[i].text[0]) && !has(a, row, i) &&
-			has(a, row, i - 1))
+			isalpha((unsigned char) a->question->word[i].text[0]) && !laras_asked_has(a, row, i) &&
+			laras_asked_has(a, row, i - 1))
 			return true;
 	return false;
 }
 
 /* "bukan pandan", "selain pandan": what the row has is not wanted. */
 static bool
-is_denied(const Asked *a, const LarasFound *row)
+is_denied(const LarasAsked *a, const LarasFound *row)
 {
 	static const char *const denying[] = {"bukan", "selain", "kecuali", "except", "jangan"};
 
@@ -238,11 +220,12 @@ is_denied(const Asked *a, const LarasFound *row)
 	{
 		int next = i + 1;
 
-		if (!IS_ONE_OF(a->question->word[i].text, denying))
+		if (!LARAS_IS_ONE_OF(a->question->word[i].text, denying))
 			continue;
 		while (next + 1 < a->question->n && a->question->word[next].filler)
 			next++;
-		if (a->question->word[next].clause == a->question->word[i].clause && has(a, row, next))
+		if (a->question->word[next].clause == a->question->word[i].clause &&
+			laras_asked_has(a, row, next))
 			return true;
 	}
 	return false;
@@ -267,8 +250,8 @@ asks_duration(const LarasQuestion *question)
 		const LarasWord *word = &question->word[i];
 		const char *bare = word->bare != NULL ? word->bare : word->text;
 
-		kept |= IS_ONE_OF(word->text, keeps) || IS_ONE_OF(bare, keeps);
-		span |= IS_ONE_OF(word->text, spans) || IS_ONE_OF(bare, spans);
+		kept |= LARAS_IS_ONE_OF(word->text, keeps) || LARAS_IS_ONE_OF(bare, keeps);
+		span |= LARAS_IS_ONE_OF(word->text, spans) || LARAS_IS_ONE_OF(bare, spans);
 	}
 	return kept && span;
 }
@@ -299,9 +282,51 @@ tells_duration(const char *text)
 	return false;
 }
 
+/*
+ * How many of a unit are asked for ("berapa menit", "berapa kali"), of which kind
+ * the row tells nothing.
+ */
+static bool
+asks_unit(const LarasAsked *a, const LarasFound *row)
+{
+	static const char *const families[] = {
+		" menit jam hari minggu bulan tahun malam detik day days week weeks month months year years hour "
+		"hours minute minutes night nights lama ",
+		" km kilometer ",
+		" kali x times ",
+		" psi ",
+		" sendok sdm sdt ",
+		" orang porsi pax people persons person guests tamu kepala serving servings ",
+		" cm m mm meter inch inci feet ft ",
+		" watt w ",
+		" volt v ",
+		" lapis ",
+		" sesi ",
+		" derajat ",
+		" kg kilo kilogram g gr gram ons ton ",
+		" ml liter ltr l cc "};
+
+	for (int i = 0; i + 1 < a->question->n; i++)
+	{
+		const char *unit = a->question->word[i + 1].text;
+		char wanted[LARAS_WORD_BYTES + 2];
+
+		if (strcmp(a->question->word[i].text, "berapa") != 0 &&
+			strcmp(a->question->word[i].text, "many") != 0)
+			continue;
+		snprintf(wanted, sizeof(wanted), " %s ", unit);
+		for (int k = 0; k < lengthof(families); k++)
+			if (strstr(families[k], wanted) != NULL)
+				return !laras_tells_family(row->heading, families[k]) &&
+					   !laras_tells_family(row->body, families[k]) &&
+					   !laras_tells_family(row->attributes, families[k]);
+	}
+	return false;
+}
+
 /* What is asked by the name of a matter that no row is without, if it is told at all. */
 static bool
-asks_matter(const Asked *a, const LarasFound *row)
+asks_matter(const LarasAsked *a, const LarasFound *row)
 {
 	static const char *const matters[] = {"merek", "merk", "brand"};
 
@@ -310,80 +335,10 @@ asks_matter(const Asked *a, const LarasFound *row)
 		const LarasWord *word = &a->question->word[i];
 		const char *bare = word->bare != NULL ? word->bare : word->text;
 
-		if ((IS_ONE_OF(word->text, matters) || IS_ONE_OF(bare, matters)) && !has(a, row, i))
+		if ((LARAS_IS_ONE_OF(word->text, matters) || LARAS_IS_ONE_OF(bare, matters)) &&
+			!laras_asked_has(a, row, i))
 			return true;
 	}
-	return false;
-}
-
-/* A place abroad, of which a rule for this country says nothing. */
-static bool
-says_abroad(const Asked *a, const LarasFound *text)
-{
-	for (int i = 0; i < a->question->n; i++)
-	{
-		const LarasWord *word = &a->question->word[i];
-
-		if (word->related != NULL && strncmp(word->related, "abroad ", 7) == 0 && !has(a, text, i))
-			return true;
-	}
-	return false;
-}
-
-/* Does a clause that has a word of the text ask anything? */
-static bool
-asks(const Asked *a, const LarasFound *text)
-{
-	LarasClause clause = {0};
-
-	for (int i = 0; i < a->question->n; i++)
-	{
-		if (i > 0 && a->question->word[i].clause != a->question->word[i - 1].clause)
-			clause.from = i;
-		clause.to = i + 1;
-		if (i + 1 < a->question->n &&
-			a->question->word[i + 1].clause == a->question->word[i].clause)
-			continue;
-		if (laras_clause_asks(a->question, &clause) && names_in_clause(a, text, clause.from))
-			return true;
-	}
-	return false;
-}
-
-bool
-laras_text_lacks(const LarasQuestion *question, const LarasFindings *texts, uint64 unknown,
-				 const LarasFound *text)
-{
-	Asked asked = read_asked(question, texts);
-
-	if (says_abroad(&asked, text))
-		return true;
-	return !text->on_topic && pg_popcount64(text->matter) < 2 &&
-		   (text->heading_coverage <= LARAS_RIVAL_COVERAGE || !asks(&asked, text)) &&
-		   says_unknown(&asked, unknown, text);
-}
-
-/*
- * A rule on the topic, and a word beside it that nothing of the shop's has: a place
- * that the rule may not be of, goods that have no warranty. One that speaks of all
- * of them is of these, too.
- */
-bool
-laras_text_may_miss(const LarasQuestion *question, const LarasFindings *texts, uint64 unknown,
-					const LarasFound *text)
-{
-	static const char *const all[] = {"semua",    "seluruh", "mana saja", "manapun", "mana pun",
-									  "segala",   "setiap",  "luar kota", "all ",    "any ",
-									  "anywhere", "every",   "nationwide"};
-	const char *low = text->body == NULL ? "" : laras_lower(text->body, strlen(text->body));
-	Asked asked = read_asked(question, texts);
-
-	for (int i = 0; i < (int) lengthof(all); i++)
-		if (strstr(low, all[i]) != NULL)
-			return false;
-	for (int i = 0; i < question->n; i++)
-		if (is_unknown(&asked, unknown, i))
-			return true;
 	return false;
 }
 
@@ -391,11 +346,65 @@ bool
 laras_row_lacks(const LarasQuestion *question, const LarasFindings *items, uint64 unknown,
 				const LarasFound *row)
 {
-	Asked asked = read_asked(question, items);
+	static const char keeping[] =
+		" tahan bertahan awet simpan disimpan kuat kulkas freezer suhu masa expired exp kedaluwarsa kadaluarsa "
+		"last lasts keep keeps shelf fresh baterai battery ";
+	LarasAsked asked = laras_read_asked(question, items);
 
-	if (asks_duration(question) && !tells_duration(row->body) && !tells_duration(row->attributes))
+	if (asks_duration(question) &&
+		((!tells_duration(row->body) && !tells_duration(row->attributes)) ||
+		 (!laras_tells_family(row->body, keeping) &&
+		  !laras_tells_family(row->attributes, keeping))))
 		return true;
-	return says_unknown(&asked, unknown, row) || says_other_size(&asked, row) ||
+	return laras_says_unknown(&asked, unknown, row) || says_other_size(&asked, row) ||
 		   says_other_content(&asked, row) || says_other_letter(&asked, row) ||
-		   is_denied(&asked, row) || asks_matter(&asked, row);
+		   is_denied(&asked, row) || asks_matter(&asked, row) || says_other_variant(&asked, row) ||
+		   asks_aspect(&asked, row) || asks_unit(&asked, row);
+}
+
+bool
+laras_row_has_no_such_size(const LarasQuestion *question, const LarasFindings *items,
+						   const LarasFound *row)
+{
+	static const char *const comparing[] = {"paling", "lebih", "most", "more", "ter"};
+	LarasAsked asked = laras_read_asked(question, items);
+
+	for (int i = 0; i < question->n; i++)
+		if (laras_is_size(&question->word[i]) && !laras_asked_has(&asked, row, i) &&
+			laras_names_in_clause(&asked, row, i) &&
+			!(i > 0 && LARAS_IS_ONE_OF(question->word[i - 1].text, comparing)))
+			return true;
+	return false;
+}
+
+bool
+laras_row_prices_variants(const LarasFound *row)
+{
+	static const char *const thousands[] = {"rb", "ribu", "k"};
+	const char *low;
+
+	if (row->listed == 0 || row->attributes == NULL)
+		return false;
+	low = laras_lower(row->attributes, strlen(row->attributes));
+	if (strstr(low, "rp") != NULL || strstr(low, "harga") != NULL || strstr(low, "price") != NULL ||
+		strstr(low, "usd") != NULL || strchr(low, '+') != NULL)
+		return true;
+	for (const char *s = low; *s != '\0'; s++)
+	{
+		const char *unit;
+
+		if (!isdigit((unsigned char) *s) || (s > low && isdigit((unsigned char) s[-1])))
+			continue;
+		unit = s + strspn(s, "0123456789");
+		/* "20rb", "175 ribu", "66000", "66.000" */
+		if ((unit - s >= 5 && unit - s <= 7) ||
+			(*unit == '.' && strspn(unit + 1, "0123456789") == 3))
+			return true;
+		unit += *unit == ' ';
+		for (int i = 0; i < lengthof(thousands); i++)
+			if (strncmp(unit, thousands[i], strlen(thousands[i])) == 0 &&
+				!isalpha((unsigned char) unit[strlen(thousands[i])]))
+				return true;
+	}
+	return false;
 }

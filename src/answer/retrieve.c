@@ -10,22 +10,17 @@
 
 #include <math.h>
 
+#include "answer/forms.h"
 #include "answer/lexicon.h"
 #include "answer/retrieve.h"
 #include "answer/root.h"
 #include "answer/shelf.h"
 #include "answer/spelling.h"
 #include "base/spi.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type_d.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "port/pg_bitutils.h"
-#include "tsearch/ts_cache.h"
-#include "tsearch/ts_public.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
-#include "utils/memutils.h"
 
 /* What the parts of a row weigh beside its heading. */
 #define LISTED_WEIGHT 0.9
@@ -40,8 +35,6 @@
 /* A word taken for another one; one that told an intent and is a name as well. */
 #define CORRECTED_FACTOR 0.8
 #define OPTIONAL_FACTOR 0.3
-/* Ways in which one word may be written: itself, stems, words found for it. */
-#define FORMS 96
 /* Letters of each of two words that were written as one, at least. */
 #define JOINED_LETTERS 3
 /* of a chat spelling that a name may have as it stands */
@@ -115,125 +108,22 @@ is_number(const LarasWord *word)
 	return strspn(word->text, "0123456789") == strlen(word->text);
 }
 
-typedef struct Forms
-{
-	const char *form[FORMS];
-	int n;
-} Forms;
-
-static void
-add_form(Forms *forms, const char *form)
-{
-	if (form == NULL || form[0] == '\0' || forms->n == FORMS)
-		return;
-	for (int i = 0; i < forms->n; i++)
-		if (strcmp(forms->form[i], form) == 0)
-			return;
-	forms->form[forms->n++] = form;
-}
-
-/* What a dictionary of the server makes of a word. */
-static void
-add_stem(Forms *forms, const char *dictionary, const char *word)
-{
-	Oid oid = get_ts_dict_oid(list_make2(makeString(pstrdup("pg_catalog")),
-										 makeString(pstrdup(dictionary))),
-							  false);
-	TSDictionaryCacheEntry *cache = lookup_ts_dictionary_cache(oid);
-	DictSubState state = {false};
-	TSLexeme *stems;
-
-	stems = (TSLexeme *) DatumGetPointer(
-		FunctionCall4(&cache->lexize, PointerGetDatum(cache->dictData), PointerGetDatum(word),
-					  Int32GetDatum(strlen(word)), PointerGetDatum(&state)));
-	for (TSLexeme *stem = stems; stem != NULL && stem->lexeme != NULL; stem++)
-		add_form(forms, stem->lexeme);
-}
-
-/* The word itself and its stems in Indonesian and, where wanted, in English. */
-static void
-add_stems(Forms *forms, const char *word, bool in_english)
-{
-	add_form(forms, word);
-	add_stem(forms, "indonesian_stem", word);
-	if (in_english)
-		add_stem(forms, "english_stem", word);
-}
-
-/* The same in both languages. */
-static void
-add_word(Forms *forms, const char *word)
-{
-	if (word != NULL)
-		add_stems(forms, word, true);
-}
-
-/* Forms of a list of the lexicon, which stands still as long as the process: made once. */
-typedef struct ListForms
-{
-	const char *list; /* the key: where it stands */
-	const char **form;
-	int n;
-} ListForms;
-
-static HTAB *lists = NULL;
-
-static const ListForms *
-make_list(const char *list)
-{
-	const char *rest = list;
-	char word[LARAS_WORD_BYTES];
-	Forms forms = {.n = 0};
-	const char **kept;
-	ListForms *entry;
-
-	while (laras_lexicon_next(&rest, word))
-		add_word(&forms, pstrdup(word));
-	kept = MemoryContextAlloc(TopMemoryContext, sizeof(char *) * (forms.n + 1));
-	for (int i = 0; i < forms.n; i++)
-		kept[i] = MemoryContextStrdup(TopMemoryContext, forms.form[i]);
-	entry = hash_search(lists, &list, HASH_ENTER, NULL);
-	entry->form = kept;
-	entry->n = forms.n;
-	return entry;
-}
-
-static void
-add_list(Forms *forms, const char *list)
-{
-	const ListForms *known;
-
-	if (list == NULL)
-		return;
-	if (lists == NULL)
-		lists = hash_create("laras forms of lists", 256,
-							&(HASHCTL){.keysize = sizeof(char *),
-									   .entrysize = sizeof(ListForms),
-									   .hcxt = TopMemoryContext},
-							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	known = hash_search(lists, &list, HASH_FIND, NULL);
-	if (known == NULL)
-		known = make_list(list);
-	for (int i = 0; i < known->n; i++)
-		add_form(forms, known->form[i]);
-}
-
 /*
  * All that is looked for where a word of the question is.  named: it is a word of
  * names as it stands, and no plural.
  */
 static void
-forms_of(Forms *forms, const LarasWord *word, const char *instead, const char *made_from,
+forms_of(LarasForms *forms, const LarasWord *word, const char *instead, const char *made_from,
 		 bool named)
 {
 	forms->n = 0;
-	add_stems(forms, word->text, !(named && word->text[strlen(word->text) - 1] == 's'));
-	add_word(forms, word->joined);
+	laras_forms_add_stems(forms, word->text, !(named && word->text[strlen(word->text) - 1] == 's'));
+	laras_forms_add_word(forms, word->joined);
 	if (word->written != NULL && strlen(word->written) >= WRITTEN_LETTERS)
-		add_form(forms, word->written);
-	add_word(forms, instead);
-	add_word(forms, made_from);
-	add_list(forms, word->same);
+		laras_forms_add(forms, word->written);
+	laras_forms_add_word(forms, instead);
+	laras_forms_add_word(forms, made_from);
+	laras_forms_add_list(forms, word->same);
 }
 
 static void
@@ -317,7 +207,7 @@ is_written_name(const LarasShelf *shelf, const LarasWord *word)
 static void
 look_for(LarasShelf *shelf, Search *search, int i)
 {
-	Forms forms;
+	LarasForms forms;
 	int rows = 0;
 
 	search->as_written[i] = !search->english && is_written_name(shelf, search->word[i]);
@@ -328,7 +218,7 @@ look_for(LarasShelf *shelf, Search *search, int i)
 	if (search->texts && search->word[i]->related != NULL)
 	{
 		forms.n = 0;
-		add_list(&forms, search->word[i]->related);
+		laras_forms_add_list(&forms, search->word[i]->related);
 		for (int k = 0; k < forms.n; k++)
 			rows += mark(shelf, search, i, forms.form[k], true);
 	}
@@ -429,13 +319,17 @@ look_for_joined(LarasShelf *shelf, Search *search, int i)
 	const char *text = search->word[i]->text;
 	size_t n = strlen(text);
 
-	for (size_t cut = JOINED_LETTERS; cut + JOINED_LETTERS <= n; cut++)
+	for (size_t cut = 1; cut < n; cut++)
 	{
+		bool number = strspn(text + cut, "0123456789") == n - cut;
+
 		const LarasShelfWord *one = laras_shelf_find(shelf, pnstrdup(text, cut));
 		const LarasShelfWord *other = laras_shelf_find(shelf, text + cut);
 		int rows;
 
-		if (one == NULL || other == NULL || one->named == 0 || other->named == 0)
+		/* "vbelt" of "V-Belt", "spf50" of "SPF 50" */
+		if ((cut > 1 && cut < JOINED_LETTERS) || (cut + JOINED_LETTERS > n && !number) ||
+			one == NULL || other == NULL || one->named == 0 || other->named == 0)
 			continue;
 		rows = mark_both(shelf, search, i, one, other);
 		if (rows == 0)
@@ -512,9 +406,9 @@ begin(int64 workspace_id, LarasShelfKind kind, Search *search)
 static void
 mark_topic(LarasShelf *shelf, Search *search, LarasIntent topic)
 {
-	Forms forms = {.n = 0};
+	LarasForms forms = {.n = 0};
 
-	add_list(&forms, laras_intent_topic_words(topic));
+	laras_forms_add_list(&forms, laras_intent_topic_words(topic));
 	for (int i = 0; i < forms.n; i++)
 	{
 		const LarasShelfWord *word = laras_shelf_find(shelf, forms.form[i]);

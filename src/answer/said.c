@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "answer/clause.h"
+#include "answer/lacks.h"
 #include "answer/said.h"
 #include "port/pg_bitutils.h"
 
@@ -20,6 +21,8 @@
 /* Bytes of the business's own text in one answer. */
 #define TEXT_BYTES 900
 #define DESCRIPTION_BYTES 400
+/* of what a price is of */
+#define UNIT_BYTES 40
 
 static void
 cite(LarasSaid *said, const LarasFound *row)
@@ -73,6 +76,30 @@ laras_say_hand_over(LarasSaid *said, LarasIntent intent, float confidence)
 	said->hand_over = true;
 }
 
+/* Of what the price is, by the attribute that tells it ("satuan: per kg"). */
+static void
+append_unit(StringInfo price, const LarasFound *row)
+{
+	static const char *const keys[] = {"satuan: ", "unit: "};
+
+	for (int i = 0; i < lengthof(keys) && row->attributes != NULL; i++)
+	{
+		const char *unit = strstr(row->attributes, keys[i]);
+		size_t n;
+
+		/* a key of its own, and not the end of another */
+		if (unit == NULL || (unit > row->attributes && unit[-1] != ' '))
+			continue;
+		unit += strlen(keys[i]);
+		n = strcspn(unit, ";");
+		if (n == 0 || n > UNIT_BYTES)
+			continue;
+		appendStringInfo(price, strncmp(unit, "per ", 4) == 0 ? " %.*s" : " per %.*s", (int) n,
+						 unit);
+		return;
+	}
+}
+
 /* The price as people write it. */
 static const char *
 price_of(const LarasSaid *said, const LarasFound *row)
@@ -81,6 +108,7 @@ price_of(const LarasSaid *said, const LarasFound *row)
 
 	initStringInfo(&price);
 	laras_append_price(&price, row->price, row->currency, said->question->english);
+	append_unit(&price, row);
 	return price.data;
 }
 
@@ -182,7 +210,8 @@ add_item(LarasSaid *said, const LarasFound *row, LarasIntent intent)
 		return false;
 	laras_next_part(said);
 	/* More than the price is asked for where several words are not of the name. */
-	if (intent == LARAS_INTENT_PRICE &&
+	if (intent == LARAS_INTENT_PRICE && !laras_row_prices_variants(row) &&
+		!(row->listed != 0 && said->question->weight[LARAS_INTENT_PRODUCT] > 0) &&
 		(pg_popcount64(row->matched & ~row->named) < 2 || laras_asks_sum(said->question)))
 		add_price(said, row);
 	else if (intent == LARAS_INTENT_STOCK &&
@@ -225,6 +254,20 @@ ask_which(LarasSaid *said, const LarasChoice *choice)
 					 names.data);
 }
 
+/* Is something asked that rules of the business tell, and this row has not ("ganti pot berapa")? */
+static bool
+speaks_of_rules(const LarasQuestion *question, const LarasFindings *items, const LarasFound *row)
+{
+	uint64 told = 0;
+	uint64 goods = 0;
+
+	for (int i = LARAS_INTENT_HOURS + 1; i <= LARAS_INTENT_LOCATION; i++)
+		told |= items->told[i];
+	for (int i = LARAS_INTENT_PRICE; i <= LARAS_INTENT_PRODUCT; i++)
+		goods |= items->told[i];
+	return (told & ~goods & ~row->matched) != 0;
+}
+
 /*
  * How sure an answer about this item is.  A word that only its attributes hold may
  * name one of several variants, which share the number in stock; a number that
@@ -234,20 +277,22 @@ static float
 item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent intent,
 				const LarasQuestion *question)
 {
-	float confidence = 0.55f + 0.4f * Min(row->coverage, 1.0f);
+	float confidence = 0.5f + 0.45f * Min(row->coverage, 1.0f);
 
 	if (row->matched & items->corrected)
 		confidence -= 0.05f;
-	if (row->beside)
+	if (row->beside || speaks_of_rules(question, items, row) ||
+		(intent == LARAS_INTENT_PRICE && laras_row_prices_variants(row)))
 		confidence = Min(confidence, LARAS_UNSURE);
 	if ((intent == LARAS_INTENT_STOCK && row->stock > 0 && row->listed != 0) ||
-		(items->numbers & ~row->matched) != 0)
+		((items->numbers & ~row->matched) != 0 && !laras_is_priced_by(row)))
 		confidence = Min(confidence, LARAS_UNSURE);
 	if (question->weight[intent] < LARAS_WEIGHT_DECIDES)
 		confidence -= 0.1f;
-	/* nothing of an item is asked for by a cue, and a word is said that nobody knows */
+	/* nothing of an item is asked for by a cue, and a word is said that nobody knows, or much beside it */
 	if (question->weight[intent] < LARAS_WEIGHT_HINTS &&
-		(items->absent & ~items->asides & ~items->numbers) != 0)
+		((items->absent & ~items->asides & ~items->numbers) != 0 ||
+		 (row->heading_coverage < 0.75f && (items->asides & ~row->matched) != 0)))
 		confidence = Min(confidence, LARAS_UNSURE);
 	return confidence;
 }
@@ -273,10 +318,24 @@ asks_when(const LarasQuestion *question)
 	return false;
 }
 
+/* Does a word call items, and none of those that are answered ("awetan mana, bolu apa nastar")? */
+static bool
+names_others(const LarasFindings *items, uint64 matched)
+{
+	uint64 left = items->named & ~matched & ~items->asides & ~items->numbers;
+
+	for (int i = 0; i < items->words; i++)
+		if ((left & (UINT64CONST(1) << i)) && items->word[i]->cues == 0 && !items->word[i]->pieces)
+			return true;
+	return false;
+}
+
 bool
 laras_say_items(LarasSaid *said, const LarasFindings *items, const LarasChoice *choice,
 				LarasIntent intent)
 {
+	uint64 matched = 0;
+
 	if (choice->ask && (choice->n > 1 || choice->row[0]->beside || choice->more))
 	{
 		/* what is asked about an item may be what a rule of the business says of all */
@@ -301,6 +360,10 @@ laras_say_items(LarasSaid *said, const LarasFindings *items, const LarasChoice *
 		return true;
 	}
 	for (int i = 0; i < choice->n; i++)
+		matched |= choice->row[i]->named | choice->row[i]->listed;
+	if (names_others(items, matched))
+		said->confidence = Min(said->confidence, LARAS_UNSURE);
+	for (int i = 0; i < choice->n; i++)
 	{
 		if (!add_item(said, choice->row[i], intent))
 			return false;
@@ -324,7 +387,8 @@ is_all_asked(const LarasSaid *said, const LarasFound *row)
 bool
 laras_say_text(LarasSaid *said, const LarasFound *row)
 {
-	float confidence = 0.55f + 0.25f * Min(row->coverage, 1.0f) + 0.17f * row->on_topic;
+	float matter = Min(row->coverage, 1.0f);
+	float confidence = row->on_topic ? 0.72f + 0.25f * matter : 0.48f + 0.32f * matter;
 	bool whole;
 
 	laras_next_part(said);

@@ -126,6 +126,26 @@ is_written(const char *heading, const char *word)
 	return false;
 }
 
+/* "60 x 160 cm": there it is no word of the name, unless it stands in it elsewhere, too ("X Banner"). */
+static bool
+is_by(const char *heading, const char *word)
+{
+	bool by = false;
+
+	if (strcmp(word, "x") != 0)
+		return false;
+	for (const char *s = heading; (s = strchr(s, 'x')) != NULL; s++)
+	{
+		if ((s > heading && isalnum((unsigned char) s[-1])) || isalnum((unsigned char) s[1]))
+			continue;
+		if (s - heading < 2 || !isdigit((unsigned char) s[-2]) || s[1] != ' ' ||
+			!isdigit((unsigned char) s[2]))
+			return false;
+		by = true;
+	}
+	return by;
+}
+
 static void
 add_words(LarasShelf *shelf, const TSVectorData *vector, const char *heading, int row)
 {
@@ -143,6 +163,8 @@ add_words(LarasShelf *shelf, const TSVectorData *vector, const char *heading, in
 			continue;
 		memcpy(text, STRPTR(vector) + entry[i].pos, entry[i].len);
 		text[entry[i].len] = '\0';
+		if (is_by(heading, text))
+			continue;
 		word = hash_search(shelf->words, text, HASH_ENTER, &found);
 		if (!found)
 		{

@@ -48,6 +48,7 @@ sub rows
 {
 	my ($self, $path) = @_;
 	my $name = "$self->{directory}/$path.tsv";
+	return if !-e $name;
 	open my $fh, '<:encoding(UTF-8)', $name or die "$name: $!";
 	my @line = <$fh>;
 	chomp @line;
