@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "answer/asked.h"
 #include "answer/clause.h"
 #include "answer/order.h"
 
@@ -11,20 +12,10 @@
 #define FEW 50
 
 static bool
-is_one_of(const char *word, const char *const *list, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (strcmp(word, list[i]) == 0)
-			return true;
-	return false;
-}
-
-#define IS_ONE_OF(word, list) is_one_of(word, list, lengthof(list))
-
-static bool
 is_word(const LarasWord *word, const char *const *list, int n)
 {
-	return is_one_of(word->text, list, n) || (word->bare != NULL && is_one_of(word->bare, list, n));
+	return laras_is_one_of(word->text, list, n) ||
+		   (word->bare != NULL && laras_is_one_of(word->bare, list, n));
 }
 
 #define IS_WORD(word, list) is_word(word, list, lengthof(list))
@@ -64,7 +55,7 @@ is_amount(const LarasQuestion *question, int i)
 									   "six",     "dozen"};
 	const LarasWord *word = &question->word[i];
 
-	if (word->pieces || IS_ONE_OF(word->text, said))
+	if (word->pieces || LARAS_IS_ONE_OF(word->text, said))
 		return true;
 	return !word->counted && word->joined == NULL && strlen(word->text) < 3 &&
 		   strspn(word->text, "0123456789") == strlen(word->text) &&
