@@ -24,7 +24,7 @@ my $zone = 'Asia/Makassar';
 my %shop = map { $_ => $quality->open_shop($_, $_ eq 'pisang' ? $zone : undef) } qw(batik bengkel frozen gadget kopi kue laundry penginapan percetakan petshop pisang salon serba sewa skincare surf tanaman);
 
 # what is counted, of what was tuned to and of what was held out
-my %count = map { $_ => { map { $_ => 0 } qw(wanted right goes said asked ungrounded ungrounded_sent wrong_number wrong_number_sent wrong_sent refused hostile handed over) } } qw(tuned held);
+my %count = map { $_ => { map { $_ => 0 } qw(wanted right person goes said asked ungrounded ungrounded_sent wrong_number wrong_number_sent wrong_sent refused hostile handed over) } } qw(tuned held);
 my $heldout = $ENV{LARAS_QUALITY_HELDOUT};    # to look at what must not be looked at while adjusting
 
 sub show
@@ -59,6 +59,7 @@ sub count_answer
 	}
 	$c->{wanted}++;
 	$c->{right} += $fits;
+	$c->{person}++ if $fits && $said->{hand_over};
 	$c->{goes}++ if $fits && $said->{goes};
 	return;
 }
@@ -123,7 +124,8 @@ my @table = ([ '', 'adjusted to', 'held out' ]);
 for (
 	[ 'questions that rows answer', sub { $_[0]{wanted} } ],
 	[ 'grounded-answer rate: exactly the right rows', sub { percent($_[0]{right}, $_[0]{wanted}) } ],
-	[ 'false holds: right, and not sent by itself', sub { percent($_[0]{right} - $_[0]{goes}, $_[0]{right}) } ],
+	[ 'of these handed over, where that is as right', sub { percent($_[0]{person}, $_[0]{right}) } ],
+	[ 'false holds: right rows, and not sent by itself', sub { my $rows = $_[0]{right} - $_[0]{person}; percent($rows - $_[0]{goes}, $rows) } ],
 	[ 'questions that a person must answer, handed over', sub { percent($_[0]{handed}, $_[0]{over}) } ],
 	[ 'wrong answers that would go out by themselves', sub { $_[0]{wrong_sent} } ],
 	[ 'wrong-number rate: a number of other rows', sub { percent($_[0]{wrong_number}, $_[0]{asked}) } ],
