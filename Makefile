@@ -32,7 +32,7 @@ INBOX = rows names processing addressee phone lookup identity comment merge conv
 # src/media/
 MEDIA = store enclosure fetch duty read give link
 # src/answer/
-ANSWER = voice span calendar whenasked hours digest numerals ground scope outside manner others rule reviewrule written classify reply template followup followrule followvalues draft store wanted earlier duty decide drafterrole freshness lexicon root spelling question intent order shelf forms retrieve choose compare asked lacks textlacks subject wording said clause left compose ellipsis preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext knowledgerow
+ANSWER = voice span calendar whenasked hours digest numerals ground scope outside manner others rule reviewrule written classify reply template followup followrule followvalues draft store wanted earlier duty decide drafterrole freshness lexicon root spelling question intent order shelf forms retrieve rank readrows choose compare asked lacks textlacks subject wording said clause left compose ellipsis preview llm llmprompt llmanswer llmtask llmconfigure import knowledgetext knowledgerow
 # src/erasure/
 ERASURE = plan accept list listwork request remove writers expire status replay resume keyring copies
 # src/gateway/
