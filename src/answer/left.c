@@ -171,7 +171,8 @@ laras_leaves(const LarasLeft *left)
 		{
 			const LarasWord *word = &left->said->question->word[k];
 
-			covered |= !word->filler && laras_is_covered(left, word);
+			/* of who asks after people no word of daily life in a row is an answer */
+			covered |= !word->filler && !(persons && word->aside) && laras_is_covered(left, word);
 			known |= !word->filler && word->cues == 0 && !is_unknown(left, word);
 			for (int m = LARAS_INTENT_PRICE; m <= LARAS_INTENT_LOCATION; m++)
 				known |= (word->cues & LARAS_CUE(m)) != 0 && m != LARAS_INTENT_PRODUCT;
