@@ -207,6 +207,25 @@ answer_compared(Composition *c, int64 workspace_id, const LarasFindings *items,
 }
 
 /*
+ * A policy or FAQ that is of no other goods may be of another matter all the same:
+ * a list of goods without those that are named, a way to pay that it does not
+ * tell, goods that it names and does not sell. topic: that is asked for, or unclear.
+ */
+static bool
+may_be_of_else(int64 workspace_id, const LarasQuestion *question, const OtherRows *found,
+			   LarasIntent topic, const LarasFound *text)
+{
+	if ((topic == LARAS_INTENT_WARRANTY || topic == LARAS_INTENT_RETURNS) &&
+		laras_lists_others(workspace_id, question, found->items, found->choice, text))
+		return true;
+	if (laras_text_not_of(question, found->texts, topic, text))
+		return true;
+	return !text->on_topic && ((text->matched & found->texts->corrected) != 0 ||
+							   (text->beside && question->weight[LARAS_INTENT_STOCK] > 0) ||
+							   laras_asks_to_buy_other(question, found->texts, text));
+}
+
+/*
  * A question of the business: about items, about its rules, or both.  Where
  * one part of a double question has no ground, a person answers all of it.
  */
@@ -298,14 +317,9 @@ answer_from_rows(Composition *c, int64 workspace_id)
 				break;
 			case LARAS_SUBJECT_ALL:
 				text->doubtful |=
-					(asks_topic &&
-					 (topic == LARAS_INTENT_WARRANTY || topic == LARAS_INTENT_RETURNS) &&
-					 laras_lists_others(workspace_id, question, items, &choice, text)) ||
-					(!text->on_topic && (text->matched & texts->corrected) != 0) ||
-					(asks_topic && laras_text_not_of(question, texts, topic, text)) ||
-					(!text->on_topic && text->beside && question->weight[LARAS_INTENT_STOCK] > 0) ||
-					/* "jual flashdisk ga" asks for another thing than what a rule says of one */
-					(!text->on_topic && laras_asks_to_buy_other(question, texts, text));
+					may_be_of_else(workspace_id, question,
+								   &(OtherRows){.texts = texts, .items = items, .choice = &choice},
+								   asks_topic ? topic : LARAS_INTENT_UNCLEAR, text);
 		}
 	/* to quote both would leave the customer to choose the price */
 	if ((asks_item || text == NULL) && !laras_part_namesakes(&choice))
