@@ -452,10 +452,10 @@ answer_part(Composition *c, int64 workspace_id)
 /*
  * Two questions in one: each clause is answered alone, where every one of them
  * is, and surely where that is asked for; what a clause does not say of itself is what the whole asks.
- * False where they are not: then the question is one.
+ * False where they are not: then the question is one; unsure tells that a clause was the reason.
  */
 static bool
-compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
+compose_clauses(Composition *c, int64 workspace_id, bool surely, int least, bool *unsure)
 {
 	LarasClause clause[LARAS_CLAUSES];
 	int n = laras_find_clauses(c->said.question, clause, LARAS_CLAUSES);
@@ -498,8 +498,13 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely, int least)
 			return false;
 		initStringInfo(&one.said.text);
 		answer_part(&one, workspace_id);
-		if (one.said.hand_over || one.said.asks || (surely && one.said.confidence <= LARAS_UNSURE))
+		if (one.said.hand_over || one.said.asks)
 			return false;
+		if (surely && one.said.confidence <= LARAS_UNSURE)
+		{
+			*unsure = true;
+			return false;
+		}
 		/* Nothing new: the clauses are about one thing. */
 		if (!laras_said_join(&all.said, &one.said))
 			return false;
@@ -524,6 +529,7 @@ compose_from_rows(Composition *c, int64 workspace_id)
 {
 	LarasLeft left = {&c->said, &c->looked};
 	LarasLeftBy what;
+	bool unsure = false; /* of what a clause asks */
 
 	/* of several kinds a sum is asked, which is told by nobody but a person */
 	if (laras_count_amounts(c->said.question) > 1 && laras_asks_sum(c->said.question) &&
@@ -532,19 +538,19 @@ compose_from_rows(Composition *c, int64 workspace_id)
 		laras_say_hand_over(&c->said, LARAS_INTENT_PRICE, NO_GROUND);
 		return;
 	}
-	if (compose_clauses(c, workspace_id, true, 2))
+	if (compose_clauses(c, workspace_id, true, 2, &unsure))
 		return;
 	answer_part(c, workspace_id);
-	if (c->said.hand_over && !c->namesakes && compose_clauses(c, workspace_id, false, 1))
+	if (c->said.hand_over && !c->namesakes && compose_clauses(c, workspace_id, false, 1, &unsure))
 		return;
 	if (c->said.hand_over || c->said.asks || c->said.n_sources == 0)
 		return;
 	what = laras_leaves(&left);
 	if (what == LARAS_LEAVES_STRANGE)
 		laras_say_hand_over(&c->said, c->said.intent, NO_GROUND);
-	else if (what == LARAS_LEAVES_SOMETHING)
+	else if (what == LARAS_LEAVES_SOMETHING || unsure)
 	{
-		if (!compose_clauses(c, workspace_id, false, 2))
+		if (!compose_clauses(c, workspace_id, false, 2, &unsure))
 			c->said.confidence = Min(c->said.confidence, LARAS_UNSURE);
 	}
 	else if (laras_points_elsewhere(&left) || laras_passes_over(&left))
@@ -596,8 +602,14 @@ compose(Composition *c, int64 workspace_id, const char *written, size_t n)
 			else
 				compose_from_rows(c, workspace_id);
 	}
+	/* a sum that the customer names is nobody's to answer but a person's, whatever else has no ground */
 	if (c->said.hand_over)
+	{
+		if (c->said.confidence <= NO_GROUND &&
+			laras_names_other_sum(c->said.question, written, n, ""))
+			laras_say_hand_over(&c->said, LARAS_INTENT_HUMAN, 0.9f);
 		return;
+	}
 	/* An answer to a part of what was said would seem to agree to the rest. */
 	if (c->outside || (c->said.intent == LARAS_INTENT_HOURS &&
 					   laras_asks_time_of_else(c->said.question, laras_is_covered,

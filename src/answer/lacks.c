@@ -152,46 +152,59 @@ says_other_variant(const LarasAsked *a, const LarasFound *row)
 	return false;
 }
 
+static bool
+tells_colour(const LarasFound *row)
+{
+	static const char *const told[] = {"warna", "colour", "color", "colours", "colors"};
+	const char *const part[] = {row->heading, row->attributes, row->body};
+
+	for (int i = 0; i < lengthof(part); i++)
+		if (laras_tells_one_of(part[i], colours, lengthof(colours)) ||
+			laras_tells_one_of(part[i], told, lengthof(told)))
+			return true;
+	return false;
+}
+
 /*
- * Which colours or how big it is, of which the row says nothing ("warna apa aja").
+ * Which colours, or how big, long or heavy it is ("warna apa aja", "berat brp"), of
+ * which the row says nothing.
  */
 static bool
 asks_aspect(const LarasAsked *a, const LarasFound *row)
 {
-	static const char *const colour[] = {"warna", "warnanya", "colour",
-										 "color", "colours",  "colors"};
-	static const char *const size[] = {"ukuran",   "ukurannya",   "tinggi",  "tingginya",
-									   "lebar",    "lebarnya",    "panjang", "panjangnya",
-									   "diameter", "diameternya", "size",    "sizes",
-									   "tall",     "wide"};
-	static const char *const sizes[] = {
-		"ukuran", "size",  "sizes", "cm",    "mm",    "m",      "meter",  "inch",    "inci",
-		"ml",     "liter", "l",     "gram",  "gr",    "g",      "kg",     "kilo",    "s",
-		"xl",     "xs",    "feet",  "ft",    "besar", "kecil",  "sedang", "large",   "small",
-		"medium", "jumbo", "mini",  "porsi", "orang", "tinggi", "lebar",  "panjang", "diameter",
-		"gb",     "mah",   "kamar", "slice", "isi"};
+	static const struct
+	{
+		const char *asked;
+		const char *told; /* where NULL: a colour */
+	} aspects[] = {
+		{" warna warnanya colour color colours colors ", NULL},
+		{" ukuran ukurannya size sizes ",
+		 " ukuran size sizes cm mm m meter inch inci ml liter l gram gr g kg kilo s xl xs feet ft besar "
+		 "kecil sedang large small medium jumbo mini porsi orang tinggi lebar panjang diameter gb mah "
+		 "kamar slice isi "},
+		{" tinggi tingginya lebar lebarnya panjang panjangnya diameter diameternya tall wide ",
+		 " cm mm meter inch inci feet ft tinggi lebar panjang diameter height width length "},
+		{" berat beratnya weight weigh ", " g gr gram kg kilo kilogram ons ton berat weight "}};
 	static const char *const asking[] = {"apa", "berapa", "what", "which", "mana", "how"};
 	bool asks = false;
-	bool of_colour = false;
-	bool of_size = false;
 
 	for (int i = 0; i < a->question->n; i++)
-	{
-		const char *word = a->question->word[i].text;
+		asks |= LARAS_IS_ONE_OF(a->question->word[i].text, asking);
+	for (int i = 0; i < a->question->n && asks; i++)
+		for (int k = 0; k < lengthof(aspects); k++)
+		{
+			const char *word = psprintf(" %s ", a->question->word[i].text);
 
-		asks |= LARAS_IS_ONE_OF(word, asking);
-		of_colour |= LARAS_IS_ONE_OF(word, colour);
-		of_size |= LARAS_IS_ONE_OF(word, size) && !laras_asked_has(a, row, i);
-	}
-	if (asks && of_colour && !laras_tells_one_of(row->heading, colours, lengthof(colours)) &&
-		!laras_tells_one_of(row->attributes, colours, lengthof(colours)) &&
-		!laras_tells_one_of(row->attributes, colour, lengthof(colour)) &&
-		!laras_tells_one_of(row->body, colours, lengthof(colours)) &&
-		!laras_tells_one_of(row->body, colour, lengthof(colour)))
-		return true;
-	return asks && of_size && !laras_tells_one_of(row->heading, sizes, lengthof(sizes)) &&
-		   !laras_tells_one_of(row->attributes, sizes, lengthof(sizes)) &&
-		   !laras_tells_one_of(row->body, sizes, lengthof(sizes));
+			if (strstr(aspects[k].asked, word) == NULL || laras_asked_has(a, row, i))
+				continue;
+			if (aspects[k].told == NULL
+					? !tells_colour(row)
+					: !laras_tells_family(row->heading, aspects[k].told) &&
+						  !laras_tells_family(row->attributes, aspects[k].told) &&
+						  !laras_tells_family(row->body, aspects[k].told))
+				return true;
+		}
+	return false;
 }
 
 /* "Snack Box C" where there are A and B. */
@@ -306,6 +319,9 @@ asks_unit(const LarasAsked *a, const LarasFound *row)
 		" kg kilo kilogram g gr gram ons ton ",
 		" ml liter ltr l cc "};
 
+	/* how long it takes to be sent is told elsewhere */
+	if (a->question->weight[LARAS_INTENT_DELIVERY] >= LARAS_WEIGHT_DECIDES)
+		return false;
 	for (int i = 0; i + 1 < a->question->n; i++)
 	{
 		const char *unit = a->question->word[i + 1].text;

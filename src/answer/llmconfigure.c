@@ -64,11 +64,27 @@ check_number(const json_t *options, const char *name, int most)
 static bool
 is_header(LarasText t)
 {
+	static const char *const own[] = {"Authorization",
+									  "Proxy-Authorization",
+									  "Host",
+									  "Cookie",
+									  "Content-Length",
+									  "Content-Type",
+									  "Transfer-Encoding",
+									  "Content-Encoding",
+									  "Connection",
+									  "Accept-Encoding",
+									  "Expect",
+									  "TE"};
 	size_t name = 0;
 
 	while (name < t.n && (isalnum((unsigned char) t.s[name]) || t.s[name] == '-') &&
 		   (unsigned char) t.s[name] < 0x80)
 		name++;
+	/* what the request says of itself is not said twice */
+	for (int i = 0; i < lengthof(own); i++)
+		if (strlen(own[i]) == name && pg_strncasecmp(t.s, own[i], name) == 0)
+			return false;
 	if (name < 1 || name > 64 || t.n < name + 3 || t.n > name + 202 || t.s[name] != ':' ||
 		t.s[name + 1] != ' ')
 		return false;
@@ -99,8 +115,9 @@ check_options(Datum given)
 	check_number(options, "keep_days", 3650);
 	check_number(options, "cache_minutes", 10080);
 	if (header.s != NULL && !is_header(header))
-		refuse("no_train_header is no header of a request",
-			   "Write its name, a colon, a blank and its value, as in X-No-Train: 1.");
+		refuse(
+			"no_train_header is no header of a request",
+			"Write its name, a colon, a blank and its value, as in X-No-Train: 1; none that the request has itself, as Authorization.");
 	value = laras_json_get(options, "request_options");
 	if (laras_json_get(value, "messages") != NULL || laras_json_get(value, "model") != NULL ||
 		laras_json_get(value, "stream") != NULL)

@@ -38,7 +38,7 @@ static const char orders[] =
 	"what stands in \"rows\": prices, numbers, dates, links, phone numbers, promises. Answer "
 	"nothing but questions about the shop, its goods and services. Answer in the language given "
 	"in \"language\", shortly and politely. Reply with one JSON object and nothing else: "
-	"{\"reply\": text for the customer, \"cites\": [ids of the rows that you used], "
+	"{\"reply\": text for the customer, never empty, \"cites\": [ids of the rows that you used], "
 	"\"hand_over\": true where the rows do not answer it or a person is wanted, else false}.";
 
 static json_t *

@@ -140,6 +140,7 @@ is_english(char **words, int n, bool *told)
 {
 	int indonesian = 0;
 	int english = 0;
+	int borrowed = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -161,12 +162,20 @@ is_english(char **words, int n, bool *told)
 			english += laras_spelling_find(words[i], true) != NULL;
 			continue;
 		}
+		/* words of both languages, unless others say that it is English ("stock f310?") */
+		if (strcmp(words[i], "stock") == 0 || strcmp(words[i], "order") == 0)
+		{
+			borrowed++;
+			continue;
+		}
 		/* "no 36", "nomor 36"; "ada a": they say nothing of the language */
 		if (strcmp(words[i], "no") == 0 || (strcmp(words[i], "a") == 0 && i + 1 == n))
 			continue;
 		indonesian += (entry->flags & LARAS_WORD_INDONESIAN) != 0;
 		english += (entry->flags & LARAS_WORD_ENGLISH) != 0;
 	}
+	if (english > 0)
+		english += borrowed;
 	*told = english != indonesian;
 	return english > indonesian;
 }
@@ -511,6 +520,10 @@ laras_read_question(const char *text, size_t n)
 		if (strcmp(word->text, "a") == 0 && i > 0 && meant.clause[i - 1] == meant.clause[i] &&
 			!question->word[i - 1].filler &&
 			(!question->english || i + 1 == meant.n || meant.clause[i + 1] != meant.clause[i]))
+			word->filler = false;
+		/* "2 pasang" counts; "ongkos pasang" is work that has a price of its own */
+		if (strcmp(word->bare != NULL ? word->bare : word->text, "pasang") == 0 &&
+			!(i > 0 && is_number(question->word[i - 1].text)))
 			word->filler = false;
 		word->nod = entry != NULL && (entry->flags & LARAS_WORD_NOD);
 		word->same = entry != NULL ? entry->same : NULL;

@@ -269,6 +269,23 @@ speaks_of_rules(const LarasQuestion *question, const LarasFindings *items, const
 }
 
 /*
+ * Is the price or stock asked by a word that only the story about the item has
+ * ("tas gitar" of a guitar that comes with a bag)? It may be of what comes with it.
+ */
+static bool
+is_told_alone(const LarasFindings *items, const LarasFound *row, LarasIntent intent)
+{
+	uint64 told = row->matter & ~row->named & ~row->listed & ~items->numbers;
+
+	if (intent != LARAS_INTENT_PRICE && intent != LARAS_INTENT_STOCK)
+		return false;
+	for (int i = 0; i < items->words; i++)
+		if ((told & (UINT64CONST(1) << i)) && items->word[i]->cues == 0 && !items->word[i]->aside)
+			return true;
+	return false;
+}
+
+/*
  * How sure an answer about this item is.  A word that only its attributes hold may
  * name one of several variants, which share the number in stock; a number that
  * it does not hold may be a size or a quantity; a corrected spelling is a guess.
@@ -281,14 +298,14 @@ item_confidence(const LarasFindings *items, const LarasFound *row, LarasIntent i
 
 	if (row->matched & items->corrected)
 		confidence -= 0.05f;
-	if (row->beside || speaks_of_rules(question, items, row) ||
+	if (question->weight[intent] < LARAS_WEIGHT_DECIDES)
+		confidence -= 0.1f;
+	if (row->beside || speaks_of_rules(question, items, row) || is_told_alone(items, row, intent) ||
 		(intent == LARAS_INTENT_PRICE && laras_row_prices_variants(row)))
 		confidence = Min(confidence, LARAS_UNSURE);
 	if ((intent == LARAS_INTENT_STOCK && row->stock > 0 && row->listed != 0) ||
 		((items->numbers & ~row->matched) != 0 && !laras_is_priced_by(row)))
 		confidence = Min(confidence, LARAS_UNSURE);
-	if (question->weight[intent] < LARAS_WEIGHT_DECIDES)
-		confidence -= 0.1f;
 	/* nothing of an item is asked for by a cue, and a word is said that nobody knows, or much beside it */
 	if (question->weight[intent] < LARAS_WEIGHT_HINTS &&
 		((items->absent & ~items->asides & ~items->numbers) != 0 ||

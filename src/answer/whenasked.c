@@ -218,13 +218,14 @@ laras_read_when(const LarasQuestion *question, LarasWhen *when)
 	bool later = false;
 	bool past = false;
 	bool closes = false;
+	bool which_day;
 	bool hours;
 	bool clock = false;
 	bool date = false;
 
 	memset(when, 0, sizeof(*when));
 	when->read = palloc0(sizeof(bool) * Max(question->n, 1));
-	hours = read_weekdays(&r);
+	which_day = hours = read_weekdays(&r);
 	for (int i = 0; i < r.n; i++)
 	{
 		if (when->read[i])
@@ -245,8 +246,9 @@ laras_read_when(const LarasQuestion *question, LarasWhen *when)
 		past |= at(&r, i, past_words);
 		later |= at(&r, i, "lusa") || (at(&r, i, "after") && at(&r, i + 1, tomorrow_words));
 		closes |= at(&r, i, closing);
-		hours |= at(&r, i, as_such) || (at(&r, i, "hari") && at(&r, i + 1, "apa")) ||
-				 (at(&r, i, "what which") && at(&r, i + 1, "day days"));
+		which_day |= (at(&r, i, "hari") && at(&r, i + 1, "apa")) ||
+					 (at(&r, i, "what which") && at(&r, i + 1, "day days"));
+		hours |= at(&r, i, as_such) || which_day;
 		if (number_of(&r.word[i]) >= 0)
 		{
 			if (!date && read_date(&r, i))
@@ -255,6 +257,8 @@ laras_read_when(const LarasQuestion *question, LarasWhen *when)
 				clock |= read_clock(&r, i);
 		}
 	}
+	/* of several days one would be told */
+	when->doubtful |= later + tomorrow + today > 1;
 	when->past = past && !date && !now && !today && !tomorrow && !later;
 	if (date)
 		return;
@@ -267,7 +271,7 @@ laras_read_when(const LarasQuestion *question, LarasWhen *when)
 	}
 	else if (now || goes_on)
 		when->kind = LARAS_WHEN_NOW;
-	else if (closes && hours)
+	else if (closes && hours && !which_day)
 		when->kind = LARAS_WHEN_CLOSING;
 	else
 		when->kind = hours ? LARAS_WHEN_WEEK : LARAS_WHEN_NOW;

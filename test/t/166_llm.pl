@@ -64,7 +64,7 @@ like((configure('good', retries => 'many'))[2], qr/option "retries" must be a wh
 unlike((configure('good', 'sk-4711 secret' => 1))[2], qr/4711/, 'what is no word is not repeated');
 isnt(configure('good', %$_), 0, 'no option: ' . $json->encode($_)) for { unknown => 1 }, { retries => 'many' }, { retries => 9 }, { on_failure => 'shrug' }, { request_options => { messages => [] } }, { request_options => {} }, { request_options => { store => JSON::PP::true } }, { no_train => JSON::PP::true, request_options => { seed => 1 } }, { no_train_header => "X: y\nZ: w" };
 # what is refused is said with the argument, and not by a statement inside
-for my $bad ({ on_failure => 'panic' }, { daily_calls => -1 }, { daily_calls => 3_000_000_000 }, { retries => 5 }, { keep_days => 3651 }, { cache_minutes => -1 }, { no_train_header => 'none' }, { model => '' }, { model => ' ' }, { model => 'x' x 201 }, { url => 'https://model.example/' . 'x' x 1000 })
+for my $bad ({ on_failure => 'panic' }, { daily_calls => -1 }, { daily_calls => 3_000_000_000 }, { retries => 5 }, { keep_days => 3651 }, { cache_minutes => -1 }, { no_train_header => 'none' }, { no_train_header => 'Authorization: x' }, { no_train_header => 'content-length: 3' }, { model => '' }, { model => ' ' }, { model => 'x' x 201 }, { url => 'https://model.example/' . 'x' x 1000 })
 {
 	my %options = %$bad;
 	my (undef, undef, $error) = configure(delete $options{model} // 'good', %options);

@@ -130,5 +130,17 @@ for ([ 'kemeja flanel XXL berapa?', '175.000' ], [ 'jaket denim XL berapa?', '32
 	my $said = draft($question);
 	ok($said !~ /^true/ || $said =~ /\Q$right\E/, "a variant's own price or a person: $question") or diag $said;
 }
+fill(
+	'musik',
+	[
+		[ 'Gitar Akustik F310', 1_550_000, 4, '{"warna": "natural"}', 'Gitar akustik untuk pemula, sudah termasuk tas dan 1 pick.' ],
+		[ 'Senar Gitar Akustik 010', 95_000, 12, '{"satuan": "per set"}', 'Senar perunggu.' ],
+		[ 'Senar Nilon', 35_000, 9, '{"satuan": "per set"}' ],
+		[ 'Cajon Mahoni', 675_000, 2, '{}', 'Cajon lokal kayu mahoni.' ]
+	],
+	[ [ 'jam buka', 'Buka Senin sampai Sabtu 09.00 sampai 20.00.' ] ],
+	[ [ 'Bisa ganti senar di toko?', 'Bisa, ongkos pasang senar gitar Rp 25.000, ditunggu 20 menit.' ] ]);
+answers($_->[0], $_->[1]) for [ 'gitar f310 brp', qr/1\.550\.000/ ], [ 'senar nilon berapa', qr/35\.000 per set/ ], [ 'cajon mahoni ready?', qr/2/ ], [ 'stock f310?', qr/masih ada/ ];
+waits($_) for 'ongkos pasang senar gitar akustik berapa', 'pasang senar nilon berapa kak', 'pick gitar brp', 'tas gitar ada?', 'berat cajon brp', 'panjang f310 berapa';
 $stage->stop;
 done_testing();
