@@ -135,6 +135,10 @@ say_items(Composition *c, const LarasFindings *items, const LarasChoice *choice,
 {
 	int lacking = 0;
 
+	/* what several kinds come to stands in no row */
+	if (choice->n > 1 && !choice->ask && intent == LARAS_INTENT_PRICE &&
+		laras_asks_sum(c->said.question))
+		return false;
 	for (int i = 0; i < choice->n; i++)
 		lacking += laras_row_lacks(c->said.question, items, c->looked.unknown, choice->row[i]);
 	if (choice->n == 1 && laras_row_has_no_such_size(c->said.question, items, choice->row[0]))
@@ -466,6 +470,10 @@ compose_clauses(Composition *c, int64 workspace_id, bool surely, int least, bool
 	int answered = 0;
 
 	if (n < 2)
+		return false;
+	/* "f310 sama capo jadi brp" is one sum */
+	if (laras_asks_sum(c->said.question) && clause[1].joined &&
+		c->said.question->weight[LARAS_INTENT_PRICE] >= LARAS_WEIGHT_HINTS)
 		return false;
 	initStringInfo(&all.said.text);
 	for (int i = 0; i < n; i++)

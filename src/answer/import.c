@@ -321,14 +321,22 @@ static void
 require_names(const Kind *kind, const LarasKnowledgeRecord *records, int n, bool named)
 {
 	const char *first = laras_knowledge_first_column(kind->of);
+	const char *meant = NULL;
+	const char *column;
+	const json_t *value;
 
 	for (int i = 0; i < n && !named; i++)
 		named = laras_json_get(records[i].values, first) != NULL;
 	if (named)
 		return;
+	if (n > 0)
+		json_object_foreach((json_t *) records[0].values, column, value)
+			if (value != NULL && meant == NULL && laras_knowledge_means_first(kind->of, column))
+				meant = column;
 	ereport(
 		ERROR,
 		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the file has no column \"%s\"", first),
+		 meant != NULL ? errdetail("Is it meant by \"%s\"?", meant) : 0,
 		 errhint(
 			 "The first line of csv names the columns, in json they are members of each object: %s.",
 			 laras_knowledge_columns(kind->of))));

@@ -545,6 +545,12 @@ laras_knowledge_first_column(const Kind *kind)
 	return kind->columns[0].name;
 }
 
+bool
+laras_knowledge_means_first(const Kind *kind, const char *name)
+{
+	return column_meant(kind, name) == kind->columns;
+}
+
 char *
 laras_knowledge_columns(const Kind *kind)
 {

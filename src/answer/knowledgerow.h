@@ -34,6 +34,9 @@ extern const LarasKnowledgeKind laras_knowledge_kinds[LARAS_KNOWLEDGE_KINDS];
 extern const char *laras_knowledge_first_column(const LarasKnowledgeKind *kind);
 extern char *laras_knowledge_columns(const LarasKnowledgeKind *kind);
 
+/* Is that first column meant by the name, misspelt or in Indonesian? */
+extern bool laras_knowledge_means_first(const LarasKnowledgeKind *kind, const char *name);
+
 /*
  * The row that a record stands for, each value checked and in the form in which it is
  * stored, with n as its number; NULL where *problem says what is wrong with it. What

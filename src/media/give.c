@@ -145,6 +145,8 @@ laras_media_give(int64 conversation_id, LarasText bytes, LarasText mime, LarasTe
 	if (filename.s != NULL && !is_filename(filename))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the name of the media is none"),
+				 errdetail("It has 1 to %d bytes, and no slash or control character.",
+						   LONGEST_NAME),
 				 errhint("Give the name alone, without the folder that it lies in.")));
 	if (bytes.n == 0)
 		ereport(ERROR,

@@ -178,7 +178,9 @@ SELECT * FROM laras.import_knowledge('catalog', 'csv', E'\n\n');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', 'name');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', 'qwertyrubbish');
 SELECT * FROM laras.import_knowledge('policies', 'csv', repeat('TG9yZW0gaXBzdW0', 1400));
+\set VERBOSITY default
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'nama,harga\nKopi,8000');
+\set VERBOSITY terse
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name,Name\na,b');
 SELECT * FROM laras.import_knowledge('catalog', 'csv', E'name\n"open');
 SELECT * FROM laras.import_knowledge('catalog', 'json', '{"name": "a"}');

@@ -141,6 +141,6 @@ fill(
 	[ [ 'jam buka', 'Buka Senin sampai Sabtu 09.00 sampai 20.00.' ] ],
 	[ [ 'Bisa ganti senar di toko?', 'Bisa, ongkos pasang senar gitar Rp 25.000, ditunggu 20 menit.' ] ]);
 answers($_->[0], $_->[1]) for [ 'gitar f310 brp', qr/1\.550\.000/ ], [ 'senar nilon berapa', qr/35\.000 per set/ ], [ 'cajon mahoni ready?', qr/2/ ], [ 'stock f310?', qr/masih ada/ ];
-waits($_) for 'ongkos pasang senar gitar akustik berapa', 'pasang senar nilon berapa kak', 'pick gitar brp', 'tas gitar ada?', 'berat cajon brp', 'panjang f310 berapa';
+waits($_) for 'ongkos pasang senar gitar akustik berapa', 'pasang senar nilon berapa kak', 'pick gitar brp', 'tas gitar ada?', 'gitar f310 sama cajon mahoni jadi brp', 'berat cajon brp', 'panjang f310 berapa';
 $stage->stop;
 done_testing();
