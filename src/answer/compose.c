@@ -554,7 +554,8 @@ compose_from_rows(Composition *c, int64 workspace_id)
 	if (c->said.hand_over || c->said.asks || c->said.n_sources == 0)
 		return;
 	what = laras_leaves(&left);
-	if (what == LARAS_LEAVES_STRANGE)
+	/* of another field it is refused below */
+	if (what == LARAS_LEAVES_STRANGE && !c->outside)
 		laras_say_hand_over(&c->said, c->said.intent, NO_GROUND);
 	else if (what == LARAS_LEAVES_SOMETHING || unsure)
 	{
